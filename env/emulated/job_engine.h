@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace flyball {
+
+/// Runs real jobs for the emulated platform. The platform does not know what a job is; the governor
+/// gives it an engine made of the worker pool and the network. All calls come from one thread.
+class JobEngine {
+ public:
+  virtual ~JobEngine() = default;
+  /// Takes effect with the next job: the CPUs its workers are pinned to (one worker each), the width, and the speed ratio
+  /// (0 < ratio <= 1, to the full speed of the core) that a duty cycle emulates.
+  struct Setting {
+    std::uint64_t cpu_mask = 1;
+    int active = 1;
+    int width = 0;             ///< index into the network's widths
+    double speed_ratio = 1;
+  };
+  /// Runs one job of `inferences` inferences and returns its execution time, ns.
+  virtual std::int64_t run(const Setting& setting, int inferences) = 0;
+  /// Changes the duty cycle of a job that is running; safe from any thread.
+  virtual void set_speed_ratio(double ratio) = 0;
+  virtual int max_active() const = 0;
+};
+
+}  // namespace flyball

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "env/spaces/requirements.h"
+
+namespace flyball {
+
+/// How the jobs of an application are released.
+struct Arrival {
+  enum class Kind {
+    kPeriodic,  ///< every period, with uniform jitter of +- jitter * period
+    kBursty,    ///< periodic bursts: burst_jobs jobs spaced burst_gap_ns, then silence until the next period
+    kPoisson,   ///< event-driven: exponential gaps with mean period
+  };
+  Kind kind = Kind::kPeriodic;
+  std::int64_t period_ns = 0;
+  double jitter = 0;
+  int burst_jobs = 1;
+  std::int64_t burst_gap_ns = 0;
+};
+
+/// An application of a scenario, with all times resolved against the platform.
+struct AppSpec {
+  std::string name;
+  int profile = 0;             ///< index into PlatformSpec::apps
+  Arrival arrival;
+  Requirements required;
+  double work_cv = 0;          ///< log-normal variation of the work from job to job (coefficient of variation)
+  double work_correlation = 0; ///< of successive jobs, 0 to <1
+  int threads = 1;             ///< how many threads it starts where nobody maps it (Linux governors)
+  int queue_limit = 4;         ///< a job released beyond this backlog is dropped and counts as missed
+  std::int64_t start_ns = 0;
+  std::int64_t stop_ns = 0;
+};
+
+/// Other load that comes and goes and that nobody governs.
+struct BackgroundLoad {
+  std::string name;
+  int cluster = 0;
+  double cores = 1;            ///< how many cores it keeps busy
+  double core_nf = 0;          ///< switched capacitance of each
+  double memory_slowdown = 0;  ///< it slows every job by 1 + this, through shared memory, while it runs
+  std::int64_t start_ns = 0;
+  std::int64_t stop_ns = 0;
+};
+
+/// Something that changes at a time; the fields that are set apply.
+struct ScenarioEvent {
+  enum class Kind { kRequirements, kAmbient, kPreference, kBattery, kPeriod };
+  std::int64_t at_ns = 0;
+  Kind kind = Kind::kAmbient;
+  int app = -1;                  ///< kRequirements, kPeriod
+  Requirements required;         ///< kRequirements: the complete new ones
+  double value = 0;              ///< ambient_c, preference, battery_pct, period_ns
+};
+
+/// What happens over time. Constant after loading.
+struct Scenario {
+  std::string name;
+  std::string description;
+  std::int64_t duration_ns = 0;
+  double ambient_c = 25;
+  double energy_preference = 0.5;
+  double battery_mj = 0;         ///< capacity; 0 means mains
+  double battery_pct = 100;      ///< at the start
+  std::vector<AppSpec> apps;
+  std::vector<BackgroundLoad> background;
+  std::vector<ScenarioEvent> events;  ///< ascending in time
+};
+
+/// Reads configs/scenarios/NAME.yaml or a path, with times resolved against `platform`.
+/// Throws Error (kInput) with file and line.
+Scenario load_scenario(const std::string& name_or_path, const PlatformSpec& platform);
+
+}  // namespace flyball

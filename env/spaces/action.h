@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "env/spaces/limits.h"
+
+namespace flyball {
+
+/// What one application is asked to do from its next job on. Both are indices: `mapping` into
+/// `PlatformSpec::mappings`, `width` into `AppProfile::widths` (ascending).
+struct AppSetting {
+  std::uint8_t mapping = 0;
+  std::uint8_t width = 0;
+  friend bool operator==(const AppSetting&, const AppSetting&) = default;
+};
+
+/// A value for every knob. `opp[c]` indexes `ClusterSpec::opps` (ascending frequency). Entries past
+/// the platform's clusters and the scenario's applications stay zero, so actions compare bytewise.
+struct Action {
+  std::array<std::uint8_t, kMaxClusters> opp{};
+  std::array<AppSetting, kMaxApps> app{};
+  friend bool operator==(const Action&, const Action&) = default;
+};
+
+}  // namespace flyball
