@@ -1,0 +1,186 @@
+#include "env/emulated/executor.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <exception>
+#include <future>
+#include <limits>
+#include <system_error>
+
+#include "env/config/error.h"
+#include "env/emulated/cpu_list.h"
+#include "env/emulated/quiet_thread.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kIdleWaitNs = 60'000'000'000;  // the bell rings before; any long time would do
+
+std::size_t total_queue(const Scenario& scenario) {
+  std::size_t jobs = 0;
+  for (const AppSpec& app : scenario.apps) jobs += static_cast<std::size_t>(app.queue_limit);
+  return jobs;
+}
+
+std::int64_t absolute_deadline(const QueuedJob& job) {
+  return job.deadline_ns > 0 ? job.deadline_ns : std::numeric_limits<std::int64_t>::max();
+}
+
+bool before(const QueuedJob& a, const QueuedJob& b) {
+  if (absolute_deadline(a) != absolute_deadline(b)) {
+    return absolute_deadline(a) < absolute_deadline(b);
+  }
+  if (a.priority != b.priority) return a.priority > b.priority;
+  return a.release_ns < b.release_ns;
+}
+
+}  // namespace
+
+double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveKnobs& knobs) {
+  double sum = 0;
+  int cores = 0;
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    const auto& opps = spec.clusters[c].opps;
+    const std::size_t opp = knobs.opp[c].load(std::memory_order_acquire);
+    sum += mapping.cores[c] * static_cast<double>(opps[opp].freq_khz) /
+           static_cast<double>(opps.back().freq_khz);
+    cores += mapping.cores[c];
+  }
+  return cores > 0 ? sum / cores : 1;
+}
+
+// Every job has two events, and no more jobs are in flight than the queues admit: with this capacity the events always fit.
+Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
+                   const LiveKnobs& knobs, Doorbell& listener)
+    : spec_(spec),
+      engine_(engine),
+      knobs_(knobs),
+      listener_(listener),
+      events_(4 * (total_queue(scenario) + scenario.apps.size() + 1)) {
+  for (const AppSpec& app : scenario.apps) {
+    queues_.push_back(
+        std::make_unique<SpscRing<QueuedJob>>(2 * static_cast<std::size_t>(app.queue_limit)));
+  }
+}
+
+Executor::~Executor() { stop(); }
+
+std::int64_t Executor::start(bool with_measurement, int full_width) {
+  std::promise<std::int64_t> measured;
+  std::future<std::int64_t> answer = measured.get_future();
+  try {
+    // The promise moves into the thread: it must not outlive this call by reference.
+    thread_ = quiet_thread([this, with_measurement, full_width, p = std::move(measured)]() mutable {
+      try {
+        p.set_value(with_measurement ? measure(full_width) : 0);
+      } catch (...) {
+        p.set_exception(std::current_exception());
+        return;
+      }
+      loop();
+    });
+  } catch (const std::system_error& error) {
+    failure("the emulated platform cannot start its executor thread", error.what(),
+            "raise the limit of threads (ulimit -u)");
+  }
+  return answer.get();
+}
+
+void Executor::close() {
+  stop_.store(true, std::memory_order_release);
+  bell_.ring();
+}
+
+void Executor::stop() {
+  if (!thread_.joinable()) return;
+  close();
+  engine_.set_speed_ratio(1);  // a job at a low OPP would hold up the end
+  thread_.join();
+}
+
+bool Executor::submit(const QueuedJob& job) {
+  if (!queues_[job.app]->push(job)) return false;
+  bell_.ring();
+  return true;
+}
+
+std::int64_t Executor::measure(int full_width) {
+  JobEngine::Setting setting;
+  setting.cpu_mask = first_cpus(knobs_.cpus.load(), 1);
+  setting.active = 1;
+  setting.width = full_width;
+  setting.speed_ratio = 1;
+  // The first inference fills caches and pages. Then four batches of about 40 ms; the fastest is the one that was disturbed least.
+  const std::int64_t first = std::max<std::int64_t>(1, engine_.run(setting, 1));
+  const int batch = static_cast<int>(std::clamp<std::int64_t>(40'000'000 / first, 1, 10'000));
+  std::int64_t best = std::numeric_limits<std::int64_t>::max();
+  for (int i = 0; i < 4; ++i) best = std::min(best, engine_.run(setting, batch));
+  return std::max<std::int64_t>(1, best / batch);
+}
+
+void Executor::loop() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    const std::uint32_t seen = bell_.mark();
+    const int app = choose();
+    if (app < 0) {
+      if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, monotonic_ns() + kIdleWaitNs);
+      continue;
+    }
+    const QueuedJob job = *queues_[static_cast<std::size_t>(app)]->front();
+    queues_[static_cast<std::size_t>(app)]->pop();
+    try {
+      run(job);
+    } catch (const std::exception& error) {
+      return fail(error.what());
+    } catch (...) {
+      return fail("unknown exception");
+    }
+  }
+}
+
+int Executor::choose() const {
+  int best = -1;
+  const QueuedJob* first = nullptr;
+  for (std::size_t a = 0; a < queues_.size(); ++a) {
+    const QueuedJob* job = queues_[a]->front();
+    if (job != nullptr && (first == nullptr || before(*job, *first))) {
+      first = job;
+      best = static_cast<int>(a);
+    }
+  }
+  return best;
+}
+
+void Executor::run(const QueuedJob& job) {
+  JobEvent event;
+  event.app = job.app;
+  event.setting = knobs_.app(job.app);
+  const Mapping& mapping = spec_.mappings[event.setting.mapping];
+  event.speed_ratio = speed_ratio(spec_, mapping, knobs_);
+
+  JobEngine::Setting setting;
+  setting.cpu_mask = mapping_cpus(spec_, knobs_.cpus.load(std::memory_order_acquire), mapping);
+  setting.active = std::clamp(std::popcount(setting.cpu_mask), 1, engine_.max_active());
+  setting.cpu_mask = first_cpus(setting.cpu_mask, setting.active);
+  setting.width = event.setting.width;
+  setting.speed_ratio = event.speed_ratio;
+
+  event.kind = JobEvent::Kind::kStarted;
+  event.at_ns = monotonic_ns();
+  events_.push(event);
+  listener_.ring();
+  engine_.run(setting, job.inferences);
+  event.kind = JobEvent::Kind::kFinished;
+  event.at_ns = monotonic_ns();
+  events_.push(event);
+  listener_.ring();
+}
+
+void Executor::fail(const char* reason) {
+  std::snprintf(reason_.data(), reason_.size(), "%s", reason);
+  failed_.store(true, std::memory_order_release);
+  listener_.ring();
+}
+
+}  // namespace flyball

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "env/emulated/doorbell.h"
+#include "env/emulated/job_engine.h"
+#include "env/emulated/spsc_ring.h"
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
+
+namespace flyball {
+
+/// The knobs as a job finds them when it starts. Written by the machine thread, read by the executor.
+struct LiveKnobs {
+  std::array<std::atomic<std::uint8_t>, kMaxClusters> opp{};
+  std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + width
+  std::atomic<std::uint64_t> cpus{1};                          ///< available to the process
+
+  AppSetting app(int a) const {
+    const std::uint16_t packed = setting[static_cast<std::size_t>(a)].load(std::memory_order_acquire);
+    return {static_cast<std::uint8_t>(packed >> 8), static_cast<std::uint8_t>(packed & 255)};
+  }
+  void set_app(int a, AppSetting value) {
+    setting[static_cast<std::size_t>(a)].store(
+        static_cast<std::uint16_t>(value.mapping * 256 + value.width), std::memory_order_release);
+  }
+};
+
+/// Speed of a mapping relative to the same cores at their highest OPP: the mean of freq / highest freq over its cores.
+double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveKnobs& knobs);
+
+struct QueuedJob {
+  std::int64_t release_ns = 0;
+  std::int64_t deadline_ns = 0;  ///< absolute; 0 when none is asked for
+  int inferences = 1;
+  int priority = 1;
+  std::uint8_t app = 0;
+};
+
+/// A start or a finish, from the executor to the machine thread. Absolute monotonic time.
+struct JobEvent {
+  enum class Kind : std::uint8_t { kStarted, kFinished };
+  Kind kind = Kind::kStarted;
+  std::uint8_t app = 0;
+  AppSetting setting;
+  std::int64_t at_ns = 0;
+  double speed_ratio = 1;  ///< that the job started with
+};
+
+/// The thread that runs jobs, one after another. One other thread submits and listens.
+class Executor {
+ public:
+  /// Rings `listener` at every event.
+  Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
+           const LiveKnobs& knobs, Doorbell& listener);
+  ~Executor();
+
+  /// Starts the thread. With `measure`, it first measures one inference at `full_width`, for which the caller waits, and
+  /// the answer is its time in ns. Throws what the engine threw, or Error (kFailure).
+  std::int64_t start(bool measure, int full_width);
+  /// Takes no more jobs; the one that runs goes on. Neither blocks nor allocates.
+  void close();
+  /// Closes and waits for the job that runs, at full speed. Further calls do nothing.
+  void stop();
+
+  /// false when the application's queue is full: it has room for twice its queue_limit, for the caller counts the backlog.
+  bool submit(const QueuedJob& job);
+  /// The oldest event, or nullptr.
+  const JobEvent* event() const { return events_.front(); }
+  void pop_event() { events_.pop(); }
+  /// The engine threw: no job runs any more. The reason, or nullptr.
+  const char* failure_reason() const { return failed_.load(std::memory_order_acquire) ? reason_.data() : nullptr; }
+
+ private:
+  void loop();
+  void run(const QueuedJob& job);
+  int choose() const;
+  std::int64_t measure(int full_width);
+  void fail(const char* reason);
+
+  const PlatformSpec& spec_;
+  JobEngine& engine_;
+  const LiveKnobs& knobs_;
+  Doorbell& listener_;
+  Doorbell bell_;
+  std::vector<std::unique_ptr<SpscRing<QueuedJob>>> queues_;
+  SpscRing<JobEvent> events_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> failed_{false};
+  std::array<char, 160> reason_{};
+  std::thread thread_;
+};
+
+}  // namespace flyball

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "env/model/model.h"
+#include "env/model/platform_spec.h"
+#include "env/model/thermal.h"
+#include "env/spaces/observation.h"
+
+namespace flyball {
+
+/// Power, energy, temperature and utilisation of the emulated platform: the platform file's model, integrated over real
+/// stretches of time in which cores were busy. Time stands still until advance(); a setter changes what follows.
+class PowerMeter {
+ public:
+  PowerMeter(const PlatformSpec& spec, double ambient_c);
+
+  void set_opp(int cluster, int opp) { load_[at(cluster)].opp = opp; }
+  void set_ambient(double ambient_c) { thermal_.ambient_c = ambient_c; }
+  /// A job runs on `active` cores of the mapping (all of them, unless CPUs are missing).
+  void job_started(const AppProfile& app, const Mapping& mapping, int width, int active);
+  void job_finished();
+  /// Background load of `cores` cores with `core_nf` each; negative cores take it away again.
+  void add_background(int cluster, double cores, double core_nf);
+
+  /// Integrates up to `now_ns`. An earlier time than that of the last call changes nothing.
+  void advance(std::int64_t now_ns);
+  /// Polls the trip points; their verdict is opp_cap().
+  void poll_trips() { thermal_poll_trips(spec_, thermal_); }
+  int opp_cap(int cluster) const { return thermal_.opp_cap[at(cluster)]; }
+
+  std::int64_t now_ns() const { return now_ns_; }
+  double energy_mj() const { return energy_mj_; }
+  double power_mw() const;  ///< at this moment
+  double temp_c(int cluster) const { return cluster_temp_c(spec_, thermal_, cluster); }
+  /// Fills power, utilisation and temperature of the clusters and of the platform since the last call.
+  void report(Observation& out);
+
+ private:
+  static std::size_t at(int cluster) { return static_cast<std::size_t>(cluster); }
+  static constexpr int kMaxCores = 64;
+
+  struct ClusterState {
+    int opp = 0;
+    int job_cores = 0;
+    double background_cores = 0;
+    double background_nf = 0;  ///< sum over the background's cores
+    double energy_mj = 0;      ///< since the last report
+    std::array<double, kMaxCores> busy_ns{};
+  };
+  ClusterLoad model_load(int cluster) const;
+
+  const PlatformSpec& spec_;
+  ThermalState thermal_;
+  std::array<ClusterState, kMaxClusters> load_{};
+  const AppProfile* app_ = nullptr;
+  int width_ = 0;
+  std::int64_t now_ns_ = 0;
+  std::int64_t reported_ns_ = 0;
+  double energy_mj_ = 0;
+  double reported_mj_ = 0;
+};
+
+}  // namespace flyball
