@@ -13,14 +13,14 @@ namespace flyball {
 
 /// All that happened in one epoch, by reference; valid during the call only.
 struct EpochEvent {
-  const Observation& before;    ///< what the agent decided on
+  const Observation& before;  ///< what the agent decided on
   const Action& decided;
-  const Action& applied;        ///< after the shield
+  const Action& applied;  ///< after the shield
   const Explanation& why;
   Shield::Verdict verdict;
-  const Observation& outcome;   ///< at the end of the epoch, its finished jobs included
+  const Observation& outcome;  ///< at the end of the epoch, its finished jobs included
   RewardParts reward;
-  std::int64_t decide_ns;       ///< real time that decide() took
+  std::int64_t decide_ns;  ///< real time that decide() took
 };
 
 /// Listens to the loop: recorder, metrics, display. Must not allocate, lock or throw.
@@ -30,8 +30,8 @@ class EpochSink {
   virtual void on_epoch(const EpochEvent& event) = 0;
 };
 
-/// The control loop, the only one: observe -> decide -> shield -> actuate -> (the epoch passes) -> learn -> record.
-/// Drives simulated, emulated and Linux platforms alike.
+/// The control loop, the only one: observe -> decide -> shield -> actuate -> (the epoch passes) ->
+/// learn -> record. Drives simulated, emulated and Linux platforms alike.
 class ControlLoop {
  public:
   ControlLoop(Platform& platform, Agent& agent, Shield& shield, const RewardWeights& weights)

@@ -1,0 +1,127 @@
+#include "governor/block_writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "governor/record_codec.h"
+
+namespace flyball {
+
+std::uint32_t crc32c(const void* data, std::size_t bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(data, bytes);
+  return crc.checksum();
+}
+
+BlockWriter::BlockWriter(int fd, std::uint64_t offset, bool wait)
+    : fd_(fd), offset_(offset), wait_(wait), blocks_(std::make_unique<Block[]>(kBlocks)) {
+  // Signals are the program's to handle, on a thread of its choice and not on this one.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+BlockWriter::~BlockWriter() { close(); }
+
+bool BlockWriter::begin_block() {
+  const std::uint64_t next = filled_.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::uint64_t written = written_.load(std::memory_order_acquire);
+    if (next - written < kBlocks) break;
+    if (!wait_) {
+      if (!dropping_) {
+        ++dropped_;
+        ++number_;  // the gap shows that something is missing
+      }
+      dropping_ = true;
+      return false;
+    }
+    written_.wait(written, std::memory_order_acquire);
+  }
+  dropping_ = false;
+  open_ = true;
+  used_ = 0;
+  return true;
+}
+
+std::uint8_t* BlockWriter::reserve(std::size_t bytes) {
+  if (open_ && used_ + bytes > kBlockPayloadBytes) submit();
+  if (!open_ && !begin_block()) return nullptr;
+  std::uint8_t* room = at(filled_.load(std::memory_order_relaxed)).data + kBlockHeaderBytes + used_;
+  used_ += bytes;
+  return room;
+}
+
+void BlockWriter::submit() {
+  if (!open_ || used_ == 0) return;
+  Block& block = at(filled_.load(std::memory_order_relaxed));
+  block.bytes = used_;
+  std::memcpy(block.data, kBlockMagic, 8);
+  Encoder header{block.data + 8};
+  header(number_++);
+  header(static_cast<std::uint32_t>(used_));
+  open_ = false;
+  used_ = 0;
+  filled_.fetch_add(1, std::memory_order_release);
+  work_.release();
+}
+
+bool BlockWriter::write_all(const std::uint8_t* data, std::size_t bytes) {
+  while (bytes > 0) {
+    const ssize_t n = write(fd_, data, bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      int none = 0;
+      error_.compare_exchange_strong(none, n < 0 ? errno : EIO);
+      return false;
+    }
+    data += n;
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+void BlockWriter::run() {
+  for (;;) {
+    work_.acquire();
+    const std::uint64_t next = written_.load(std::memory_order_relaxed);
+    if (next == filled_.load(std::memory_order_acquire)) {
+      if (closing_.load(std::memory_order_acquire)) return;
+      continue;
+    }
+    Block& block = at(next);
+    const std::size_t covered = kBlockHeaderBytes + block.bytes;
+    Encoder{block.data + covered}(crc32c(block.data, covered));
+    if (write_all(block.data, covered + 4)) {
+      offset_ += covered + 4;
+    } else {
+      unwritten_.fetch_add(1, std::memory_order_relaxed);
+      const off_t whole = static_cast<off_t>(offset_);
+      if (ftruncate(fd_, whole) == 0) (void)lseek(fd_, whole, SEEK_SET);
+    }
+    written_.store(next + 1, std::memory_order_release);
+    written_.notify_one();
+  }
+}
+
+void BlockWriter::close() {
+  if (fd_ < 0) return;
+  submit();
+  closing_.store(true, std::memory_order_release);
+  work_.release();
+  thread_.join();
+  if (::close(fd_) != 0) {
+    int none = 0;
+    error_.compare_exchange_strong(none, errno);
+  }
+  fd_ = -1;
+}
+
+}  // namespace flyball
