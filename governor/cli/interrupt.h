@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+
+namespace flyball {
+class Platform;
+}
+
+namespace flyball::cli {
+
+/// Ctrl-C and SIGTERM while this lives: the first asks to stop (`stop`, and the platform that runs,
+/// if any), the second ends the program at once. One at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+  const std::atomic<bool>& stop() const;
+  bool stopped() const { return stop().load(); }
+};
+
+/// While this lives, the platform is the one that a signal interrupts; one at a time.
+class InterruptsPlatform {
+ public:
+  explicit InterruptsPlatform(Platform& platform);
+  ~InterruptsPlatform();
+  InterruptsPlatform(const InterruptsPlatform&) = delete;
+  InterruptsPlatform& operator=(const InterruptsPlatform&) = delete;
+};
+
+}  // namespace flyball::cli

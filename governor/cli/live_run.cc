@@ -1,0 +1,88 @@
+#include "governor/cli/live_run.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "agents/agent.h"
+#include "agents/policy_file.h"
+#include "env/emulated/emulated_platform.h"
+#include "env/spaces/spaces.h"
+#include "governor/cli/display.h"
+#include "governor/recorder.h"
+#include "governor/session.h"
+
+namespace flyball::cli {
+namespace {
+
+/// How long the run lasted, from the epochs.
+class Stopwatch final : public EpochSink {
+ public:
+  void on_epoch(const EpochEvent& event) override { now_ns_ = event.outcome.now_ns; }
+  double seconds() const { return static_cast<double>(now_ns_) * 1e-9; }
+
+ private:
+  std::int64_t now_ns_ = 0;
+};
+
+}  // namespace
+
+Scenario with_duration(Scenario scenario, double duration_s) {
+  const auto duration_ns = static_cast<std::int64_t>(duration_s * 1e9);
+  const auto stretch = [&](std::int64_t& stop_ns) {
+    stop_ns = stop_ns >= scenario.duration_ns ? duration_ns : std::min(stop_ns, duration_ns);
+  };
+  for (AppSpec& app : scenario.apps) stretch(app.stop_ns);
+  for (BackgroundLoad& load : scenario.background) stretch(load.stop_ns);
+  scenario.duration_ns = duration_ns;
+  return scenario;
+}
+
+LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt,
+                    bool plain) {
+  const Scenario scenario = with_duration(stream.scenario, run.duration_s);
+  // The spaces are those of the scenario as it was trained on; its length is not part of them.
+  const Spaces spaces = Spaces::of(stream.platform, stream.scenario);
+  const RewardWeights weights = reward_weights(stream.platform, scenario);
+
+  EmulatedOptions options;
+  options.seed = stream.seed;
+  options.inference_ns = stream.inference_ns;
+  EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
+  stream.inference_ns = platform.inference_ns();
+  stream.inferences_per_job.clear();
+  for (std::size_t app = 0; app < scenario.apps.size(); ++app) {
+    stream.inferences_per_job.push_back(platform.inferences_per_job(static_cast<int>(app)));
+  }
+
+  const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
+  const std::unique_ptr<Agent> agent = make_agent(run.policy, context);
+  if (!run.policy_file.empty()) agent->load(read_policy(run.policy_file).payload);
+
+  LiveResult result;
+  result.policy = run.policy;
+  std::unique_ptr<Recorder> recorder;
+  if (!run.record.empty()) {
+    recorder = std::make_unique<Recorder>(
+        run.record, recording_info(stream.platform, scenario, spaces, run.policy, stream.seed));
+  }
+  Stopwatch stopwatch;
+  LiveSink live;
+  SessionOptions session;
+  session.sinks = {&stopwatch, &live};
+  if (recorder) session.sinks.push_back(recorder.get());
+  {
+    const InterruptsPlatform interrupts(platform);
+    const Display display(stream.platform, scenario, run.title, live, plain);
+    if (!interrupt.stopped())
+      result.metrics = run_session(platform, *agent, weights, session).metrics;
+  }
+  result.measured_s = stopwatch.seconds();
+  result.notes = platform.notes();
+  if (recorder) {
+    if (const std::string problem = recorder->finish(); !problem.empty())
+      result.notes.push_back(problem);
+  }
+  return result;
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "env/emulated/job_engine.h"
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
+#include "governor/cli/interrupt.h"
+#include "governor/cli/live_text.h"
+#include "governor/metrics.h"
+
+namespace flyball::cli {
+
+/// One policy that governs real jobs on the emulated platform, from an idle start to the end of the
+/// scenario.
+struct LiveRun {
+  std::string policy;
+  std::string policy_file;  ///< what it starts from; empty: untrained
+  double duration_s = 0;    ///< the scenario is cut or stretched to this
+  std::string record;       ///< recording to write; empty: none
+  LiveTitle title;
+};
+
+struct LiveResult {
+  std::string policy;
+  Metrics metrics;
+  double measured_s = 0;
+  std::vector<std::string> notes;  ///< what did not go as asked, for the end
+};
+
+/// The scenario lasting `duration_s`: applications and loads that lasted to its end last to the new
+/// one.
+Scenario with_duration(Scenario scenario, double duration_s);
+
+/// The jobs' parts that must be the same for every policy, so that all meet the same stream.
+struct Stream {
+  const PlatformSpec& platform;
+  const Scenario& scenario;
+  JobEngine& engine;
+  std::uint64_t seed = 1;
+  std::int64_t inference_ns = 0;          ///< measured by the first run
+  std::vector<int> inferences_per_job{};  ///< of each application, known after the first run
+};
+
+LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt,
+                    bool plain);
+
+}  // namespace flyball::cli

@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <exception>
+#include <new>
+
+#include "env/config/error.h"
+#include "governor/cli/command_line.h"
+#include "governor/cli/options.h"
+#include "governor/cli/terminal.h"
+
+namespace flyball::cli {
+namespace {
+
+constexpr int kWrongUse = 2;
+constexpr int kFailed = 1;
+
+/// One line, whatever was in the names and files that the message quotes.
+int report(std::string message, int code) {
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  write_note(fmt::format("flyball: {}\n", message));
+  return code;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App program(
+      "Keeps neural-network inference inside its time, energy and accuracy requirements by "
+      "turning\n"
+      "frequency, task mapping and network width together, with an agent that learns.");
+  program.name("flyball");
+  program.set_version_flag("--version", "flyball " FLYBALL_VERSION, "Print the version and exit");
+  program.set_help_flag("-h,--help", "Print this help and exit");
+  program.require_subcommand(0, 1);
+  program.footer(
+      "Each verb explains itself with an example: flyball run --help\n"
+      "Exit status: 0 done, 1 failed, 2 wrong use or bad input.");
+  const std::vector<Verb> verbs = {add_run(program),     add_train(program),
+                                   add_compare(program), add_characterise(program),
+                                   add_list(program),    add_export(program)};
+  const Verb* verb = parse_command_line(program, verbs, argc, argv);
+  return verb ? verb->run() : 0;
+}
+
+}  // namespace
+}  // namespace flyball::cli
+
+int main(int argc, char** argv) {
+  using namespace flyball;
+  using namespace flyball::cli;
+  // A reader that goes away must not kill a run whose record is still open; write_result sees EPIPE
+  // instead.
+  signal(SIGPIPE, SIG_IGN);
+  try {
+    return run_program(argc, argv);
+  } catch (const Error& error) {
+    return report(error.what(), error.kind() == Error::Kind::kInput ? kWrongUse : kFailed);
+  } catch (const std::bad_alloc&) {
+    return report("memory: the machine has none left; ask for less or close other programs",
+                  kFailed);
+  } catch (const std::exception& error) {
+    return report(
+        fmt::format("internal error: {}; please report it with the command line", error.what()),
+        kFailed);
+  }
+}

@@ -1,0 +1,128 @@
+#include "governor/cli/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "agents/agent.h"
+#include "env/config/error.h"
+#include "env/config/yaml.h"
+
+namespace flyball::cli {
+namespace {
+
+template <typename Number>
+Number parse_number(const std::string& flag, const std::string& text, Number min, Number max,
+                    const char* kind) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, value);
+  const bool in_range = code == std::errc() && stop == end && value >= min && value <= max;
+  if (!in_range) {
+    input_error(fmt::format("{} {}", flag, text),
+                fmt::format("is not {} from {} to {}", kind, min, max),
+                fmt::format("give one, as in '{} {}'", flag, std::max(min, Number{1})));
+  }
+  return value;
+}
+
+}  // namespace
+
+void integer_option(CLI::App& parser, const std::string& flag, int& value, int min, int max,
+                    const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          flag,
+          [=, &value](const std::string& text) {
+            value = parse_number(flag, text, min, max, "a whole number");
+          },
+          help)
+      ->type_name("N");
+}
+
+void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          "--seed",
+          [&value](const std::string& text) {
+            value = parse_number<std::uint64_t>("--seed", text, 0, UINT64_MAX, "a whole number");
+          },
+          help)
+      ->type_name("N");
+}
+
+void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          flag,
+          [=, &value](const std::string& text) {
+            value = parse_number(flag, text, min, max, "a number of seconds");
+          },
+          help)
+      ->type_name("SECONDS");
+}
+
+std::vector<std::string> split_names(const std::string& flag, const std::string& text) {
+  std::vector<std::string> names;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    const std::string name = text.substr(begin, comma - begin);
+    if (name.empty()) {
+      input_error(fmt::format("{} '{}'", flag, text), "has an empty name in it",
+                  "separate names by single commas");
+    }
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      input_error(fmt::format("{} '{}'", flag, text), fmt::format("names '{}' twice", name),
+                  "name each once");
+    }
+    names.push_back(name);
+    if (comma == text.size()) return names;
+    begin = comma + 1;
+  }
+}
+
+void names_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& value,
+                  const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          flag, [=, &value](const std::string& text) { value = split_names(flag, text); }, help)
+      ->type_name("NAME[,NAME...]");
+}
+
+void json_option(CLI::App& parser, bool& value) {
+  parser.add_flag("--json", value, "Print the result as JSON, with units in the keys");
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+namespace {
+const AgentInfo* find_agent(const std::string& policy) {
+  const std::string name = policy.substr(0, policy.find(':'));
+  for (const AgentInfo& agent : agent_catalogue()) {
+    if (agent.name == name) return &agent;
+  }
+  return nullptr;
+}
+}  // namespace
+
+void check_policy_name(const std::string& policy) {
+  if (find_agent(policy)) return;
+  std::vector<std::string> known;
+  for (const AgentInfo& agent : agent_catalogue()) known.emplace_back(agent.name);
+  input_error(fmt::format("policy '{}'", policy),
+              "there is none of that name" + did_you_mean(policy, known),
+              "use one of " + joined(known));
+}
+
+bool policy_learns(const std::string& policy) {
+  const AgentInfo* agent = find_agent(policy);
+  return agent && agent->learns;
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace flyball::cli {
+
+/// One verb of the program: its parser, and what runs once the command line has been read. `run`
+/// returns the exit code and throws Error; it writes to standard output only when it has succeeded.
+struct Verb {
+  CLI::App* parser;
+  std::function<int()> run;
+};
+
+Verb add_run(CLI::App& program);
+Verb add_train(CLI::App& program);
+Verb add_compare(CLI::App& program);
+Verb add_characterise(CLI::App& program);
+Verb add_list(CLI::App& program);
+Verb add_export(CLI::App& program);
+
+// Options whose values are checked here, so that every complaint has the same form. All throw Error
+// (kInput).
+
+void integer_option(CLI::App& parser, const std::string& flag, int& value, int min, int max,
+                    const std::string& help);
+void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help);
+void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help);
+/// Names separated by commas; none empty, none twice.
+void names_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& value,
+                  const std::string& help);
+void json_option(CLI::App& parser, bool& value);
+
+/// "a, b, c".
+std::string joined(const std::vector<std::string>& names);
+std::vector<std::string> split_names(const std::string& flag, const std::string& text);
+
+/// Throws unless `policy` (its part before ':') is a name of the agent catalogue; the error lists
+/// what is known.
+void check_policy_name(const std::string& policy);
+bool policy_learns(const std::string& policy);
+
+}  // namespace flyball::cli

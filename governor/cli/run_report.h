@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "governor/cli/json.h"
+#include "governor/cli/live_run.h"
+
+namespace flyball::cli {
+
+/// What 'run' measured: the governed policy first, then those it is compared with.
+struct RunReport {
+  const PlatformSpec& platform;
+  const Scenario& scenario;
+  const Stream& stream;
+  std::string policy_file;
+  std::string record;
+  bool interrupted = false;
+  const std::vector<LiveResult>& results;
+};
+
+std::string run_text(const RunReport& report, int columns);
+Json run_json(const RunReport& report);
+
+}  // namespace flyball::cli

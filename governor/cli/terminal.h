@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace flyball::cli {
+
+/// What a file descriptor leads to, as far as printing is concerned.
+struct Terminal {
+  bool is_tty = false;
+  bool colour = false;   ///< a terminal, and neither NO_COLOR nor TERM=dumb says otherwise
+  bool unicode = false;  ///< the locale encodes in UTF-8
+  int columns = 160;     ///< of the terminal; $COLUMNS or 160 otherwise
+  int rows = 24;
+
+  static Terminal of(int descriptor);
+};
+
+/// Columns that a UTF-8 text takes: its code points, escape sequences not counted. Enough for what
+/// we print.
+int display_width(std::string_view text);
+/// Cut to at most `columns`, escape sequences kept.
+std::string cut_to(std::string_view text, int columns);
+
+/// Writes results to standard output, all of it. A reader that has gone (`| head`) ends the program
+/// quietly with success: it has what it wanted. Any other failure throws Error (kFailure).
+void write_result(std::string_view text);
+/// Messages on the way, to standard error. Failures are ignored: there is nowhere to report them.
+void write_note(std::string_view text);
+
+}  // namespace flyball::cli
