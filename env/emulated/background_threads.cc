@@ -15,7 +15,8 @@
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kPeriodNs = 10'000'000;  // one duty cycle; shorter than the scheduler's view of a CPU hog
+constexpr std::int64_t kPeriodNs =
+    10'000'000;  // one duty cycle; shorter than the scheduler's view of a CPU hog
 constexpr std::size_t kBufferBytes = 8u << 20;  // beyond the last-level cache share of a core
 constexpr std::size_t kAllBuffersBytes = 64u << 20;
 constexpr std::size_t kChunkWords = 4096;  // 32 KiB: some 10 us, so that a thread looks up often
@@ -73,17 +74,21 @@ double BackgroundThreads::start(int load, std::uint64_t available) {
 void BackgroundThreads::stop(int load) {
   for (auto& worker : workers_) {
     if (worker->load != load) continue;
+    ending_ = true;
     worker->stop.store(true, std::memory_order_release);
     worker->bell.ring();
   }
 }
 
 void BackgroundThreads::reap() {
+  if (!ending_) return;
   std::erase_if(workers_, [](auto& worker) {
     if (!worker->done.load(std::memory_order_acquire)) return false;
     worker->thread.join();
     return true;
   });
+  ending_ = std::any_of(workers_.begin(), workers_.end(),
+                        [](const auto& worker) { return worker->stop.load(); });
 }
 
 void BackgroundThreads::stop_all() {

@@ -17,7 +17,8 @@ std::int64_t monotonic_ns() {
 }
 
 void Doorbell::ring() {
-  // Sequentially consistent, as is the waiter's pair: either it sees the new count or we see it waiting.
+  // Sequentially consistent, as is the waiter's pair: either it sees the new count or we see it
+  // waiting.
   count_.fetch_add(1, std::memory_order_seq_cst);
   if (waiting_.load(std::memory_order_seq_cst) == 0) return;
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&count_), FUTEX_WAKE_PRIVATE, 1, nullptr,
@@ -29,11 +30,11 @@ void Doorbell::wait(std::uint32_t seen, std::int64_t until_ns) {
   until.tv_sec = until_ns / 1'000'000'000;
   until.tv_nsec = until_ns % 1'000'000'000;
   waiting_.store(1, std::memory_order_seq_cst);
-  // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, FUTEX_WAIT a relative one, which drifts.
+  // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, FUTEX_WAIT a relative one, which
+  // drifts.
   if (count_.load(std::memory_order_seq_cst) == seen) {
     syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&count_),
-            FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, &until, nullptr,
-            FUTEX_BITSET_MATCH_ANY);
+            FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, &until, nullptr, FUTEX_BITSET_MATCH_ANY);
   }
   waiting_.store(0, std::memory_order_seq_cst);
 }

@@ -8,8 +8,8 @@ namespace flyball {
 /// CLOCK_MONOTONIC, ns.
 std::int64_t monotonic_ns();
 
-/// A bell that one thread waits at and any thread, or a signal handler, rings. Rings between two waits are one.
-/// A futex word: ringing costs a system call only while somebody waits.
+/// A bell that one thread waits at and any thread, or a signal handler, rings. Rings between two
+/// waits are one. A futex word: ringing costs a system call only while somebody waits.
 ///
 ///   for (;;) { seen = bell.mark(); ...look at everything...; bell.wait(seen, until_ns); }
 class Doorbell {

@@ -15,7 +15,8 @@
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kIdleWaitNs = 60'000'000'000;  // the bell rings before; any long time would do
+constexpr std::int64_t kIdleWaitNs =
+    60'000'000'000;  // the bell rings before; any long time would do
 
 std::size_t total_queue(const Scenario& scenario) {
   std::size_t jobs = 0;
@@ -50,7 +51,8 @@ double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveK
   return cores > 0 ? sum / cores : 1;
 }
 
-// Every job has two events, and no more jobs are in flight than the queues admit: with this capacity the events always fit.
+// Every job has two events, and no more jobs are in flight than the queues admit: with this
+// capacity the events always fit.
 Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
                    const LiveKnobs& knobs, Doorbell& listener)
     : spec_(spec),
@@ -111,7 +113,8 @@ std::int64_t Executor::measure(int full_width) {
   setting.active = 1;
   setting.width = full_width;
   setting.speed_ratio = 1;
-  // The first inference fills caches and pages. Then four batches of about 40 ms; the fastest is the one that was disturbed least.
+  // The first inference fills caches and pages. Then four batches of about 40 ms; the fastest is
+  // the one that was disturbed least.
   const std::int64_t first = std::max<std::int64_t>(1, engine_.run(setting, 1));
   const int batch = static_cast<int>(std::clamp<std::int64_t>(40'000'000 / first, 1, 10'000));
   std::int64_t best = std::numeric_limits<std::int64_t>::max();
@@ -165,6 +168,7 @@ void Executor::run(const QueuedJob& job) {
   setting.cpu_mask = first_cpus(setting.cpu_mask, setting.active);
   setting.width = event.setting.width;
   setting.speed_ratio = event.speed_ratio;
+  event.cores = setting.active;
 
   event.kind = JobEvent::Kind::kStarted;
   event.at_ns = monotonic_ns();

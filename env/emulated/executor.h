@@ -15,14 +15,16 @@
 
 namespace flyball {
 
-/// The knobs as a job finds them when it starts. Written by the machine thread, read by the executor.
+/// The knobs as a job finds them when it starts. Written by the machine thread, read by the
+/// executor.
 struct LiveKnobs {
   std::array<std::atomic<std::uint8_t>, kMaxClusters> opp{};
   std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + width
   std::atomic<std::uint64_t> cpus{1};                          ///< available to the process
 
   AppSetting app(int a) const {
-    const std::uint16_t packed = setting[static_cast<std::size_t>(a)].load(std::memory_order_acquire);
+    const std::uint16_t packed =
+        setting[static_cast<std::size_t>(a)].load(std::memory_order_acquire);
     return {static_cast<std::uint8_t>(packed >> 8), static_cast<std::uint8_t>(packed & 255)};
   }
   void set_app(int a, AppSetting value) {
@@ -31,7 +33,8 @@ struct LiveKnobs {
   }
 };
 
-/// Speed of a mapping relative to the same cores at their highest OPP: the mean of freq / highest freq over its cores.
+/// Speed of a mapping relative to the same cores at their highest OPP: the mean of freq / highest
+/// freq over its cores.
 double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveKnobs& knobs);
 
 struct QueuedJob {
@@ -48,8 +51,9 @@ struct JobEvent {
   Kind kind = Kind::kStarted;
   std::uint8_t app = 0;
   AppSetting setting;
+  int cores = 1;  ///< that it really runs on
   std::int64_t at_ns = 0;
-  double speed_ratio = 1;  ///< that the job started with
+  double speed_ratio = 1;  ///< that it started with
 };
 
 /// The thread that runs jobs, one after another. One other thread submits and listens.
@@ -60,21 +64,25 @@ class Executor {
            const LiveKnobs& knobs, Doorbell& listener);
   ~Executor();
 
-  /// Starts the thread. With `measure`, it first measures one inference at `full_width`, for which the caller waits, and
-  /// the answer is its time in ns. Throws what the engine threw, or Error (kFailure).
+  /// Starts the thread. With `measure`, it first measures one inference at `full_width`, for which
+  /// the caller waits, and the answer is its time in ns. Throws what the engine threw, or Error
+  /// (kFailure).
   std::int64_t start(bool measure, int full_width);
   /// Takes no more jobs; the one that runs goes on. Neither blocks nor allocates.
   void close();
   /// Closes and waits for the job that runs, at full speed. Further calls do nothing.
   void stop();
 
-  /// false when the application's queue is full: it has room for twice its queue_limit, for the caller counts the backlog.
+  /// false when the application's queue is full: it has room for twice its queue_limit, for the
+  /// caller counts the backlog.
   bool submit(const QueuedJob& job);
   /// The oldest event, or nullptr.
   const JobEvent* event() const { return events_.front(); }
   void pop_event() { events_.pop(); }
   /// The engine threw: no job runs any more. The reason, or nullptr.
-  const char* failure_reason() const { return failed_.load(std::memory_order_acquire) ? reason_.data() : nullptr; }
+  const char* failure_reason() const {
+    return failed_.load(std::memory_order_acquire) ? reason_.data() : nullptr;
+  }
 
  private:
   void loop();

@@ -6,8 +6,9 @@
 
 namespace flyball {
 
-/// A mailbox from one thread to one other in which a new value replaces one that was not fetched. Wait-free: three
-/// slots, of which the writer owns one, the reader one, and the third changes hands.
+/// A mailbox from one thread to one other in which a new value replaces one that was not fetched.
+/// Wait-free: three slots, of which the writer owns one, the reader one, and the third changes
+/// hands.
 template <typename T>
 class Latest {
  public:

@@ -5,8 +5,9 @@
 namespace flyball {
 namespace {
 
-// Longest stretch over which leakage is taken at the temperature of its start. The fastest thermal time constants of
-// boards are about 2 s: over 50 ms a temperature moves by less than 3 % of its distance.
+// Longest stretch over which leakage is taken at the temperature of its start. The fastest thermal
+// time constants of boards are about 2 s: over 50 ms a temperature moves by less than 3 % of its
+// distance.
 constexpr std::int64_t kMaxStretchNs = 50'000'000;
 
 }  // namespace
@@ -19,8 +20,7 @@ PowerMeter::PowerMeter(const PlatformSpec& spec, double ambient_c) : spec_(spec)
   }
 }
 
-void PowerMeter::job_started(const AppProfile& app, const Mapping& mapping, int width,
-                             int active) {
+void PowerMeter::job_started(const AppProfile& app, const Mapping& mapping, int width, int active) {
   app_ = &app;
   width_ = width;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
@@ -59,7 +59,8 @@ ClusterLoad PowerMeter::model_load(int c) const {
     load.static_ma = unit.static_ma;
     load.gate_idle_cores = load.gate_idle_cores || unit.gate_idle_cores;
   }
-  // Jobs fill the cluster from its first core on, background from its last; where they meet they share a core by halves.
+  // Jobs fill the cluster from its first core on, background from its last; where they meet they
+  // share a core by halves.
   const double shared = std::max(0.0, job + background - cluster.cores);
   load.busy_cores = job + background - shared;
   load.busy_nf = (job - shared / 2) * job_nf + (background - shared / 2) * background_nf;
@@ -86,8 +87,7 @@ void PowerMeter::advance(std::int64_t now_ns) {
       total_mw += mw;
       const int cores = std::min(spec_.clusters[at(c)].cores, kMaxCores);
       for (int core = 0; core < cores; ++core) {
-        const double background =
-            std::clamp(state.background_cores - (cores - 1 - core), 0.0, 1.0);
+        const double background = std::clamp(state.background_cores - (cores - 1 - core), 0.0, 1.0);
         const double busy = core < state.job_cores ? 1.0 : background;
         state.busy_ns[static_cast<std::size_t>(core)] += busy * step;
       }
@@ -116,9 +116,8 @@ void PowerMeter::report(Observation& out) {
     }
     seen.util_max = std::min(1.0, most);
     seen.util_mean = std::min(1.0, sum / cores);
-    seen.power_mw = now_ns_ > reported_ns_
-                        ? state.energy_mj / (span * 1e-9)
-                        : cluster_power_mw(spec_.clusters[at(c)], model_load(c));
+    seen.power_mw = now_ns_ > reported_ns_ ? state.energy_mj / (span * 1e-9)
+                                           : cluster_power_mw(spec_.clusters[at(c)], model_load(c));
     seen.temp_c = cluster_temp_c(spec_, thermal_, c);
     seen.opp = static_cast<std::uint8_t>(state.opp);
     seen.opp_cap = thermal_.opp_cap[at(c)];

@@ -10,8 +10,9 @@
 
 namespace flyball {
 
-/// Power, energy, temperature and utilisation of the emulated platform: the platform file's model, integrated over real
-/// stretches of time in which cores were busy. Time stands still until advance(); a setter changes what follows.
+/// Power, energy, temperature and utilisation of the emulated platform: the platform file's model,
+/// integrated over real stretches of time in which cores were busy. Time stands still until
+/// advance(); a setter changes what follows.
 class PowerMeter {
  public:
   PowerMeter(const PlatformSpec& spec, double ambient_c);
@@ -34,7 +35,8 @@ class PowerMeter {
   double energy_mj() const { return energy_mj_; }
   double power_mw() const;  ///< at this moment
   double temp_c(int cluster) const { return cluster_temp_c(spec_, thermal_, cluster); }
-  /// Fills power, utilisation and temperature of the clusters and of the platform since the last call.
+  /// Fills power, utilisation and temperature of the clusters and of the platform since the last
+  /// call.
   void report(Observation& out);
 
  private:

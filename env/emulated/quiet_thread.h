@@ -8,8 +8,8 @@
 
 namespace flyball {
 
-/// Starts a thread with all signals blocked: the handlers of the program run on the program's own threads.
-/// Throws std::system_error as std::thread does.
+/// Starts a thread with all signals blocked: the handlers of the program run on the program's own
+/// threads. Throws std::system_error as std::thread does.
 template <typename F>
 std::thread quiet_thread(F&& body) {
   sigset_t all;

@@ -29,12 +29,11 @@ class SpscRing {
     return &slots_[head & (slots_.size() - 1)];
   }
   /// Consumer, after a front() that was not nullptr.
-  void pop() {
-    head_.store(head_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  }
+  void pop() { head_.store(head_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
  private:
-  // A cache line each (64 bytes on x86-64 and ARMv8 application cores): the two threads do not share one.
+  // A cache line each (64 bytes on x86-64 and ARMv8 application cores): the two threads do not
+  // share one.
   alignas(64) std::atomic<std::size_t> head_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
   alignas(64) std::vector<T> slots_;

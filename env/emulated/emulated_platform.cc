@@ -1,0 +1,313 @@
+#include "env/emulated/emulated_platform.h"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <system_error>
+#include <thread>
+
+#include "env/config/error.h"
+#include "env/emulated/background_threads.h"
+#include "env/emulated/cpu_list.h"
+#include "env/emulated/doorbell.h"
+#include "env/emulated/executor.h"
+#include "env/emulated/latest.h"
+#include "env/emulated/machine.h"
+#include "env/emulated/quiet_thread.h"
+#include "env/model/model.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kFarNs = 3'600'000'000'000;  // 1 h: longer than anything that is waited for
+constexpr std::int64_t kReapNs =
+    2'000'000;  // background threads that were stopped have ended by then
+constexpr std::int64_t kLateNs = 5'000'000;  // a release that is this late is worth a note
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+void check(const PlatformSpec& spec, const Scenario& scenario) {
+  for (const ClusterSpec& cluster : spec.clusters) {
+    if (cluster.kind == ClusterSpec::Kind::kCpu) continue;
+    input_error(fmt::format("platform '{}', cluster '{}'", spec.name, cluster.name),
+                "the emulated platform plays CPU clusters only", "simulate this platform instead");
+  }
+  for (const AppSpec& app : scenario.apps) {
+    const AppProfile& profile = spec.apps[at(app.profile)];
+    if (!profile.plain_load) continue;
+    input_error(fmt::format("scenario '{}', application '{}'", scenario.name, app.name),
+                fmt::format("'{}' is a plain load, which has no jobs", profile.name),
+                "list it under background instead");
+  }
+}
+
+}  // namespace
+
+/// The machine thread's state, and what the control thread shares with it.
+struct EmulatedPlatform::Parts final : MachinePort {
+  Parts(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
+        const EmulatedOptions& options);
+  ~Parts() override;
+
+  bool submit(const QueuedJob& job) override { return executor.submit(job); }
+  void set_speed_ratio(double ratio) override { engine.set_speed_ratio(ratio); }
+  double start_background(int load) override { return background.start(load, knobs.cpus.load()); }
+  void stop_background(int load) override { background.stop(load); }
+
+  void start_clock();
+  void machine_loop();
+  std::int64_t machine_turn();
+  void check_whether_over();
+  void answer(Status status);
+  void watch_cpus();
+
+  const PlatformSpec& spec;
+  const Scenario& scenario;
+  JobEngine& engine;
+  LiveKnobs knobs;
+  Doorbell machine_bell;
+  Doorbell control_bell;
+  Executor executor;
+  BackgroundThreads background;
+  std::array<int, kMaxApps> inferences{};
+  std::int64_t inference_ns = 0;
+  std::unique_ptr<EmulatedMachine> machine;
+  Observation first;
+
+  // From the control thread to the machine thread.
+  struct TimedAction {
+    Action action;
+    std::int64_t at_ns = 0;
+  };
+  Latest<TimedAction> actions;
+  EpochRequest epoch;          ///< guarded by `asked`
+  std::int64_t origin_ns = 0;  ///< guarded by `started`
+  std::atomic<bool> started{false};
+  std::atomic<bool> interrupted{false};
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> asked{0};
+  // And back.
+  std::atomic<std::uint64_t> answered{0};
+  Observation reply;                  ///< guarded by `answered`
+  Status reply_status = Status::kOk;  ///< guarded by `answered`
+
+  // The control thread's own.
+  Action last_action;
+  bool applied_any = false;
+  // The machine thread's own.
+  std::int64_t epoch_start_ns = 0;
+  Status over = Status::kOk;  ///< other than kOk: the run has ended, and how
+  // For notes().
+  std::atomic<int> cpus_at_start{0};
+  std::atomic<int> cpus_fewest{0};
+  std::atomic<int> background_refused{0};
+  std::atomic<std::int64_t> worst_lateness_ns{0};
+
+  std::thread thread;
+};
+
+EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scenario_in,
+                               JobEngine& engine_in, const EmulatedOptions& options)
+    : spec(spec_in),
+      scenario(scenario_in),
+      engine(engine_in),
+      executor(spec_in, scenario_in, engine_in, knobs, machine_bell),
+      background(spec_in, scenario_in) {
+  check(spec, scenario);
+  knobs.cpus = available_cpus();
+  cpus_at_start = cpus_fewest = std::popcount(knobs.cpus.load());
+  int full_width = 0;
+  if (!scenario.apps.empty()) {
+    full_width = static_cast<int>(spec.apps[at(scenario.apps[0].profile)].widths.size()) - 1;
+  }
+  const std::int64_t measured = executor.start(options.inference_ns <= 0, full_width);
+  inference_ns = options.inference_ns > 0 ? options.inference_ns : measured;
+  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
+    const double job_ns = reference_time_ns(spec, spec.apps[at(scenario.apps[a].profile)]);
+    const double count = std::round(job_ns / static_cast<double>(inference_ns));
+    inferences[a] = static_cast<int>(std::clamp(count, 1.0, 1e6));
+  }
+  machine = std::make_unique<EmulatedMachine>(spec, scenario, options.seed, inferences,
+                                              inference_ns, knobs, *this);
+  machine->observe(first);
+  try {
+    thread = quiet_thread([this] { machine_loop(); });
+  } catch (const std::system_error& error) {
+    failure("the emulated platform cannot start its machine thread", error.what(),
+            "raise the limit of threads (ulimit -u)");
+  }
+}
+
+EmulatedPlatform::Parts::~Parts() {
+  // The machine thread first: it sets speeds and starts background load; then the executor, at full
+  // speed.
+  stop.store(true, std::memory_order_release);
+  machine_bell.ring();
+  if (thread.joinable()) thread.join();
+  background.stop_all();
+  executor.stop();
+}
+
+void EmulatedPlatform::Parts::start_clock() {
+  if (started.load(std::memory_order_relaxed)) return;
+  origin_ns = monotonic_ns();
+  started.store(true, std::memory_order_release);
+  machine_bell.ring();
+}
+
+void EmulatedPlatform::Parts::machine_loop() {
+  // The default slack of 50 us would make every release late by as much.
+  prctl(PR_SET_TIMERSLACK, 1000UL);
+  while (!stop.load(std::memory_order_acquire)) {
+    const std::uint32_t seen = machine_bell.mark();
+    std::int64_t until = monotonic_ns() + kFarNs;
+    if (started.load(std::memory_order_acquire)) until = std::min(until, machine_turn());
+    if (!stop.load(std::memory_order_acquire)) machine_bell.wait(seen, until);
+  }
+}
+
+// Does what is due and says when to look again, in absolute monotonic time.
+std::int64_t EmulatedPlatform::Parts::machine_turn() {
+  machine->watch_lateness(monotonic_ns() - origin_ns);
+  if (const TimedAction* turned = actions.fetch()) {
+    machine->request(turned->action, turned->at_ns);
+  }
+  while (const JobEvent* event = executor.event()) {
+    machine->on_event(*event, event->at_ns - origin_ns);
+    executor.pop_event();
+  }
+  const std::int64_t now = monotonic_ns() - origin_ns;
+  machine->run_until(now);
+  background.reap();
+  worst_lateness_ns.store(machine->worst_lateness_ns(), std::memory_order_relaxed);
+  background_refused.store(background.refused(), std::memory_order_relaxed);
+  check_whether_over();
+
+  std::int64_t epoch_end = std::numeric_limits<std::int64_t>::max();
+  if (asked.load(std::memory_order_acquire) != answered.load(std::memory_order_relaxed)) {
+    epoch_end = epoch_start_ns + epoch.interval_ns;
+    const bool released = epoch.stop_at_release && machine->released_in_epoch() > 0;
+    if (over != Status::kOk || now >= epoch_end || released) {
+      answer(over);
+      epoch_end = std::numeric_limits<std::int64_t>::max();
+    }
+  }
+  const std::int64_t next = std::min({epoch_end, machine->next_ns(), now + kFarNs});
+  return origin_ns + (background.ending() ? std::min(next, now + kReapNs) : next);
+}
+
+void EmulatedPlatform::Parts::check_whether_over() {
+  if (over != Status::kOk) return;
+  if (executor.failure_reason() != nullptr) over = Status::kDeviceLost;
+  if (interrupted.load(std::memory_order_acquire)) over = Status::kInterrupted;
+  if (machine->ended()) over = Status::kFinished;
+  if (over == Status::kOk) return;
+  machine->end();
+  executor.close();
+}
+
+void EmulatedPlatform::Parts::answer(Status status) {
+  watch_cpus();
+  machine->close_epoch(reply);
+  epoch_start_ns = reply.now_ns;
+  reply_status = status;
+  answered.store(asked.load(std::memory_order_relaxed), std::memory_order_release);
+  control_bell.ring();
+}
+
+// CPUs may go offline or be taken by a control group. The machine thread is not pinned: its own
+// mask tells. Jobs started from now on use what is left.
+void EmulatedPlatform::Parts::watch_cpus() {
+  const std::uint64_t cpus = available_cpus();
+  if (cpus == knobs.cpus.load(std::memory_order_relaxed)) return;
+  knobs.cpus.store(cpus, std::memory_order_release);
+  cpus_fewest = std::min(cpus_fewest.load(), std::popcount(cpus));
+}
+
+EmulatedPlatform::EmulatedPlatform(const PlatformSpec& spec, const Scenario& scenario,
+                                   JobEngine& engine, const EmulatedOptions& options)
+    : parts_(std::make_unique<Parts>(spec, scenario, engine, options)) {}
+
+EmulatedPlatform::~EmulatedPlatform() = default;
+
+const PlatformSpec& EmulatedPlatform::spec() const { return parts_->spec; }
+const Scenario& EmulatedPlatform::scenario() const { return parts_->scenario; }
+void EmulatedPlatform::observe(Observation& out) const { out = parts_->first; }
+
+Status EmulatedPlatform::apply(const Action& action) {
+  Parts& parts = *parts_;
+  parts.start_clock();
+  if (parts.executor.failure_reason() != nullptr) return Status::kDeviceLost;
+  if (parts.applied_any && action == parts.last_action) return Status::kOk;
+  parts.last_action = action;
+  parts.applied_any = true;
+  parts.actions.put({action, monotonic_ns() - parts.origin_ns});
+  parts.machine_bell.ring();
+  return Status::kOk;
+}
+
+Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) {
+  Parts& parts = *parts_;
+  parts.start_clock();
+  parts.epoch = request;
+  const std::uint64_t ticket = parts.asked.load(std::memory_order_relaxed) + 1;
+  parts.asked.store(ticket, std::memory_order_release);
+  parts.machine_bell.ring();
+  // The machine thread answers at the epoch's end by itself; the limit only bounds each wait.
+  while (parts.answered.load(std::memory_order_acquire) != ticket) {
+    const std::uint32_t seen = parts.control_bell.mark();
+    if (parts.answered.load(std::memory_order_acquire) == ticket) break;
+    parts.control_bell.wait(seen, monotonic_ns() + 1'000'000'000);
+  }
+  out = parts.reply;
+  return parts.reply_status;
+}
+
+void EmulatedPlatform::interrupt() {
+  parts_->interrupted.store(true, std::memory_order_release);
+  parts_->machine_bell.ring();
+}
+
+int EmulatedPlatform::inferences_per_job(int app) const { return parts_->inferences[at(app)]; }
+std::int64_t EmulatedPlatform::inference_ns() const { return parts_->inference_ns; }
+
+std::vector<std::string> EmulatedPlatform::notes() const {
+  const Parts& parts = *parts_;
+  std::vector<std::string> notes;
+  int cores = 0;
+  for (const ClusterSpec& cluster : parts.spec.clusters) cores += cluster.cores;
+  if (parts.cpus_at_start < cores) {
+    notes.push_back(fmt::format(
+        "the platform has {} cores, this process only {} CPUs: jobs ran on fewer cores than mapped",
+        cores, parts.cpus_at_start.load()));
+  }
+  if (parts.cpus_fewest < parts.cpus_at_start) {
+    notes.push_back(fmt::format("CPUs went away during the run: {} of {} were left",
+                                parts.cpus_fewest.load(), parts.cpus_at_start.load()));
+  }
+  if (parts.background_refused > 0) {
+    notes.push_back(
+        fmt::format("{} threads of background load were not started: no more than one per CPU, and "
+                    "the system's limit",
+                    parts.background_refused.load()));
+  }
+  if (parts.background.unpinned() > 0) {
+    notes.push_back(fmt::format("{} threads of background load could not be pinned to their CPU",
+                                parts.background.unpinned()));
+  }
+  if (parts.worst_lateness_ns > kLateNs) {
+    notes.push_back(fmt::format("the machine is overloaded: a job was released {:.1f} ms late",
+                                static_cast<double>(parts.worst_lateness_ns) * 1e-6));
+  }
+  if (const char* reason = parts.executor.failure_reason()) {
+    notes.push_back(fmt::format("the engine failed, no job ran after that: {}", reason));
+  }
+  return notes;
+}
+
+}  // namespace flyball
