@@ -4,43 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "governor/job_cost.h"
+
 namespace flyball {
-namespace {
-
-constexpr double kRankingTempC =
-    60;  // leakage at which candidates are ranked: mid-range on the boards
-
-/// Platform energy of one job in its clusters until its deadline, idle afterwards, mJ.
-double ranking_energy_mj(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                         int width, const OppChoice& opp, double time_ns, double deadline_ns) {
-  double energy_mj = 0;
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    if (mapping.cores[c] == 0) continue;
-    ClusterLoad load;
-    load.opp = opp[c];
-    load.temp_c = kRankingTempC;
-    load.gate_idle_cores = spec.clusters[c].gate_idle_cores || app.unit[c].gate_idle_cores;
-    const double idle_mw = cluster_power_mw(spec.clusters[c], load);
-    load.busy_cores = mapping.cores[c];
-    load.busy_nf = mapping.cores[c] * app.unit[c].core_nf * app.widths[width].activity_factor;
-    load.static_ma = app.unit[c].static_ma;
-    const double busy_mw = cluster_power_mw(spec.clusters[c], load);
-    energy_mj += busy_mw * time_ns * 1e-9 + idle_mw * std::max(0.0, deadline_ns - time_ns) * 1e-9;
-  }
-  return energy_mj;
-}
-
-bool can_run(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping) {
-  bool any = false;
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    if (mapping.cores[c] == 0) continue;
-    if (!app.unit[c].supported) return false;
-    any = true;
-  }
-  return any;
-}
-
-}  // namespace
 
 Shield::Shield(const PlatformSpec& platform, const Scenario& scenario, Options options)
     : platform_(platform),
