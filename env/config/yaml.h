@@ -12,8 +12,8 @@
 
 namespace flyball {
 
-/// A strict view of a YAML mapping: every key must be asked for or declared, every value must have the right
-/// type and range, and every complaint names file, line and the nearest known key.
+/// A strict view of a YAML mapping: every key must be asked for or declared, every value must have
+/// the right type and range, and every complaint names file, line and the nearest known key.
 ///
 ///   YamlMap root = YamlMap::file(path, /*schema=*/1, {"name", "clusters"});
 ///   double c = root.number("ambient_c", -40, 85);             // required
@@ -21,33 +21,42 @@ namespace flyball {
 class YamlMap {
  public:
   /// Opens a file, checks `schema: N` and that no key but "schema" and `known` occurs.
-  static YamlMap file(const std::string& path, int schema, std::initializer_list<std::string_view> known);
+  static YamlMap file(const std::string& path, int schema,
+                      std::initializer_list<std::string_view> known);
 
   bool has(std::string_view key) const;
   double number(std::string_view key, double min, double max) const;
   double number_or(std::string_view key, double fallback, double min, double max) const;
   std::int64_t integer(std::string_view key, std::int64_t min, std::int64_t max) const;
-  std::int64_t integer_or(std::string_view key, std::int64_t fallback, std::int64_t min, std::int64_t max) const;
+  std::int64_t integer_or(std::string_view key, std::int64_t fallback, std::int64_t min,
+                          std::int64_t max) const;
   bool boolean_or(std::string_view key, bool fallback) const;
   std::string text(std::string_view key) const;
   std::string text_or(std::string_view key, const std::string& fallback) const;
   /// One of `choices`; returns its index.
   int choice(std::string_view key, std::initializer_list<std::string_view> choices) const;
   YamlMap map(std::string_view key, std::initializer_list<std::string_view> known) const;
-  /// A map whose keys are names chosen by the user, as (key, map) in file order.
-  std::vector<std::pair<std::string, YamlMap>> named_maps(std::string_view key,
-                                                          std::initializer_list<std::string_view> known) const;
+  /// A map whose keys are names chosen by the user, as (key, map) in file order; empty when the key
+  /// is absent.
+  std::vector<std::pair<std::string, YamlMap>> named_maps(
+      std::string_view key, std::initializer_list<std::string_view> known) const;
   /// A list of mappings; empty when the key is absent.
-  std::vector<YamlMap> list(std::string_view key, std::initializer_list<std::string_view> known) const;
+  std::vector<YamlMap> list(std::string_view key,
+                            std::initializer_list<std::string_view> known) const;
   std::vector<double> numbers(std::string_view key, double min, double max) const;
 
   /// "file.yaml:12: key 'x'" for an Error about this key; of the map itself without a key.
   std::string where(std::string_view key = {}) const;
-  [[noreturn]] void reject(std::string_view key, const std::string& why, const std::string& remedy) const;
+  [[noreturn]] void reject(std::string_view key, const std::string& why,
+                           const std::string& remedy) const;
 
  private:
   YamlMap(std::string path, YAML::Node node) : path_(std::move(path)), node_(std::move(node)) {}
-  void check_keys(std::initializer_list<std::string_view> known) const;
+  /// An empty list of known keys allows any.
+  void check_keys(std::initializer_list<std::string_view> known, bool is_root) const;
+  YAML::Node value(std::string_view key) const;
+  YamlMap submap(std::string_view key, const YAML::Node& node,
+                 std::initializer_list<std::string_view> known) const;
   std::string path_;
   YAML::Node node_;
 };
@@ -55,9 +64,11 @@ class YamlMap {
 /// The known name closest to a misspelt one, as " (did you mean 'x'?)", or "" when none is close.
 std::string did_you_mean(std::string_view wrong, const std::vector<std::string>& known);
 
-/// Where configs/ is: $FLYBALL_CONFIGS, else beside the program's build or install tree, else the source tree.
+/// Where configs/ is: $FLYBALL_CONFIGS, else beside the program's build or install tree, else the
+/// source tree.
 std::string configs_dir();
-/// Resolves "NAME" to configs/KIND/NAME.yaml, or takes a path as it is. Throws Error that lists the known names.
+/// Resolves "NAME" to configs/KIND/NAME.yaml, or takes a path as it is. Throws Error that lists the
+/// known names.
 std::string find_config(std::string_view kind, const std::string& name_or_path);
 /// The names that `find_config` knows of a kind, sorted.
 std::vector<std::string> list_configs(std::string_view kind);

@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "env/config/yaml.h"
+
+namespace flyball {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_configs(const fs::path& dir) {
+  std::error_code ignored;
+  return fs::is_directory(dir / "platforms", ignored);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+std::string configs_dir() {
+  if (const char* chosen = std::getenv("FLYBALL_CONFIGS"); chosen != nullptr && *chosen != '\0') {
+    if (!is_configs(chosen)) {
+      input_error(fmt::format("FLYBALL_CONFIGS={}", chosen),
+                  "is no directory with platforms/ in it",
+                  "set it to a copy of configs/, or unset it");
+    }
+    return chosen;
+  }
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path bin = program.parent_path();
+    if (const fs::path installed = bin.parent_path() / "share/flyball/configs";
+        is_configs(installed)) {
+      return installed.string();
+    }
+    // build/release/bin/flyball belongs to the configs/ three folders up.
+    fs::path up = bin;
+    for (int level = 0; level < 4; ++level, up = up.parent_path()) {
+      if (is_configs(up / "configs")) return (up / "configs").string();
+    }
+  }
+  if (is_configs(FLYBALL_SOURCE_CONFIGS)) return FLYBALL_SOURCE_CONFIGS;
+  failure("configs/", "found neither beside the program nor in " FLYBALL_SOURCE_CONFIGS,
+          "set FLYBALL_CONFIGS to the directory");
+}
+
+std::vector<std::string> list_configs(std::string_view kind) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(fs::path(configs_dir()) / kind, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".yaml") names.push_back(it->path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string find_config(std::string_view kind, const std::string& name_or_path) {
+  const bool is_path =
+      name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml");
+  if (is_path) return name_or_path;
+  const std::vector<std::string> names = list_configs(kind);
+  if (std::find(names.begin(), names.end(), name_or_path) != names.end()) {
+    return (fs::path(configs_dir()) / kind / (name_or_path + ".yaml")).string();
+  }
+  std::string_view one = kind;  // "platforms": a platform
+  if (one.ends_with('s')) one.remove_suffix(1);
+  input_error(fmt::format("{} '{}'", one, name_or_path),
+              "is unknown" + did_you_mean(name_or_path, names),
+              fmt::format("choose one of {}, or give the path of a YAML file", joined(names)));
+}
+
+}  // namespace flyball
