@@ -131,10 +131,10 @@ void BackgroundThreads::body(Worker& self) {
   volatile std::uint64_t sink = 1;
   std::size_t position = 0;
   const auto busy_ns = static_cast<std::int64_t>(self.utilisation * static_cast<double>(kPeriodNs));
-  std::int64_t period_start = monotonic_ns();
+  std::int64_t period_start = steady_ns();
   while (!self.stop.load(std::memory_order_acquire)) {
     sink = buffer.empty() ? compute(sink) : stream(buffer, position);
-    const std::int64_t now = monotonic_ns();
+    const std::int64_t now = steady_ns();
     if (now - period_start < busy_ns) continue;
     const std::uint32_t seen = self.bell.mark();
     if (busy_ns < kPeriodNs && !self.stop.load(std::memory_order_acquire)) {
@@ -142,7 +142,7 @@ void BackgroundThreads::body(Worker& self) {
     }
     // From the plan and not from the clock, so that the share holds; anew when far behind.
     period_start += kPeriodNs;
-    if (monotonic_ns() - period_start > kPeriodNs) period_start = monotonic_ns();
+    if (steady_ns() - period_start > kPeriodNs) period_start = steady_ns();
   }
   self.done.store(true, std::memory_order_release);
 }

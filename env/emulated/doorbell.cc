@@ -10,7 +10,7 @@ namespace flyball {
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a signal handler rings");
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex is 32 bits");
 
-std::int64_t monotonic_ns() {
+std::int64_t steady_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;

@@ -6,7 +6,7 @@
 namespace flyball {
 
 /// CLOCK_MONOTONIC, ns.
-std::int64_t monotonic_ns();
+std::int64_t steady_ns();
 
 /// A bell that one thread waits at and any thread, or a signal handler, rings. Rings between two
 /// waits are one. A futex word: ringing costs a system call only while somebody waits.

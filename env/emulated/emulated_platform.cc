@@ -155,7 +155,7 @@ EmulatedPlatform::Parts::~Parts() {
 
 void EmulatedPlatform::Parts::start_clock() {
   if (started.load(std::memory_order_relaxed)) return;
-  origin_ns = monotonic_ns();
+  origin_ns = steady_ns();
   started.store(true, std::memory_order_release);
   machine_bell.ring();
 }
@@ -165,7 +165,7 @@ void EmulatedPlatform::Parts::machine_loop() {
   prctl(PR_SET_TIMERSLACK, 1000UL);
   while (!stop.load(std::memory_order_acquire)) {
     const std::uint32_t seen = machine_bell.mark();
-    std::int64_t until = monotonic_ns() + kFarNs;
+    std::int64_t until = steady_ns() + kFarNs;
     if (started.load(std::memory_order_acquire)) until = std::min(until, machine_turn());
     if (!stop.load(std::memory_order_acquire)) machine_bell.wait(seen, until);
   }
@@ -173,7 +173,7 @@ void EmulatedPlatform::Parts::machine_loop() {
 
 // Does what is due and says when to look again, in absolute monotonic time.
 std::int64_t EmulatedPlatform::Parts::machine_turn() {
-  machine->watch_lateness(monotonic_ns() - origin_ns);
+  machine->watch_lateness(steady_ns() - origin_ns);
   if (const TimedAction* turned = actions.fetch()) {
     machine->request(turned->action, turned->at_ns);
   }
@@ -181,7 +181,7 @@ std::int64_t EmulatedPlatform::Parts::machine_turn() {
     machine->on_event(*event, event->at_ns - origin_ns);
     executor.pop_event();
   }
-  const std::int64_t now = monotonic_ns() - origin_ns;
+  const std::int64_t now = steady_ns() - origin_ns;
   machine->run_until(now);
   background.reap();
   worst_lateness_ns.store(machine->worst_lateness_ns(), std::memory_order_relaxed);
@@ -246,7 +246,7 @@ Status EmulatedPlatform::apply(const Action& action) {
   if (parts.applied_any && action == parts.last_action) return Status::kOk;
   parts.last_action = action;
   parts.applied_any = true;
-  parts.actions.put({action, monotonic_ns() - parts.origin_ns});
+  parts.actions.put({action, steady_ns() - parts.origin_ns});
   parts.machine_bell.ring();
   return Status::kOk;
 }
@@ -262,7 +262,7 @@ Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) 
   while (parts.answered.load(std::memory_order_acquire) != ticket) {
     const std::uint32_t seen = parts.control_bell.mark();
     if (parts.answered.load(std::memory_order_acquire) == ticket) break;
-    parts.control_bell.wait(seen, monotonic_ns() + 1'000'000'000);
+    parts.control_bell.wait(seen, steady_ns() + 1'000'000'000);
   }
   out = parts.reply;
   return parts.reply_status;

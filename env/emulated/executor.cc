@@ -77,10 +77,12 @@ std::int64_t Executor::start(bool with_measurement, int full_width) {
       try {
         p.set_value(with_measurement ? measure(full_width) : 0);
       } catch (...) {
+        engine_.release_thread();
         p.set_exception(std::current_exception());
         return;
       }
       loop();
+      engine_.release_thread();
     });
   } catch (const std::system_error& error) {
     failure("the emulated platform cannot start its executor thread", error.what(),
@@ -127,7 +129,7 @@ void Executor::loop() {
     const std::uint32_t seen = bell_.mark();
     const int app = choose();
     if (app < 0) {
-      if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, monotonic_ns() + kIdleWaitNs);
+      if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, steady_ns() + kIdleWaitNs);
       continue;
     }
     const QueuedJob job = *queues_[static_cast<std::size_t>(app)]->front();
@@ -171,12 +173,12 @@ void Executor::run(const QueuedJob& job) {
   event.cores = setting.active;
 
   event.kind = JobEvent::Kind::kStarted;
-  event.at_ns = monotonic_ns();
+  event.at_ns = steady_ns();
   events_.push(event);
   listener_.ring();
   engine_.run(setting, job.inferences);
   event.kind = JobEvent::Kind::kFinished;
-  event.at_ns = monotonic_ns();
+  event.at_ns = steady_ns();
   events_.push(event);
   listener_.ring();
 }

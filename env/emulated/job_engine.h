@@ -24,6 +24,9 @@ class JobEngine {
   /// Changes the duty cycle of a job that is running; safe from any thread.
   virtual void set_speed_ratio(double ratio) = 0;
   virtual int max_active() const = 0;
+  /// The last call of a thread that called run(), from that thread: it ends now, and another one
+  /// may come. An engine that pinned it or remembers it lets go.
+  virtual void release_thread() {}
 };
 
 }  // namespace flyball
