@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "agents/agent.h"
 #include "env/config/error.h"
@@ -108,6 +109,7 @@ int run_compare(const CompareVerb& verb) {
   options.first_seed = verb.first_seed;
   options.progress = [&](double done) { progress.update(done); };
   options.stop = &interrupt.stop();
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
   const std::vector<PolicyResult> results = compare(platform, scenario, options);
   progress.clear();
   if (interrupt.stopped())

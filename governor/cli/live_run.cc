@@ -8,6 +8,8 @@
 #include "env/emulated/emulated_platform.h"
 #include "env/spaces/spaces.h"
 #include "governor/cli/display.h"
+#include "governor/cli/progress.h"
+#include "governor/hindsight.h"
 #include "governor/recorder.h"
 #include "governor/session.h"
 
@@ -23,6 +25,19 @@ class Stopwatch final : public EpochSink {
  private:
   std::int64_t now_ns_ = 0;
 };
+
+/// The best single configuration is searched in simulation: on real jobs there is no hindsight.
+std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scenario,
+                                       const AgentContext& context,
+                                       const InterruptScope& interrupt) {
+  if (run.policy != "static_best") return make_agent(run.policy, context);
+  Progress progress("searching the best configuration in simulation");
+  HindsightOptions options;
+  options.first_seed = context.seed;
+  options.stop = &interrupt.stop();
+  options.progress = [&](double done) { progress.update(done); };
+  return make_fixed_agent(best_in_hindsight(context.platform, scenario, options).action);
+}
 
 }  // namespace
 
@@ -55,7 +70,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   }
 
   const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
-  const std::unique_ptr<Agent> agent = make_agent(run.policy, context);
+  const std::unique_ptr<Agent> agent = make_live_agent(run, scenario, context, interrupt);
   if (!run.policy_file.empty()) agent->load(read_policy(run.policy_file).payload);
 
   LiveResult result;

@@ -42,7 +42,7 @@ struct RunVerb {
 void check_can_run(const std::string& policy) {
   check_policy_name(policy);
   const std::string name = policy.substr(0, policy.find(':'));
-  if (name == "oracle" || policy == "static_best") {
+  if (name == "oracle") {
     input_error(fmt::format("policy '{}'", policy),
                 "has to know what happens later, which only a simulation can tell",
                 "compare with it by 'flyball compare'");
