@@ -81,8 +81,8 @@ constexpr double det_log(double x) {
 
 /// 1 - e^-x for x >= 0 without cancellation: what a first-order lag moves in x time constants.
 constexpr double det_lag(double x) {
-  if (x >= 0.125) return 1.0 - det_exp(-x);
-  // The next term is x^8/40320 = 1e-12 of x at most.
+  if (x >= 0.0625) return 1.0 - det_exp(-x);
+  // The next term is 1e-13 of x at most.
   double sum = 1.0 / 5040;
   sum = sum * -x + 1.0 / 720;
   sum = sum * -x + 1.0 / 120;
