@@ -1,0 +1,143 @@
+#include <fmt/core.h>
+
+#include <charconv>
+#include <functional>
+#include <string>
+
+#include "agents/agent.h"
+#include "agents/conservative.h"
+#include "agents/fixed_frequency.h"
+#include "agents/interactive.h"
+#include "agents/mean20.h"
+#include "agents/ondemand.h"
+#include "agents/oracle.h"
+#include "agents/prime.h"
+#include "agents/q_learning.h"
+#include "agents/rule.h"
+#include "agents/schedutil.h"
+#include "agents/static_best.h"
+#include "env/config/error.h"
+#include "env/config/yaml.h"
+
+namespace flyball {
+
+namespace {
+
+using Maker = std::unique_ptr<Agent> (*)(const AgentContext& context, const std::string& argument);
+
+struct Entry {
+  AgentInfo info;
+  bool takes_argument;
+  Maker make;
+};
+
+template <typename T>
+std::unique_ptr<Agent> plain(const AgentContext& context, const std::string&) {
+  return std::make_unique<T>(context);
+}
+
+template <FixedFrequency::Kind kind>
+std::unique_ptr<Agent> fixed(const AgentContext& context, const std::string&) {
+  return std::make_unique<FixedFrequency>(context, kind);
+}
+
+std::unique_ptr<Agent> userspace(const AgentContext& context, const std::string& argument) {
+  std::int64_t khz = 0;
+  const auto [end, error] =
+      std::from_chars(argument.data(), argument.data() + argument.size(), khz);
+  if (argument.empty() || error != std::errc{} || end != argument.data() + argument.size() ||
+      khz <= 0) {
+    input_error(fmt::format("policy 'userspace:{}'", argument), "it needs a frequency in kHz",
+                "write for example 'userspace:1400000'");
+  }
+  return std::make_unique<FixedFrequency>(context, FixedFrequency::Kind::kUserspace,
+                                          static_cast<double>(khz));
+}
+
+std::unique_ptr<Agent> static_best(const AgentContext& context, const std::string& argument) {
+  if (argument.empty()) {
+    input_error("policy 'static_best'",
+                "it is found by a search in hindsight, which only 'flyball compare' does",
+                "use it there, or fix a configuration: 'static_best:A15=1400000;camera=A15x1@100'");
+  }
+  return std::make_unique<StaticBest>(context, argument);
+}
+
+const std::vector<Entry>& entries() {
+  using Kind = FixedFrequency::Kind;
+  static const std::vector<Entry> all = {
+      {{"performance", "Linux: always the highest frequency", false},
+       false,
+       fixed<Kind::kPerformance>},
+      {{"powersave", "Linux: always the lowest frequency", false}, false, fixed<Kind::kPowersave>},
+      {{"userspace", "Linux: a fixed frequency, 'userspace:KHZ'", false}, true, userspace},
+      {{"ondemand", "Linux: highest frequency above 95 % load, else in proportion", false},
+       false,
+       plain<Ondemand>},
+      {{"conservative", "Linux: steps of 5 % up above 80 % load, down below 20 %", false},
+       false,
+       plain<Conservative>},
+      {{"interactive", "Android: highest frequency from 99 % load, else a load of 90 %", false},
+       false,
+       plain<Interactive>},
+      {{"schedutil",
+        "Linux: the scheduler's utilisation with 25 % headroom, energy-aware placement", false},
+       false,
+       plain<Schedutil>},
+      {{"static_best", "the best single configuration in hindsight, or 'static_best:CONFIGURATION'",
+        false},
+       true,
+       static_best},
+      {{"rule", "cheapest profiled configuration within 0.9 x deadline, a step up per miss", false},
+       false,
+       plain<Rule>},
+      {{"mean20", "width one down when the mean of 20 jobs is late (Dynamic-OFA)", false},
+       false,
+       plain<Mean20>},
+      {{"prime", "the PRiME project's released learner: contextual bandit over frequencies", true},
+       false,
+       plain<Prime>},
+      {{"q_learning", "double Q-learning over mapping, width and frequency, with safe exploration",
+        true},
+       false,
+       plain<QLearning>},
+      {{"oracle", "exhaustive search per job, knowing the future; simulation only", false},
+       false,
+       plain<Oracle>},
+  };
+  return all;
+}
+
+}  // namespace
+
+const std::vector<AgentInfo>& agent_catalogue() {
+  static const std::vector<AgentInfo> infos = [] {
+    std::vector<AgentInfo> list;
+    for (const Entry& entry : entries()) list.push_back(entry.info);
+    return list;
+  }();
+  return infos;
+}
+
+std::unique_ptr<Agent> make_agent(const std::string& policy, const AgentContext& context) {
+  const std::size_t colon = std::min(policy.find(':'), policy.size());
+  const std::string name = policy.substr(0, colon);
+  const std::string argument = colon < policy.size() ? policy.substr(colon + 1) : "";
+  std::vector<std::string> known;
+  for (const Entry& entry : entries()) {
+    if (entry.info.name != name) {
+      known.emplace_back(entry.info.name);
+      continue;
+    }
+    if (colon < policy.size() && !entry.takes_argument) {
+      input_error(fmt::format("policy '{}'", policy), fmt::format("'{}' takes no argument", name),
+                  fmt::format("write '{}'", name));
+    }
+    return entry.make(context, argument);
+  }
+  input_error(fmt::format("policy '{}'", policy),
+              "there is no such policy" + did_you_mean(name, known),
+              "'flyball list policies' shows all");
+}
+
+}  // namespace flyball

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <array>
+
+#include "agents/linux_governor.h"
+
+namespace flyball {
+
+/// cpufreq's `conservative` (drivers/cpufreq/cpufreq_conservative.c of Linux 6.1 with its defaults:
+/// sampling every 10 ms, up_threshold 80, down_threshold 20, freq_step 5 % of the highest
+/// frequency).
+class Conservative final : public LinuxGovernor {
+ public:
+  explicit Conservative(const AgentContext& context);
+  std::string_view name() const override { return "conservative"; }
+
+  /// One sample: moves `wanted_khz`, which the governor keeps between samples, by one step, and
+  /// returns the OPP for it: on the way up the highest at or below it, on the way down the lowest
+  /// at or above it; `current` when nothing changes.
+  static int step(const ClusterSpec& cluster, int load_pct, int current, int cap,
+                  double& wanted_khz);
+
+ protected:
+  int next_opp(int cluster, const Observation& now, int cap) override;
+
+ private:
+  std::array<double, kMaxClusters> wanted_khz_{};
+};
+
+}  // namespace flyball

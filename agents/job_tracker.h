@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "agents/bytes.h"
+#include "env/model/model.h"
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
+#include "env/spaces/observation.h"
+
+namespace flyball {
+
+/// What one application's jobs cost compared with the platform's model, and how far the running one
+/// has come. All work is counted in nominal jobs: 1 is what the model expects of one job that runs
+/// alone.
+///
+/// observed work of a job = integral of dt / (model's time at the setting and frequencies of the
+/// moment)
+///                        = work * crowding(mapping) * (1 + error)
+/// where `work` is a moving average that follows the stream (weight 0.25), `crowding` is how much
+/// of a mapping's cores other load takes, and the rest, slow and particular to a mapping, is its
+/// `model_error` (weight 0.05), which is learned.
+class JobTracker {
+ public:
+  JobTracker(const PlatformSpec& platform, const Scenario& scenario, int app);
+
+  /// Takes in an epoch that ended with `outcome`.
+  void observe(const Observation& outcome);
+
+  /// Work expected of a job plus `deviations` mean absolute deviations; alone, on a mapping as
+  /// modelled.
+  double work(double deviations) const { return work_ + deviations * deviation_; }
+  double deviation() const { return deviation_; }
+  /// By how much a job on this mapping takes longer than modelled.
+  double slowdown(int mapping) const { return model_error_[mapping] * crowding_[mapping]; }
+  /// Work that the running job has behind it.
+  double progress() const { return progress_; }
+  AppSetting running() const { return running_; }
+  /// Crowding of the most crowded cluster: other load's busy cores over its cores, 0 to 1.
+  double other_load() const { return other_load_; }
+
+  /// Release of the i-th job of the backlog, oldest first.
+  std::int64_t release_ns(std::uint32_t i) const {
+    return release_[(released_ - backlog_ + i) % release_.size()];
+  }
+  /// Shortest distance of two releases lately, ns; it recovers by 2 % a job.
+  double shortest_gap_ns() const { return shortest_gap_ns_; }
+  /// Observed over expected work of the jobs that finished in the last epoch, summed, and their
+  /// number.
+  double surprise() const { return surprise_; }
+
+  void save(ByteWriter& out) const;
+  void load(ByteReader& in);
+
+ private:
+  double job_ns(const AppSetting& setting, const Observation& outcome) const;
+  void job_finished(const JobRecord& job);
+  void note_releases(const Observation& outcome);
+  void note_other_load(const Observation& outcome);
+
+  const PlatformSpec& platform_;
+  const Scenario& scenario_;
+  const AppProfile& profile_;
+  int app_;
+  double work_ = 1, deviation_ = 0.06;  // before anything is known: the models are within 5 %
+  std::array<float, kMaxMappings> model_error_, crowding_;
+  std::array<double, kMaxClusters> others_cores_{};
+  double other_load_ = 0;
+  double progress_ = 0;
+  double surprise_ = 0;
+  AppSetting running_;
+  std::array<std::int64_t, 64> release_{};
+  std::uint64_t released_ = 0;
+  std::uint32_t backlog_ = 0;
+  double shortest_gap_ns_ = 0;
+};
+
+}  // namespace flyball

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+
+#include "agents/agent.h"
+#include "env/model/model.h"
+
+namespace flyball {
+
+/// What could have been had: for every job that is next to start, with its true work and all
+/// disturbances known, the configuration of least energy that meets deadline and accuracy floor, or
+/// else the one that finishes first. Exhaustive: every mapping x every choice of OPPs for the
+/// clusters it uses, tried in the simulator; the other clusters at their lowest. Several
+/// applications are searched one after the other, each around what the ones before it got; a shared
+/// cluster runs at the higher of their frequencies. Between jobs everything goes to its lowest.
+///
+/// What is left out cannot be better: a width above the least that reaches the floor costs more
+/// time and more energy (that its factors ascend is checked), and time falls as any frequency
+/// rises, so a mapping that misses with all its clusters at their highest misses with every choice.
+/// Deterministic: ties go to the first in order.
+class Oracle final : public Agent {
+ public:
+  /// Throws Error (kInput) when `context.foresight` is null: only a simulated platform knows the
+  /// future.
+  explicit Oracle(const AgentContext& context);
+  std::string_view name() const override { return "oracle"; }
+  EpochRequest epoch() const override {
+    return {.interval_ns = 5'000'000, .stop_at_release = true};
+  }
+  void decide(const Observation& now, Action& out) override;
+  const Explanation& why() const override { return why_; }
+  /// Configurations tried in the last search.
+  int tried() const { return tried_; }
+
+ private:
+  struct Plan {
+    AppSetting setting;
+    OppChoice opp{};
+    bool on_time = false;
+    int burst_job = -1;            ///< of the burst, the first is 0
+    std::int64_t released_ns = 0;  ///< the last release
+  };
+  struct Best {
+    bool found = false, on_time = false;
+    double cost = 0;  ///< energy when on time, finish otherwise
+    OppChoice own{};
+    AppSetting setting;
+  };
+  void search(const Observation& now, int app, const Action& others);
+  void search_mapping(const Observation& now, int app, Action action, Best& best);
+  Foresight::Outcome preview(const Action& others, const OppChoice& own, int app);
+  double idle_saving_mj(const OppChoice& opp, std::int64_t finish_ns,
+                        std::int64_t deadline_ns) const;
+  std::int64_t latest_finish_ns(const Observation& now, int app) const;
+
+  const PlatformSpec& platform_;
+  const Scenario& scenario_;
+  const Foresight& foresight_;
+  std::array<std::array<bool, kMaxMappings>, kMaxApps> supported_{};
+  std::array<bool, kMaxApps> widths_ascend_{};
+  /// Power of idling at an OPP beyond idling at the lowest, mW.
+  std::array<std::array<double, kMaxOpps>, kMaxClusters> idle_above_mw_{};
+  std::array<Plan, kMaxApps> plan_{};
+  int tried_ = 0;
+  Explanation why_;
+};
+
+}  // namespace flyball

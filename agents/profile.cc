@@ -1,0 +1,134 @@
+#include "agents/profile.h"
+
+#include <algorithm>
+
+namespace flyball {
+
+namespace {
+
+constexpr double kTempC = 60;  // for the leakage: the middle of what the boards reach
+
+double idle_power_mw(const ClusterSpec& cluster, int opp) {
+  ClusterLoad load;
+  load.opp = opp;
+  load.gate_idle_cores = cluster.gate_idle_cores;
+  load.temp_c = kTempC;
+  return cluster_power_mw(cluster, load);
+}
+
+}  // namespace
+
+bool can_run(const PlatformSpec& platform, const AppProfile& app, const Mapping& mapping) {
+  int cores = 0;
+  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+    if (mapping.cores[c] > 0 && !app.unit[c].supported) return false;
+    cores += mapping.cores[c];
+  }
+  return cores > 0;
+}
+
+Profile::Profile(const PlatformSpec& platform, int app_profile, double tail_ns)
+    : platform_(platform), app_(platform.apps[static_cast<std::size_t>(app_profile)]) {
+  mappings_ = static_cast<int>(platform.mappings.size());
+  widths_ = static_cast<int>(app_.widths.size());
+  idle_mw_ = platform.board_mw;
+  for (const ClusterSpec& cluster : platform.clusters) idle_mw_ += idle_power_mw(cluster, 0);
+
+  std::vector<ProfilePoint> all;
+  for (const Mapping& mapping : platform.mappings) {
+    for (int width = 0; width < widths_; ++width) {
+      Range range{static_cast<std::uint32_t>(points_.size()), 0};
+      if (!app_.plain_load && can_run(platform, app_, mapping)) {
+        all.clear();
+        for_each_opp_choice(platform, mapping, [&](const OppChoice& opp) {
+          all.push_back(point(mapping, width, opp, tail_ns));
+        });
+        std::stable_sort(all.begin(), all.end(), [](const ProfilePoint& a, const ProfilePoint& b) {
+          return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
+        });
+        for (const ProfilePoint& p : all) {
+          if (range.size == 0 || p.energy_mj < points_.back().energy_mj) {
+            points_.push_back(p);
+            ++range.size;
+          }
+        }
+      }
+      range_.push_back(range);
+    }
+  }
+}
+
+ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& opp,
+                            double tail_ns) const {
+  ProfilePoint p;
+  p.opp = opp;
+  p.time_ns = execution_ns(platform_, app_, mapping, width, opp);
+
+  // Amdahl: the serial part runs on the fastest core, then all cores share the rest by their
+  // speeds.
+  double total_speed = 0, fastest_speed = 0;
+  int fastest = -1;
+  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
+    if (mapping.cores[c] == 0) continue;
+    const double speed =
+        static_cast<double>(platform_.clusters[c].opps[opp[c]].freq_khz) / app_.unit[c].mcycles;
+    total_speed += speed * mapping.cores[c];
+    if (speed > fastest_speed) {
+      fastest_speed = speed;
+      fastest = static_cast<int>(c);
+    }
+  }
+  const double serial = (1 - app_.parallel_fraction) / fastest_speed;
+  const double parallel = app_.parallel_fraction / total_speed;
+  const double parallel_share = parallel / (serial + parallel);
+
+  double busy_mw = 0;
+  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
+    if (mapping.cores[c] == 0) continue;
+    const ClusterSpec& cluster = platform_.clusters[c];
+    ClusterLoad load;
+    load.opp = opp[c];
+    load.busy_cores = mapping.cores[c] * parallel_share;
+    if (static_cast<int>(c) == fastest) load.busy_cores += 1 - parallel_share;
+    load.busy_nf = load.busy_cores * app_.unit[c].core_nf *
+                   app_.widths[static_cast<std::size_t>(width)].activity_factor;
+    load.static_ma = app_.unit[c].static_ma;
+    load.gate_idle_cores = cluster.gate_idle_cores || app_.unit[c].gate_idle_cores;
+    load.temp_c = kTempC;
+    const double lowest_mw = idle_power_mw(cluster, 0);
+    busy_mw += cluster_power_mw(cluster, load) - lowest_mw;
+    p.energy_mj += (idle_power_mw(cluster, opp[c]) - lowest_mw) * tail_ns * 1e-9;
+  }
+  p.energy_mj += busy_mw * p.time_ns * 1e-9;  // mW * ns = 1e-12 J = 1e-9 mJ
+  return p;
+}
+
+int Profile::width_for(double accuracy_floor_pct) const {
+  for (int w = 0; w < widths_; ++w) {
+    if (app_.widths[static_cast<std::size_t>(w)].accuracy_pct >= accuracy_floor_pct) return w;
+  }
+  return widths_ - 1;
+}
+
+int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, const OppChoice& cap) {
+  // Energy falls along the frontier, so the answer is the last point in time, unless a cap forbids
+  // it.
+  const auto after =
+      std::upper_bound(frontier.begin(), frontier.end(), limit_ns,
+                       [](double limit, const ProfilePoint& p) { return limit < p.time_ns; });
+  const auto allowed = [&](const ProfilePoint& p) {
+    for (int c = 0; c < kMaxClusters; ++c) {
+      if (p.opp[c] > cap[c]) return false;
+    }
+    return true;
+  };
+  for (auto it = after; it != frontier.begin();) {
+    if (allowed(*--it)) return static_cast<int>(it - frontier.begin());
+  }
+  for (auto it = after; it != frontier.end(); ++it) {
+    if (allowed(*it)) return static_cast<int>(it - frontier.begin());
+  }
+  return -1;
+}
+
+}  // namespace flyball

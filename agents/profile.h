@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "env/model/model.h"
+#include "env/model/platform_spec.h"
+
+namespace flyball {
+
+/// One way to run a job of nominal work, alone on the platform.
+struct ProfilePoint {
+  double time_ns = 0;
+  double energy_mj =
+      0;  ///< beyond what the platform takes idle at its lowest frequencies in the same time
+  OppChoice opp{};  ///< clusters outside the mapping at their lowest
+};
+
+/// The profile table of one application: per mapping and width the operating points worth using,
+/// found by trying all of them in the platform's model when it is built. Agents use it as their
+/// prior; what the machine really does is theirs to learn.
+class Profile {
+ public:
+  /// `tail_ns`: how long the clocks stay up after a job has finished, on average (half an epoch);
+  /// the energy of idling at them for so long is part of the job's.
+  Profile(const PlatformSpec& platform, int app_profile, double tail_ns);
+
+  int mapping_count() const { return mappings_; }
+  int width_count() const { return widths_; }
+  bool supports(int mapping) const { return !frontier(mapping, 0).empty(); }
+  /// Ascending time, descending energy: no other choice of OPPs for this mapping and width is both
+  /// faster and cheaper. Its first entry is the fastest. Empty for a mapping that the application
+  /// cannot run on.
+  std::span<const ProfilePoint> frontier(int mapping, int width) const {
+    const Range& range = range_[static_cast<std::size_t>(mapping * widths_ + width)];
+    return {points_.data() + range.begin, range.size};
+  }
+  /// The smallest width whose accuracy reaches the floor; the largest when none does.
+  int width_for(double accuracy_floor_pct) const;
+  /// Power of the whole platform when it idles at its lowest frequencies, mW.
+  double idle_mw() const { return idle_mw_; }
+
+ private:
+  struct Range {
+    std::uint32_t begin = 0, size = 0;
+  };
+  ProfilePoint point(const Mapping& mapping, int width, const OppChoice& opp, double tail_ns) const;
+
+  const PlatformSpec& platform_;
+  const AppProfile& app_;
+  int mappings_ = 0, widths_ = 0;
+  double idle_mw_ = 0;
+  std::vector<ProfilePoint> points_;
+  std::vector<Range> range_;
+};
+
+/// Whether an application can run on every cluster of a mapping.
+bool can_run(const PlatformSpec& platform, const AppProfile& app, const Mapping& mapping);
+
+/// The index in `frontier` of the cheapest point that takes at most `limit_ns` and keeps every
+/// cluster at or below its `cap`; the fastest within the caps when none is quick enough; -1 when
+/// the caps exclude all.
+int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, const OppChoice& cap);
+
+/// Visits every choice of OPPs for the clusters of `mapping`, the others at their lowest.
+template <typename Visitor>
+void for_each_opp_choice(const PlatformSpec& platform, const Mapping& mapping, Visitor&& visit) {
+  OppChoice opp{};
+  const int clusters = static_cast<int>(platform.clusters.size());
+  for (;;) {
+    visit(opp);
+    int c = 0;  // counts up like an odometer
+    for (; c < clusters; ++c) {
+      if (mapping.cores[c] == 0) continue;
+      if (opp[c] < platform.clusters[c].max_opp()) {
+        ++opp[c];
+        break;
+      }
+      opp[c] = 0;
+    }
+    if (c == clusters) return;
+  }
+}
+
+}  // namespace flyball

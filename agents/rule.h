@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "agents/agent.h"
+#include "agents/profile.h"
+
+namespace flyball {
+
+/// The calibrated rule that published comparisons of learning governors find hard to beat: the
+/// cheapest configuration of the profile table that meets 0.9 x the deadline and the accuracy
+/// floor; one step up the table for every missed job, one step down after 20 jobs in a row on time.
+/// Nothing is predicted and nothing learned; the clocks stay up between jobs.
+class Rule final : public Agent {
+ public:
+  static constexpr double kDeadlineShare = 0.9;
+  static constexpr int kOnTimeForStepDown = 20;
+
+  explicit Rule(const AgentContext& context);
+  std::string_view name() const override { return "rule"; }
+  EpochRequest epoch() const override {
+    return {.interval_ns = 50'000'000, .stop_at_release = true};
+  }
+  void decide(const Observation& now, Action& out) override;
+  void learn(const Observation& outcome, const Action& applied, double reward) override;
+  const Explanation& why() const override { return why_; }
+
+ private:
+  /// A rung of the ladder: everything below it is slower and cheaper.
+  struct Rung {
+    double time_ns, energy_mj;
+    OppChoice opp;
+    AppSetting setting;
+  };
+  struct App {
+    std::array<std::vector<Rung>, kMaxWidths> ladder;  ///< per least width; ascending time
+    Profile profile;
+    int steps_up = 0;
+    int on_time = 0;
+  };
+  int rung_for(const App& app, const Requirements& required) const;
+
+  const PlatformSpec& platform_;
+  const Scenario& scenario_;
+  std::vector<App> apps_;
+  Explanation why_;
+};
+
+}  // namespace flyball

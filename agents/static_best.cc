@@ -1,0 +1,146 @@
+#include "agents/static_best.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include "agents/explain.h"
+#include "env/config/error.h"
+#include "env/config/yaml.h"
+
+namespace flyball {
+
+namespace {
+
+constexpr const char* kExample = "write it as \"A15=1400000,A7=200000;camera=A15x1@100\"";
+
+[[noreturn]] void wrong(std::string_view part, const std::string& why) {
+  input_error(fmt::format("policy 'static_best', part '{}'", part), why, kExample);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    if (end > 0) parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+std::int64_t number(std::string_view part, std::string_view digits) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    wrong(part, fmt::format("'{}' is not a whole number", digits));
+  }
+  return value;
+}
+
+void set_cluster(const PlatformSpec& platform, std::string_view part, Action& action) {
+  const std::size_t equals = part.find('=');
+  if (equals == std::string_view::npos) wrong(part, "it has no '='");
+  const std::string_view name = part.substr(0, equals);
+  const int c = platform.find_cluster(name);
+  if (c < 0) {
+    std::vector<std::string> known;
+    for (const ClusterSpec& cluster : platform.clusters) known.push_back(cluster.name);
+    wrong(part,
+          fmt::format("{} has no cluster '{}'{}", platform.name, name, did_you_mean(name, known)));
+  }
+  const std::int64_t khz = number(part, part.substr(equals + 1));
+  const ClusterSpec& cluster = platform.clusters[static_cast<std::size_t>(c)];
+  for (int opp = 0; opp <= cluster.max_opp(); ++opp) {
+    if (cluster.opps[static_cast<std::size_t>(opp)].freq_khz != khz) continue;
+    action.opp[static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(opp);
+    return;
+  }
+  wrong(part, fmt::format("{} has no operating point at {} kHz", cluster.name, khz));
+}
+
+AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
+                       std::string_view part) {
+  const std::string_view value = part.substr(part.find('=') + 1);
+  const std::size_t at = value.find('@');
+  if (at == std::string_view::npos) wrong(part, "it has no '@' before the width");
+  AppSetting setting;
+  bool found = false;
+  for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
+    if (platform.mappings[m].name != value.substr(0, at)) continue;
+    for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+      if (platform.mappings[m].cores[c] > 0 && !profile.unit[c].supported) {
+        wrong(part, fmt::format("{} does not run on {}", profile.name, platform.clusters[c].name));
+      }
+    }
+    setting.mapping = static_cast<std::uint8_t>(m);
+    found = true;
+  }
+  if (!found)
+    wrong(part, fmt::format("{} has no mapping '{}'", platform.name, value.substr(0, at)));
+  const std::int64_t pct = number(part, value.substr(at + 1));
+  for (std::size_t w = 0; w < profile.widths.size(); ++w) {
+    if (profile.widths[w].width_pct != pct) continue;
+    setting.width = static_cast<std::uint8_t>(w);
+    return setting;
+  }
+  wrong(part, fmt::format("{} has no width of {} %", profile.name, pct));
+}
+
+}  // namespace
+
+Action parse_action(const PlatformSpec& platform, const Scenario& scenario,
+                    const std::string& text) {
+  Action action;
+  const std::size_t semicolon = std::min(text.find(';'), text.size());
+  for (std::string_view part : split(std::string_view(text).substr(0, semicolon), ',')) {
+    set_cluster(platform, part, action);
+  }
+  const std::vector<std::string_view> app_parts =
+      split(std::string_view(text).substr(std::min(semicolon + 1, text.size())), ',');
+  for (std::string_view part : app_parts) {
+    bool known = false;
+    for (const AppSpec& app : scenario.apps)
+      known = known || part.substr(0, part.find('=')) == app.name;
+    if (!known) wrong(part, fmt::format("{} has no such application", scenario.name));
+  }
+  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
+    const AppSpec& app = scenario.apps[a];
+    bool found = false;
+    for (std::string_view part : app_parts) {
+      if (part.find('=') == std::string_view::npos || part.substr(0, part.find('=')) != app.name)
+        continue;
+      action.app[a] =
+          app_setting(platform, platform.apps[static_cast<std::size_t>(app.profile)], part);
+      found = true;
+    }
+    if (!found) wrong(text, fmt::format("application '{}' is missing", app.name));
+  }
+  return action;
+}
+
+std::string format_action(const PlatformSpec& platform, const Scenario& scenario,
+                          const Action& action) {
+  std::string text;
+  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+    text += fmt::format("{}{}={}", c == 0 ? "" : ",", platform.clusters[c].name,
+                        platform.clusters[c].opps[action.opp[c]].freq_khz);
+  }
+  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
+    const AppProfile& profile = platform.apps[static_cast<std::size_t>(scenario.apps[a].profile)];
+    text += fmt::format("{}{}={}@{}", a == 0 ? ";" : ",", scenario.apps[a].name,
+                        platform.mappings[action.app[a].mapping].name,
+                        profile.widths[action.app[a].width].width_pct);
+  }
+  return text;
+}
+
+StaticBest::StaticBest(const AgentContext& context, const std::string& text)
+    : action_(parse_action(context.platform, context.scenario, text)) {
+  explain(why_, "fixed: {}", format_action(context.platform, context.scenario, action_));
+}
+
+void StaticBest::decide(const Observation&, Action& out) { out = action_; }
+
+}  // namespace flyball
