@@ -88,7 +88,14 @@ std::int64_t Executor::start(bool with_measurement, int full_width) {
     failure("the emulated platform cannot start its executor thread", error.what(),
             "raise the limit of threads (ulimit -u)");
   }
-  return answer.get();
+  try {
+    return answer.get();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    failure("the emulated platform cannot measure an inference", error.what(),
+            "give the time of one (EmulatedOptions::inference_ns) or repair the engine");
+  }
 }
 
 void Executor::close() {

@@ -5,11 +5,11 @@
 #include <memory>
 #include <vector>
 
+#include "env/emulated/arrival_stream.h"
 #include "env/emulated/executor.h"
 #include "env/emulated/power_meter.h"
 #include "env/emulated/spsc_ring.h"
 #include "env/platform.h"
-#include "env/scenario/arrivals.h"
 #include "env/scenario/scenario.h"
 
 namespace flyball {

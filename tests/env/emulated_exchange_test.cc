@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "env/emulated/cpu_list.h"
+#include "env/emulated/doorbell.h"
+#include "env/emulated/latest.h"
+#include "env/emulated/spsc_ring.h"
+#include "tests/env/emulated_fixture.h"
+
+namespace flyball {
+namespace {
+
+using emulated_test::easy_spec;
+
+TEST(EmulatedRing, KeepsOrderAndRefusesWhenFull) {
+  SpscRing<int> ring(3);  // rounded up to 4
+  EXPECT_EQ(ring.front(), nullptr);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ring.push(i));
+  EXPECT_FALSE(ring.push(4));
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_NE(ring.front(), nullptr);
+    EXPECT_EQ(*ring.front(), i);
+    ring.pop();
+  }
+  EXPECT_EQ(ring.front(), nullptr);
+}
+
+TEST(EmulatedRing, HandsEveryItemToTheOtherThreadOnce) {
+  SpscRing<int> ring(8);
+  constexpr int kItems = 20'000;
+  std::thread producer([&] {
+    for (int i = 0; i < kItems;) {
+      if (ring.push(i)) {
+        ++i;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  for (int expected = 0; expected < kItems;) {
+    if (const int* item = ring.front()) {
+      ASSERT_EQ(*item, expected);
+      ring.pop();
+      ++expected;
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  producer.join();
+  EXPECT_EQ(ring.front(), nullptr);
+}
+
+TEST(EmulatedLatest, FetchesTheNewestValueOnce) {
+  Latest<int> box;
+  EXPECT_EQ(box.fetch(), nullptr);
+  box.put(1);
+  box.put(2);
+  ASSERT_NE(box.fetch(), nullptr);
+  EXPECT_EQ(box.fetch(), nullptr);
+  box.put(3);
+  EXPECT_EQ(*box.fetch(), 3);
+}
+
+TEST(EmulatedLatest, NeverTearsAValueNorGoesBack) {
+  struct Pair {
+    int a = 0, b = 0;
+  };
+  Latest<Pair> box;
+  constexpr int kValues = 20'000;
+  std::thread writer([&] {
+    for (int i = 1; i <= kValues; ++i) box.put({i, -i});
+  });
+  int last = 0;
+  while (last < kValues) {
+    const Pair* pair = box.fetch();
+    if (pair == nullptr) {
+      std::this_thread::yield();
+      continue;
+    }
+    ASSERT_EQ(pair->a, -pair->b);
+    ASSERT_GT(pair->a, last);
+    last = pair->a;
+  }
+  writer.join();
+}
+
+TEST(EmulatedDoorbell, WakesAWaiterAndKeepsARingThatCameBefore) {
+  Doorbell bell;
+  const std::uint32_t seen = bell.mark();
+  bell.ring();
+  bell.wait(seen, steady_ns() + 3'600'000'000'000);  // returns at once, or the test hangs
+  std::thread ringer([&] { bell.ring(); });
+  bell.wait(bell.mark() - 1, steady_ns() + 3'600'000'000'000);
+  ringer.join();
+}
+
+TEST(EmulatedDoorbell, GivesUpAtTheAbsoluteTime) {
+  Doorbell bell;
+  const std::int64_t until = steady_ns() + 20'000'000;
+  bell.wait(bell.mark(), until);
+  EXPECT_GE(steady_ns(), until);
+}
+
+TEST(EmulatedCpus, TakesTheFirstOnes) {
+  EXPECT_EQ(first_cpus(0b1011'0100, 2), 0b0001'0100u);
+  EXPECT_EQ(first_cpus(0b1011'0100, 9), 0b1011'0100u);
+  EXPECT_EQ(first_cpus(0b1, 0), 0u);
+  EXPECT_NE(available_cpus(), 0u);
+}
+
+TEST(EmulatedCpus, ClustersFollowEachOtherAndShareWhenThereAreTooFew) {
+  PlatformSpec spec = easy_spec();
+  spec.clusters.push_back(spec.clusters[0]);
+  EXPECT_EQ(cluster_cpus(spec, 0b11110, 0), 0b00110u);
+  EXPECT_EQ(cluster_cpus(spec, 0b11110, 1), 0b11000u);
+  EXPECT_EQ(cluster_cpus(spec, 0b11, 1), 0b11u);  // the second cluster finds none left
+  EXPECT_EQ(cluster_cpus(spec, 0b111, 1), 0b100u);
+  Mapping both;
+  both.cores[0] = 1;
+  both.cores[1] = 2;
+  EXPECT_EQ(mapping_cpus(spec, 0b11110, both), 0b11010u);
+}
+
+}  // namespace
+}  // namespace flyball
