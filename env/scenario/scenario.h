@@ -9,12 +9,16 @@
 
 namespace flyball {
 
+/// The longest queue that an application can ask for: platforms keep queues of fixed size.
+inline constexpr int kMaxQueue = 16;
+
 /// How the jobs of an application are released.
 struct Arrival {
   enum class Kind {
     kPeriodic,  ///< every period, with uniform jitter of +- jitter * period
-    kBursty,    ///< periodic bursts: burst_jobs jobs spaced burst_gap_ns, then silence until the next period
-    kPoisson,   ///< event-driven: exponential gaps with mean period
+    kBursty,  ///< periodic bursts: burst_jobs jobs spaced burst_gap_ns, then silence until the next
+              ///< period
+    kPoisson,  ///< event-driven: exponential gaps with mean period
   };
   Kind kind = Kind::kPeriodic;
   std::int64_t period_ns = 0;
@@ -26,13 +30,14 @@ struct Arrival {
 /// An application of a scenario, with all times resolved against the platform.
 struct AppSpec {
   std::string name;
-  int profile = 0;             ///< index into PlatformSpec::apps
+  int profile = 0;  ///< index into PlatformSpec::apps
   Arrival arrival;
   Requirements required;
-  double work_cv = 0;          ///< log-normal variation of the work from job to job (coefficient of variation)
-  double work_correlation = 0; ///< of successive jobs, 0 to <1
-  int threads = 1;             ///< how many threads it starts where nobody maps it (Linux governors)
-  int queue_limit = 4;         ///< a job released beyond this backlog is dropped and counts as missed
+  double work_cv =
+      0;  ///< log-normal variation of the work from job to job (coefficient of variation)
+  double work_correlation = 0;  ///< of successive jobs, 0 to <1
+  int threads = 1;      ///< how many threads it starts where nobody maps it (Linux governors)
+  int queue_limit = 4;  ///< a job released beyond this backlog is dropped and counts as missed
   std::int64_t start_ns = 0;
   std::int64_t stop_ns = 0;
 };
@@ -41,9 +46,10 @@ struct AppSpec {
 struct BackgroundLoad {
   std::string name;
   int cluster = 0;
-  double cores = 1;            ///< how many cores it keeps busy
-  double core_nf = 0;          ///< switched capacitance of each
-  double memory_slowdown = 0;  ///< it slows every job by 1 + this, through shared memory, while it runs
+  double cores = 1;    ///< how many cores it keeps busy
+  double core_nf = 0;  ///< switched capacitance of each
+  double memory_slowdown =
+      0;  ///< it slows every job by 1 + this, through shared memory, while it runs
   std::int64_t start_ns = 0;
   std::int64_t stop_ns = 0;
 };
@@ -53,9 +59,9 @@ struct ScenarioEvent {
   enum class Kind { kRequirements, kAmbient, kPreference, kBattery, kPeriod };
   std::int64_t at_ns = 0;
   Kind kind = Kind::kAmbient;
-  int app = -1;                  ///< kRequirements, kPeriod
-  Requirements required;         ///< kRequirements: the complete new ones
-  double value = 0;              ///< ambient_c, preference, battery_pct, period_ns
+  int app = -1;           ///< kRequirements, kPeriod
+  Requirements required;  ///< kRequirements: the complete new ones
+  double value = 0;       ///< ambient_c, preference, battery_pct, period_ns
 };
 
 /// What happens over time. Constant after loading.
@@ -65,11 +71,13 @@ struct Scenario {
   std::int64_t duration_ns = 0;
   double ambient_c = 25;
   double energy_preference = 0.5;
-  double battery_mj = 0;         ///< capacity; 0 means mains
-  double battery_pct = 100;      ///< at the start
+  double battery_mj = 0;     ///< capacity; 0 means mains
+  double battery_pct = 100;  ///< at the start
   std::vector<AppSpec> apps;
   std::vector<BackgroundLoad> background;
   std::vector<ScenarioEvent> events;  ///< ascending in time
+  std::vector<std::string>
+      warnings;  ///< one line each, for the user: what cannot be met from the start
 };
 
 /// Reads configs/scenarios/NAME.yaml or a path, with times resolved against `platform`.

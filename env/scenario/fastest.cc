@@ -1,0 +1,34 @@
+#include "env/scenario/fastest.h"
+
+#include <algorithm>
+
+#include "env/model/model.h"
+
+namespace flyball {
+
+FastestConfiguration fastest_configuration(const PlatformSpec& spec, const AppProfile& app,
+                                           double accuracy_floor_pct) {
+  OppChoice top{};
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    top[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
+  }
+  FastestConfiguration best;
+  for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
+    if (!runs_on(app, spec.mappings[m])) continue;
+    for (std::size_t w = 0; w < app.widths.size(); ++w) {
+      if (app.widths[w].accuracy_pct < accuracy_floor_pct) continue;
+      const double time_ns = execution_ns(spec, app, spec.mappings[m], static_cast<int>(w), top);
+      if (best.mapping >= 0 && time_ns >= best.time_ns) continue;
+      best = {time_ns, static_cast<int>(m), static_cast<int>(w)};
+    }
+  }
+  return best;
+}
+
+double highest_accuracy_pct(const AppProfile& app) {
+  double highest = 0;
+  for (const WidthProfile& width : app.widths) highest = std::max(highest, width.accuracy_pct);
+  return highest;
+}
+
+}  // namespace flyball

@@ -1,0 +1,413 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "env/config/yaml.h"
+#include "env/model/model.h"
+#include "env/scenario/fastest.h"
+#include "env/scenario/scenario.h"
+
+namespace flyball {
+namespace {
+
+constexpr double kMaxSeconds = 100'000;  // a day and a bit
+constexpr double kMaxMs = 1e8;
+constexpr double kMaxMultiple = 1e6;  // of an application's reference time or energy
+
+std::int64_t from_ms(double ms) { return std::llround(ms * 1e6); }
+std::int64_t from_s(double s) { return std::llround(s * 1e9); }
+
+/// The references that `_x` values of an application are multiples of.
+struct Reference {
+  double time_ns;
+  double energy_mj;
+};
+
+/// BASE_ms or BASE_x, not both; `fallback` when neither is there.
+std::int64_t time_or(const YamlMap& map, const std::string& base, double reference_ns,
+                     std::int64_t fallback) {
+  const std::string in_ms = base + "_ms", in_x = base + "_x";
+  if (map.has(in_ms) && map.has(in_x)) {
+    map.reject(in_x, fmt::format("'{}' is given as well", in_ms), "give one of the two");
+  }
+  if (map.has(in_ms)) return std::max<std::int64_t>(1, from_ms(map.number(in_ms, 1e-3, kMaxMs)));
+  if (map.has(in_x)) {
+    return std::max<std::int64_t>(
+        1, std::llround(map.number(in_x, 1e-6, kMaxMultiple) * reference_ns));
+  }
+  return fallback;
+}
+
+class Loader {
+ public:
+  Loader(const std::string& name_or_path, const PlatformSpec& platform)
+      : platform_(platform),
+        root_(YamlMap::file(find_config("scenarios", name_or_path), 1,
+                            {"name", "description", "duration_s", "ambient_c", "energy_preference",
+                             "battery", "apps", "background", "events"})) {}
+
+  Scenario load() {
+    out_.name = root_.text("name");
+    out_.description = root_.text_or("description", "");
+    out_.duration_ns = from_s(root_.number("duration_s", 1e-3, kMaxSeconds));
+    out_.ambient_c = root_.number_or("ambient_c", 25, -40, 85);
+    out_.energy_preference = root_.number_or("energy_preference", 0.5, 0, 1);
+    if (root_.has("battery")) {
+      const YamlMap battery = root_.map("battery", {"capacity_mj", "charge_pct"});
+      out_.battery_mj = battery.number("capacity_mj", 1, 1e12);
+      out_.battery_pct = battery.number_or("charge_pct", 100, 0, 100);
+    }
+    load_apps();
+    load_background();
+    load_events();
+    return std::move(out_);
+  }
+
+ private:
+  const AppProfile& profile(const AppSpec& app) const {
+    return platform_.apps[static_cast<std::size_t>(app.profile)];
+  }
+
+  int find_profile(const YamlMap& map) const {
+    const std::string name = map.text("profile");
+    std::vector<std::string> known;
+    for (const AppProfile& app : platform_.apps) {
+      if (!app.plain_load) known.push_back(app.name);
+    }
+    const int index = platform_.find_app(name);
+    if (index < 0) {
+      map.reject("profile",
+                 fmt::format("platform '{}' has no application '{}'{}", platform_.name, name,
+                             did_you_mean(name, known)),
+                 fmt::format("use one of: {}", fmt::join(known, ", ")));
+    }
+    if (platform_.apps[static_cast<std::size_t>(index)].plain_load) {
+      map.reject("profile", fmt::format("'{}' is a plain load, which has no jobs", name),
+                 "list it under 'background', or use one of: " +
+                     fmt::format("{}", fmt::join(known, ", ")));
+    }
+    return index;
+  }
+
+  void load_apps() {
+    const auto list = root_.list(
+        "apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x", "accuracy_floor_pct",
+                 "energy_budget_mj", "energy_budget_x", "power_budget_mw", "priority", "work_cv",
+                 "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
+    if (list.empty() || list.size() > kMaxApps) {
+      input_error(root_.where("apps"),
+                  fmt::format("{} applications are listed", list.empty() ? "no" : "too many"),
+                  fmt::format("list 1 to {}", kMaxApps));
+    }
+    for (const YamlMap& map : list) load_app(map);
+  }
+
+  void load_app(const YamlMap& map) {
+    AppSpec app;
+    app.name = map.text("name");
+    if (app_index(app.name) >= 0) {
+      map.reject("name", fmt::format("another application is called '{}' too", app.name),
+                 "give each its own name");
+    }
+    app.profile = find_profile(map);
+    references_.push_back(
+        {reference_time_ns(platform_, profile(app)), reference_energy_mj(platform_, profile(app))});
+    const Reference& reference = references_.back();
+    load_arrival(map, reference, app.arrival);
+    app.required.period_ns = nominal_gap_ns(app.arrival, app.arrival.period_ns);
+    deadline_follows_.push_back(!map.has("deadline_ms") && !map.has("deadline_x"));
+    app.required.deadline_ns = app.arrival.period_ns;
+    read_requirements(map, app, reference, app.required);
+    app.work_cv = map.number_or("work_cv", 0, 0, 2);
+    app.work_correlation = map.number_or("work_correlation", 0, 0, 0.999);
+    app.threads = static_cast<int>(map.integer_or("threads", 1, 1, 64));
+    app.queue_limit = static_cast<int>(map.integer_or("queue_limit", 4, 1, kMaxQueue));
+    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
+    app.start_ns = from_s(map.number_or("start_s", 0, 0, duration_s));
+    app.stop_ns = from_s(map.number_or("stop_s", duration_s, 0, duration_s));
+    if (app.stop_ns <= app.start_ns) {
+      map.reject(map.has("stop_s") ? "stop_s" : "start_s", "it stops before it starts",
+                 "make 'stop_s' later than 'start_s'");
+    }
+    warn_of_deadline(map, app, app.required, "from the start");
+    out_.apps.push_back(std::move(app));
+  }
+
+  static void load_arrival(const YamlMap& map, const Reference& reference, Arrival& arrival) {
+    const YamlMap in = map.map("arrival", {"kind", "period_ms", "period_x", "jitter", "burst_jobs",
+                                           "burst_gap_ms", "burst_gap_x"});
+    arrival.kind = static_cast<Arrival::Kind>(in.choice("kind", {"periodic", "bursty", "poisson"}));
+    arrival.period_ns = time_or(in, "period", reference.time_ns, 0);
+    if (arrival.period_ns == 0) {
+      input_error(in.where(), "it has no period", "give 'period_ms' or 'period_x'");
+    }
+    arrival.jitter = in.number_or("jitter", 0, 0, 0.49);
+    if (arrival.kind != Arrival::Kind::kBursty) {
+      for (const char* key : {"burst_jobs", "burst_gap_ms", "burst_gap_x"}) {
+        if (in.has(key)) in.reject(key, "the arrival is not bursty", "use 'kind: bursty'");
+      }
+      return;
+    }
+    arrival.burst_jobs = static_cast<int>(in.integer("burst_jobs", 1, 1000));
+    arrival.burst_gap_ns = time_or(in, "burst_gap", reference.time_ns, 1);
+    if (arrival.burst_gap_ns * (arrival.burst_jobs - 1) >= arrival.period_ns) {
+      in.reject("burst_jobs", "a burst lasts longer than its period",
+                "use fewer jobs, a smaller gap or a longer period");
+    }
+  }
+
+  /// What `Requirements::period_ns` says of releases every `period_ns`.
+  static std::int64_t nominal_gap_ns(const Arrival& arrival, std::int64_t period_ns) {
+    switch (arrival.kind) {
+      case Arrival::Kind::kPeriodic:
+        return period_ns;
+      case Arrival::Kind::kBursty:
+        return period_ns / arrival.burst_jobs;
+      case Arrival::Kind::kPoisson:
+        return 0;
+    }
+    return 0;
+  }
+
+  /// Takes over the requirements that `map` names; true when there are any.
+  bool read_requirements(const YamlMap& map, const AppSpec& app, const Reference& reference,
+                         Requirements& required) const {
+    const Requirements before = required;
+    required.deadline_ns = time_or(map, "deadline", reference.time_ns, required.deadline_ns);
+    required.accuracy_floor_pct =
+        map.number_or("accuracy_floor_pct", required.accuracy_floor_pct, 0, 100);
+    const double highest = highest_accuracy_pct(profile(app));
+    if (map.has("accuracy_floor_pct") && required.accuracy_floor_pct > highest) {
+      map.reject("accuracy_floor_pct",
+                 fmt::format("no width of '{}' reaches {:g} %; the highest available is {:g} %",
+                             profile(app).name, required.accuracy_floor_pct, highest),
+                 fmt::format("ask for {:g} or less", highest));
+    }
+    if (map.has("energy_budget_mj") && map.has("energy_budget_x")) {
+      map.reject("energy_budget_x", "'energy_budget_mj' is given as well", "give one of the two");
+    }
+    required.energy_budget_mj =
+        map.number_or("energy_budget_mj", required.energy_budget_mj, 0, 1e9);
+    if (map.has("energy_budget_x")) {
+      required.energy_budget_mj =
+          map.number("energy_budget_x", 0, kMaxMultiple) * reference.energy_mj;
+    }
+    required.power_budget_mw = map.number_or("power_budget_mw", required.power_budget_mw, 0, 1e7);
+    required.priority = static_cast<int>(map.integer_or("priority", required.priority, 0, 100));
+    return !(required == before);
+  }
+
+  void warn_of_deadline(const YamlMap& map, const AppSpec& app, const Requirements& required,
+                        const std::string& since) {
+    const FastestConfiguration best =
+        fastest_configuration(platform_, profile(app), required.accuracy_floor_pct);
+    if (best.mapping < 0 || best.time_ns <= static_cast<double>(required.deadline_ns)) return;
+    out_.warnings.push_back(fmt::format(
+        "{}: application '{}': its deadline of {:.4g} ms is infeasible {} on '{}', where the "
+        "fastest configuration ({} at width {} %) needs {:.4g} ms; its jobs count as infeasible",
+        map.where(), app.name, static_cast<double>(required.deadline_ns) * 1e-6, since,
+        platform_.name, platform_.mappings[static_cast<std::size_t>(best.mapping)].name,
+        profile(app).widths[static_cast<std::size_t>(best.width)].width_pct, best.time_ns * 1e-6));
+  }
+
+  int find_cluster(const YamlMap& map) const {
+    const std::string name = map.text("cluster");
+    if (name == "big") return platform_.big_cluster();
+    if (name == "little") return little_cluster();
+    const int index = platform_.find_cluster(name);
+    if (index < 0) {
+      std::vector<std::string> known = {"big", "little"};
+      for (const ClusterSpec& cluster : platform_.clusters) known.push_back(cluster.name);
+      map.reject("cluster",
+                 fmt::format("platform '{}' has no cluster '{}'{}", platform_.name, name,
+                             did_you_mean(name, known)),
+                 fmt::format("use one of: {}", fmt::join(known, ", ")));
+    }
+    return index;
+  }
+
+  /// The slowest CPU cluster; the only one, where there is one.
+  int little_cluster() const {
+    int slowest = platform_.big_cluster();
+    const auto speed = [&](int c) {
+      const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(c)];
+      return cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz);
+    };
+    for (int c = 0; c < static_cast<int>(platform_.clusters.size()); ++c) {
+      if (platform_.clusters[static_cast<std::size_t>(c)].kind == ClusterSpec::Kind::kCpu &&
+          speed(c) < speed(slowest)) {
+        slowest = c;
+      }
+    }
+    return slowest;
+  }
+
+  /// Switched capacitance of a core at activity 1: that of the hottest plain load known there, else
+  /// of the hottest network.
+  double full_activity_nf(int cluster) const {
+    double plain = 0, any = 0;
+    for (const AppProfile& app : platform_.apps) {
+      const UnitProfile& unit = app.unit[static_cast<std::size_t>(cluster)];
+      if (!unit.supported) continue;
+      any = std::max(any, unit.core_nf);
+      if (app.plain_load) plain = std::max(plain, unit.core_nf);
+    }
+    return plain > 0 ? plain : any;
+  }
+
+  void load_background() {
+    for (const YamlMap& map :
+         root_.list("background", {"name", "cluster", "cores", "activity", "memory_slowdown",
+                                   "from_s", "to_s", "every_s", "for_s"})) {
+      BackgroundLoad load;
+      load.name = map.text("name");
+      load.cluster = find_cluster(map);
+      const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(load.cluster)];
+      // More than the cluster has means all of it, so that a scenario fits smaller machines too.
+      load.cores = std::min<double>(map.number_or("cores", 1, 0, 1024), cluster.cores);
+      load.core_nf = map.number_or("activity", 0.7, 0, 2) * full_activity_nf(load.cluster);
+      load.memory_slowdown = map.number_or("memory_slowdown", 0, 0, 10);
+      add_stretches(map, load);
+    }
+    std::stable_sort(out_.background.begin(), out_.background.end(),
+                     [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; });
+  }
+
+  /// Once from from_s to to_s, or within that every `every_s` for `for_s`.
+  void add_stretches(const YamlMap& map, const BackgroundLoad& load) {
+    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
+    const double first = map.number_or("from_s", 0, 0, duration_s);
+    const double last = map.number_or("to_s", duration_s, 0, duration_s);
+    if (last <= first) {
+      map.reject(map.has("to_s") ? "to_s" : "from_s", "it ends before it begins",
+                 "make 'to_s' later than 'from_s'");
+    }
+    if (map.has("every_s") != map.has("for_s")) {
+      map.reject(map.has("every_s") ? "every_s" : "for_s", "the one says nothing without the other",
+                 "give both 'every_s' and 'for_s'");
+    }
+    const double every = map.number_or("every_s", last - first, 1e-3, kMaxSeconds);
+    const double length = map.number_or("for_s", last - first, 1e-3, kMaxSeconds);
+    if (map.has("for_s") && length >= every) {
+      map.reject("for_s", "it lasts as long as the distance of its beginnings",
+                 "make it shorter than 'every_s'");
+    }
+    for (int i = 0; first + i * every < last; ++i) {
+      BackgroundLoad stretch = load;
+      stretch.start_ns = from_s(first + i * every);
+      stretch.stop_ns = from_s(std::min(last, first + i * every + length));
+      if (stretch.stop_ns > stretch.start_ns) out_.background.push_back(stretch);
+    }
+  }
+
+  int app_index(const std::string& name) const {
+    for (std::size_t a = 0; a < out_.apps.size(); ++a) {
+      if (out_.apps[a].name == name) return static_cast<int>(a);
+    }
+    return -1;
+  }
+
+  int event_app(const YamlMap& map) const {
+    const std::string name = map.text("app");
+    const int index = app_index(name);
+    if (index < 0) {
+      std::vector<std::string> known;
+      for (const AppSpec& app : out_.apps) known.push_back(app.name);
+      map.reject("app",
+                 fmt::format("no application is called '{}'{}", name, did_you_mean(name, known)),
+                 fmt::format("use one of: {}", fmt::join(known, ", ")));
+    }
+    return index;
+  }
+
+  void load_events() {
+    std::vector<YamlMap> list = root_.list(
+        "events", {"at_s", "app", "deadline_ms", "deadline_x", "accuracy_floor_pct",
+                   "energy_budget_mj", "energy_budget_x", "power_budget_mw", "priority",
+                   "period_ms", "period_x", "ambient_c", "energy_preference", "battery_pct"});
+    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
+    const auto time_s = [&](const YamlMap& map) { return map.number("at_s", 0, duration_s); };
+    // Requirements build on those before them, so time order comes first.
+    std::stable_sort(list.begin(), list.end(),
+                     [&](const YamlMap& a, const YamlMap& b) { return time_s(a) < time_s(b); });
+    std::vector<Requirements> now;
+    for (const AppSpec& app : out_.apps) now.push_back(app.required);
+    for (const YamlMap& map : list) load_event(map, from_s(time_s(map)), now);
+  }
+
+  void load_event(const YamlMap& map, std::int64_t at_ns, std::vector<Requirements>& now) {
+    const std::size_t before = out_.events.size();
+    const auto add = [&](ScenarioEvent::Kind kind, double value) {
+      out_.events.push_back({at_ns, kind, -1, {}, value});
+    };
+    if (map.has("ambient_c")) {
+      add(ScenarioEvent::Kind::kAmbient, map.number("ambient_c", -40, 85));
+    }
+    if (map.has("energy_preference")) {
+      add(ScenarioEvent::Kind::kPreference, map.number("energy_preference", 0, 1));
+    }
+    if (map.has("battery_pct")) {
+      if (out_.battery_mj <= 0) {
+        map.reject("battery_pct", "the scenario has no battery", "give it a 'battery'");
+      }
+      add(ScenarioEvent::Kind::kBattery, map.number("battery_pct", 0, 100));
+    }
+    constexpr std::string_view kOfAnApp[] = {
+        "deadline_ms",      "deadline_x",      "accuracy_floor_pct",
+        "energy_budget_mj", "energy_budget_x", "power_budget_mw",
+        "priority",         "period_ms",       "period_x"};
+    bool any = out_.events.size() > before;
+    for (const std::string_view key : kOfAnApp) {
+      if (!map.has(key)) continue;
+      if (!map.has("app"))
+        map.reject(key, "it does not say of which application", "add 'app: NAME'");
+      any = true;
+    }
+    if (!any) {
+      input_error(map.where(), "the event changes nothing",
+                  "name an 'app' with what it now requires, or 'ambient_c', 'energy_preference' or "
+                  "'battery_pct'");
+    }
+    if (map.has("app")) load_app_event(map, at_ns, now);
+  }
+
+  void load_app_event(const YamlMap& map, std::int64_t at_ns, std::vector<Requirements>& now) {
+    const int index = event_app(map);
+    const auto a = static_cast<std::size_t>(index);
+    const AppSpec& app = out_.apps[a];
+    Requirements& required = now[a];
+    const std::int64_t period_ns = time_or(map, "period", references_[a].time_ns, 0);
+    const Requirements old = required;
+    if (period_ns > 0) {
+      if (app.arrival.burst_gap_ns * (app.arrival.burst_jobs - 1) >= period_ns) {
+        map.reject(map.has("period_ms") ? "period_ms" : "period_x",
+                   "a burst lasts longer than this period", "use a longer one");
+      }
+      out_.events.push_back(
+          {at_ns, ScenarioEvent::Kind::kPeriod, index, {}, static_cast<double>(period_ns)});
+      required.period_ns = nominal_gap_ns(app.arrival, period_ns);
+      if (deadline_follows_[a]) required.deadline_ns = period_ns;
+    }
+    if (map.has("deadline_ms") || map.has("deadline_x")) deadline_follows_[a] = false;
+    read_requirements(map, app, references_[a], required);
+    if (required == old) return;
+    out_.events.push_back({at_ns, ScenarioEvent::Kind::kRequirements, index, required, 0});
+    warn_of_deadline(map, app, required,
+                     fmt::format("from {:g} s on", static_cast<double>(at_ns) * 1e-9));
+  }
+
+  const PlatformSpec& platform_;
+  YamlMap root_;
+  Scenario out_;
+  std::vector<Reference> references_;   ///< per application
+  std::vector<bool> deadline_follows_;  ///< per application: none is given, it is the period
+};
+
+}  // namespace
+
+Scenario load_scenario(const std::string& name_or_path, const PlatformSpec& platform) {
+  return Loader(name_or_path, platform).load();
+}
+
+}  // namespace flyball
