@@ -1,0 +1,160 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+#include "kernels/pool/item_range.h"
+#include "kernels/pool/pacer.h"
+#include "kernels/pool/pool_config.h"
+#include "kernels/pool/topology.h"
+
+namespace flyball {
+
+/// The outside world of a pool; only tests change it.
+struct PoolOptions {
+  std::string topology_root = "/sys/devices/system/cpu";
+  int (*set_affinity)(pthread_t, const CpuSet&) = set_thread_affinity;  ///< 0 or errno
+};
+
+/// Whether the workers are where they should be. Not being able to pin is reported, and nothing
+/// worse.
+struct PinReport {
+  int failures = 0;  ///< workers that could not be pinned for the configuration in force
+  int cpu = -1;      ///< of the last failure
+  int error = 0;     ///< its errno value
+};
+
+/// A fixed set of pinned threads that run the items of one job at a time, reconfigured while in
+/// use.
+///
+/// All threads are made once, in the constructor; the calling thread is worker 0, so a pool of n
+/// has n - 1 threads. `configure` may be called from any thread at any moment. It leaves a snapshot
+/// behind, which the next `parallel_for` takes over before it hands out the first item: within a
+/// job the number of workers and their CPUs never change.
+///
+/// Each item is run exactly once. A job's items are divided evenly among the active workers; who is
+/// done with his own share takes the last items of the others'. Nobody waits for a worker that has
+/// not begun: when a worker is kept from its CPU by other load, the others finish its share, and
+/// its claims on that job fail from then on (ItemRange).
+///
+/// A waiting worker spins for the configured budget, then parks on a futex. Two threads that spin
+/// on one CPU cost a time slice of 9 ms, so nobody spins while there are more active workers than
+/// CPUs, and an inactive worker never does.
+///
+/// The calling thread is pinned as worker 0 for as long as it uses the pool and not only during a
+/// job: moving it in and out would cost two system calls (2 us, and 40 to 140 us when it really
+/// moves) for each of the sub-microsecond joins. `release_caller` gives its own mask back. Threads
+/// that it starts before that inherit the pin.
+///
+/// An item must not throw. A `parallel_for` from inside an item runs its items there and then, one
+/// after the other, on that worker. Calls from several threads take turns.
+class Pool {
+ public:
+  /// Throws std::system_error when the threads cannot be made. `max_workers` is at least 1.
+  explicit Pool(int max_workers, PoolOptions options = {});
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Takes effect with the next `parallel_for`. A refused one changes nothing. An accepted one pins
+  /// again even when it equals the last: Linux widens the mask of a thread whose CPU goes offline,
+  /// and does not restore it when the CPU returns.
+  PoolStatus configure(const PoolConfig& config);
+
+  /// Runs `item(worker, i)` for every i in [0, n), with worker in [0, active). Returns when all are
+  /// done.
+  template <class Item>
+  void parallel_for(std::size_t n, Item&& item) {
+    using Plain = std::remove_reference_t<Item>;
+    run(
+        n,
+        [](void* context, int worker, std::size_t i) {
+          (*static_cast<Plain*>(context))(worker, i);
+        },
+        const_cast<void*>(static_cast<const void*>(std::addressof(item))));
+  }
+
+  /// Slows all workers to `ratio` (0 < ratio <= 1) of their full speed, at once and from any
+  /// thread: see Pacer. False, and nothing changes, for any other ratio.
+  bool set_speed_ratio(double ratio);
+  double speed_ratio() const { return pace_.ratio.load(std::memory_order_relaxed); }
+  void set_pace_mode(PaceMode mode) { pace_.mode.store(mode, std::memory_order_relaxed); }
+
+  /// Gives the thread that used the pool last its own CPU mask back. Does nothing for any other
+  /// thread: who hands the pool over calls this first. The destructor calls it too.
+  void release_caller();
+
+  int max_workers() const { return max_workers_; }
+  const CpuTopology& topology() const { return topology_; }
+  /// The configuration that the last `parallel_for` ran with. For the thread that calls
+  /// `parallel_for`.
+  const PoolConfig& applied() const { return applied_; }
+  PinReport pinning() const { return pin_report_; }  ///< likewise
+
+ private:
+  using Task = void (*)(void* context, int worker, std::size_t i);
+
+  // What the caller writes for a worker is on one cache line, so that a spinning worker gets a job
+  // with one transfer.
+  struct alignas(64) Slot {
+    std::atomic<std::uint64_t> ticket{0};  // job sequence number << 16 | workers in the job
+    ItemRange range;
+    std::atomic<std::int64_t> spin_ns{0};
+    std::atomic<std::uint32_t> parked{0};
+    alignas(64) Pacer pacer;
+  };
+
+  void run(std::size_t n, Task task, void* context);
+  void run_here(int worker, std::size_t n, Task task, void* context);
+  void fork_join(std::uint32_t chunks, int workers);
+  void wait_finished(std::uint64_t expected);
+  std::uint64_t work(int worker, std::uint32_t tag, int workers);
+  void run_chunk(int worker, std::uint32_t chunk);
+  void worker_main(int worker);
+  std::uint64_t wait_ticket(Slot& slot, std::uint64_t last);
+  void apply();
+  void pin(int worker, pthread_t thread);
+  void adopt_caller();
+  void stop();
+
+  const int max_workers_;
+  const PoolOptions options_;
+  const CpuTopology topology_;
+  const CpuSet base_cpus_;  // where a thread may run that is not pinned
+  PoolConfigCell config_;
+  PaceControl pace_;
+  std::unique_ptr<Slot[]> slots_;
+  std::unique_ptr<std::thread[]> threads_;  // [0] stays empty: the caller
+
+  // Of the caller alone.
+  std::mutex caller_mutex_;
+  std::uint64_t applied_version_ = 0;
+  PoolConfig applied_;
+  PinReport pin_report_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t caller_number_ = 0;  // 0: nobody
+  pthread_t caller_{};
+  CpuSet caller_mask_;
+  bool caller_pinned_ = false;
+
+  // The job. Written before the shares are filled; read by whoever holds an item of it that is not
+  // yet counted as finished.
+  Task task_ = nullptr;
+  void* context_ = nullptr;
+  std::size_t items_ = 0;
+  std::size_t chunk_size_ = 1;
+
+  alignas(64) std::atomic<std::uint64_t> finished_{
+      0};  // chunks run by workers other than the caller
+  std::atomic<std::uint32_t> caller_parked_{0};
+};
+
+}  // namespace flyball

@@ -1,0 +1,220 @@
+// The operators and the whole network against LibTorch's own. The only file that includes LibTorch.
+#include <torch/torch.h>
+// glog, which LibTorch pulls in, defines this too.
+#undef CHECK
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "kernels/dnn/network.h"
+#include "kernels/dnn/workspace.h"
+#include "kernels/ops/operators.h"
+
+namespace flyball {
+namespace {
+
+namespace F = torch::nn::functional;
+constexpr float kTolerance = 1e-4f;
+
+std::vector<float> values(const torch::Tensor& tensor) {
+  const torch::Tensor flat = tensor.contiguous();
+  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+}
+
+/// [1, C, H, W] to [H][W][C].
+std::vector<float> to_nhwc(const torch::Tensor& tensor) {
+  return values(tensor.permute({0, 2, 3, 1}));
+}
+
+/// Torch's [output][input][row][column] to this project's [row][column][input][output].
+std::vector<float> to_hwio(const torch::Tensor& weights) {
+  return values(weights.permute({2, 3, 1, 0}));
+}
+
+void expect_near(const std::vector<float>& ours, const std::vector<float>& theirs) {
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_NEAR(ours[i], theirs[i], kTolerance) << i;
+}
+
+class OperatorsAgainstTorch : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    torch::set_num_threads(1);
+    torch::manual_seed(7);
+    std::string why;
+    operators_ = find_operators(GetParam(), &why);
+    if (!operators_) GTEST_SKIP() << why;
+  }
+  const Operators* operators_ = nullptr;
+};
+
+TEST_P(OperatorsAgainstTorch, GroupedConvolution) {
+  struct Case {
+    int size, in, out, groups, window, stride, pad;
+  };
+  for (const Case& c :
+       {Case{9, 8, 24, 4, 3, 1, 1}, Case{32, 3, 16, 1, 5, 1, 2}, Case{11, 6, 10, 2, 3, 2, 1},
+        Case{8, 24, 40, 1, 3, 1, 0}, Case{7, 4, 4, 4, 5, 2, 2}, Case{6, 2, 33, 1, 1, 1, 0}}) {
+    SCOPED_TRACE(testing::Message()
+                 << c.size << " px, " << c.in << " -> " << c.out << " in " << c.groups
+                 << ", window " << c.window << " stride " << c.stride << " pad " << c.pad);
+    const torch::Tensor in = torch::randn({1, c.in, c.size, c.size});
+    const torch::Tensor weights = torch::randn({c.out, c.in / c.groups, c.window, c.window}) * 0.2;
+    const torch::Tensor scale = torch::rand({c.out}) + 0.5;
+    const torch::Tensor bias = torch::randn({c.out});
+    const torch::Tensor theirs =
+        F::conv2d(in, weights,
+                  F::Conv2dFuncOptions().stride(c.stride).padding(c.pad).groups(c.groups)) *
+            scale.view({1, -1, 1, 1}) +
+        bias.view({1, -1, 1, 1});
+
+    const std::vector<float> ours_in = to_nhwc(in);
+    std::vector<float> ours_weights;
+    for (const torch::Tensor& group : weights.chunk(c.groups, 0))
+      for (float w : to_hwio(group)) ours_weights.push_back(w);
+    const std::vector<float> ours_scale = values(scale), ours_bias = values(bias);
+    const int out_size = output_size(c.size, c.window, c.stride, c.pad);
+    std::vector<float> out(std::size_t(out_size) * out_size * c.out);
+    Convolution op;
+    op.in = dense_image(ours_in.data(), c.size, c.size, c.in);
+    op.out = dense_image(out.data(), out_size, out_size, c.out);
+    op.weights = ours_weights.data();
+    op.scale = ours_scale.data();
+    op.bias = ours_bias.data();
+    op.window = c.window;
+    op.stride = c.stride;
+    op.pad = c.pad;
+    grouped_convolution(*operators_, op, c.groups);
+    expect_near(out, to_nhwc(theirs));
+    op.relu = true;
+    grouped_convolution(*operators_, op, c.groups);
+    expect_near(out, to_nhwc(torch::relu(theirs)));
+  }
+}
+
+TEST_P(OperatorsAgainstTorch, Pooling) {
+  struct Case {
+    int size, channels, window, stride, pad;
+  };
+  for (const Case& c :
+       {Case{32, 16, 3, 2, 1}, Case{9, 5, 2, 2, 0}, Case{8, 24, 4, 2, 0}, Case{7, 9, 3, 1, 1}}) {
+    const torch::Tensor in = torch::randn({1, c.channels, c.size, c.size}) - 2;
+    const std::vector<float> data = to_nhwc(in);
+    const int out_size = output_size(c.size, c.window, c.stride, c.pad);
+    std::vector<float> out(std::size_t(out_size) * out_size * c.channels);
+    const Pooling op{dense_image(data.data(), c.size, c.size, c.channels),
+                     dense_image(out.data(), out_size, out_size, c.channels), c.window, c.stride,
+                     c.pad};
+    operators_->max_pooling(op, 0, out_size);
+    expect_near(out, to_nhwc(F::max_pool2d(
+                         in, F::MaxPool2dFuncOptions(c.window).stride(c.stride).padding(c.pad))));
+    operators_->average_pooling(op, 0, out_size);
+    expect_near(out, to_nhwc(F::avg_pool2d(
+                         in, F::AvgPool2dFuncOptions(c.window).stride(c.stride).padding(c.pad))));
+  }
+}
+
+TEST_P(OperatorsAgainstTorch, FullyConnectedReluScaleBiasSoftmax) {
+  const torch::Tensor in = torch::randn({1, 144});
+  const torch::Tensor weights = torch::randn({10, 144}) * 0.2;
+  const torch::Tensor bias = torch::randn({10});
+  std::vector<float> out(10);
+  const std::vector<float> x = values(in), w = values(weights.t()), b = values(bias);
+  operators_->fully_connected(x.data(), 144, w.data(), b.data(), out.data(), 10);
+  const torch::Tensor logits = F::linear(in, weights, bias);
+  expect_near(out, values(logits));
+  operators_->softmax(out.data(), out.data(), 10);
+  expect_near(out, values(torch::softmax(logits, 1)));
+
+  std::vector<float> rectified = x;
+  operators_->relu(rectified.data(), 144);
+  expect_near(rectified, values(torch::relu(in)));
+
+  const torch::Tensor image = torch::randn({1, 6, 5, 5});
+  const torch::Tensor scale = torch::randn({6}), shift = torch::randn({6});
+  std::vector<float> ours = to_nhwc(image);
+  operators_->scale_bias(dense_image(ours.data(), 5, 5, 6), values(scale).data(),
+                         values(shift).data());
+  expect_near(ours, to_nhwc(image * scale.view({1, -1, 1, 1}) + shift.view({1, -1, 1, 1})));
+}
+
+/// The network written with LibTorch's operators from the same parameters, all groups in one
+/// grouped convolution.
+torch::Tensor torch_network(const Network& network, int width, torch::Tensor x) {
+  const NetworkSpec& spec = network.spec();
+  const NetworkLayout& layout = network.layout();
+  const std::span<const float> p = network.parameters();
+  const int groups = width + 1;
+  x = x.repeat({1, groups, 1, 1});
+  const auto gather = [&](std::size_t offset, at::IntArrayRef shape) {
+    std::vector<torch::Tensor> parts;
+    for (int g = 0; g < groups; ++g)
+      parts.push_back(torch::from_blob(
+          const_cast<float*>(p.data() + g * layout.group_parameters + offset), shape));
+    return parts;
+  };
+  for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+    const LayerSpec& layer = spec.layers[l];
+    const NetworkLayout::Layer& at = layout.layers[l];
+    std::vector<torch::Tensor> weights =
+        gather(at.weights, {layer.window, layer.window, at.in_channels, layer.channels});
+    for (torch::Tensor& w : weights) w = w.permute({3, 2, 0, 1});
+    x = F::conv2d(x, torch::cat(weights, 0).contiguous(),
+                  F::Conv2dFuncOptions().stride(layer.stride).padding(layer.pad).groups(groups));
+    x = torch::relu(x * torch::cat(gather(at.scale, {layer.channels})).view({1, -1, 1, 1}) +
+                    torch::cat(gather(at.bias, {layer.channels})).view({1, -1, 1, 1}));
+    if (layer.pool == LayerSpec::Pool::kMax)
+      x = F::max_pool2d(x, F::MaxPool2dFuncOptions(layer.pool_window)
+                               .stride(layer.pool_stride)
+                               .padding(layer.pool_pad));
+    if (layer.pool == LayerSpec::Pool::kAverage)
+      x = F::avg_pool2d(x, F::AvgPool2dFuncOptions(layer.pool_window)
+                               .stride(layer.pool_stride)
+                               .padding(layer.pool_pad));
+  }
+  torch::Tensor logits =
+      torch::from_blob(const_cast<float*>(p.data() + layout.class_bias + width * spec.classes),
+                       {spec.classes})
+          .clone();
+  const std::vector<torch::Tensor> features = x.chunk(groups, 1);
+  const std::vector<torch::Tensor> classifier =
+      gather(layout.classifier, {layout.features, spec.classes});
+  for (int g = 0; g < groups; ++g)
+    logits += torch::matmul(features[g].permute({0, 2, 3, 1}).reshape({1, -1}), classifier[g])[0];
+  return logits;
+}
+
+TEST_P(OperatorsAgainstTorch, NetworkAtEveryWidth) {
+  const NetworkSpec spec = modified_alexnet();
+  std::vector<float> parameters;
+  {
+    const Network seeded = Network::seeded(spec, 11);
+    parameters.assign(seeded.parameters().begin(), seeded.parameters().end());
+    // Scales and biases that matter, and a bias of its own for each width.
+    const NetworkLayout& layout = seeded.layout();
+    for (int g = 0; g < spec.groups; ++g)
+      for (std::size_t l = 0; l < spec.layers.size(); ++l)
+        for (int c = 0; c < spec.layers[l].channels; ++c) {
+          parameters[g * layout.group_parameters + layout.layers[l].scale + c] = 0.7f + 0.05f * c;
+          parameters[g * layout.group_parameters + layout.layers[l].bias + c] = 0.02f * (c - 8 + g);
+        }
+    for (std::size_t i = layout.class_bias; i < layout.parameters; ++i)
+      parameters[i] = 0.1f * static_cast<float>(i - layout.class_bias);
+  }
+  Network network(spec, parameters, {});
+  network.set_operators(operators_);
+  Workspace workspace(spec);
+  for (int width = 0; width < network.widths(); ++width) {
+    const torch::Tensor image = torch::rand({1, 3, 32, 32}) * 2 - 1;
+    std::vector<float> logits(10);
+    ASSERT_TRUE(network.infer(workspace, width, to_nhwc(image), logits));
+    expect_near(logits, values(torch_network(network, width, image)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OperatorsAgainstTorch,
+                         testing::Values("reference", "portable", "avx2"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace flyball
