@@ -1,0 +1,168 @@
+#include "governor/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "fakes.h"
+
+namespace flyball::test {
+namespace {
+
+class MetricsTest : public ::testing::Test {
+ protected:
+  void epoch(const Observation& before, const Observation& outcome, std::int64_t decide_ns = 100) {
+    const Action action;
+    const Explanation why;
+    RewardParts reward;
+    reward.energy = 0.5;
+    reward.misses = 1;
+    sink_.on_epoch(
+        {before, action, action, why, Shield::Verdict::kPassed, outcome, reward, decide_ns});
+  }
+  Observation blank(std::int64_t now_ms) const {
+    Observation out = small_observation(scenario_);
+    out.now_ns = now_ms * kMs;
+    out.epoch_ns = 500 * kMs;
+    return out;
+  }
+
+  PlatformSpec spec_ = small_platform();
+  Scenario scenario_ = small_scenario();
+  MetricsSink sink_{spec_};
+};
+
+TEST_F(MetricsTest, TwoEpochsByHand) {
+  const Observation start = blank(0);
+  Observation first = blank(500);
+  first.energy_mj = 300;
+  first.cluster[0].opp = 1;
+  first.cluster[0].temp_c = 61;
+  first.cluster[0].opp_cap = 1;
+  first.app[0].released = 3;
+  first.app[0].finished = 2;
+  first.app[0].missed = 1;
+  first.app[0].backlog = 1;
+  first.app[0].oldest_release_ns = 400 * kMs;
+  JobRecord job = small_job(0, 0, 100, 150, {1, 1});
+  job.accuracy_pct = 70;
+  first.add_job(job);
+  job = small_job(1, 200, 180, 150, {2, 0});
+  job.accuracy_pct = 60;
+  job.infeasible = true;
+  first.add_job(job);
+  Observation second = blank(1000);
+  second.energy_mj = 200;
+  second.cluster[0].opp = 2;
+  second.cluster[1].opp = 1;
+  second.cluster[1].temp_c = 50;
+  second.app[0].released = 3;
+  second.app[0].finished = 1;
+  second.app[0].missed = 2;  // one late, one dropped
+  second.app[0].backlog = 2;
+  second.app[0].oldest_release_ns = 900 * kMs;  // 100 ms old of 150: not lost yet
+  job = small_job(2, 400, 200, 150, {2, 1});
+  job.accuracy_pct = 70;
+  second.add_job(job);
+  job = small_job(3, 600, 0, 150, {});
+  job.dropped = job.missed = true;
+  second.add_job(job);
+  epoch(start, first);
+  epoch(first, second, 120);
+
+  const Metrics m = sink_.result();
+  EXPECT_EQ(m.jobs, 3);
+  EXPECT_DOUBLE_EQ(m.energy_mj_per_job, 500.0 / 3);
+  EXPECT_DOUBLE_EQ(m.deadline_miss_pct, 75);  // 3 of 6 released less 2 still open
+  EXPECT_DOUBLE_EQ(m.infeasible_pct, 25);
+  EXPECT_DOUBLE_EQ(m.accuracy_pct, 200.0 / 3);
+  EXPECT_NEAR(m.latency_p50_ms, 180, 180 * 0.004);
+  EXPECT_NEAR(m.latency_p99_ms, 200, 200 * 0.004);
+  EXPECT_DOUBLE_EQ(m.power_mean_mw, 500);  // 500 mJ in 1 s
+  EXPECT_EQ(m.temp_peak_c, 61);
+  EXPECT_DOUBLE_EQ(m.throttled_s, 0.5);
+  EXPECT_EQ(m.transitions, 3);
+  EXPECT_EQ(m.migrations, 1);
+  EXPECT_EQ(m.width_switches, 2);
+  EXPECT_EQ(m.decide_p50_ns, 100);
+  EXPECT_DOUBLE_EQ(m.reward, -3);
+  EXPECT_TRUE(std::isnan(m.energy_gap_to_oracle_pct));
+}
+
+TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
+  Observation end = blank(500);
+  end.app[0].released = 1;
+  end.app[0].backlog = 1;
+  end.app[0].oldest_release_ns = 300 * kMs;
+  epoch(blank(0), end);
+  EXPECT_DOUBLE_EQ(sink_.result().deadline_miss_pct, 100);
+}
+
+TEST_F(MetricsTest, ARunWithoutJobsHasFiniteFigures) {
+  epoch(blank(0), blank(500));
+  const Metrics m = sink_.result();
+  for (const MetricField& field : metric_fields()) {
+    if (field.key == "energy_gap_to_oracle_pct") continue;
+    EXPECT_TRUE(std::isfinite(m.*field.value)) << field.key;
+  }
+}
+
+TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
+  std::set<std::string_view> keys;
+  for (const MetricField& field : metric_fields()) keys.insert(field.key);
+  EXPECT_EQ(keys.size(), metric_fields().size());
+  for (const char* key :
+       {"energy_mj_per_job", "deadline_miss_pct", "accuracy_pct", "latency_p50_ms",
+        "latency_p99_ms", "power_mean_mw", "temp_peak_c", "throttled_s", "transitions",
+        "migrations", "width_switches", "decide_p50_ns", "energy_gap_to_oracle_pct"})
+    EXPECT_TRUE(keys.contains(key)) << key;
+}
+
+TEST(HistogramTest, PercentilesAreWithinTheStatedError) {
+  DurationHistogram histogram;
+  std::vector<std::int64_t> values;
+  std::int64_t value = 1;
+  for (int i = 0; i < 5000; ++i) {
+    value = (value * 48271) % 2147483647;
+    values.push_back(value % 97 == 0 ? value * 1000 : value % 50'000'000);
+    histogram.add(values.back());
+  }
+  std::sort(values.begin(), values.end());
+  for (const double percent : {0.02, 1.0, 25.0, 50.0, 90.0, 99.0, 99.9, 100.0}) {
+    const auto rank = static_cast<std::size_t>(std::ceil(percent / 100 * 5000 - 1e-9));
+    const double exact = static_cast<double>(values[std::max<std::size_t>(rank, 1) - 1]);
+    EXPECT_NEAR(histogram.percentile(percent), exact, exact * 0.004) << percent;
+  }
+}
+
+TEST(HistogramTest, SmallValuesAreExactAndExtremesFit) {
+  DurationHistogram histogram;
+  EXPECT_EQ(histogram.percentile(50), 0);
+  for (const std::int64_t value : {17, 18, 255}) histogram.add(value);
+  EXPECT_EQ(histogram.percentile(50), 18);
+  EXPECT_EQ(histogram.percentile(100), 255);
+  histogram.add(-5);
+  EXPECT_EQ(histogram.percentile(1), 0);
+  const std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  histogram.add(largest);
+  EXPECT_NEAR(histogram.percentile(100) / static_cast<double>(largest), 1, 0.004);
+}
+
+TEST(EstimateTest, StudentsTByHand) {
+  const Estimate three = estimate({1, 2, 3});  // s = 1, t(2) = 4.302653
+  EXPECT_DOUBLE_EQ(three.mean, 2);
+  EXPECT_NEAR(three.hi - 2, 4.302653 / std::sqrt(3.0), 1e-6);
+  EXPECT_NEAR(2 - three.lo, 4.302653 / std::sqrt(3.0), 1e-6);
+  const Estimate two = estimate({10, 14});  // s = 2.828427, t(1) = 12.706205
+  EXPECT_NEAR(two.hi, 12 + 12.706205 * 2, 1e-5);
+  const Estimate one = estimate({7});
+  EXPECT_EQ(one.lo, 7);
+  EXPECT_EQ(one.hi, 7);
+  EXPECT_TRUE(std::isnan(estimate({}).mean));
+  EXPECT_TRUE(std::isnan(estimate({1, std::nan("")}).mean));
+}
+
+}  // namespace
+}  // namespace flyball::test

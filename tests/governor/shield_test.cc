@@ -1,0 +1,239 @@
+#include "governor/shield.h"
+
+#include <gtest/gtest.h>
+
+#include "fakes.h"
+
+namespace flyball::test {
+namespace {
+
+using Verdict = Shield::Verdict;
+
+class ShieldTest : public ::testing::Test {
+ protected:
+  /// An epoch of 200 ms that ends at `now_ms`, at `action`'s frequencies, with one job that filled
+  /// `time_ms` of it.
+  Observation epoch_with_job(std::int64_t now_ms, std::int64_t time_ms, const Action& action,
+                             bool missed) const {
+    Observation out = small_observation(scenario_);
+    out.now_ns = now_ms * kMs;
+    out.epoch_ns = 200 * kMs;
+    for (int c = 0; c < 2; ++c) out.cluster[c].opp = action.opp[c];
+    JobRecord job = small_job(0, now_ms - 200, time_ms, 150, action.app[0]);
+    job.missed = missed;
+    out.add_job(job);
+    return out;
+  }
+
+  PlatformSpec spec_ = small_platform();
+  Scenario scenario_ = small_scenario();  // 150 ms, 70 %
+};
+
+TEST_F(ShieldTest, ClampsIndicesToTheTables) {
+  Shield shield(spec_, scenario_, {.guard = false});
+  Action action = small_action(200, 77, 9, 9);
+  action.opp[3] = 1;
+  action.app[2] = {1, 1};
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kClamped);
+  EXPECT_EQ(action, small_action(2, 2, 0, 1));
+}
+
+TEST_F(ShieldTest, ClampsFrequenciesToTheThermalCap) {
+  Shield shield(spec_, scenario_, {.guard = false});
+  Observation now = small_observation(scenario_);
+  now.cluster[0].opp_cap = 1;
+  Action action = small_action(2, 2, 1, 1);
+  EXPECT_EQ(shield.check(now, action), Verdict::kClamped);
+  EXPECT_EQ(action, small_action(1, 2, 1, 1));
+}
+
+TEST_F(ShieldTest, AMappingThatCannotRunTheApplicationIsReplaced) {
+  spec_.apps[0].unit[1].supported = false;
+  Shield shield(spec_, scenario_, {.guard = false});
+  Action action = small_action(1, 1, 0, 1);
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kClamped);
+  EXPECT_EQ(action.app[0].mapping, 1);
+}
+
+TEST_F(ShieldTest, ABaselineMayMiss) {
+  Shield shield(spec_, scenario_, {.guard = false});
+  Action action = small_action(0, 0, 0, 1);  // 800 ms
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
+  EXPECT_EQ(action, small_action(0, 0, 0, 1));
+}
+
+TEST_F(ShieldTest, WhatIsOnTimePasses) {
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(1, 0, 1, 1);  // 100 ms
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
+  EXPECT_EQ(action, small_action(1, 0, 1, 1));
+}
+
+TEST_F(ShieldTest, WhatIsKnownToMissIsReplacedByTheCheapestSafeOne) {
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(0, 2, 0, 1);  // 200 ms
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
+  // Two big cores at 500 MHz: 100 ms, 64 mJ; one at 1000 MHz: 100 ms too, but 100 mJ. Nobody is
+  // left on little.
+  EXPECT_EQ(action, small_action(0, 0, 2, 1));
+}
+
+TEST_F(ShieldTest, ALowerFloorAllowsACheaperWidth) {
+  scenario_ = small_scenario(150, 0);
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(0, 2, 0, 1);
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
+  // Half width: little at 1000 MHz 100 ms, 31.25 mJ; big at 500 MHz 100 ms, 32 mJ.
+  EXPECT_EQ(action, small_action(0, 2, 0, 0));
+}
+
+TEST_F(ShieldTest, WhenNothingIsSafeTheDecisionStands) {
+  scenario_ = small_scenario(10);
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(0, 2, 0, 1);
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
+  EXPECT_EQ(action, small_action(0, 2, 0, 1));
+}
+
+TEST_F(ShieldTest, NoReplacementAboveTheThermalCap) {
+  scenario_ = small_scenario(60);
+  Observation now = small_observation(scenario_);
+  now.cluster[0].opp_cap = 1;
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(0, 2, 0, 1);
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(1, 0, 2, 1));  // two big cores at 1000 MHz: 50 ms
+  now.cluster[0].opp_cap = 0;                   // the best left is 100 ms
+  action = small_action(0, 2, 0, 1);
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+}
+
+TEST_F(ShieldTest, ABacklogAsksForMoreSpeed) {
+  Shield shield(spec_, scenario_, {});
+  Observation now = small_observation(scenario_);
+  Action action = small_action(1, 0, 1, 1);  // 100 ms
+  now.app[0].backlog = 2;  // the second may still be on time, if the first is nearly done
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+  now.app[0].backlog = 3;  // two whole jobs within 150 ms: 75 ms each at most; three: 50 ms
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(2, 0, 2, 1));  // 25 ms; 50 ms leaves no margin for the deviation
+}
+
+TEST_F(ShieldTest, FrequenciesThatAnotherApplicationNeedsAreNotLowered) {
+  scenario_.apps.push_back(scenario_.apps[0]);
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(2, 1, 0, 1);  // the first misses on little (400 ms)
+  action.app[1] = {1, 1};                    // the second is on big at 2000 MHz
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
+  EXPECT_EQ(action.app[0], (AppSetting{2, 1}));
+  EXPECT_EQ(action.opp[0], 2);
+  EXPECT_EQ(action.opp[1], 0);
+}
+
+TEST_F(ShieldTest, LearnsTheSlowdownRobustly) {
+  Shield shield(spec_, scenario_, {});
+  const Action action = small_action(1, 0, 1, 1);
+  const OppChoice opp = {1, 0};
+  EXPECT_DOUBLE_EQ(shield.predicted_ns(0, {1, 1}, opp), 100e6);
+  shield.learn(epoch_with_job(200, 150, action, false), action);
+  EXPECT_NEAR(shield.predicted_ns(0, {1, 1}, opp), 110e6, 1);  // 1 + 0.2 * 0.5
+  // One job ten times too slow counts as twice the estimate: 1.1 + 0.2 * 1.1.
+  shield.learn(epoch_with_job(1400, 1000, action, true), action);
+  EXPECT_NEAR(shield.predicted_ns(0, {1, 1}, opp), 132e6, 1);
+  // What is slow on big says nothing of little.
+  EXPECT_NEAR(shield.predicted_ns(0, {0, 1}, {0, 2}), 200e6, 1);
+}
+
+TEST_F(ShieldTest, ASlowdownMakesWhatWasSafeUnsafe) {
+  Shield shield(spec_, scenario_, {});
+  Action action = small_action(1, 0, 1, 1);
+  for (int i = 1; i <= 20; ++i)
+    shield.learn(epoch_with_job(200 * i, 170, action, false), action);  // 1.7 times as modelled
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(1, 0, 2, 1));  // 50 * 1.7 = 85 ms
+}
+
+TEST_F(ShieldTest, FrequencyChangesDuringAJobAreAccountedFor) {
+  Shield shield(spec_, scenario_, {});
+  const Action slow = small_action(0, 0, 1, 1), fast = small_action(2, 0, 1, 1);
+  Observation first = small_observation(scenario_);  // 0 to 100 ms at 500 MHz: half of the job
+  first.now_ns = first.epoch_ns = 100 * kMs;
+  shield.learn(first, slow);
+  Observation second = small_observation(scenario_);  // then 25 ms at 2000 MHz: the other half
+  second.now_ns = 200 * kMs;
+  second.epoch_ns = 100 * kMs;
+  second.cluster[0].opp = 2;
+  second.add_job(small_job(0, 0, 125, 150, {1, 1}));
+  shield.learn(second, fast);
+  EXPECT_NEAR(shield.predicted_ns(0, {1, 1}, {1, 0}), 100e6, 1);
+}
+
+TEST_F(ShieldTest, TakesOverAfterARunOfMissesAndGivesBack) {
+  Shield shield(spec_, scenario_, {});
+  const Action applied = small_action(1, 0, 1, 1);
+  const Observation now = small_observation(scenario_);
+  std::int64_t now_ms = 0;
+  const auto job = [&](bool missed) {
+    shield.learn(epoch_with_job(now_ms += 200, 100, applied, missed), applied);
+  };
+  for (int i = 0; i < 4; ++i) job(true);
+  job(false);  // the row is broken
+  for (int i = 0; i < 4; ++i) job(true);
+  EXPECT_FALSE(shield.in_control());
+  job(true);
+  EXPECT_TRUE(shield.in_control());
+  Action action = applied;
+  EXPECT_EQ(shield.check(now, action), Verdict::kTakenOver);
+  EXPECT_EQ(action, small_action(2, 0, 2, 1));
+  Observation capped = now;
+  capped.cluster[0].opp_cap = 1;
+  EXPECT_EQ(shield.check(capped, action), Verdict::kTakenOver);
+  EXPECT_EQ(action, small_action(1, 0, 2, 1));
+  for (int i = 0; i < 9; ++i) job(false);
+  EXPECT_TRUE(shield.in_control());
+  job(false);
+  EXPECT_FALSE(shield.in_control());
+  action = applied;
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+}
+
+TEST_F(ShieldTest, MissesThatNothingCouldAvoidDoNotCount) {
+  Shield shield(spec_, scenario_, {});
+  const Action applied = small_action(1, 0, 1, 1);
+  for (int i = 1; i <= 50; ++i) {
+    Observation epoch = epoch_with_job(200 * i, 100, applied, true);
+    epoch.job_store[0].infeasible = true;
+    shield.learn(epoch, applied);
+  }
+  EXPECT_FALSE(shield.in_control());
+}
+
+TEST_F(ShieldTest, GivesControlBackWhenTakingOverDoesNotHelp) {
+  Shield shield(spec_, scenario_, {});
+  const Action applied = small_action(1, 0, 1, 1);
+  for (int i = 1; i <= 5 + 99; ++i)
+    shield.learn(epoch_with_job(200 * i, 100, applied, true), applied);
+  EXPECT_TRUE(shield.in_control());
+  shield.learn(epoch_with_job(200 * 105, 100, applied, true), applied);
+  EXPECT_FALSE(shield.in_control());
+}
+
+TEST_F(ShieldTest, TakesOverWhenSensorsVanish) {
+  Shield shield(spec_, scenario_, {});
+  const Action applied = small_action(1, 0, 1, 1);
+  std::int64_t now_ms = 0;
+  const auto epoch = [&](bool sensors_ok) {
+    Observation out = epoch_with_job(now_ms += 200, 100, applied, false);
+    out.sensors_ok = sensors_ok;
+    shield.learn(out, applied);
+  };
+  for (int i = 0; i < 19; ++i) epoch(false);
+  EXPECT_FALSE(shield.in_control());
+  for (int i = 0; i < 30; ++i) epoch(false);
+  EXPECT_TRUE(shield.in_control());  // on time or not, as long as it is blind
+  epoch(true);
+  EXPECT_FALSE(shield.in_control());
+}
+
+}  // namespace
+}  // namespace flyball::test
