@@ -304,6 +304,9 @@ std::vector<std::string> EmulatedPlatform::notes() const {
     notes.push_back(fmt::format("the machine is overloaded: a job was released {:.1f} ms late",
                                 static_cast<double>(parts.worst_lateness_ns) * 1e-6));
   }
+  if (const char* problem = parts.executor.problem()) {
+    notes.push_back(fmt::format("some jobs did not run where they were mapped: {}", problem));
+  }
   if (const char* reason = parts.executor.failure_reason()) {
     notes.push_back(fmt::format("the engine failed, no job ran after that: {}", reason));
   }

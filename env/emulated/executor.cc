@@ -188,6 +188,10 @@ void Executor::run(const QueuedJob& job) {
   event.at_ns = steady_ns();
   events_.push(event);
   listener_.ring();
+  if (!engine_.problem().empty() && !has_problem_.load(std::memory_order_relaxed)) {
+    std::snprintf(problem_.data(), problem_.size(), "%s", engine_.problem().c_str());
+    has_problem_.store(true, std::memory_order_release);
+  }
 }
 
 void Executor::fail(const char* reason) {

@@ -79,6 +79,10 @@ class Executor {
   /// The oldest event, or nullptr.
   const JobEvent* event() const { return events_.front(); }
   void pop_event() { events_.pop(); }
+  /// The first problem that the engine reported and worked around, or nullptr.
+  const char* problem() const {
+    return has_problem_.load(std::memory_order_acquire) ? problem_.data() : nullptr;
+  }
   /// The engine threw: no job runs any more. The reason, or nullptr.
   const char* failure_reason() const {
     return failed_.load(std::memory_order_acquire) ? reason_.data() : nullptr;
@@ -101,6 +105,8 @@ class Executor {
   std::atomic<bool> stop_{false};
   std::atomic<bool> failed_{false};
   std::array<char, 160> reason_{};
+  std::atomic<bool> has_problem_{false};
+  std::array<char, 160> problem_{};
   std::thread thread_;
 };
 

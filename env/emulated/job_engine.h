@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <string>
 
 namespace flyball {
 
@@ -27,6 +27,12 @@ class JobEngine {
   /// The last call of a thread that called run(), from that thread: it ends now, and another one
   /// may come. An engine that pinned it or remembers it lets go.
   virtual void release_thread() {}
+  /// What did not go as asked in the last run, which was carried out all the same (a CPU that
+  /// could not be pinned to); empty otherwise. For the thread that calls run().
+  virtual const std::string& problem() const {
+    static const std::string none;
+    return none;
+  }
 };
 
 }  // namespace flyball

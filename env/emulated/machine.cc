@@ -74,6 +74,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
     wanted_.app[at(a)] = seen.setting;
     knobs_.set_app(a, seen.setting);
   }
+  meter_.settle();
   next_poll_ns_ = poll_ns(spec);
   assert_ratio_ns_ = kNever;
   describe(epoch_);

@@ -1,6 +1,7 @@
 #include "env/emulated/power_meter.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace flyball {
 namespace {
@@ -14,9 +15,12 @@ constexpr std::int64_t kMaxStretchNs = 50'000'000;
 
 PowerMeter::PowerMeter(const PlatformSpec& spec, double ambient_c) : spec_(spec) {
   thermal_reset(spec_, ambient_c, 0, thermal_);
-  // Leakage and temperature settle together; each round is a small correction of the one before.
+}
+
+void PowerMeter::settle() {
+  // Leakage and temperature settle together; each round shrinks the error a hundredfold.
   for (int round = 0; round < 8; ++round) {
-    thermal_reset(spec_, ambient_c, power_mw() / 1000, thermal_);
+    thermal_reset(spec_, thermal_.ambient_c, power_mw() / 1000, thermal_);
   }
 }
 
@@ -25,14 +29,14 @@ void PowerMeter::job_started(const AppProfile& app, const Mapping& mapping, int 
   width_ = width;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const int cores = std::min<int>(mapping.cores[c], active);
-    load_[c].job_cores = cores;
+    mapping_.cores[c] = static_cast<std::uint8_t>(cores);
     active -= cores;
   }
 }
 
 void PowerMeter::job_finished() {
   app_ = nullptr;
-  for (ClusterState& cluster : load_) cluster.job_cores = 0;
+  mapping_.cores = {};
 }
 
 void PowerMeter::add_background(int cluster, double cores, double core_nf) {
@@ -41,55 +45,58 @@ void PowerMeter::add_background(int cluster, double cores, double core_nf) {
   load.background_nf = std::max(0.0, load.background_nf + cores * core_nf);
 }
 
-ClusterLoad PowerMeter::model_load(int c) const {
-  const ClusterSpec& cluster = spec_.clusters[at(c)];
-  const ClusterState& state = load_[at(c)];
-  ClusterLoad load;
-  load.opp = state.opp;
-  load.temp_c = cluster_temp_c(spec_, thermal_, c);
-  load.gate_idle_cores = cluster.gate_idle_cores;
-  const double job = state.job_cores;
-  const double background = std::min<double>(state.background_cores, cluster.cores);
-  const double background_nf =
-      state.background_cores > 0 ? state.background_nf / state.background_cores : 0;
-  double job_nf = 0;
-  if (app_ != nullptr && state.job_cores > 0) {
-    const UnitProfile& unit = app_->unit[at(c)];
-    job_nf = unit.core_nf * app_->widths[at(width_)].activity_factor;
-    load.static_ma = unit.static_ma;
-    load.gate_idle_cores = load.gate_idle_cores || unit.gate_idle_cores;
+std::array<double, kMaxClusters> PowerMeter::cluster_powers_mw() const {
+  std::array<JobLoad, kMaxClusters> job{};
+  if (app_ != nullptr) {
+    OppChoice opp{};
+    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+      opp[c] = static_cast<std::uint8_t>(load_[c].opp);
+    }
+    job = job_load(spec_, *app_, mapping_, width_, opp);
   }
-  // Jobs fill the cluster from its first core on, background from its last; where they meet they
-  // share a core by halves.
-  const double shared = std::max(0.0, job + background - cluster.cores);
-  load.busy_cores = job + background - shared;
-  load.busy_nf = (job - shared / 2) * job_nf + (background - shared / 2) * background_nf;
-  return load;
+  std::array<double, kMaxClusters> power_mw{};
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec_.clusters[c];
+    const ClusterState& state = load_[c];
+    ClusterLoad load;
+    load.opp = state.opp;
+    load.temp_c = cluster_temp_c(spec_, thermal_, static_cast<int>(c));
+    load.static_ma = job[c].static_ma;
+    load.gate_idle_cores =
+        cluster.gate_idle_cores || (mapping_.cores[c] > 0 && app_->unit[c].gate_idle_cores);
+    const double background = std::min<double>(state.background_cores, cluster.cores);
+    const double background_nf =
+        state.background_cores > 0 ? state.background_nf / state.background_cores : 0;
+    const double job_nf = job[c].busy_cores > 0 ? job[c].busy_nf / job[c].busy_cores : 0;
+    // Jobs fill the cluster from its first core on, background from its last; where they meet they
+    // share a core by halves.
+    const double shared = std::max(0.0, job[c].busy_cores + background - cluster.cores);
+    load.busy_cores = job[c].busy_cores + background - shared;
+    load.busy_nf =
+        (job[c].busy_cores - shared / 2) * job_nf + (background - shared / 2) * background_nf;
+    power_mw[c] = cluster_power_mw(cluster, load);
+  }
+  return power_mw;
 }
 
 double PowerMeter::power_mw() const {
-  double total = spec_.board_mw;
-  for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
-    total += cluster_power_mw(spec_.clusters[at(c)], model_load(c));
-  }
-  return total;
+  const auto clusters = cluster_powers_mw();
+  return std::accumulate(clusters.begin(), clusters.end(), spec_.board_mw);
 }
 
 void PowerMeter::advance(std::int64_t now_ns) {
   while (now_ns_ < now_ns) {
     const std::int64_t step_ns = std::min(now_ns - now_ns_, kMaxStretchNs);
     const double step = static_cast<double>(step_ns);
-    double total_mw = spec_.board_mw;
-    for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
-      ClusterState& state = load_[at(c)];
-      const double mw = cluster_power_mw(spec_.clusters[at(c)], model_load(c));
-      state.energy_mj += mw * step * 1e-9;
-      total_mw += mw;
-      const int cores = std::min(spec_.clusters[at(c)].cores, kMaxCores);
+    const auto power_mw = cluster_powers_mw();
+    const double total_mw = std::accumulate(power_mw.begin(), power_mw.end(), spec_.board_mw);
+    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+      ClusterState& state = load_[c];
+      state.energy_mj += power_mw[c] * step * 1e-9;
+      const int cores = std::min(spec_.clusters[c].cores, kMaxCores);
       for (int core = 0; core < cores; ++core) {
         const double background = std::clamp(state.background_cores - (cores - 1 - core), 0.0, 1.0);
-        const double busy = core < state.job_cores ? 1.0 : background;
-        state.busy_ns[static_cast<std::size_t>(core)] += busy * step;
+        state.busy_ns[at(core)] += step * (core < mapping_.cores[c] ? 1.0 : background);
       }
     }
     energy_mj_ += total_mw * step * 1e-9;
@@ -99,29 +106,29 @@ void PowerMeter::advance(std::int64_t now_ns) {
 }
 
 void PowerMeter::report(Observation& out) {
+  const bool any = now_ns_ > reported_ns_;
   const double span = static_cast<double>(std::max<std::int64_t>(1, now_ns_ - reported_ns_));
+  const auto power_now = cluster_powers_mw();
   out.epoch_ns = now_ns_ - reported_ns_;
   out.energy_mj = energy_mj_ - reported_mj_;
-  out.power_mw = now_ns_ > reported_ns_ ? out.energy_mj / (span * 1e-9) : power_mw();
-  for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
-    ClusterState& state = load_[at(c)];
-    ClusterObservation& seen = out.cluster[at(c)];
-    const int cores = std::min(spec_.clusters[at(c)].cores, kMaxCores);
+  out.power_mw = any ? out.energy_mj / (span * 1e-9) : power_mw();
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec_.clusters[c];
+    ClusterState& state = load_[c];
+    ClusterObservation& seen = out.cluster[c];
     double sum = 0;
     double most = 0;
-    for (int core = 0; core < cores; ++core) {
-      const double busy = state.busy_ns[static_cast<std::size_t>(core)] / span;
-      sum += busy;
-      most = std::max(most, busy);
+    for (const double busy_ns : state.busy_ns) {
+      sum += busy_ns / span;
+      most = std::max(most, busy_ns / span);
     }
     seen.util_max = std::min(1.0, most);
-    seen.util_mean = std::min(1.0, sum / cores);
-    seen.power_mw = now_ns_ > reported_ns_ ? state.energy_mj / (span * 1e-9)
-                                           : cluster_power_mw(spec_.clusters[at(c)], model_load(c));
-    seen.temp_c = cluster_temp_c(spec_, thermal_, c);
+    seen.util_mean = std::min(1.0, sum / std::min(cluster.cores, kMaxCores));
+    seen.power_mw = any ? state.energy_mj / (span * 1e-9) : power_now[c];
+    seen.temp_c = cluster_temp_c(spec_, thermal_, static_cast<int>(c));
     seen.opp = static_cast<std::uint8_t>(state.opp);
-    seen.opp_cap = thermal_.opp_cap[at(c)];
-    seen.freq_khz = spec_.clusters[at(c)].opps[at(state.opp)].freq_khz;
+    seen.opp_cap = thermal_.opp_cap[c];
+    seen.freq_khz = cluster.opps[at(state.opp)].freq_khz;
     state.energy_mj = 0;
     state.busy_ns.fill(0);
   }

@@ -16,6 +16,8 @@ namespace flyball {
 class PowerMeter {
  public:
   PowerMeter(const PlatformSpec& spec, double ambient_c);
+  /// As after a long time in the present state.
+  void settle();
 
   void set_opp(int cluster, int opp) { load_[at(cluster)].opp = opp; }
   void set_ambient(double ambient_c) { thermal_.ambient_c = ambient_c; }
@@ -45,18 +47,18 @@ class PowerMeter {
 
   struct ClusterState {
     int opp = 0;
-    int job_cores = 0;
     double background_cores = 0;
     double background_nf = 0;  ///< sum over the background's cores
     double energy_mj = 0;      ///< since the last report
     std::array<double, kMaxCores> busy_ns{};
   };
-  ClusterLoad model_load(int cluster) const;
+  std::array<double, kMaxClusters> cluster_powers_mw() const;
 
   const PlatformSpec& spec_;
   ThermalState thermal_;
   std::array<ClusterState, kMaxClusters> load_{};
   const AppProfile* app_ = nullptr;
+  Mapping mapping_;  ///< the cores that the job has
   int width_ = 0;
   std::int64_t now_ns_ = 0;
   std::int64_t reported_ns_ = 0;
