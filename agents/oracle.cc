@@ -139,7 +139,7 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, Best
   };
 
   OppChoice top{};
-  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
+  for (std::size_t c = 0; c < kMaxClusters; ++c) {
     if (mapping.cores[c] > 0) {
       top[c] = static_cast<std::uint8_t>(
           std::min<int>(now.cluster[c].opp_cap, platform_.clusters[c].max_opp()));

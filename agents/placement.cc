@@ -42,6 +42,8 @@ Placement::Placement(Kind kind, const PlatformSpec& platform, const Scenario& sc
   }
   std::stable_sort(by_capacity_.begin(), by_capacity_.begin() + cpu_clusters_,
                    [this](int a, int b) { return capacity_[a] > capacity_[b]; });
+  // post_init_entity_util_avg(): a new task counts as half of what a CPU has to spare.
+  for (Task& task : task_) task.running.set(512);
 }
 
 void Placement::observe(const Observation& now) {

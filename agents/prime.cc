@@ -9,7 +9,8 @@ namespace flyball {
 
 namespace {
 constexpr std::uint32_t kPayloadVersion = 1;
-}
+constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
+}  // namespace
 
 Prime::Prime(const AgentContext& context)
     : platform_(context.platform),
@@ -21,7 +22,7 @@ Prime::Prime(const AgentContext& context)
               : context.platform.apps[static_cast<std::size_t>(context.scenario.apps[0].profile)]
                     .unit[static_cast<std::size_t>(cluster_)]
                     .mcycles),
-      rng_(context.seed) {
+      rng_(context.seed, kRandomStream) {
   if (nominal_mcycles_ <= 0) nominal_mcycles_ = 1;
   for (auto& row : q_) row.fill(1);
 }
@@ -55,7 +56,9 @@ void Prime::decide(const Observation& now, Action& out) {
   if (!chosen_) {
     bin_ = bin_of(ewma_mcycles_);
     why_.explored = learning_ && rng_.uniform() < exploration(decisions_);
-    opp_ = why_.explored ? rng_.below(cluster.max_opp() + 1) : greedy(bin_);
+    opp_ = why_.explored
+               ? static_cast<int>(rng_.below(static_cast<std::uint32_t>(cluster.max_opp() + 1)))
+               : greedy(bin_);
     decisions_ += learning_ ? 1 : 0;
     chosen_ = true;
   }

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "agents/linux_governor.h"
-#include "agents/rng.h"
+#include "env/random.h"
 
 namespace flyball {
 
@@ -52,7 +52,7 @@ class Prime final : public Agent {
   Placement placement_;
   int cluster_;
   double nominal_mcycles_;
-  AgentRng rng_;
+  Random rng_;
   bool learning_ = true;
 
   std::array<std::array<float, kMaxOpps>, kBins> q_;

@@ -67,11 +67,10 @@ int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, con
 template <typename Visitor>
 void for_each_opp_choice(const PlatformSpec& platform, const Mapping& mapping, Visitor&& visit) {
   OppChoice opp{};
-  const int clusters = static_cast<int>(platform.clusters.size());
   for (;;) {
     visit(opp);
     int c = 0;  // counts up like an odometer
-    for (; c < clusters; ++c) {
+    for (; c < kMaxClusters; ++c) {
       if (mapping.cores[c] == 0) continue;
       if (opp[c] < platform.clusters[c].max_opp()) {
         ++opp[c];
@@ -79,7 +78,7 @@ void for_each_opp_choice(const PlatformSpec& platform, const Mapping& mapping, V
       }
       opp[c] = 0;
     }
-    if (c == clusters) return;
+    if (c == kMaxClusters) return;
   }
 }
 

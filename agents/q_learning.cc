@@ -11,6 +11,7 @@ namespace flyball {
 namespace {
 
 constexpr std::uint32_t kPayloadVersion = 1;
+constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
 constexpr DoubleQ::Options kTable{.discount = 0.6, .step_floor = 0.02, .prior_visits = 8};
 // Share of jobs that miss although the margin says they would not; what the fast table starts from.
 constexpr std::array<double, QLearning::kMargins.size()> kPriorRisk{0.08,  0.04,  0.02,
@@ -46,7 +47,7 @@ QLearning::QLearning(const AgentContext& context)
     : platform_(context.platform),
       scenario_(context.scenario),
       weights_(context.weights),
-      rng_(context.seed),
+      rng_(context.seed, kRandomStream),
       interval_ns_(decision_interval_ns(context.scenario)) {
   apps_.reserve(scenario_.apps.size());
   for (int a = 0; a < static_cast<int>(scenario_.apps.size()); ++a) {
@@ -189,7 +190,7 @@ int QLearning::explore(std::span<const double> prior) {
   for (double p : prior) best = std::max(best, p);
   int candidates = 0;
   for (double p : prior) candidates += p > best - kExploreCost;
-  int pick = rng_.below(candidates);
+  int pick = static_cast<int>(rng_.below(static_cast<std::uint32_t>(candidates)));
   for (std::size_t i = 0; i < prior.size(); ++i) {
     if (prior[i] > best - kExploreCost && pick-- == 0) return static_cast<int>(i);
   }

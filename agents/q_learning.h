@@ -8,7 +8,7 @@
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
 #include "agents/profile.h"
-#include "agents/rng.h"
+#include "env/random.h"
 
 namespace flyball {
 
@@ -120,7 +120,7 @@ class QLearning final : public Agent {
   const PlatformSpec& platform_;
   const Scenario& scenario_;
   RewardWeights weights_;
-  AgentRng rng_;
+  Random rng_;
   std::int64_t interval_ns_;
   std::vector<App> apps_;
   bool learning_ = true;

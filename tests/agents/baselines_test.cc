@@ -1,0 +1,238 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agents/prime.h"
+#include "agents/profile.h"
+#include "agents/static_best.h"
+#include "env/config/error.h"
+#include "tests/agents/tiny_platform.h"
+
+namespace flyball {
+namespace {
+
+using testing::HasSubstr;
+
+std::string error_of(const std::function<void()>& what) {
+  try {
+    what();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::kInput);
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << "one line";
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+TEST(Catalogue, MakesEveryAgentUnderItsName) {
+  TinyWorld world;
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (info.name == "oracle") continue;
+    std::string policy(info.name);
+    if (policy == "userspace") policy += ":1000000";
+    if (policy == "static_best") policy += ":big=2000000;camera=bigx1@100";
+    const auto agent = world.make(policy);
+    EXPECT_EQ(agent->name(), info.name);
+    EXPECT_EQ(agent->learns(), info.learns) << info.name;
+    EXPECT_EQ(agent->learns(), !agent->save().empty()) << info.name;
+  }
+}
+
+TEST(Catalogue, ErrorsSayWhatToDo) {
+  TinyWorld world;
+  EXPECT_THAT(error_of([&] { world.make("q_lerning"); }), HasSubstr("q_learning"));
+  EXPECT_THAT(error_of([&] { world.make("oracle"); }), HasSubstr("simulation"));
+  EXPECT_THAT(error_of([&] { world.make("static_best"); }), HasSubstr("flyball compare"));
+  EXPECT_THAT(error_of([&] { world.make("userspace"); }), HasSubstr("kHz"));
+  EXPECT_THAT(error_of([&] { world.make("userspace:fast"); }), HasSubstr("kHz"));
+  EXPECT_THAT(error_of([&] { world.make("performance:1"); }), HasSubstr("takes no argument"));
+}
+
+TEST(StaticBest, IsWhatItWasGiven) {
+  TinyWorld world;
+  const auto agent = world.make("static_best:big=1500000,little=1000000;camera=littlex2@75");
+  Action action;
+  agent->decide(world.release(0), action);
+  EXPECT_EQ(action.opp[0], 2);
+  EXPECT_EQ(action.opp[1], 1);
+  EXPECT_EQ(action.app[0].mapping, 3);
+  EXPECT_EQ(action.app[0].width, 2);
+  EXPECT_EQ(format_action(world.platform, world.scenario, action),
+            "big=1500000,little=1000000;camera=littlex2@75");
+}
+
+TEST(StaticBest, ErrorsNameThePart) {
+  TinyWorld world;
+  const auto error = [&](const std::string& text) {
+    return error_of([&] { parse_action(world.platform, world.scenario, text); });
+  };
+  EXPECT_THAT(error("bgi=500000;camera=bigx1@100"), HasSubstr("no cluster 'bgi'"));
+  EXPECT_THAT(error("big=123;camera=bigx1@100"), HasSubstr("no operating point at 123 kHz"));
+  EXPECT_THAT(error("big=fast;camera=bigx1@100"), HasSubstr("not a whole number"));
+  EXPECT_THAT(error("big;camera=bigx1@100"), HasSubstr("no '='"));
+  EXPECT_THAT(error("big=500000;camera=hugex1@100"), HasSubstr("no mapping 'hugex1'"));
+  EXPECT_THAT(error("big=500000;camera=bigx1@42"), HasSubstr("no width of 42 %"));
+  EXPECT_THAT(error("big=500000;camera=bigx1"), HasSubstr("no '@'"));
+  EXPECT_THAT(error("big=500000"), HasSubstr("'camera' is missing"));
+  EXPECT_THAT(error("big=500000;radar=bigx1@100,camera=bigx1@100"), HasSubstr("no such application"));
+}
+
+TEST(Profile, FrontierFallsInEnergyAsTimeGrows) {
+  TinyWorld world;
+  const Profile profile(world.platform, 0, 0);
+  for (int m = 0; m < profile.mapping_count(); ++m) {
+    const auto frontier = profile.frontier(m, 3);
+    ASSERT_FALSE(frontier.empty());
+    for (std::size_t i = 1; i < frontier.size(); ++i) {
+      EXPECT_GT(frontier[i].time_ns, frontier[i - 1].time_ns);
+      EXPECT_LT(frontier[i].energy_mj, frontier[i - 1].energy_mj);
+    }
+  }
+  EXPECT_NEAR(profile.frontier(0, 3).front().time_ns, 5e6, 1);  // 10 Mcycles at 2 GHz
+  EXPECT_EQ(profile.width_for(68), 2);
+  EXPECT_EQ(profile.width_for(0), 0);
+  EXPECT_EQ(profile.width_for(99), 3);
+}
+
+TEST(Profile, CheapestWithinObeysLimitAndCap) {
+  const std::vector<ProfilePoint> frontier = {{10, 9, {3}}, {20, 7, {2}}, {30, 4, {1}}};
+  const OppChoice free{3};
+  EXPECT_EQ(cheapest_within(frontier, 30, free), 2);
+  EXPECT_EQ(cheapest_within(frontier, 29, free), 1);
+  EXPECT_EQ(cheapest_within(frontier, 5, free), 0) << "too late: the fastest";
+  EXPECT_EQ(cheapest_within(frontier, 15, OppChoice{2}), 1) << "too late: the fastest that is allowed";
+  EXPECT_EQ(cheapest_within(frontier, 15, OppChoice{0}), -1);
+}
+
+/// Feeds the rule jobs that are on time or late and returns the steps it stands above the table.
+TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
+  TinyWorld world;
+  const auto rule = world.make("rule");
+  Action start, action;
+  const Observation now = world.release(0);
+  rule->decide(now, start);
+  EXPECT_EQ(start.app[0].width, 2) << "the least width that reaches the floor";
+  const auto feed = [&](bool missed, int times) {
+    for (int i = 0; i < times; ++i) {
+      Observation outcome = world.idle(0, 1);
+      JobRecord job;
+      job.missed = missed;
+      outcome.add_job(job);
+      rule->learn(outcome, action, 0);
+    }
+    rule->decide(now, action);
+  };
+  const Profile profile(world.platform, 0, 0);
+  const auto time_of = [&](const Action& a) {
+    return execution_ns(world.platform, world.platform.apps[0], world.platform.mappings[a.app[0].mapping],
+                        a.app[0].width, a.opp);
+  };
+  EXPECT_LE(time_of(start), 0.9 * 40e6);
+  feed(true, 1);
+  const Action one_up = action;
+  EXPECT_LT(time_of(one_up), time_of(start));
+  feed(false, 19);
+  EXPECT_EQ(action, one_up);
+  feed(false, 1);
+  EXPECT_EQ(action, start);
+  feed(false, 40);
+  EXPECT_EQ(action, start) << "never below the table";
+  feed(true, 50);
+  EXPECT_LT(time_of(action), time_of(one_up));
+  for (int i = 0; i < 30; ++i) feed(false, 20);
+  EXPECT_EQ(action, start) << "however many misses there were, the way back is as long as the ladder";
+}
+
+TEST(Mean20, OneWidthDownWhenTheMeanIsLate) {
+  TinyWorld world;
+  const auto agent = world.make("mean20");
+  Action action;
+  const auto feed = [&](std::int64_t latency_ms, int jobs) {
+    for (int i = 0; i < jobs; ++i) {
+      Observation outcome = world.idle(0, 1);
+      JobRecord job;
+      job.finish_ns = latency_ms * 1'000'000;
+      outcome.add_job(job);
+      agent->learn(outcome, action, 0);
+    }
+    agent->decide(world.release(0), action);
+    return action.app[0].width;
+  };
+  EXPECT_EQ(feed(50, 19), 3) << "19 are not 20";
+  EXPECT_EQ(feed(50, 1), 2);
+  EXPECT_EQ(feed(50, 40), 2) << "the floor of 68 % needs width 75";
+  EXPECT_EQ(feed(28, 20), 2) << "28 ms * 1 / 0.75 is above 0.9 * 40 ms";
+  EXPECT_EQ(feed(26, 20), 3);
+  EXPECT_EQ(action.opp[0], 3);
+}
+
+TEST(Prime, ExplorationSchedule) {
+  EXPECT_DOUBLE_EQ(Prime::exploration(0), 1);
+  EXPECT_NEAR(Prime::exploration(1), 0.68 * 173 / 174, 1e-12);
+  EXPECT_NEAR(Prime::exploration(87), 0.34, 1e-12);
+  EXPECT_DOUBLE_EQ(Prime::exploration(174), 0);
+  double random = 0;
+  for (int i = 0; i < 174; ++i) random += Prime::exploration(i);
+  EXPECT_NEAR(random, 60, 1) << "some 60 random actions, as observed of the released code";
+}
+
+TEST(Prime, RewardAndUpdate) {
+  EXPECT_DOUBLE_EQ(Prime::job_reward(20, 40), 50);
+  EXPECT_DOUBLE_EQ(Prime::job_reward(40, 40), 100);
+  EXPECT_DOUBLE_EQ(Prime::job_reward(52, 40), -10);   // -100 * 12 / 120
+  EXPECT_DOUBLE_EQ(Prime::job_reward(400, 40), -100);
+  EXPECT_DOUBLE_EQ(Prime::update(1, 50), 20.6);       // 0.6 * 1 + 0.4 * 50
+}
+
+TEST(Prime, OneDecisionPer10JobsAndTheTableByHand) {
+  TinyWorld world;
+  Prime prime(world.context());
+  Action action;
+  prime.decide(world.release(0), action);
+  const int opp = action.opp[0];
+  for (int i = 0; i < 10; ++i) {
+    Action again;
+    prime.decide(world.release(0), again);
+    EXPECT_EQ(again.opp[0], opp) << "the same for 10 jobs";
+    EXPECT_EQ(again.app[0].width, 3);
+    EXPECT_EQ(prime.q(0, opp), 1);
+    Observation outcome = world.idle(0, 1);
+    JobRecord job;
+    job.finish_ns = 20'000'000;
+    job.cycles = 10e6;
+    outcome.add_job(job);
+    prime.learn(outcome, again, 0);
+  }
+  EXPECT_NEAR(prime.q(0, opp), 20.6, 1e-5);
+}
+
+TEST(Prime, GoesOnFromItsPayload) {
+  TinyWorld world;
+  Prime a(world.context());
+  Action action;
+  for (int i = 0; i < 500; ++i) {
+    a.decide(world.release(0), action);
+    Observation outcome = world.idle(0, 1);
+    JobRecord job;
+    job.finish_ns = 10'000'000 * (4 - action.opp[0]);
+    job.cycles = 10e6;
+    outcome.add_job(job);
+    a.learn(outcome, action, 0);
+  }
+  Prime b(world.context());
+  b.load(a.save());
+  EXPECT_EQ(b.save(), a.save());
+  auto bad = a.save();
+  bad[15] = 0x7f, bad[14] = 0x80;  // the first entry becomes infinite
+  EXPECT_THROW(b.load(bad), Error);
+  bad = a.save();
+  bad.pop_back();
+  EXPECT_THROW(b.load(bad), Error);
+  bad = a.save();
+  bad.push_back(0);
+  EXPECT_THROW(b.load(bad), Error);
+  EXPECT_EQ(b.save(), a.save()) << "a refused payload changes nothing";
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,102 @@
+#include "agents/double_q.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "env/config/error.h"
+#include "env/random.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::array<double, 2> kNoPrior{0, 0};
+
+TEST(DoubleQ, UpdateByHand) {
+  DoubleQ q(2, 2, {.discount = 0.5, .step_floor = 0.1, .prior_visits = 1});
+  // First visit: step 1 / (1 + 1). A(0,0) = 0 + 0.5 * (4 + 0.5 * 0 - 0) = 2.
+  q.update(true, 0, 0, 0, 4, 1, kNoPrior);
+  EXPECT_DOUBLE_EQ(q.value(0, 0, 0), 1) << "(A + B) / 2";
+  // B(1,1): target 6 + 0.5 * A(0, argmax B(0,.)). B(0,.) is 0 throughout, so action 0: 6 + 0.5 * 2 = 7; half of it.
+  q.update(false, 1, 1, 0, 6, 0, kNoPrior);
+  EXPECT_DOUBLE_EQ(q.value(1, 1, 0), 1.75);
+  // A(0,0) again: step 1/3, target 1 + 0.5 * B(1, argmax A(1,.)) = 1 + 0.5 * B(1,0) = 1: A chooses, B tells.
+  q.update(true, 0, 0, 0, 1, 1, kNoPrior);
+  EXPECT_NEAR(q.value(0, 0, 0), (2 + (1 - 2.0) / 3) / 2, 1e-6);
+  EXPECT_EQ(q.visits(0, 0), 2u);
+}
+
+TEST(DoubleQ, StepHasAFloor) {
+  DoubleQ q(1, 1, {.discount = 0, .step_floor = 0.25, .prior_visits = 0});
+  for (int i = 0; i < 100; ++i) q.update(true, 0, 0, 0, 8, 0, {});
+  EXPECT_NEAR(q.value(0, 0, 0), 4, 1e-6);
+  q.update(true, 0, 0, 0, 0, 0, {});
+  EXPECT_NEAR(q.value(0, 0, 0), 3, 1e-6);
+}
+
+TEST(DoubleQ, PriorDecidesUntilExperienceDoes) {
+  DoubleQ q(1, 2, {.discount = 0, .step_floor = 0.1, .prior_visits = 4});
+  const std::array<double, 2> prior{-1, -2};
+  EXPECT_EQ(q.best(0, prior), 0);
+  for (int i = 0; i < 40; ++i) q.update(i % 2 == 0, 0, 0, prior[0], -3, 0, {});
+  EXPECT_EQ(q.best(0, prior), 1);
+  EXPECT_NEAR(q.value(0, 0, prior[0]), -3, 0.3);
+}
+
+TEST(DoubleQ, MaskedActionsAreNeverChosen) {
+  DoubleQ q(1, 2, {});
+  EXPECT_EQ(q.best(0, std::array<double, 2>{DoubleQ::kMasked, -50}), 1);
+  EXPECT_EQ(q.best(0, std::array<double, 2>{DoubleQ::kMasked, DoubleQ::kMasked}), -1);
+}
+
+/// Two states. In 0, action 0 pays 1 and stays, action 1 pays 0 and goes to 1. In 1, action 0 pays 3 and goes to 0, action 1
+/// pays 0 and stays. Discount 0.8: from 0 the best is to go (1 for ever is worth 5):
+///   V0 = 0.8 V1, V1 = 3 + 0.8 V0 -> V1 = 3 / 0.36 = 8.333, V0 = 6.667
+///   Q(0,0) = 1 + 0.8 V0 = 6.333, Q(0,1) = 6.667, Q(1,0) = 8.333, Q(1,1) = 0.8 V1 = 6.667
+TEST(DoubleQ, ConvergesOnATwoStateProcess) {
+  DoubleQ q(2, 2, {.discount = 0.8, .step_floor = 0.005, .prior_visits = 1});
+  Random rng(7);
+  int state = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const int action = static_cast<int>(rng.below(2));
+    const int next = action == 0 ? 0 : 1;
+    const double mean = action == 1 ? 0 : state == 0 ? 1 : 3;
+    const double reward = mean + rng.uniform(-1, 1);  // noise that a single maximum would take for value
+    q.update(rng.below(2) == 0, state, action, 0, reward, next, kNoPrior);
+    state = next;
+  }
+  EXPECT_NEAR(q.value(0, 0, 0), 6.333, 0.15);
+  EXPECT_NEAR(q.value(0, 1, 0), 6.667, 0.15);
+  EXPECT_NEAR(q.value(1, 0, 0), 8.333, 0.15);
+  EXPECT_NEAR(q.value(1, 1, 0), 6.667, 0.15);
+  EXPECT_EQ(q.best(0, kNoPrior), 1);
+  EXPECT_EQ(q.best(1, kNoPrior), 0);
+}
+
+TEST(DoubleQ, SavedAndLoadedIsTheSame) {
+  DoubleQ q(3, 2, {});
+  Random rng(3);
+  for (int i = 0; i < 100; ++i) {
+    q.update(rng.below(2) == 0, static_cast<int>(rng.below(3)), static_cast<int>(rng.below(2)), 0, rng.uniform(), 0,
+             kNoPrior);
+  }
+  ByteWriter out;
+  q.save(out);
+  const auto bytes = out.take();
+  DoubleQ back(3, 2, {});
+  ByteReader in(bytes, "table");
+  back.load(in);
+  in.end();
+  for (int s = 0; s < 3; ++s) {
+    for (int a = 0; a < 2; ++a) {
+      EXPECT_EQ(back.value(s, a, 0), q.value(s, a, 0));
+      EXPECT_EQ(back.visits(s, a), q.visits(s, a));
+    }
+  }
+  DoubleQ other(2, 2, {});
+  ByteReader again(bytes, "table");
+  EXPECT_THROW(other.load(again), Error) << "another shape";
+}
+
+}  // namespace
+}  // namespace flyball
