@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "agents/agent.h"
 #include "agents/policy_file.h"
+#include "agents/static_best.h"
 #include "governor/hindsight.h"
 #include "governor/parallel.h"
 #include "governor/session.h"
@@ -17,11 +17,11 @@ const char kOracle[] = "oracle";
 const char kStaticBest[] = "static_best";
 constexpr double kSearchShare = 0.4;  // of the progress, when static_best is searched first
 
-/// A policy as it is run: its name, what it has learned, the configuration it keeps.
+/// A policy as it is run: its name, the same with its argument, and what it has learned.
 struct Contestant {
   std::string policy;
+  std::string agent;
   std::vector<std::uint8_t> learned;
-  std::optional<Action> fixed;
 };
 
 class Contest {
@@ -34,7 +34,7 @@ class Contest {
         weights_(reward_weights(platform, scenario)) {
     bool search = false;
     for (const PolicyChoice& choice : options.policies) {
-      contestants_.push_back({choice.policy, {}, {}});
+      contestants_.push_back({choice.policy, choice.policy, {}});
       search = search || choice.policy == kStaticBest;
       if (choice.policy_file.empty()) continue;
       const PolicyFile file = read_policy(choice.policy_file);
@@ -42,7 +42,7 @@ class Contest {
       contestants_.back().learned = file.payload;
     }
     oracle_ = index_of(kOracle);
-    if (oracle_ == contestants_.size()) contestants_.push_back({kOracle, {}, {}});
+    if (oracle_ == contestants_.size()) contestants_.push_back({kOracle, kOracle, {}});
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
   }
@@ -66,7 +66,7 @@ class Contest {
 
     std::vector<PolicyResult> results;
     for (std::size_t p = 0; p < options_.policies.size(); ++p)
-      results.push_back({contestants_[p].policy, {}});
+      results.push_back({contestants_[p].policy, contestants_[p].agent, {}});
     for (std::size_t s = 0; s < seeds; ++s) {
       const auto row = complete.begin() + static_cast<std::ptrdiff_t>(s * policies);
       if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(policies),
@@ -101,7 +101,8 @@ class Contest {
     search.progress = [this](double done) { progress(kSearchShare * done); };
     const Action best = best_in_hindsight(platform_, scenario_, search).action;
     for (Contestant& contestant : contestants_)
-      if (contestant.policy == kStaticBest) contestant.fixed = best;
+      if (contestant.policy == kStaticBest)
+        contestant.agent += ":" + format_action(platform_, scenario_, best);
   }
 
   SessionResult run_one(const Contestant& contestant, std::size_t s) const {
@@ -109,8 +110,7 @@ class Contest {
     const auto platform = options_.make_platform(platform_, scenario_, seed);
     const AgentContext context{platform_, scenario_, spaces_,
                                weights_,  seed,      platform->foresight()};
-    const auto agent = contestant.fixed ? make_fixed_agent(*contestant.fixed)
-                                        : make_agent(contestant.policy, context);
+    const auto agent = make_agent(contestant.agent, context);
     if (!contestant.learned.empty()) agent->load(contestant.learned);
     SessionOptions session;
     session.stop = options_.stop;

@@ -30,6 +30,8 @@ struct CompareOptions {
 
 struct PolicyResult {
   std::string policy;
+  std::string
+      agent;  ///< the policy with its argument: of static_best, the configuration that was found
   std::vector<Metrics> per_seed;  ///< the same seeds for every policy, ascending
 };
 

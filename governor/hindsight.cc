@@ -1,10 +1,10 @@
 #include "governor/hindsight.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <vector>
 
+#include "agents/static_best.h"
 #include "governor/hindsight_candidates.h"
 #include "governor/parallel.h"
 #include "governor/session.h"
@@ -14,20 +14,6 @@ namespace {
 
 constexpr std::size_t kPerMargin = 6;
 constexpr std::size_t kFinalists = 6;
-
-class FixedAgent final : public Agent {
- public:
-  explicit FixedAgent(const Action& action) : action_(action) {
-    std::snprintf(why_.text, sizeof why_.text, "the single best configuration in hindsight");
-  }
-  std::string_view name() const override { return "static_best"; }
-  void decide(const Observation&, Action& out) override { out = action_; }
-  const Explanation& why() const override { return why_; }
-
- private:
-  Action action_;
-  Explanation why_;
-};
 
 struct Tried {
   Action action;
@@ -42,14 +28,16 @@ class Trials {
       : platform_(platform),
         scenario_(scenario),
         options_(options),
+        spaces_(Spaces::of(platform, scenario)),
         weights_(reward_weights(platform, scenario)) {}
 
   double run(const Action& action, std::uint64_t seed) const {
     const auto platform = options_.make_platform(platform_, scenario_, seed);
-    const auto agent = make_fixed_agent(action);
+    StaticBest agent({platform_, scenario_, spaces_, weights_, seed, nullptr},
+                     format_action(platform_, scenario_, action));
     SessionOptions session;
     session.stop = options_.stop;
-    return run_session(*platform, *agent, weights_, session).metrics.reward;
+    return run_session(*platform, agent, weights_, session).metrics.reward;
   }
 
   /// Tries those that are new while the budget lasts; true when one is better than all before.
@@ -94,15 +82,12 @@ class Trials {
   const PlatformSpec& platform_;
   const Scenario& scenario_;
   const HindsightOptions& options_;
+  const Spaces spaces_;
   const RewardWeights weights_;
   std::vector<Tried> tried_;
 };
 
 }  // namespace
-
-std::unique_ptr<Agent> make_fixed_agent(const Action& action) {
-  return std::make_unique<FixedAgent>(action);
-}
 
 HindsightResult best_in_hindsight(const PlatformSpec& platform, const Scenario& scenario,
                                   const HindsightOptions& options) {

@@ -3,15 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 
-#include "agents/agent.h"
+#include "env/spaces/action.h"
 #include "governor/simulation.h"
 
 namespace flyball {
-
-/// Keeps one configuration for the whole run. `action` is copied.
-std::unique_ptr<Agent> make_fixed_agent(const Action& action);
 
 struct HindsightOptions {
   int seeds = 1;

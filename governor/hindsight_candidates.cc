@@ -77,7 +77,7 @@ std::array<std::pair<double, AppSetting>, kMargins.size()> cheapest_settings(
       required.deadline_ns > 0 ? static_cast<double>(required.deadline_ns) : kNever;
   for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
     const Mapping& mapping = platform.mappings[m];
-    if (!can_run(platform, profile, mapping)) continue;
+    if (!runs_on(profile, mapping)) continue;
     for (std::size_t w = 0; w < profile.widths.size(); ++w) {
       if (profile.widths[w].accuracy_pct < required.accuracy_floor_pct) continue;
       const int width = static_cast<int>(w);
@@ -140,7 +140,7 @@ void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::ve
       const int w = std::min<int>(width, static_cast<int>(profile.widths.size()) - 1);
       double best_ns = kNever;
       for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
-        if (!can_run(platform, profile, platform.mappings[m])) continue;
+        if (!runs_on(profile, platform.mappings[m])) continue;
         const double time_ns = execution_ns(platform, profile, platform.mappings[m], w, top);
         if (time_ns >= best_ns) continue;
         best_ns = time_ns;
@@ -191,7 +191,7 @@ std::vector<Action> neighbours(const PlatformSpec& platform, const Scenario& sce
       add_new(out, other);
     }
     for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
-      if (m == action.app[a].mapping || !can_run(platform, profile, platform.mappings[m])) continue;
+      if (m == action.app[a].mapping || !runs_on(profile, platform.mappings[m])) continue;
       Action other = action;
       other.app[a].mapping = static_cast<std::uint8_t>(m);
       // A cluster that rested would be useless at its lowest frequency: start from the middle.

@@ -5,13 +5,14 @@
 namespace flyball {
 namespace {
 
-constexpr double kRankingTempC =
-    60;  // leakage at which candidates are ranked: mid-range on the boards
+constexpr double kRankingTempC = 60;  // mid-range on the boards
 
 }  // namespace
 
 double ranking_energy_mj(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
                          int width, const OppChoice& opp, double time_ns, double horizon_ns) {
+  const auto job = job_load(spec, app, mapping, width, opp);
+  const double idle_ns = std::max(0.0, horizon_ns - time_ns);
   double energy_mj = 0;
   for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
     if (mapping.cores[c] == 0) continue;
@@ -20,23 +21,13 @@ double ranking_energy_mj(const PlatformSpec& spec, const AppProfile& app, const 
     load.temp_c = kRankingTempC;
     load.gate_idle_cores = spec.clusters[c].gate_idle_cores || app.unit[c].gate_idle_cores;
     const double idle_mw = cluster_power_mw(spec.clusters[c], load);
-    load.busy_cores = mapping.cores[c];
-    load.busy_nf = mapping.cores[c] * app.unit[c].core_nf * app.widths[width].activity_factor;
-    load.static_ma = app.unit[c].static_ma;
+    load.busy_cores = job[c].busy_cores;
+    load.busy_nf = job[c].busy_nf;
+    load.static_ma = job[c].static_ma;
     const double busy_mw = cluster_power_mw(spec.clusters[c], load);
-    energy_mj += busy_mw * time_ns * 1e-9 + idle_mw * std::max(0.0, horizon_ns - time_ns) * 1e-9;
+    energy_mj += (busy_mw * time_ns + idle_mw * idle_ns) * 1e-9;
   }
   return energy_mj;
-}
-
-bool can_run(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping) {
-  bool any = false;
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    if (mapping.cores[c] == 0) continue;
-    if (!app.unit[c].supported) return false;
-    any = true;
-  }
-  return any;
 }
 
 }  // namespace flyball

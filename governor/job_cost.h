@@ -5,9 +5,6 @@
 
 namespace flyball {
 
-/// Whether every cluster of the mapping can run this kind of job.
-bool can_run(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping);
-
 /// Energy of the mapping's clusters over `horizon_ns`, one job of `time_ns` in it and idle for the
 /// rest, mJ, by the model at a middling temperature. To rank configurations, not to account for
 /// them.

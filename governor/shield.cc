@@ -25,7 +25,7 @@ void Shield::build(int app) {
 
   bool found = false;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    table.supported[m] = can_run(platform_, profile, platform_.mappings[m]);
+    table.supported[m] = runs_on(profile, platform_.mappings[m]);
     table.cluster_mask[m] = static_cast<std::uint8_t>(slowdown_.cluster_mask(static_cast<int>(m)));
     if (table.supported[m] && !found) {
       table.fallback_mapping = static_cast<int>(m);
