@@ -12,17 +12,32 @@ namespace flyball {
 
 using OppChoice = std::array<std::uint8_t, kMaxClusters>;
 
-/// Time of one job that runs alone, in ns. A job's serial part runs on the fastest core of the mapping, its parallel part
-/// at the sum of the cores' speeds. `work` is relative to the nominal job (1).
-double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping, int width,
-                    const OppChoice& opp, double work = 1.0);
+/// Whether the application has a profile for every cluster of the mapping.
+bool runs_on(const AppProfile& app, const Mapping& mapping);
+
+/// Time of one job that runs alone, in ns; 1e18 (31 years) where the application cannot run. A
+/// job's serial part runs on the fastest core of the mapping, its parallel part at the sum of the
+/// cores' speeds. `work` is relative to the nominal job (1).
+double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
+                    int width, const OppChoice& opp, double work = 1.0);
+
+/// What a job that runs alone puts on one cluster, in the mean over its execution: in the serial
+/// part one core of the fastest cluster is busy, in the parallel part all of them. A plain load
+/// keeps all its cores busy.
+struct JobLoad {
+  double busy_cores = 0;
+  double busy_nf = 0;  ///< of all its busy cores together
+  double static_ma = 0;
+};
+std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppProfile& app,
+                                           const Mapping& mapping, int width, const OppChoice& opp);
 
 /// The state of one cluster over a stretch of time in which nothing changes.
 struct ClusterLoad {
   int opp = 0;
-  double busy_cores = 0;       ///< mean number, background included
-  double busy_nf = 0;          ///< sum over busy cores of their switched capacitance
-  double static_ma = 0;        ///< of the running jobs
+  double busy_cores = 0;  ///< mean number, background included
+  double busy_nf = 0;     ///< sum over busy cores of their switched capacitance
+  double static_ma = 0;   ///< of the running jobs
   bool gate_idle_cores = false;
   double temp_c = 25;
 };
@@ -30,19 +45,28 @@ double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load);
 
 double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c);
 
-/// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other clusters idle at their
-/// lowest OPP, temperatures settled (leakage and temperature solved together).
+/// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other
+/// clusters idle at their lowest OPP, temperatures settled (leakage and temperature solved
+/// together).
 struct SteadyState {
   double time_ms = 0;        ///< 0 for a plain load
   double unit_power_mw = 0;  ///< rails of the clusters in the mapping, as a board's rail reports it
-  double total_power_mw = 0; ///< of the whole platform
-  double energy_mj = 0;      ///< unit power * time
-  double temp_c = 0;         ///< hottest node
+  double total_power_mw = 0;  ///< of the whole platform
+  double energy_mj = 0;       ///< unit power * time
+  double temp_c = 0;          ///< hottest node
 };
-SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping, int width,
-                         const OppChoice& opp, double ambient_c = 25);
+/// Whether the cores of the mapping's clusters that have nothing to do are powered off. Boards are
+/// measured either way.
+enum class IdleCores {
+  kAsSpecified,  ///< by the cluster's and the profile's `gate_idle_cores`
+  kClocked,
+};
+SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
+                         int width, const OppChoice& opp, double ambient_c = 25,
+                         IdleCores idle_cores = IdleCores::kAsSpecified);
 
-/// Energy of a reference job: full width, one core of the fastest CPU cluster, its highest OPP, mJ (whole platform).
+/// Energy of a reference job: full width, one core of the fastest CPU cluster, its highest OPP, mJ
+/// (whole platform).
 double reference_energy_mj(const PlatformSpec& spec, const AppProfile& app);
 /// Its time. Scenario files may give deadlines as multiples of it.
 double reference_time_ns(const PlatformSpec& spec, const AppProfile& app);

@@ -17,23 +17,28 @@ struct OperatingPoint {
 };
 
 /// A cluster: cores of one kind that share one clock and one supply. Power in it is
-///   V^2 f (uncore_nf [while any core is clocked] + sum over busy cores of their application's core_nf
-///          + idle_core_nf per clocked idle core) + leakage(V, T) of what is powered + V * static_ma of the running applications
-/// with leakage(V, T) = V * leak_a * T^2 * exp(-leak_b_k / T) + V * leak_c_a   (watts, T in kelvin), for the whole cluster.
+///   V^2 f (uncore_nf [while any core is clocked] + sum over busy cores of their application's
+///   core_nf
+///          + idle_core_nf per clocked idle core) + leakage(V, T) of what is powered + V *
+///          static_ma of the running applications
+/// with leakage(V, T) = V * leak_a * T^2 * exp(-leak_b_k / T) + V * leak_c_a   (watts, T in
+/// kelvin), for the whole cluster.
 struct ClusterSpec {
   enum class Kind { kCpu, kGpu };
   std::string name;
   Kind kind = Kind::kCpu;
   int cores = 1;
   std::vector<OperatingPoint> opps;  ///< ascending frequency, voltage never falling
-  double capacity_per_mhz = 1024;    ///< relative speed per MHz, as in the device tree; places tasks under the Linux governors
+  double capacity_per_mhz = 1024;  ///< relative speed per MHz, as in the device tree; places tasks
+                                   ///< under the Linux governors
   double uncore_nf = 0;
-  double idle_core_nf = 0;           ///< 0 per core when `gate_idle_cores`
-  bool gate_idle_cores = false;      ///< cpuidle powers idle cores off
-  double leak_a = 0;                 ///< W / (V K^2)
-  double leak_b_k = 0;               ///< K
-  double leak_c_a = 0;               ///< A
-  double leak_core_share = 0;        ///< part of the leakage that belongs to the cores together; a gated core loses its share
+  double idle_core_nf = 0;       ///< 0 per core when `gate_idle_cores`
+  bool gate_idle_cores = false;  ///< cpuidle powers idle cores off
+  double leak_a = 0;             ///< W / (V K^2)
+  double leak_b_k = 0;           ///< K
+  double leak_c_a = 0;           ///< A
+  double leak_core_share =
+      0;  ///< part of the leakage that belongs to the cores together; a gated core loses its share
   double transition_latency_us = 0;
 
   int max_opp() const { return static_cast<int>(opps.size()) - 1; }
@@ -42,27 +47,27 @@ struct ClusterSpec {
 /// What one kind of job costs on one cluster.
 struct UnitProfile {
   bool supported = false;
-  double mcycles = 0;        ///< of one job at full width on one core
-  double memory_ms = 0;      ///< part of the job that does not scale with frequency
-  double core_nf = 0;        ///< switched capacitance of a busy core, at full width
-  double static_ma = 0;      ///< current that does not scale with frequency, while a job runs
+  double mcycles = 0;            ///< of one job at full width on one core
+  double memory_ms = 0;          ///< part of the job that does not scale with frequency
+  double core_nf = 0;            ///< switched capacitance of a busy core, at full width
+  double static_ma = 0;          ///< current that does not scale with frequency, while a job runs
   bool gate_idle_cores = false;  ///< measured with the idle cores powered off
 };
 
 struct WidthProfile {
   int width_pct = 100;
-  double time_factor = 1;      ///< relative to full width
-  double activity_factor = 1;  ///< of core_nf
-  double accuracy_pct = 0;     ///< top-1; 0 for a plain load
-  std::string accuracy_source; ///< shown wherever the accuracy is
+  double time_factor = 1;       ///< relative to full width
+  double activity_factor = 1;   ///< of core_nf
+  double accuracy_pct = 0;      ///< top-1; 0 for a plain load
+  std::string accuracy_source;  ///< shown wherever the accuracy is
 };
 
 /// A kind of job on this platform: the dynamic CNN, or a plain load, which never ends.
 struct AppProfile {
   std::string name;
   bool plain_load = false;
-  double parallel_fraction = 1;       ///< Amdahl: the part that spreads over cores
-  std::vector<WidthProfile> widths;   ///< ascending; a plain load has one
+  double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
+  std::vector<WidthProfile> widths;  ///< ascending; a plain load has one
   std::array<UnitProfile, kMaxClusters> unit;
 };
 
@@ -72,8 +77,8 @@ struct Mapping {
   std::string name;  ///< "A15x2+A7x1"
 };
 
-/// One exponential term of the answer of a temperature to total power (a Foster network). A negative
-/// resistance is a fan that spins up.
+/// One exponential term of the answer of a temperature to total power (a Foster network). A
+/// negative resistance is a fan that spins up.
 struct ThermalTerm {
   double r_k_per_w;
   double tau_s;
@@ -81,36 +86,39 @@ struct ThermalTerm {
 
 struct ThermalNode {
   std::string name;
-  int cluster;             ///< whose temperature this is
-  double offset_c;         ///< above ambient at zero watts: the rest of the board
+  int cluster;      ///< whose temperature this is
+  double offset_c;  ///< above ambient at zero watts: the rest of the board
   std::vector<ThermalTerm> terms;
 };
 
-/// Passive cooling: at or above `temp_c` the cluster is held down, until it is cooler than temp_c - hysteresis_c.
+/// Passive cooling: once its thermal node reaches `temp_c` the cluster is held down, until the node
+/// is cooler than temp_c - hysteresis_c. kCritical holds it at its lowest OPP, where a board would
+/// switch itself off.
 struct TripPoint {
   enum class Kind { kStepDown, kCap, kCritical };
   Kind kind;
   double temp_c;
   double hysteresis_c;
-  int cluster;
-  int steps = 0;                ///< kStepDown: OPPs down from the highest
-  std::int64_t cap_khz = 0;     ///< kCap: highest frequency that is left
+  int cluster;               ///< that is held down
+  int node = 0;              ///< index into `PlatformSpec::thermal`: the sensor that is watched
+  int steps = 0;             ///< kStepDown: OPPs down from the highest
+  std::int64_t cap_khz = 0;  ///< kCap: highest frequency that is left
 };
 
 /// The constant description of a platform. Never changes after loading; state lives elsewhere.
 struct PlatformSpec {
   std::string name;
   std::string description;
-  bool emulated = false;               ///< the machine itself plays it, with real jobs
+  bool emulated = false;  ///< the machine itself plays it, with real jobs
   std::vector<ClusterSpec> clusters;
-  std::vector<Mapping> mappings;       ///< ascending in peak speed is not promised
+  std::vector<Mapping> mappings;  ///< ascending in peak speed is not promised
   std::vector<AppProfile> apps;
   std::vector<ThermalNode> thermal;
   std::vector<TripPoint> trips;
   double trip_poll_ms = 250;
-  double board_mw = 0;                 ///< rails outside the clusters: DRAM, GPU idle
-  double migration_us = 0;             ///< cost of moving an application to other clusters
-  double cold_cache_ms = 0;            ///< and of filling their caches
+  double board_mw = 0;       ///< rails outside the clusters: DRAM, GPU idle
+  double migration_us = 0;   ///< cost of moving an application to other clusters
+  double cold_cache_ms = 0;  ///< and of filling their caches
   double width_switch_us = 0;
 
   int find_cluster(std::string_view name) const;  ///< -1 when absent

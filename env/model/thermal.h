@@ -9,10 +9,12 @@ namespace flyball {
 inline constexpr int kMaxThermalNodes = 4;
 inline constexpr int kMaxThermalTerms = 4;
 
-/// Temperatures and the throttling that follows from them. Const spec, mutable state, no allocation.
+/// Temperatures and the throttling that follows from them. Const spec, mutable state, no
+/// allocation.
 struct ThermalState {
   double ambient_c = 25;
-  std::array<std::array<double, kMaxThermalTerms>, kMaxThermalNodes> filtered_w{};  ///< total power, low-passed
+  std::array<std::array<double, kMaxThermalTerms>, kMaxThermalNodes>
+      filtered_w{};  ///< total power, low-passed
   std::array<double, kMaxThermalNodes> temp_c{};
   std::array<std::uint8_t, 16> tripped{};  ///< per trip point
   std::array<std::uint8_t, kMaxClusters> opp_cap{};

@@ -1,0 +1,289 @@
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "env/config/yaml.h"
+#include "env/model/platform_mappings.h"
+#include "env/model/platform_spec.h"
+#include "env/model/thermal.h"
+
+namespace flyball {
+namespace {
+
+constexpr int kMaxClusterCores = 16;
+constexpr std::size_t kMaxTrips = std::tuple_size_v<decltype(ThermalState::tripped)>;
+
+/// Names become part of others ("A15x2+A7x1") and of JSON and CSV, so they stay plain.
+void check_name(const YamlMap& map, std::string_view key, const std::string& name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  if (name.empty() || name.size() > 32 || !std::all_of(name.begin(), name.end(), plain)) {
+    map.reject(key, "the name is not plain", "use up to 32 letters, digits, '_' and '-'");
+  }
+}
+
+void check_count(const YamlMap& map, std::string_view key, std::size_t count, std::size_t max) {
+  if (count == 0) map.reject(key, "is empty", "give at least one entry");
+  if (count > max) {
+    map.reject(key, fmt::format("has {} entries", count), fmt::format("keep at most {}", max));
+  }
+}
+
+/// How many CPUs this process may use.
+int cpus_of_machine() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  // Fails only on machines of more than 1024 CPUs.
+  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : kMaxClusterCores;
+}
+
+std::vector<OperatingPoint> read_opps(const YamlMap& cluster) {
+  std::vector<OperatingPoint> opps;
+  const std::vector<YamlMap> list = cluster.list("opps", {"mhz", "mv"});
+  if (!cluster.has("opps")) cluster.reject("opps", "is missing", "list {mhz, mv} pairs");
+  check_count(cluster, "opps", list.size(), kMaxOpps);
+  for (const YamlMap& entry : list) {
+    const OperatingPoint opp{
+        .freq_khz = static_cast<std::int64_t>(std::llround(entry.number("mhz", 1, 10'000) * 1000)),
+        .voltage_mv = entry.number("mv", 100, 3000)};
+    if (!opps.empty() && opp.freq_khz <= opps.back().freq_khz) {
+      entry.reject("mhz", "is not above that of the operating point before it",
+                   "sort the list by ascending frequency");
+    }
+    if (!opps.empty() && opp.voltage_mv < opps.back().voltage_mv) {
+      entry.reject("mv", "falls while the frequency rises", "check the voltages");
+    }
+    opps.push_back(opp);
+  }
+  return opps;
+}
+
+ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
+  check_name(map, {}, name);
+  ClusterSpec cluster;
+  cluster.name = name;
+  cluster.kind =
+      map.choice("kind", {"cpu", "gpu"}) == 0 ? ClusterSpec::Kind::kCpu : ClusterSpec::Kind::kGpu;
+  const int max_cores =
+      static_cast<int>(map.integer_or("max_cores", kMaxClusterCores, 1, kMaxClusterCores));
+  if (map.text("cores") == "auto") {
+    cluster.cores = std::min(cpus_of_machine(), max_cores);
+  } else {
+    cluster.cores = static_cast<int>(map.integer("cores", 1, max_cores));
+  }
+  if (cluster.kind == ClusterSpec::Kind::kGpu && cluster.cores != 1) {
+    map.reject("cores", "a GPU is taken as a whole", "set it to 1");
+  }
+  cluster.opps = read_opps(map);
+  cluster.capacity_per_mhz = map.number("capacity_per_mhz", 1, 1e6);
+  cluster.uncore_nf = map.number("uncore_nf", 0, 1000);
+  cluster.idle_core_nf = map.number("idle_core_nf", 0, 1000);
+  cluster.gate_idle_cores = map.boolean_or("gate_idle_cores", false);
+  cluster.transition_latency_us = map.number("transition_latency_us", 0, 1e6);
+  const YamlMap leakage = map.map("leakage", {"a_w_per_v_k2", "b_k", "c_a", "core_share"});
+  cluster.leak_a = leakage.number("a_w_per_v_k2", 0, 10);
+  cluster.leak_b_k = leakage.number("b_k", 0, 1e5);
+  cluster.leak_c_a = leakage.number("c_a", 0, 100);
+  cluster.leak_core_share = leakage.number("core_share", 0, 1);
+  return cluster;
+}
+
+std::vector<WidthProfile> read_widths(const YamlMap& app, bool plain_load) {
+  if (plain_load) {
+    if (app.has("widths")) app.reject("widths", "a plain load has none", "remove it");
+    return {WidthProfile{}};
+  }
+  std::vector<WidthProfile> widths;
+  const std::vector<YamlMap> list = app.list(
+      "widths", {"width_pct", "time_factor", "activity_factor", "accuracy_pct", "accuracy_source"});
+  if (!app.has("widths")) app.reject("widths", "is missing", "list the widths of the network");
+  check_count(app, "widths", list.size(), kMaxWidths);
+  for (const YamlMap& entry : list) {
+    const WidthProfile width{.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100)),
+                             .time_factor = entry.number("time_factor", 1e-3, 1),
+                             .activity_factor = entry.number("activity_factor", 0.01, 100),
+                             .accuracy_pct = entry.number("accuracy_pct", 0, 100),
+                             .accuracy_source = entry.text("accuracy_source")};
+    if (!widths.empty() && width.width_pct <= widths.back().width_pct) {
+      entry.reject("width_pct", "is not above that of the width before it",
+                   "sort the list by ascending width");
+    }
+    if (width.width_pct == 100 && width.time_factor != 1) {
+      entry.reject("time_factor", "is relative to full width, which this is", "set it to 1");
+    }
+    widths.push_back(width);
+  }
+  if (widths.back().width_pct != 100) {
+    list.back().reject("width_pct", "is the widest, but is not 100", "add full width");
+  }
+  return widths;
+}
+
+AppProfile read_app(const std::string& name, const YamlMap& map,
+                    const std::vector<ClusterSpec>& clusters) {
+  check_name(map, {}, name);
+  AppProfile app;
+  app.name = name;
+  app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
+  app.parallel_fraction = app.plain_load ? 1 : map.number("parallel_fraction", 0, 1);
+  app.widths = read_widths(map, app.plain_load);
+
+  std::vector<std::string> names;
+  for (const ClusterSpec& cluster : clusters) names.push_back(cluster.name);
+  const auto units =
+      map.named_maps("units", {"mcycles", "memory_ms", "core_nf", "static_ma", "gate_idle_cores"});
+  if (!map.has("units")) map.reject("units", "is missing", "give each cluster's profile");
+  for (const auto& [unit_name, unit_map] : units) {
+    const auto found = std::find(names.begin(), names.end(), unit_name);
+    if (found == names.end()) {
+      unit_map.reject({},
+                      fmt::format("unit '{}' is no cluster of this platform{}", unit_name,
+                                  did_you_mean(unit_name, names)),
+                      fmt::format("its clusters are {}", fmt::join(names, ", ")));
+    }
+    UnitProfile& unit = app.unit[static_cast<std::size_t>(found - names.begin())];
+    unit.supported = true;
+    if (!app.plain_load) {
+      unit.mcycles = unit_map.number("mcycles", 1e-3, 1e6);
+      unit.memory_ms = unit_map.number_or("memory_ms", 0, 0, 1e6);
+    }
+    unit.core_nf = unit_map.number("core_nf", 0, 1000);
+    unit.static_ma = unit_map.number_or("static_ma", 0, 0, 1e5);
+    unit.gate_idle_cores = unit_map.boolean_or("gate_idle_cores", false);
+  }
+  for (std::size_t c = 0; c < clusters.size(); ++c) {
+    // A plain load may be unknown on a unit; a job may be sent to any.
+    if (!app.plain_load && !app.unit[c].supported) {
+      map.reject("units", fmt::format("says nothing about cluster '{}'", clusters[c].name),
+                 "add its profile");
+    }
+  }
+  return app;
+}
+
+int cluster_index(const YamlMap& map, const PlatformSpec& spec) {
+  const std::string name = map.text("cluster");
+  const int cluster = spec.find_cluster(name);
+  if (cluster < 0) {
+    std::vector<std::string> names;
+    for (const ClusterSpec& each : spec.clusters) names.push_back(each.name);
+    map.reject("cluster", fmt::format("'{}' is no cluster{}", name, did_you_mean(name, names)),
+               fmt::format("its clusters are {}", fmt::join(names, ", ")));
+  }
+  return cluster;
+}
+
+ThermalNode read_thermal_node(const std::string& name, const YamlMap& map,
+                              const PlatformSpec& spec) {
+  check_name(map, {}, name);
+  ThermalNode node{.name = name,
+                   .cluster = cluster_index(map, spec),
+                   .offset_c = map.number("offset_c", -100, 100),
+                   .terms = {}};
+  const std::vector<YamlMap> terms = map.list("terms", {"r_k_per_w", "tau_s"});
+  if (!map.has("terms")) map.reject("terms", "is missing", "list {r_k_per_w, tau_s} pairs");
+  check_count(map, "terms", terms.size(), kMaxThermalTerms);
+  double steady_k_per_w = 0;
+  for (const YamlMap& term : terms) {
+    node.terms.push_back({term.number("r_k_per_w", -100, 100), term.number("tau_s", 1e-3, 1e5)});
+    steady_k_per_w += node.terms.back().r_k_per_w;
+  }
+  if (steady_k_per_w < 0) {
+    map.reject("terms", fmt::format("sum to {} K/W: more power would cool", steady_k_per_w),
+               "let the resistances sum to 0 or more");
+  }
+  return node;
+}
+
+TripPoint read_trip(const YamlMap& map, const PlatformSpec& spec) {
+  TripPoint trip{.kind = TripPoint::Kind::kStepDown, .temp_c = 0, .hysteresis_c = 0, .cluster = 0};
+  trip.cluster = cluster_index(map, spec);
+  const ClusterSpec& cluster = spec.clusters[trip.cluster];
+  const std::string sensor = map.text("sensor");
+  trip.node = -1;
+  std::vector<std::string> names;
+  for (std::size_t n = 0; n < spec.thermal.size(); ++n) {
+    names.push_back(spec.thermal[n].name);
+    if (sensor == names.back()) trip.node = static_cast<int>(n);
+  }
+  if (trip.node < 0) {
+    map.reject("sensor",
+               fmt::format("'{}' is no thermal node{}", sensor, did_you_mean(sensor, names)),
+               fmt::format("its thermal nodes are {}", fmt::join(names, ", ")));
+  }
+  trip.temp_c = map.number("temp_c", 0, 200);
+  trip.hysteresis_c = map.number("hysteresis_c", 0, 100);
+  switch (map.choice("action", {"step_down", "cap", "critical"})) {
+    case 0:
+      trip.steps = static_cast<int>(map.integer("steps", 1, kMaxOpps));
+      break;
+    case 1:
+      trip.kind = TripPoint::Kind::kCap;
+      trip.cap_khz = std::llround(map.number("cap_mhz", 1, 10'000) * 1000);
+      if (trip.cap_khz < cluster.opps[0].freq_khz) {
+        map.reject(
+            "cap_mhz", "is below the lowest operating point of the cluster",
+            fmt::format("give {:g} or more", static_cast<double>(cluster.opps[0].freq_khz) / 1000));
+      }
+      break;
+    default:
+      trip.kind = TripPoint::Kind::kCritical;
+  }
+  return trip;
+}
+
+}  // namespace
+
+PlatformSpec load_platform(const std::string& name_or_path) {
+  const YamlMap root = YamlMap::file(
+      find_config("platforms", name_or_path), 1,
+      {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
+       "width_switch_us", "clusters", "mappings", "apps", "thermal", "trip_poll_ms", "trips"});
+  PlatformSpec spec;
+  spec.name = root.text("name");
+  check_name(root, "name", spec.name);
+  spec.description = root.text("description");
+  spec.emulated = root.boolean_or("emulated", false);
+  spec.board_mw = root.number("board_mw", 0, 1e6);
+  spec.migration_us = root.number("migration_us", 0, 1e6);
+  spec.cold_cache_ms = root.number("cold_cache_ms", 0, 1e4);
+  spec.width_switch_us = root.number_or("width_switch_us", 0, 0, 1e6);
+
+  const auto clusters = root.named_maps(
+      "clusters", {"kind", "cores", "max_cores", "capacity_per_mhz", "transition_latency_us",
+                   "gate_idle_cores", "uncore_nf", "idle_core_nf", "leakage", "opps"});
+  check_count(root, "clusters", clusters.size(), kMaxClusters);
+  for (const auto& [name, map] : clusters) spec.clusters.push_back(read_cluster(name, map));
+  if (spec.big_cluster() < 0) {
+    root.reject("clusters", "none is a CPU", "give one of them 'kind: cpu'");
+  }
+
+  const bool mix = root.choice("mappings", {"mixed", "one_cluster"}) == 0;
+  spec.mappings = make_mappings(spec.clusters, mix);
+  if (spec.mappings.size() > kMaxMappings) {
+    root.reject("mappings", fmt::format("the cores give {} of them", spec.mappings.size()),
+                fmt::format("have at most {}: set one_cluster, or fewer cores", kMaxMappings));
+  }
+
+  const auto apps = root.named_maps("apps", {"kind", "parallel_fraction", "widths", "units"});
+  check_count(root, "apps", apps.size(), 16);
+  for (const auto& [name, map] : apps) spec.apps.push_back(read_app(name, map, spec.clusters));
+
+  const auto nodes = root.named_maps("thermal", {"cluster", "offset_c", "terms"});
+  check_count(root, "thermal", nodes.size(), kMaxThermalNodes);
+  for (const auto& [name, map] : nodes) {
+    spec.thermal.push_back(read_thermal_node(name, map, spec));
+  }
+  spec.trip_poll_ms = root.number_or("trip_poll_ms", 250, 1, 1e5);
+  const std::vector<YamlMap> trips = root.list(
+      "trips", {"cluster", "sensor", "temp_c", "hysteresis_c", "action", "steps", "cap_mhz"});
+  if (!trips.empty()) check_count(root, "trips", trips.size(), kMaxTrips);
+  for (const YamlMap& map : trips) spec.trips.push_back(read_trip(map, spec));
+  return spec;
+}
+
+}  // namespace flyball
