@@ -102,7 +102,7 @@ class Contest {
     const Action best = best_in_hindsight(platform_, scenario_, search).action;
     for (Contestant& contestant : contestants_)
       if (contestant.policy == kStaticBest)
-        contestant.agent += ":" + format_action(platform_, scenario_, best);
+        contestant.agent.append(":").append(format_action(platform_, scenario_, best));
   }
 
   SessionResult run_one(const Contestant& contestant, std::size_t s) const {
