@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstdio>
 #include <exception>
-#include <future>
 #include <limits>
 #include <system_error>
 
@@ -69,33 +68,41 @@ Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine
 Executor::~Executor() { stop(); }
 
 std::int64_t Executor::start(bool with_measurement, int full_width) {
-  std::promise<std::int64_t> measured;
-  std::future<std::int64_t> answer = measured.get_future();
   try {
-    // The promise moves into the thread: it must not outlive this call by reference.
-    thread_ = quiet_thread([this, with_measurement, full_width, p = std::move(measured)]() mutable {
-      try {
-        p.set_value(with_measurement ? measure(full_width) : 0);
-      } catch (...) {
-        engine_.release_thread();
-        p.set_exception(std::current_exception());
-        return;
-      }
-      loop();
-      engine_.release_thread();
-    });
+    thread_ =
+        quiet_thread([this, with_measurement, full_width] { body(with_measurement, full_width); });
   } catch (const std::system_error& error) {
     failure("the emulated platform cannot start its executor thread", error.what(),
             "raise the limit of threads (ulimit -u)");
   }
-  try {
-    return answer.get();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    failure("the emulated platform cannot measure an inference", error.what(),
+  for (;;) {
+    const std::uint32_t seen = ready_bell_.mark();
+    if (ready_.load(std::memory_order_acquire)) break;
+    ready_bell_.wait(seen, steady_ns() + kIdleWaitNs);
+  }
+  if (failure_reason() != nullptr) {
+    failure("the emulated platform cannot measure an inference", failure_reason(),
             "give the time of one (EmulatedOptions::inference_ns) or repair the engine");
   }
+  return measured_ns_;
+}
+
+void Executor::body(bool with_measurement, int full_width) {
+  const auto ready = [this] {
+    ready_.store(true, std::memory_order_release);
+    ready_bell_.ring();
+  };
+  try {
+    if (with_measurement) measured_ns_ = measure(full_width);
+    ready();
+    loop();
+  } catch (const std::exception& error) {
+    fail(error.what());
+  } catch (...) {
+    fail("unknown exception");
+  }
+  engine_.release_thread();
+  ready();
 }
 
 void Executor::close() {
@@ -141,13 +148,7 @@ void Executor::loop() {
     }
     const QueuedJob job = *queues_[static_cast<std::size_t>(app)]->front();
     queues_[static_cast<std::size_t>(app)]->pop();
-    try {
-      run(job);
-    } catch (const std::exception& error) {
-      return fail(error.what());
-    } catch (...) {
-      return fail("unknown exception");
-    }
+    run(job);
   }
 }
 

@@ -65,8 +65,7 @@ class Executor {
   ~Executor();
 
   /// Starts the thread. With `measure`, it first measures one inference at `full_width`, for which
-  /// the caller waits, and the answer is its time in ns. Throws what the engine threw, or Error
-  /// (kFailure).
+  /// the caller waits, and the answer is its time in ns. Throws Error (kFailure).
   std::int64_t start(bool measure, int full_width);
   /// Takes no more jobs; the one that runs goes on. Neither blocks nor allocates.
   void close();
@@ -89,6 +88,7 @@ class Executor {
   }
 
  private:
+  void body(bool with_measurement, int full_width);
   void loop();
   void run(const QueuedJob& job);
   int choose() const;
@@ -105,6 +105,9 @@ class Executor {
   std::atomic<bool> stop_{false};
   std::atomic<bool> failed_{false};
   std::array<char, 160> reason_{};
+  std::int64_t measured_ns_ = 0;  ///< guarded by `ready_`
+  std::atomic<bool> ready_{false};
+  Doorbell ready_bell_;
   std::atomic<bool> has_problem_{false};
   std::array<char, 160> problem_{};
   std::thread thread_;

@@ -9,7 +9,6 @@
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 // A job that is about to begin may overwrite a speed ratio set at that moment: it is set once more,
 // this much later.
 constexpr std::int64_t kAssertAgainNs = 1'000'000;
@@ -17,7 +16,7 @@ constexpr std::int64_t kAssertAgainNs = 1'000'000;
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::int64_t poll_ns(const PlatformSpec& spec) {
-  return spec.trips.empty() ? kNever : std::llround(spec.trip_poll_ms * 1e6);
+  return spec.trips.empty() ? kNeverNs : std::llround(spec.trip_poll_ms * 1e6);
 }
 
 // The shortest time of one inference at every width: the time measured on one core, scaled by what
@@ -41,7 +40,9 @@ void fill_fastest(const PlatformSpec& spec, const AppProfile& app, std::int64_t 
 }  // namespace
 
 EmulatedMachine::App::App(const AppSpec& spec, int index, std::uint64_t seed)
-    : arrivals(spec, index, seed), outstanding(at(std::max(1, spec.queue_limit))) {}
+    : arrivals(spec, seed, index),
+      work(spec, seed, index),
+      outstanding(at(std::max(1, spec.queue_limit))) {}
 
 EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scenario,
                                  std::uint64_t seed, const std::array<int, kMaxApps>& inferences,
@@ -58,7 +59,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
   epoch_.energy_preference = scenario.energy_preference;
   battery_mj_ = scenario.battery_mj * scenario.battery_pct / 100;
   for (int c = 0; c < epoch_.cluster_count; ++c) {
-    pending_[at(c)].at_ns = kNever;
+    pending_[at(c)].at_ns = kNeverNs;
     wanted_.opp[at(c)] = static_cast<std::uint8_t>(spec.clusters[at(c)].max_opp());
     set_opp(c, spec.clusters[at(c)].max_opp());
   }
@@ -76,7 +77,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
   }
   meter_.settle();
   next_poll_ns_ = poll_ns(spec);
-  assert_ratio_ns_ = kNever;
+  assert_ratio_ns_ = kNeverNs;
   describe(epoch_);
   meter_.report(epoch_);
   first_ = epoch_;
@@ -110,8 +111,8 @@ void EmulatedMachine::aim_at_opps(std::int64_t now_ns) {
     const int current = knobs_.opp[at(c)].load(std::memory_order_relaxed);
     PendingOpp& pending = pending_[at(c)];
     if (target == current) {
-      pending.at_ns = kNever;
-    } else if (pending.at_ns == kNever || pending.opp != target) {
+      pending.at_ns = kNeverNs;
+    } else if (pending.at_ns == kNeverNs || pending.opp != target) {
       pending.opp = target;
       pending.at_ns = now_ns + std::llround(spec_.clusters[at(c)].transition_latency_us * 1e3);
     }
@@ -128,7 +129,7 @@ void EmulatedMachine::set_opp(int cluster, int opp) {
 }
 
 std::int64_t EmulatedMachine::next_ns() const {
-  if (ended_) return kNever;
+  if (ended_) return kNeverNs;
   std::int64_t next = std::min({scenario_.duration_ns, next_poll_ns_, assert_ratio_ns_});
   for (int c = 0; c < epoch_.cluster_count; ++c) next = std::min(next, pending_[at(c)].at_ns);
   for (const auto& app : apps_) next = std::min(next, app->arrivals.next_ns());
@@ -167,11 +168,11 @@ void EmulatedMachine::run_until(std::int64_t now_ns) {
 void EmulatedMachine::due(std::int64_t now_ns) {
   for (int c = 0; c < epoch_.cluster_count; ++c) {
     if (pending_[at(c)].at_ns > now_ns) continue;
-    pending_[at(c)].at_ns = kNever;
+    pending_[at(c)].at_ns = kNeverNs;
     set_opp(c, pending_[at(c)].opp);
   }
   if (assert_ratio_ns_ <= now_ns) {
-    assert_ratio_ns_ = kNever;
+    assert_ratio_ns_ = kNeverNs;
     if (running_.busy) {
       port_.set_speed_ratio(speed_ratio(spec_, spec_.mappings[running_.setting.mapping], knobs_));
     }
@@ -197,7 +198,6 @@ void EmulatedMachine::follow_scenario(const ScenarioEvent& event) {
       break;
     case ScenarioEvent::Kind::kPeriod:
       apps_[at(event.app)]->arrivals.set_period(std::llround(event.value));
-      epoch_.app[at(event.app)].required.period_ns = std::llround(event.value);
       break;
     case ScenarioEvent::Kind::kAmbient:
       meter_.set_ambient(event.value);
@@ -242,18 +242,19 @@ void EmulatedMachine::release(int a) {
   App& app = *apps_[at(a)];
   const AppSpec& spec = scenario_.apps[at(a)];
   AppObservation& seen = epoch_.app[at(a)];
-  const ArrivalStream::Release release = app.arrivals.pop();
+  const std::int64_t release_ns = app.arrivals.next_ns();
+  app.arrivals.step(spec);
+  const double work = app.work.next();  // drawn for a dropped job, too: the stream stays the same
   Outstanding job;
   job.sequence = app.released++;
-  job.release_ns = release.at_ns;
-  job.deadline_ns = seen.required.deadline_ns > 0 ? release.at_ns + seen.required.deadline_ns : 0;
+  job.release_ns = release_ns;
+  job.deadline_ns = seen.required.deadline_ns > 0 ? release_ns + seen.required.deadline_ns : 0;
   job.accuracy_floor_pct = static_cast<float>(seen.required.accuracy_floor_pct);
   ++seen.released;
   QueuedJob queued;
   queued.release_ns = job.release_ns;
   queued.deadline_ns = job.deadline_ns;
-  queued.inferences =
-      static_cast<int>(std::max(1L, std::lround(inferences_[at(a)] * release.work)));
+  queued.inferences = static_cast<int>(std::max(1L, std::lround(inferences_[at(a)] * work)));
   job.infeasible = infeasible(a, queued.inferences);
   queued.priority = seen.required.priority;
   queued.app = static_cast<std::uint8_t>(a);

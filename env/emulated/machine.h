@@ -5,12 +5,12 @@
 #include <memory>
 #include <vector>
 
-#include "env/emulated/arrival_stream.h"
 #include "env/emulated/executor.h"
 #include "env/emulated/power_meter.h"
 #include "env/emulated/spsc_ring.h"
 #include "env/platform.h"
 #include "env/scenario/scenario.h"
+#include "env/sim/arrivals.h"
 
 namespace flyball {
 
@@ -75,6 +75,7 @@ class EmulatedMachine {
   struct App {
     App(const AppSpec& spec, int index, std::uint64_t seed);
     ArrivalStream arrivals;
+    WorkStream work;
     SpscRing<Outstanding> outstanding;  ///< released and not finished, oldest first
     std::uint64_t released = 0;
     std::array<double, kMaxWidths>
@@ -96,7 +97,7 @@ class EmulatedMachine {
   };
   struct PendingOpp {
     int opp = 0;
-    std::int64_t at_ns = 0;  ///< kNever: none is pending
+    std::int64_t at_ns = 0;  ///< kNeverNs: none is pending
   };
 
   void due(std::int64_t now_ns);
