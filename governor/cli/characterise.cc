@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <cstdint>
 #include <memory>
 
 #include "env/config/error.h"
@@ -22,6 +24,11 @@ struct CharacteriseOptions {
   bool json = false;
 };
 
+/// 1800 rather than 1800.0; the Jetson's GPU has 76.8.
+Json whole_or_real(double value) {
+  return value == std::floor(value) ? Json(static_cast<std::int64_t>(value)) : Json(value);
+}
+
 /// Energy, time and accuracy belong to a job: a plain load, which never ends, has none.
 Json to_json(const PlatformSpec& platform, const AppProfile& app,
              const std::vector<CharacteriseRow>& rows) {
@@ -32,7 +39,7 @@ Json to_json(const PlatformSpec& platform, const AppProfile& app,
   };
   for (const CharacteriseRow& row : rows) {
     list.push_back({{"unit", row.unit},
-                    {"mhz", row.mhz},
+                    {"mhz", whole_or_real(row.mhz)},
                     {"cores", row.cores},
                     {"width_pct", row.width_pct},
                     {"time_ms", of_job(row.time_ms)},

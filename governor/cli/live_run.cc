@@ -1,10 +1,13 @@
 #include "governor/cli/live_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 
 #include "agents/agent.h"
 #include "agents/policy_file.h"
+#include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
 #include "env/spaces/spaces.h"
 #include "governor/cli/display.h"
@@ -26,6 +29,19 @@ class Stopwatch final : public EpochSink {
   std::int64_t now_ns_ = 0;
 };
 
+/// What a job consists of on this machine: measured once, so that every policy meets the same jobs.
+void take_measure(const EmulatedPlatform& platform, const Scenario& scenario, Stream& stream) {
+  stream.inference_ns = platform.inference_ns();
+  for (std::size_t app = 0; app < scenario.apps.size(); ++app) {
+    stream.inferences_per_job.push_back(platform.inferences_per_job(static_cast<int>(app)));
+    write_note(fmt::format(
+        "A job of {} is {} inferences, each {:.2f} ms at full width on one core at full speed.\n",
+        scenario.apps[app].name, stream.inferences_per_job.back(),
+        static_cast<double>(stream.inference_ns) * 1e-6));
+  }
+  write_note("\n");
+}
+
 /// The best single configuration is searched in simulation: on real jobs there is no hindsight.
 std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scenario,
                                        const AgentContext& context,
@@ -36,7 +52,8 @@ std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scena
   options.first_seed = context.seed;
   options.stop = &interrupt.stop();
   options.progress = [&](double done) { progress.update(done); };
-  return make_fixed_agent(best_in_hindsight(context.platform, scenario, options).action);
+  const Action best = best_in_hindsight(context.platform, scenario, options).action;
+  return make_agent("static_best:" + format_action(context.platform, scenario, best), context);
 }
 
 }  // namespace
@@ -63,11 +80,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   options.seed = stream.seed;
   options.inference_ns = stream.inference_ns;
   EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
-  stream.inference_ns = platform.inference_ns();
-  stream.inferences_per_job.clear();
-  for (std::size_t app = 0; app < scenario.apps.size(); ++app) {
-    stream.inferences_per_job.push_back(platform.inferences_per_job(static_cast<int>(app)));
-  }
+  if (stream.inference_ns == 0) take_measure(platform, scenario, stream);
 
   const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
   const std::unique_ptr<Agent> agent = make_live_agent(run, scenario, context, interrupt);

@@ -33,6 +33,8 @@ int run_program(int argc, char** argv) {
   program.set_version_flag("--version", "flyball " FLYBALL_VERSION, "Print the version and exit");
   program.set_help_flag("-h,--help", "Print this help and exit");
   program.require_subcommand(0, 1);
+  program.get_formatter()->label("SUBCOMMAND", "VERB");
+  program.get_formatter()->label("Subcommands", "Verbs");
   program.footer(
       "Each verb explains itself with an example: flyball run --help\n"
       "Exit status: 0 done, 1 failed, 2 wrong use or bad input.");

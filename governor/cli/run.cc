@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "agents/agent.h"
 #include "env/config/error.h"
@@ -85,7 +86,7 @@ std::string introduction(const RunVerb& verb, const PlatformSpec& platform,
           ? fmt::format("{} policies meet the same stream in turn: {} in all. Ctrl-C ends early.\n",
                         policies, duration_text(total_s))
           : fmt::format("It takes {}. Ctrl-C ends early.\n", duration_text(total_s));
-  return text + '\n';
+  return text;
 }
 
 /// A folder that could not be made, found before the run and not after it.
@@ -122,6 +123,14 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
   return runs;
 }
 
+std::unique_ptr<InferenceEngine> make_engine() {
+  try {
+    return std::make_unique<InferenceEngine>();
+  } catch (const std::system_error& error) {
+    failure("worker pool", error.what(), "allow this process more threads (ulimit -u)");
+  }
+}
+
 int run_run(const RunVerb& verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
@@ -139,8 +148,8 @@ int run_run(const RunVerb& verb) {
   }
 
   const InterruptScope interrupt;
-  InferenceEngine engine;
-  Stream stream{platform, scenario, engine, verb.seed};
+  const std::unique_ptr<InferenceEngine> engine = make_engine();
+  Stream stream{platform, scenario, *engine, verb.seed};
   write_note(introduction(verb, platform, scenario, start,
                           runs[0].title.after_s + runs[0].duration_s,
                           static_cast<int>(runs.size())));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
 
 #include "governor/cli/accuracy.h"
 #include "governor/cli/metrics_table.h"
@@ -26,10 +27,11 @@ std::string saving_sentence(const LiveResult& governed, const LiveResult& other)
   const double saving = saving_pct(governed.metrics, other.metrics);
   if (!std::isfinite(saving)) return "";
   return fmt::format(
-      "{} used {:.1f} % {} energy per job than {}, and missed {:.2f} % of its jobs against {:.2f} "
-      "%.\n",
+      "{} used {:.1f} % {} energy per job than {}, missed {:.2f} % of its jobs against {:.2f} %, "
+      "at {:.1f} % accuracy against {:.1f} %.\n",
       governed.policy, std::abs(saving), saving >= 0 ? "less" : "more", other.policy,
-      governed.metrics.deadline_miss_pct, other.metrics.deadline_miss_pct);
+      governed.metrics.deadline_miss_pct, other.metrics.deadline_miss_pct,
+      governed.metrics.accuracy_pct, other.metrics.accuracy_pct);
 }
 
 Table comparison(const std::vector<LiveResult>& results) {
@@ -102,7 +104,7 @@ Json run_json(const RunReport& report) {
   for (const LiveResult& result : report.results) {
     Json row{{"policy", result.policy},
              {"measured_s", result.measured_s},
-             {"jobs", result.metrics.jobs}};
+             {"jobs", static_cast<std::uint64_t>(result.metrics.jobs)}};
     for (const MetricView& view : metric_views()) {
       if (view.value == &Metrics::energy_gap_to_oracle_pct)
         continue;  // nobody knows the future here
