@@ -65,8 +65,7 @@ void Engine::run(std::int64_t until_ns, StopAt stop) {
 }
 
 std::int64_t Engine::next_event_ns(std::int64_t until_ns) const {
-  std::int64_t next =
-      std::min({until_ns, s_.timeline_ns, s_.poll_ns, s_.thermal_ns + m_.max_step_ns});
+  std::int64_t next = std::min({until_ns, s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_});
   for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
     next = std::min(next, s_.app[a].arrivals.next_ns());
@@ -107,7 +106,7 @@ void Engine::handle_due() {
     thermal_step();
     thermal_poll_trips(m_.spec, s_.thermal);
     for (int c = 0; c < m_.clusters; ++c) set_goal(c);
-  } else if (s_.thermal_ns + m_.max_step_ns <= now) {
+  } else if (s_.thermal_ns + step_ns_ <= now) {
     thermal_step();
   }
 }
@@ -317,7 +316,7 @@ void Engine::refresh_cluster(int c, double share,
   cluster.background_core = share * std::min(1.0, background.cores[c]);
   cluster.fixed_mw = power.fixed_mw;
   cluster.leak = power.leak;
-  cluster.power_mw = power.fixed_mw + power.leak * m_.leakage(c, m_.temp_c(s_.thermal, c));
+  cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_w;
 }
 
 void Engine::settle() {
@@ -367,7 +366,9 @@ void Engine::settle_temperatures() {
   s_.total_mw = m_.spec.board_mw;
   for (int c = 0; c < m_.clusters; ++c) {
     SimCluster& cluster = s_.cluster[c];
-    cluster.power_mw = cluster.fixed_mw + cluster.leak * m_.leakage(c, m_.temp_c(s_.thermal, c));
+    cluster.temp_c = cluster_temp_c(m_.spec, s_.thermal, c);
+    cluster.leakage_w = m_.leakage(c, cluster.temp_c);
+    cluster.power_mw = cluster.fixed_mw + cluster.leak * cluster.leakage_w;
     s_.total_mw += cluster.power_mw;
   }
 }
@@ -379,14 +380,15 @@ void Engine::reset(std::uint64_t seed) {
   s_.battery_mj = scenario.battery_mj * scenario.battery_pct / 100;
   s_.poll_ns = m_.trip_poll_ns;
   thermal_reset(m_.spec, scenario.ambient_c, m_.spec.board_mw * 1e-3, s_.thermal);
-  for (int c = 0; c < m_.clusters; ++c) s_.cluster[c].opp = 0;
   // Idle at the lowest OPPs until leakage and temperatures have settled: each round shrinks the
   // error a hundredfold.
   for (int round = 0; round < 8; ++round) {
+    settle_temperatures();
     refresh();
     thermal_reset(m_.spec, scenario.ambient_c, s_.total_mw * 1e-3, s_.thermal);
   }
   for (int a = 0; a < m_.apps; ++a) reset_app(a, seed);
+  settle_temperatures();
   handle_due();  // timeline_ns is 0: this sets it
   s_.dirty = true;
   refresh();

@@ -16,9 +16,15 @@ namespace flyball {
 /// simulation and its previews are this same code, on the state itself or on a copy.
 class Engine {
  public:
-  /// Finished and dropped jobs go to `sink`; to nowhere when it is null.
-  Engine(const SimModel& model, SimCache& cache, SimState& state, Observation* sink = nullptr)
-      : m_(model), cache_(cache), s_(state), sink_(sink) {}
+  /// Finished and dropped jobs go to `sink`; to nowhere when it is null. A preview, which is short,
+  /// may take longer thermal steps.
+  Engine(const SimModel& model, SimCache& cache, SimState& state, Observation* sink = nullptr,
+         int step_factor = 1)
+      : m_(model),
+        cache_(cache),
+        s_(state),
+        sink_(sink),
+        step_ns_(model.max_step_ns * step_factor) {}
 
   enum class StopAt { kTime, kRelease, kWatchedFinish };
 
@@ -50,6 +56,7 @@ class Engine {
   SimCache& cache_;
   SimState& s_;
   Observation* sink_;
+  std::int64_t step_ns_;
 };
 
 }  // namespace flyball

@@ -127,13 +127,6 @@ ClusterPower SimModel::cluster_power(int cluster, const ClusterLoad& load) const
   return power;
 }
 
-double SimModel::leakage(int cluster, double temp_c) const {
-  const double x = std::clamp(temp_c - kLeakFromC, 0.0, kLeakPoints - 1.001);
-  const int i = static_cast<int>(x);
-  const double low = leak_[cluster][i], high = leak_[cluster][i + 1];
-  return low + (high - low) * (x - i);
-}
-
 void SimModel::thermal_step(double total_w, double dt_s, ThermalState& state) const {
   std::array<double, kMaxThermalNodes * kMaxThermalTerms> lag;
   for (std::size_t i = 0; i < inverse_tau_.size(); ++i) lag[i] = det_lag(dt_s * inverse_tau_[i]);
@@ -141,7 +134,6 @@ void SimModel::thermal_step(double total_w, double dt_s, ThermalState& state) co
     double& filtered_w = state.filtered_w[term.node][term.term];
     filtered_w += (total_w - filtered_w) * lag[term.tau];
   }
-  update_temperatures(state);
 }
 
 void SimModel::update_temperatures(ThermalState& state) const {
@@ -151,10 +143,6 @@ void SimModel::update_temperatures(ThermalState& state) const {
   for (const Term& term : terms_) {
     state.temp_c[term.node] += term.r_k_per_w * state.filtered_w[term.node][term.term];
   }
-}
-
-double SimModel::temp_c(const ThermalState& state, int cluster) const {
-  return cluster_temp_c(spec, state, cluster);
 }
 
 double SimModel::share_beside(const Segment& segment, const Mapping& mapping,

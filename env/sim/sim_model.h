@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -63,10 +64,16 @@ class SimModel {
   ClusterPower cluster_power(int cluster, const ClusterLoad& load) const;
   /// W at 1 V, for a whole cluster, from a table: linear between whole kelvins, which is within
   /// 1e-4.
-  double leakage(int cluster, double temp_c) const;
+  double leakage(int cluster, double temp_c) const {
+    const double x = std::clamp(temp_c - kLeakFromC, 0.0, kLeakPoints - 1.001);
+    const int i = static_cast<int>(x);
+    const double low = leak_[cluster][i], high = leak_[cluster][i + 1];
+    return low + (high - low) * (x - i);
+  }
+  /// As thermal_advance(), with the terms laid out in a row and one exponential per distinct time
+  /// constant.
   void thermal_step(double total_w, double dt_s, ThermalState& state) const;
   void update_temperatures(ThermalState& state) const;
-  double temp_c(const ThermalState& state, int cluster) const;
   /// Whether any configuration that reaches the floor finishes such a job in time, had it been free
   /// at its release and alone but for the background, with no thermal cap and no switching to pay.
   bool feasible(int app, std::int64_t release_ns, std::int64_t deadline_ns, double work,

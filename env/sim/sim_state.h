@@ -67,6 +67,7 @@ struct SimCluster {
   std::int64_t switch_ns = kNeverNs;
   double fixed_mw = 0, leak = 0;  ///< as ClusterPower
   double power_mw = 0;
+  double temp_c = 0, leakage_w = 0;  ///< of thermal_ns; the leakage at 1 V
   double busy_cores = 0;
   double background_core = 0;  ///< busy share of the background's busiest core
   // Within the epoch.

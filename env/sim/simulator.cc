@@ -9,6 +9,7 @@ namespace flyball {
 namespace {
 
 constexpr std::int64_t kPreviewNs = 600'000'000'000;
+constexpr int kPreviewSteps = 2;  // thermal steps in one; see the test of previews for the error
 
 }  // namespace
 
@@ -39,7 +40,6 @@ Status Simulator::advance(const EpochRequest& request, Observation& out) {
   const std::int64_t until_ns = end_ns - start_ns > interval_ns ? start_ns + interval_ns : end_ns;
   Engine engine(model_, cache_, state_, &out);
   engine.run(until_ns, request.stop_at_release ? Engine::StopAt::kRelease : Engine::StopAt::kTime);
-  engine.thermal_step();
   ++epochs_;
   fill(out, state_.now_ns - start_ns);
   clear_epoch();
@@ -78,7 +78,7 @@ void Simulator::fill(Observation& out, std::int64_t epoch_ns) const {
     to.util_max = epoch_ns > 0 ? std::min(1.0, (wanted > cores ? sum_ns : most_ns) / span_ns) : 0;
     to.util_mean = epoch_ns > 0 ? std::min(1.0, from.busy_core_ns / (cores * span_ns)) : 0;
     to.power_mw = epoch_ns > 0 ? from.energy_mj * per_s : from.power_mw;
-    to.temp_c = model_.temp_c(state_.thermal, c);
+    to.temp_c = from.temp_c;
     to.opp = from.opp;
     to.opp_cap = state_.thermal.opp_cap[c];
   }
@@ -126,7 +126,7 @@ Foresight::Outcome Simulator::preview(const Action& action, int app) const {
               offsetof(SimState, app) + sizeof(SimApp) * static_cast<std::size_t>(model_.apps));
   copy_.watched_app = app;
   copy_.watch_started = copy_.watch_done = false;
-  Engine engine(model_, cache_, copy_);
+  Engine engine(model_, cache_, copy_, nullptr, kPreviewSteps);
   engine.apply(action);
   engine.run(now_ns + kPreviewNs, Engine::StopAt::kWatchedFinish);
 
