@@ -54,7 +54,7 @@ struct EmulatedPlatform::Parts final : MachinePort {
         const EmulatedOptions& options);
   ~Parts() override;
 
-  bool submit(const QueuedJob& job) override { return executor.submit(job); }
+  bool submit(const ReadyJob& job) override { return executor.submit(job); }
   void set_speed_ratio(double ratio) override { engine.set_speed_ratio(ratio); }
   double start_background(int load) override { return background.start(load, knobs.cpus.load()); }
   void stop_background(int load) override { background.stop(load); }

@@ -23,14 +23,8 @@ std::size_t total_queue(const Scenario& scenario) {
   return jobs;
 }
 
-std::int64_t absolute_deadline(const QueuedJob& job) {
-  return job.deadline_ns > 0 ? job.deadline_ns : std::numeric_limits<std::int64_t>::max();
-}
-
-bool before(const QueuedJob& a, const QueuedJob& b) {
-  if (absolute_deadline(a) != absolute_deadline(b)) {
-    return absolute_deadline(a) < absolute_deadline(b);
-  }
+bool before(const ReadyJob& a, const ReadyJob& b) {
+  if (a.deadline_ns != b.deadline_ns) return a.deadline_ns < b.deadline_ns;
   if (a.priority != b.priority) return a.priority > b.priority;
   return a.release_ns < b.release_ns;
 }
@@ -61,7 +55,7 @@ Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine
       events_(4 * (total_queue(scenario) + scenario.apps.size() + 1)) {
   for (const AppSpec& app : scenario.apps) {
     queues_.push_back(
-        std::make_unique<SpscRing<QueuedJob>>(2 * static_cast<std::size_t>(app.queue_limit)));
+        std::make_unique<SpscRing<ReadyJob>>(2 * static_cast<std::size_t>(app.queue_limit)));
   }
 }
 
@@ -117,7 +111,7 @@ void Executor::stop() {
   thread_.join();
 }
 
-bool Executor::submit(const QueuedJob& job) {
+bool Executor::submit(const ReadyJob& job) {
   if (!queues_[job.app]->push(job)) return false;
   bell_.ring();
   return true;
@@ -146,7 +140,7 @@ void Executor::loop() {
       if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, steady_ns() + kIdleWaitNs);
       continue;
     }
-    const QueuedJob job = *queues_[static_cast<std::size_t>(app)]->front();
+    const ReadyJob job = *queues_[static_cast<std::size_t>(app)]->front();
     queues_[static_cast<std::size_t>(app)]->pop();
     run(job);
   }
@@ -154,9 +148,9 @@ void Executor::loop() {
 
 int Executor::choose() const {
   int best = -1;
-  const QueuedJob* first = nullptr;
+  const ReadyJob* first = nullptr;
   for (std::size_t a = 0; a < queues_.size(); ++a) {
-    const QueuedJob* job = queues_[a]->front();
+    const ReadyJob* job = queues_[a]->front();
     if (job != nullptr && (first == nullptr || before(*job, *first))) {
       first = job;
       best = static_cast<int>(a);
@@ -165,7 +159,7 @@ int Executor::choose() const {
   return best;
 }
 
-void Executor::run(const QueuedJob& job) {
+void Executor::run(const ReadyJob& job) {
   JobEvent event;
   event.app = job.app;
   event.setting = knobs_.app(job.app);

@@ -12,6 +12,7 @@
 #include "env/emulated/spsc_ring.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
+#include "env/sim/arrivals.h"
 
 namespace flyball {
 
@@ -37,9 +38,10 @@ struct LiveKnobs {
 /// freq over its cores.
 double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveKnobs& knobs);
 
-struct QueuedJob {
+/// A job that may run.
+struct ReadyJob {
   std::int64_t release_ns = 0;
-  std::int64_t deadline_ns = 0;  ///< absolute; 0 when none is asked for
+  std::int64_t deadline_ns = kNeverNs;  ///< absolute
   int inferences = 1;
   int priority = 1;
   std::uint8_t app = 0;
@@ -74,7 +76,7 @@ class Executor {
 
   /// false when the application's queue is full: it has room for twice its queue_limit, for the
   /// caller counts the backlog.
-  bool submit(const QueuedJob& job);
+  bool submit(const ReadyJob& job);
   /// The oldest event, or nullptr.
   const JobEvent* event() const { return events_.front(); }
   void pop_event() { events_.pop(); }
@@ -90,7 +92,7 @@ class Executor {
  private:
   void body(bool with_measurement, int full_width);
   void loop();
-  void run(const QueuedJob& job);
+  void run(const ReadyJob& job);
   int choose() const;
   std::int64_t measure(int full_width);
   void fail(const char* reason);
@@ -100,7 +102,7 @@ class Executor {
   const LiveKnobs& knobs_;
   Doorbell& listener_;
   Doorbell bell_;
-  std::vector<std::unique_ptr<SpscRing<QueuedJob>>> queues_;
+  std::vector<std::unique_ptr<SpscRing<ReadyJob>>> queues_;
   SpscRing<JobEvent> events_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> failed_{false};

@@ -60,8 +60,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
   battery_mj_ = scenario.battery_mj * scenario.battery_pct / 100;
   for (int c = 0; c < epoch_.cluster_count; ++c) {
     pending_[at(c)].at_ns = kNeverNs;
-    wanted_.opp[at(c)] = static_cast<std::uint8_t>(spec.clusters[at(c)].max_opp());
-    set_opp(c, spec.clusters[at(c)].max_opp());
+    set_opp(c, 0);  // idle at the lowest OPP, as a simulation begins
   }
   for (int a = 0; a < epoch_.app_count; ++a) {
     const AppSpec& app = scenario.apps[at(a)];
@@ -91,11 +90,12 @@ void EmulatedMachine::request(const Action& action, std::int64_t at_ns) {
   }
   for (int a = 0; a < epoch_.app_count; ++a) {
     const AppProfile& profile = spec_.apps[at(scenario_.apps[at(a)].profile)];
-    AppSetting setting = action.app[at(a)];
-    setting.mapping = static_cast<std::uint8_t>(
-        std::min<std::size_t>(setting.mapping, spec_.mappings.size() - 1));
-    setting.width =
-        static_cast<std::uint8_t>(std::min<std::size_t>(setting.width, profile.widths.size() - 1));
+    AppSetting setting = wanted_.app[at(a)];
+    const AppSetting& asked = action.app[at(a)];
+    if (asked.mapping < spec_.mappings.size() && runs_on(profile, spec_.mappings[asked.mapping])) {
+      setting.mapping = asked.mapping;
+    }
+    if (asked.width < profile.widths.size()) setting.width = asked.width;
     wanted_.app[at(a)] = setting;
     epoch_.app[at(a)].setting = setting;
     knobs_.set_app(a, setting);
@@ -248,17 +248,19 @@ void EmulatedMachine::release(int a) {
   Outstanding job;
   job.sequence = app.released++;
   job.release_ns = release_ns;
-  job.deadline_ns = seen.required.deadline_ns > 0 ? release_ns + seen.required.deadline_ns : 0;
+  job.deadline_ns =
+      seen.required.deadline_ns > 0 ? job.release_ns + seen.required.deadline_ns : kNeverNs;
   job.accuracy_floor_pct = static_cast<float>(seen.required.accuracy_floor_pct);
   ++seen.released;
-  QueuedJob queued;
+  ReadyJob queued;
   queued.release_ns = job.release_ns;
   queued.deadline_ns = job.deadline_ns;
   queued.inferences = static_cast<int>(std::max(1L, std::lround(inferences_[at(a)] * work)));
   job.infeasible = infeasible(a, queued.inferences);
   queued.priority = seen.required.priority;
   queued.app = static_cast<std::uint8_t>(a);
-  if (static_cast<int>(seen.backlog) < spec.queue_limit && port_.submit(queued)) {
+  const int room = std::min(spec.queue_limit, kMaxQueue);
+  if (static_cast<int>(seen.backlog) < room && port_.submit(queued)) {
     app.outstanding.push(job);
     ++seen.backlog;
   } else {
@@ -339,8 +341,9 @@ void EmulatedMachine::finished(std::int64_t at_ns) {
   record.accuracy_floor_pct = job.accuracy_floor_pct;
   record.app = running_.app;
   record.setting = running_.setting;
-  record.missed = job.deadline_ns > 0 && at_ns > job.deadline_ns;
-  record.infeasible = job.infeasible;
+  record.missed = at_ns > job.deadline_ns;
+  record.infeasible =
+      job.infeasible && (record.missed || record.accuracy_pct < record.accuracy_floor_pct);
   ++seen.finished;
   --seen.backlog;
   if (record.missed) ++seen.missed;

@@ -18,7 +18,7 @@ namespace flyball {
 class MachinePort {
  public:
   virtual ~MachinePort() = default;
-  virtual bool submit(const QueuedJob& job) = 0;   ///< false: no room
+  virtual bool submit(const ReadyJob& job) = 0;    ///< false: no room
   virtual void set_speed_ratio(double ratio) = 0;  ///< of the job that runs
   virtual double start_background(int load) = 0;   ///< how many cores it keeps busy
   virtual void stop_background(int load) = 0;
@@ -41,7 +41,8 @@ class EmulatedMachine {
                   const std::array<int, kMaxApps>& inferences, std::int64_t inference_ns,
                   LiveKnobs& knobs, MachinePort& port);
 
-  /// Knobs turned at `at_ns`. Indices beyond a table are taken as its last.
+  /// Knobs turned at `at_ns`. A frequency beyond the table is its last; a mapping or width that
+  /// does not exist or cannot run the application leaves the one before.
   void request(const Action& action, std::int64_t at_ns);
   /// A job started or finished.
   void on_event(const JobEvent& event, std::int64_t at_ns);
@@ -68,7 +69,7 @@ class EmulatedMachine {
   struct Outstanding {
     std::uint64_t sequence = 0;
     std::int64_t release_ns = 0;
-    std::int64_t deadline_ns = 0;
+    std::int64_t deadline_ns = kNeverNs;
     float accuracy_floor_pct = 0;
     bool infeasible = false;
   };

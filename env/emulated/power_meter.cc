@@ -45,15 +45,22 @@ void PowerMeter::add_background(int cluster, double cores, double core_nf) {
   load.background_nf = std::max(0.0, load.background_nf + cores * core_nf);
 }
 
-std::array<double, kMaxClusters> PowerMeter::cluster_powers_mw() const {
-  std::array<JobLoad, kMaxClusters> job{};
-  if (app_ != nullptr) {
-    OppChoice opp{};
-    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
-      opp[c] = static_cast<std::uint8_t>(load_[c].opp);
-    }
-    job = job_load(spec_, *app_, mapping_, width_, opp);
+void PowerMeter::set_ambient(double ambient_c) {
+  thermal_.ambient_c = ambient_c;
+  thermal_advance(spec_, 0, 0, thermal_);  // no time passes, but temperatures follow
+}
+
+std::array<JobLoad, kMaxClusters> PowerMeter::running_load() const {
+  if (app_ == nullptr) return {};
+  OppChoice opp{};
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    opp[c] = static_cast<std::uint8_t>(load_[c].opp);
   }
+  return job_load(spec_, *app_, mapping_, width_, opp);
+}
+
+std::array<double, kMaxClusters> PowerMeter::cluster_powers_mw() const {
+  const auto job = running_load();
   std::array<double, kMaxClusters> power_mw{};
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];
@@ -88,15 +95,22 @@ void PowerMeter::advance(std::int64_t now_ns) {
   while (now_ns_ < now_ns) {
     const std::int64_t step_ns = std::min(now_ns - now_ns_, kMaxStretchNs);
     const double step = static_cast<double>(step_ns);
+    const auto job = running_load();
     const auto power_mw = cluster_powers_mw();
     const double total_mw = std::accumulate(power_mw.begin(), power_mw.end(), spec_.board_mw);
     for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
       ClusterState& state = load_[c];
       state.energy_mj += power_mw[c] * step * 1e-9;
       const int cores = std::min(spec_.clusters[c].cores, kMaxCores);
+      // The serial part of a job leaves all cores but the first idle.
+      const int job_cores = mapping_.cores[c];
+      const double first = std::min(1.0, job[c].busy_cores);
+      const double others = job_cores > 1 ? (job[c].busy_cores - first) / (job_cores - 1) : 0;
       for (int core = 0; core < cores; ++core) {
         const double background = std::clamp(state.background_cores - (cores - 1 - core), 0.0, 1.0);
-        state.busy_ns[at(core)] += step * (core < mapping_.cores[c] ? 1.0 : background);
+        state.busy_ns[at(core)] +=
+            step *
+            (core < job_cores ? std::max(background, core == 0 ? first : others) : background);
       }
     }
     energy_mj_ += total_mw * step * 1e-9;

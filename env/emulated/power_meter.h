@@ -20,7 +20,7 @@ class PowerMeter {
   void settle();
 
   void set_opp(int cluster, int opp) { load_[at(cluster)].opp = opp; }
-  void set_ambient(double ambient_c) { thermal_.ambient_c = ambient_c; }
+  void set_ambient(double ambient_c);
   /// A job runs on `active` cores of the mapping (all of them, unless CPUs are missing).
   void job_started(const AppProfile& app, const Mapping& mapping, int width, int active);
   void job_finished();
@@ -52,6 +52,7 @@ class PowerMeter {
     double energy_mj = 0;      ///< since the last report
     std::array<double, kMaxCores> busy_ns{};
   };
+  std::array<JobLoad, kMaxClusters> running_load() const;
   std::array<double, kMaxClusters> cluster_powers_mw() const;
 
   const PlatformSpec& spec_;

@@ -52,7 +52,6 @@ inline PlatformSpec easy_spec() {
   cpu.cores = 2;
   cpu.opps = {{500'000, 1000}, {1'000'000, 1000}, {2'000'000, 1000}};
   cpu.uncore_nf = 0.1;
-  cpu.transition_latency_us = 20'000;
   spec.clusters = {cpu};
   Mapping one, two;
   one.cores[0] = 1;

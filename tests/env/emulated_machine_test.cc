@@ -15,7 +15,7 @@ constexpr std::int64_t kMs = 1'000'000;
 
 /// Takes note of what the machine asks for.
 struct Port final : MachinePort {
-  bool submit(const QueuedJob& job) override {
+  bool submit(const ReadyJob& job) override {
     jobs.push_back(job);
     return true;
   }
@@ -25,15 +25,19 @@ struct Port final : MachinePort {
     return 1;
   }
   void stop_background(int load) override { stopped.push_back(load); }
-  std::vector<QueuedJob> jobs;
+  std::vector<ReadyJob> jobs;
   std::vector<double> ratios;
   std::vector<int> started, stopped;
 };
 
-/// A machine whose time the test tells. One inference of 1 ms: ten per job.
+/// A machine whose time the test tells, at its highest frequency. One inference of 1 ms: ten per
+/// job.
 struct Rig {
   explicit Rig(PlatformSpec s = easy_spec(), Scenario c = easy_scenario(1000))
-      : spec(std::move(s)), scenario(std::move(c)) {}
+      : spec(std::move(s)), scenario(std::move(c)) {
+    machine.request(action(2, 0, 1), 0);
+    machine.run_until(0);
+  }
   JobEvent event(JobEvent::Kind kind, double ratio = 1, int cores = 1) const {
     JobEvent event;
     event.kind = kind;
@@ -108,19 +112,28 @@ TEST(EmulatedMachine, AJobOnTwoCoresKeepsTwoBusy) {
   EXPECT_NEAR(out.cluster[0].util_mean, 1, 1e-9);
 }
 
+PlatformSpec slow_to_turn() {
+  PlatformSpec spec = easy_spec();
+  spec.clusters[0].transition_latency_us = 20'000;
+  return spec;
+}
+
 TEST(EmulatedMachine, FrequencyFollowsAfterTheLatencyAndInTheMiddleOfAJob) {
-  Rig rig;
-  rig.start(0);
-  rig.machine.request(rig.action(1, 0, 1), 10 * kMs);
-  rig.machine.run_until(29 * kMs);
+  Rig rig(slow_to_turn());
+  EXPECT_EQ(rig.knobs.opp[0].load(), 0);  // as it begins
+  rig.close(50);
+  EXPECT_EQ(rig.knobs.opp[0].load(), 2);
+  rig.start(50);
+  rig.machine.request(rig.action(1, 0, 1), 60 * kMs);
+  rig.machine.run_until(79 * kMs);
   EXPECT_TRUE(rig.port.ratios.empty());
   EXPECT_EQ(rig.knobs.opp[0].load(), 2);
-  rig.machine.run_until(30 * kMs);  // 20 ms later
+  rig.machine.run_until(80 * kMs);  // 20 ms later
   ASSERT_EQ(rig.port.ratios.size(), 1u);
   EXPECT_DOUBLE_EQ(rig.port.ratios[0], 0.5);
   EXPECT_EQ(rig.knobs.opp[0].load(), 1);
-  rig.finish(40);
-  const Observation out = rig.close(40);
+  rig.finish(90);
+  const Observation out = rig.close(90);
   // 30 ms at 2200 mW, 10 ms at half the frequency.
   EXPECT_NEAR(out.energy_mj, 2200 * 0.030 + 1100 * 0.010, 1e-6);
   EXPECT_NEAR(out.jobs()[0].cycles, 60e6 + 10e6, 1);
@@ -141,11 +154,23 @@ TEST(EmulatedMachine, ASpeedThatTurnedWhileAJobBeganIsSetAgain) {
 }
 
 TEST(EmulatedMachine, ATakenBackRequestLeavesTheFrequency) {
+  Rig rig(slow_to_turn());
+  rig.machine.request(rig.action(0, 0, 1), 50 * kMs);
+  rig.machine.request(rig.action(2, 0, 1), 60 * kMs);
+  for (int ms = 60; ms < 150; ++ms) {
+    rig.machine.run_until(ms * kMs);
+    EXPECT_EQ(rig.knobs.opp[0].load(), 2);
+  }
+}
+
+TEST(EmulatedMachine, AMappingThatCannotRunTheApplicationLeavesTheOneBefore) {
   Rig rig;
-  rig.machine.request(rig.action(0, 0, 1), 0);
-  rig.machine.request(rig.action(2, 0, 1), 10 * kMs);
-  rig.machine.run_until(100 * kMs);
-  EXPECT_EQ(rig.knobs.opp[0].load(), 2);
+  rig.machine.request(rig.action(9, 9, 9), 0);
+  EXPECT_EQ(rig.knobs.app(0), (AppSetting{0, 1}));
+  rig.machine.request(rig.action(9, 1, 0), 0);
+  EXPECT_EQ(rig.knobs.app(0), (AppSetting{1, 0}));
+  rig.machine.run_until(0);
+  EXPECT_EQ(rig.knobs.opp[0].load(), 2);  // frequencies are clamped
 }
 
 TEST(EmulatedMachine, EveryJobIsFinishedDroppedOrWaiting) {
@@ -270,7 +295,7 @@ TEST(EmulatedMachine, ATripPointCapsTheOpp) {
   rig.start(0);
   Observation out = rig.close(120);
   EXPECT_EQ(out.cluster[0].opp_cap, 1);
-  EXPECT_EQ(out.cluster[0].opp, 1);  // polled at 100 ms, 20 ms of latency
+  EXPECT_EQ(out.cluster[0].opp, 1);  // polled at 100 ms
   EXPECT_DOUBLE_EQ(rig.port.ratios.at(0), 0.5);
   rig.machine.request(rig.action(2, 0, 1), 130 * kMs);
   EXPECT_EQ(rig.close(190).cluster[0].opp, 1);  // asking does not help

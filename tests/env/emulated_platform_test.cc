@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <set>
 #include <thread>
@@ -130,7 +132,8 @@ TEST(EmulatedPlatform, MissesAndDropsWhenTooSlow) {
 }
 
 TEST(EmulatedPlatform, AFrequencyTurnsInTheMiddleOfAJobAfterTheLatency) {
-  const PlatformSpec spec = easy_spec();  // 20 ms of latency
+  PlatformSpec spec = easy_spec();
+  spec.clusters[0].transition_latency_us = 20'000;
   Scenario scenario = easy_scenario(600);
   scenario.apps[0].arrival.period_ns = 1'000 * kMs;
   SleepingEngine engine(20 * kMs);  // the only job takes 200 ms at full speed
@@ -142,10 +145,16 @@ TEST(EmulatedPlatform, AFrequencyTurnsInTheMiddleOfAJobAfterTheLatency) {
   const std::int64_t applied = now_ns();
   platform.apply(fixed(0));
   platform.advance({150 * kMs, false}, out);
+  // The job began at the frequency the platform was found with, and was sped up first.
   const auto ratios = engine.ratios();
-  ASSERT_FALSE(ratios.empty());
-  EXPECT_DOUBLE_EQ(ratios[0].ratio, 0.25);
-  EXPECT_GE(ratios[0].at_ns - applied, 20 * kMs);
+  EXPECT_DOUBLE_EQ(engine.runs()[0].setting.speed_ratio, 0.25);
+  const auto slowed = std::find_if(ratios.begin(), ratios.end(),
+                                   [&](const auto& set) { return set.at_ns > applied; });
+  ASSERT_NE(slowed, ratios.begin());
+  ASSERT_NE(slowed, ratios.end());
+  EXPECT_DOUBLE_EQ((slowed - 1)->ratio, 1);
+  EXPECT_DOUBLE_EQ(slowed->ratio, 0.25);
+  EXPECT_GE(slowed->at_ns - applied, 20 * kMs);
   EXPECT_EQ(engine.runs().size(), 1u);  // still the same job
   EXPECT_EQ(out.cluster[0].freq_khz, 500'000);
   EXPECT_EQ(out.app[0].backlog, 1u);
@@ -208,6 +217,7 @@ TEST(EmulatedPlatform, ServesTheEarliestDeadlineFirst) {
   SleepingEngine engine(5 * kMs);
   EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
   Observation out;
+  platform.apply(fixed(2));
   std::vector<int> order;
   Status status = Status::kOk;
   while (status == Status::kOk) {
@@ -392,8 +402,9 @@ TEST(EmulatedPlatform, BeginsWithWhatThePlatformFound) {
   EXPECT_EQ(out.cluster_count, 1);
   EXPECT_EQ(out.app_count, 1);
   EXPECT_EQ(out.app[0].required, scenario.apps[0].required);
-  EXPECT_NEAR(out.power_mw, 200, 1e-6);
-  EXPECT_NEAR(out.cluster[0].temp_c, 25 + 10 + 5 * 0.2, 1e-6);
+  EXPECT_EQ(out.cluster[0].freq_khz, 500'000);
+  EXPECT_NEAR(out.power_mw, 50, 1e-6);
+  EXPECT_NEAR(out.cluster[0].temp_c, 25 + 10 + 5 * 0.05, 1e-6);
 }
 
 }  // namespace
