@@ -12,51 +12,54 @@ constexpr double kMaxCreditNs = 1e6;
 constexpr double kShortestSleepNs = 150'000;
 constexpr double kSpinTailNs = 60'000;
 
+constexpr double kQuantumNs = 50'000;
+
 /// The cheapest of a few reads: what is dearer was interrupted.
-template <class Read>
-double cost_ns(Read&& read) {
+double cpu_clock_cost_ns() {
   constexpr int kBatch = 16;
-  double best = 1e9;
+  std::int64_t best = 1'000'000'000;
   for (int batch = 0; batch < 8; ++batch) {
     const std::int64_t from = monotonic_ns();
-    for (int i = 0; i < kBatch; ++i) read();
-    best = std::min(best, static_cast<double>(monotonic_ns() - from) / kBatch);
+    for (int i = 0; i < kBatch; ++i) thread_cpu_ns();
+    best = std::min(best, monotonic_ns() - from);
   }
-  return best;
+  return static_cast<double>(best) / kBatch;
 }
 
 }  // namespace
 
-Pacer::Pacer()
-    : cpu_clock_cost_ns_(cost_ns(thread_cpu_ns)), monotonic_cost_ns_(cost_ns(monotonic_ns)) {}
+Pacer::Pacer() : clock_cost_ns_(cpu_clock_cost_ns()) {}
 
 void Pacer::start() {
   items_ = 0;
-  // Half of this read and half of the last one of the share are not in between two readings, yet
-  // pass like any other delay.
-  debt_ns_ -= cpu_clock_cost_ns_;
+  // Half of this read and half of the last one of the share lie outside the readings, yet they pass
+  // like any delay.
+  debt_ns_ -= clock_cost_ns_;
   work_from_ns_ = thread_cpu_ns();
-  settled_at_ns_ = monotonic_ns();
 }
 
-void Pacer::settle(const PaceControl& control) {
+void Pacer::settle(const PaceControl& control, bool share_ends) {
   const std::int64_t now = thread_cpu_ns();
-  const double own_cost = cpu_clock_cost_ns_ + (items_ + 1) * monotonic_cost_ns_;
   const double elapsed = static_cast<double>(now - work_from_ns_);
-  const double work = std::max(elapsed - own_cost, 0.0);
+  const double work = std::max(elapsed - clock_cost_ns_, 0.0);
   const double ratio = control.ratio.load(std::memory_order_relaxed);
   debt_ns_ += work / ratio - elapsed;
   work_from_ns_ = now;
+  // Grows slowly, in case longer items follow.
+  const double items = kQuantumNs / std::max(work, 1.0) * items_;
+  items_per_quantum_ =
+      static_cast<int>(std::clamp(items, 1.0, 2.0 * static_cast<double>(items_per_quantum_)));
   items_ = 0;
-  if (debt_ns_ > 0) {
-    if (control.mode.load(std::memory_order_relaxed) == PaceMode::kOccupy)
-      occupy();
-    else
-      yield();
+  if (control.mode.load(std::memory_order_relaxed) == PaceMode::kOccupy) {
+    if (debt_ns_ > 0) occupy();
+  } else if (debt_ns_ >= kShortestSleepNs || (share_ends && debt_ns_ > 0)) {
+    yield();
   }
   debt_ns_ = std::max(debt_ns_, -kMaxCreditNs);
-  settled_at_ns_ = monotonic_ns();
-  if (ratio == 1.0) paced_ = false;
+  if (ratio == 1.0) {
+    paced_ = false;
+    debt_ns_ = 0;
+  }
 }
 
 void Pacer::occupy() {
@@ -65,8 +68,7 @@ void Pacer::occupy() {
   // Undisturbed, elapsed time is CPU time, and one look at the dear clock confirms it; after a
   // preemption the rest is waited for again.
   for (double left = debt_ns_; left > 0; left = debt_ns_ - static_cast<double>(now - from)) {
-    const std::int64_t until =
-        monotonic_ns() + static_cast<std::int64_t>(left - cpu_clock_cost_ns_);
+    const std::int64_t until = monotonic_ns() + static_cast<std::int64_t>(left - clock_cost_ns_);
     while (monotonic_ns() < until) cpu_relax();
     now = thread_cpu_ns();
   }

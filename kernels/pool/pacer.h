@@ -36,10 +36,11 @@ struct PaceControl {
 /// next one, up to 1 ms (a timer is never that late: beyond it other load held the CPU, and making
 /// up for that would hide the contention).
 ///
-/// Settling costs two clock reads, so it waits until 20 us of work have come together, and always
+/// Settling costs two clock reads, so it waits until about 50 us of work have come together (a
+/// number of items, learned from the last time, so that no clock is needed in between), and always
 /// happens at the end of a worker's share, so that workers pay side by side and not one after the
-/// other behind the join. The clock reads are taken out of the work they measure. At ratio 1 all
-/// this is one relaxed load per item.
+/// other behind the join. The clock reads are taken out of the work that they measure. At ratio 1
+/// all this is one relaxed load per item.
 class Pacer {
  public:
   Pacer();
@@ -57,29 +58,25 @@ class Pacer {
       start();
       return;
     }
-    ++items_;
-    if (monotonic_ns() - settled_at_ns_ >= kQuantumNs) settle(control);
+    if (++items_ >= items_per_quantum_) settle(control, false);
   }
   /// After the last item of a share.
   void end(const PaceControl& control) {
-    if (paced_) settle(control);
+    if (paced_) settle(control, true);
   }
 
  private:
-  static constexpr std::int64_t kQuantumNs = 20'000;
-
   void start();
-  void settle(const PaceControl& control);
+  void settle(const PaceControl& control, bool share_ends);
   void occupy();
   void yield();
 
   bool paced_ = false;
-  int items_ = 0;                   // since work_from_ns_
-  double debt_ns_ = 0;              // negative: a credit
-  std::int64_t work_from_ns_ = 0;   // thread CPU time
-  std::int64_t settled_at_ns_ = 0;  // monotonic
-  double cpu_clock_cost_ns_ = 0;
-  double monotonic_cost_ns_ = 0;
+  int items_ = 0;  // since work_from_ns_
+  int items_per_quantum_ = 1;
+  double debt_ns_ = 0;             // negative: a credit
+  std::int64_t work_from_ns_ = 0;  // thread CPU time
+  double clock_cost_ns_ = 0;       // of reading the thread CPU time
 };
 
 }  // namespace flyball

@@ -1,0 +1,121 @@
+#include "governor/inference_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "env/config/error.h"
+#include "kernels/pool/clock.h"
+
+namespace flyball {
+namespace {
+
+using testing::HasSubstr;
+
+JobEngine::Setting on_first_cpu(int width, double speed_ratio) {
+  JobEngine::Setting setting;
+  setting.cpu_mask = std::uint64_t{1} << thread_affinity().nth(0);
+  setting.active = 1;
+  setting.width = width;
+  setting.speed_ratio = speed_ratio;
+  return setting;
+}
+
+TEST(InferenceEngine, RunsRealInferences) {
+  InferenceEngine engine;
+  EXPECT_EQ(engine.max_active(), thread_affinity().count());
+  EXPECT_GT(engine.run(on_first_cpu(0, 1), 1), 0);
+  const std::vector<float> quarter = engine.logits();
+  engine.run(on_first_cpu(3, 1), 2);
+  EXPECT_NE(engine.logits(), quarter);
+  engine.run(on_first_cpu(0, 1), 1);
+  EXPECT_EQ(engine.logits(), quarter);
+  EXPECT_EQ(engine.problem(), "");
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, AJobTakesTheLongerTheSlowerTheCore) {
+  InferenceEngine engine;
+  // In CPU time of this thread, which is worker 0 and the only one: whatever else the machine does.
+  const auto cpu_ns = [&](double ratio) {
+    const JobEngine::Setting setting = on_first_cpu(3, ratio);
+    engine.run(setting, 1);
+    const std::int64_t from = thread_cpu_ns();
+    engine.run(setting, 10);
+    return static_cast<double>(thread_cpu_ns() - from);
+  };
+  for (double ratio : {0.9, 0.5, 0.15}) {
+    double best = 1;
+    for (int i = 0; i < 15 && best > 0.015; ++i)
+      best = std::min(best, std::abs(cpu_ns(1) / cpu_ns(ratio) / ratio - 1));
+    EXPECT_LT(best, 0.02) << "speed ratio " << ratio;
+  }
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, ReportsACpuThatIsNotThereAndRunsAnyway) {
+  if (thread_affinity().contains(63)) GTEST_SKIP() << "this machine has a CPU 63";
+  InferenceEngine engine;
+  JobEngine::Setting setting = on_first_cpu(3, 1);
+  setting.cpu_mask = std::uint64_t{1} << 63;
+  EXPECT_GT(engine.run(setting, 1), 0);
+  EXPECT_THAT(engine.problem(), HasSubstr("CPU 63"));
+  engine.run(on_first_cpu(3, 1), 1);
+  EXPECT_EQ(engine.problem(), "");
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, RefusesSettingsOutOfRange) {
+  InferenceEngine engine(Network::seeded(modified_alexnet(), 1), 2);
+  JobEngine::Setting setting = on_first_cpu(4, 1);
+  EXPECT_THROW(engine.run(setting, 1), std::invalid_argument);
+  setting = on_first_cpu(0, 0);
+  EXPECT_THROW(engine.run(setting, 1), std::invalid_argument);
+  setting = on_first_cpu(0, 1);
+  setting.active = 3;
+  EXPECT_THROW(engine.run(setting, 1), std::invalid_argument);
+  setting.active = 2;
+  EXPECT_GT(engine.run(setting, 1), 0);
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, GivesTheThreadItsCpusBack) {
+  const CpuSet before = thread_affinity();
+  InferenceEngine engine;
+  engine.run(on_first_cpu(0, 1), 1);
+  EXPECT_EQ(thread_affinity().count(), 1);
+  engine.release_thread();
+  EXPECT_EQ(thread_affinity(), before);
+}
+
+TEST(InferenceEngine, CalibratesEveryWidthAndCoreCount) {
+  const CpuSet before = thread_affinity();
+  InferenceEngine engine(Network::seeded(modified_alexnet(), 1), 2);
+  const EngineCalibration calibration = engine.calibrate(0, 100'000'000);
+  ASSERT_EQ(calibration.rows.size(), 8u);
+  for (const EngineCalibration::Row& row : calibration.rows) {
+    EXPECT_GT(row.inference_ns, 0);
+    EXPECT_GE(row.batches, 3);
+    EXPECT_EQ(calibration.inference_ns(row.width, row.active), row.inference_ns);
+  }
+  EXPECT_EQ(calibration.inference_ns(3, 5), 0);
+  EXPECT_EQ(thread_affinity(), before);
+}
+
+TEST(InferenceEngine, SaysWhenTheForcedOperatorsAreUnknown) {
+  setenv("FLYBALL_SIMD", "abacus", 1);
+  try {
+    InferenceEngine engine;
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("abacus"));
+    EXPECT_EQ(error.kind(), Error::Kind::kInput);
+  }
+  unsetenv("FLYBALL_SIMD");
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,177 @@
+#include "kernels/pool/pacer.h"
+
+#include <gtest/gtest.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "kernels/pool/pool.h"
+
+namespace flyball {
+namespace {
+
+constexpr int kTries = 12;  // a disturbed try proves nothing: the best one counts
+
+/// Arithmetic that takes the same CPU time each time: about 1 us per unit.
+void burn(int units) {
+  double x = 1;
+  for (int i = 0; i < units * 250; ++i) x = x * 0.999999 + 1e-9;
+  static std::atomic<double> sink;
+  sink.store(x, std::memory_order_relaxed);
+}
+
+struct Cost {
+  double cpu_ns;
+  double elapsed_ns;
+};
+
+/// One job on the calling thread alone.
+template <class Item>
+Cost cost_of(Pool& pool, int items, Item&& item) {
+  const std::int64_t cpu = thread_cpu_ns();
+  const std::int64_t from = monotonic_ns();
+  pool.parallel_for(static_cast<std::size_t>(items), item);
+  return {static_cast<double>(thread_cpu_ns() - cpu), static_cast<double>(monotonic_ns() - from)};
+}
+
+/// The smallest relative error of `measure()` against `expected` in a few tries.
+template <class Measure>
+double best_error(double expected, Measure&& measure, int tries = kTries) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < tries && best > 0.015; ++i)
+    best = std::min(best, std::abs(measure() / expected - 1));
+  return best;
+}
+
+TEST(Pacer, KeepsTheRatioWithinTwoPercentInCpuTime) {
+  Pool pool(1);
+  // Items much shorter and much longer than the 20 us after which a worker settles.
+  struct Case {
+    int items, units;
+  };
+  for (const Case& c : {Case{4000, 3}, Case{40, 250}, Case{3, 3000}})
+    for (double ratio : {0.95, 0.7, 0.4, 0.1}) {
+      const auto item = [&](int, std::size_t) { burn(c.units); };
+      const double error = best_error(ratio, [&] {
+        pool.set_speed_ratio(1);
+        const double full = cost_of(pool, c.items, item).cpu_ns;
+        pool.set_speed_ratio(ratio);
+        return full / cost_of(pool, c.items, item).cpu_ns;
+      });
+      EXPECT_LT(error, 0.02) << c.items << " items of " << c.units << " units at " << ratio;
+    }
+}
+
+TEST(Pacer, KeepsTheRatioWithinTwoPercentInElapsedTimeWhenItYields) {
+  Pool pool(1);
+  pool.set_pace_mode(PaceMode::kYield);
+  for (double ratio : {0.8, 0.25}) {
+    // Short jobs and many of them, for other programs to leave some of them alone.
+    const auto achieved = [&] {
+      double work = 0;
+      pool.set_speed_ratio(ratio);
+      const Cost cost = cost_of(pool, 5, [&](int, std::size_t) {
+        const std::int64_t from = thread_cpu_ns();
+        burn(200);
+        work += static_cast<double>(thread_cpu_ns() - from);
+      });
+      return work / cost.elapsed_ns;
+    };
+    EXPECT_LT(best_error(ratio, achieved, 300), 0.02) << ratio;
+  }
+}
+
+TEST(Pacer, LeavesTheCpuToOthersWhenItYields) {
+  Pool pool(1);
+  const auto item = [&](int, std::size_t) { burn(1000); };
+  double most = 0;
+  for (int i = 0; i < kTries && most < 3; ++i) {
+    pool.set_pace_mode(PaceMode::kOccupy);
+    pool.set_speed_ratio(0.2);
+    const double occupied = cost_of(pool, 20, item).cpu_ns;
+    pool.set_pace_mode(PaceMode::kYield);
+    most = std::max(most, occupied / cost_of(pool, 20, item).cpu_ns);
+  }
+  EXPECT_GT(most, 3)
+      << "occupying costs five times the work's CPU time, sleeping little more than once";
+}
+
+TEST(Pacer, DoesNotMultiplyTheTimeWithoutTheCpu) {
+  // Each item is off the CPU twenty times as long as on it, as under heavy competition.
+  Pool pool(1);
+  const auto item = [&](int, std::size_t) {
+    burn(100);
+    const timespec nap{.tv_sec = 0, .tv_nsec = 2'000'000};
+    nanosleep(&nap, nullptr);
+  };
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries && least > 1.5; ++i) {
+    pool.set_speed_ratio(1);
+    const double full = cost_of(pool, 20, item).elapsed_ns;
+    pool.set_speed_ratio(0.25);
+    least = std::min(least, cost_of(pool, 20, item).elapsed_ns / full);
+  }
+  EXPECT_LT(least, 1.5) << "only the work becomes four times as long";
+}
+
+TEST(Pacer, FollowsAChangeInTheMiddleOfAJob) {
+  Pool pool(1);
+  const double error = best_error(1.5, [&] {
+    pool.set_speed_ratio(1);
+    const double full = cost_of(pool, 200, [&](int, std::size_t) { burn(50); }).cpu_ns;
+    // Half the items at full speed and half of them at half speed.
+    const double changed = cost_of(pool, 200, [&](int, std::size_t i) {
+                             if (i == 100) pool.set_speed_ratio(0.5);
+                             burn(50);
+                           }).cpu_ns;
+    return changed / full;
+  });
+  EXPECT_LT(error, 0.03);
+  const double back = best_error(1.5, [&] {
+    pool.set_speed_ratio(1);
+    const double full = cost_of(pool, 200, [&](int, std::size_t) { burn(50); }).cpu_ns;
+    pool.set_speed_ratio(0.5);
+    const double changed = cost_of(pool, 200, [&](int, std::size_t i) {
+                             if (i == 100) pool.set_speed_ratio(1);
+                             burn(50);
+                           }).cpu_ns;
+    return changed / full;
+  });
+  EXPECT_LT(back, 0.03);
+}
+
+TEST(Pacer, WorkersPayTogetherAndNotInTurn) {
+  Pool pool(2);
+  if (thread_affinity().count() < 2) GTEST_SKIP() << "needs two CPUs";
+  PoolConfig config;
+  config.active = 2;
+  for (int i = 0; i < 2; ++i) config.cpus.add(thread_affinity().nth(i));
+  ASSERT_TRUE(pool.configure(config));
+  // Short jobs one after the other, as the layers of a network.
+  const auto elapsed = [&] {
+    const std::int64_t from = monotonic_ns();
+    for (int job = 0; job < 100; ++job) pool.parallel_for(8, [](int, std::size_t) { burn(10); });
+    return static_cast<double>(monotonic_ns() - from);
+  };
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries && least > 2.1; ++i) {
+    pool.set_speed_ratio(1);
+    const double full = elapsed();
+    pool.set_speed_ratio(0.5);
+    least = std::min(least, elapsed() / full);
+  }
+  EXPECT_LT(least, 2.6) << "paying in turn would make it three times";
+}
+
+TEST(Pacer, RefusesRatiosOutOfRange) {
+  Pool pool(1);
+  ASSERT_TRUE(pool.set_speed_ratio(0.5));
+  for (double ratio : {0.0, -0.1, 1.01, std::nan("")}) EXPECT_FALSE(pool.set_speed_ratio(ratio));
+  EXPECT_EQ(pool.speed_ratio(), 0.5);
+}
+
+}  // namespace
+}  // namespace flyball
