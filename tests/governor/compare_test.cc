@@ -1,0 +1,172 @@
+#include "governor/compare.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "agents/policy_file.h"
+#include "env/config/error.h"
+#include "env/spaces/spaces.h"
+
+namespace flyball::test {
+namespace {
+
+class CompareTest : public ::testing::Test {
+ protected:
+  CompareTest() { shorten(scenario_, 6); }
+
+  static void shorten(Scenario& scenario, int seconds) {
+    scenario.duration_ns = seconds * std::int64_t{1'000'000'000};
+    for (AppSpec& app : scenario.apps) app.stop_ns = std::min(app.stop_ns, scenario.duration_ns);
+  }
+  std::vector<PolicyResult> run(const std::vector<PolicyChoice>& policies, int seeds,
+                                unsigned threads = 2) const {
+    CompareOptions options;
+    options.policies = policies;
+    options.seeds = seeds;
+    options.threads = threads;
+    return compare(platform_, scenario_, options);
+  }
+  /// Bitwise, but for the time that decisions took on this machine.
+  static void expect_same(const std::vector<PolicyResult>& a, const std::vector<PolicyResult>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t p = 0; p < a.size(); ++p) {
+      EXPECT_EQ(a[p].agent, b[p].agent);
+      ASSERT_EQ(a[p].per_seed.size(), b[p].per_seed.size());
+      for (std::size_t s = 0; s < a[p].per_seed.size(); ++s)
+        for (const MetricField& field : metric_fields()) {
+          if (field.key == "decide_p50_ns") continue;
+          const double x = a[p].per_seed[s].*field.value, y = b[p].per_seed[s].*field.value;
+          EXPECT_EQ(std::memcmp(&x, &y, sizeof x), 0)
+              << a[p].policy << ' ' << field.key << ": " << x << " and " << y;
+        }
+    }
+  }
+  static Estimate figure(const PolicyResult& result, double Metrics::*field) {
+    std::vector<double> values;
+    for (const Metrics& metrics : result.per_seed) values.push_back(metrics.*field);
+    return estimate(values);
+  }
+
+  PlatformSpec platform_ = load_platform("odroid_xu3");
+  Scenario scenario_ = load_scenario("single_periodic", platform_);
+};
+
+TEST_F(CompareTest, TheSameSeedsGiveTheSameNumbersWhateverTheNumberOfThreads) {
+  const std::vector<PolicyChoice> policies = {
+      {"performance", ""}, {"q_learning", ""}, {"oracle", ""}};
+  const auto one = run(policies, 3, 1);
+  expect_same(one, run(policies, 3, 1));
+  expect_same(one, run(policies, 3, 3));
+}
+
+TEST_F(CompareTest, SeedsDiffer) {
+  const auto result = run({{"performance", ""}}, 2);
+  EXPECT_NE(result[0].per_seed[0].energy_mj_per_job, result[0].per_seed[1].energy_mj_per_job);
+}
+
+TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
+  const auto results = run(
+      {{"performance", ""}, {"schedutil", ""}, {"rule", ""}, {"static_best", ""}, {"oracle", ""}},
+      2);
+  const PolicyResult& oracle = results.back();
+  for (std::size_t s = 0; s < oracle.per_seed.size(); ++s) {
+    EXPECT_EQ(oracle.per_seed[s].energy_gap_to_oracle_pct, 0);
+    for (const PolicyResult& result : results) {
+      const Metrics& metrics = result.per_seed[s];
+      EXPECT_GE(metrics.deadline_miss_pct, oracle.per_seed[s].deadline_miss_pct) << result.policy;
+      if (metrics.deadline_miss_pct > oracle.per_seed[s].deadline_miss_pct) continue;
+      EXPECT_GE(metrics.energy_gap_to_oracle_pct, 0) << result.policy;
+    }
+  }
+}
+
+TEST_F(CompareTest, TheGapIsThatOfEnergyPerJob) {
+  const auto results = run({{"performance", ""}, {"oracle", ""}}, 1);
+  const Metrics &fast = results[0].per_seed[0], &best = results[1].per_seed[0];
+  EXPECT_DOUBLE_EQ(fast.energy_gap_to_oracle_pct,
+                   100 * (fast.energy_mj_per_job / best.energy_mj_per_job - 1));
+  EXPECT_GT(fast.energy_gap_to_oracle_pct, 0);
+  // The same without asking for the oracle.
+  const auto alone = run({{"performance", ""}}, 1);
+  ASSERT_EQ(alone.size(), 1u);
+  EXPECT_EQ(alone[0].per_seed[0].energy_gap_to_oracle_pct, fast.energy_gap_to_oracle_pct);
+}
+
+TEST_F(CompareTest, StaticBestIsPaidAtLeastAsMuchAsAnyOtherFixedConfiguration) {
+  const auto results = run({{"static_best", ""},
+                            {"static_best:A15=1000000;camera=A15x2@75", ""},
+                            {"static_best:A7=1400000;camera=A7x4@100", ""},
+                            {"static_best:A15=2000000;camera=A15x4@100", ""}},
+                           2);
+  const double best = figure(results[0], &Metrics::reward).mean;
+  for (const PolicyResult& result : results)
+    EXPECT_LE(figure(result, &Metrics::reward).mean, best) << result.agent;
+  EXPECT_EQ(results[0].agent.rfind("static_best:A15=", 0), 0u) << results[0].agent;
+}
+
+TEST_F(CompareTest, AnInfeasibleDeadlineIsReportedAsInfeasible) {
+  scenario_.apps[0].required.deadline_ns = 1'000'000;  // 1 ms: nothing is that fast
+  const auto results = run({{"performance", ""}, {"oracle", ""}}, 1);
+  for (const PolicyResult& result : results) {
+    EXPECT_EQ(result.per_seed[0].deadline_miss_pct, 100) << result.policy;
+    EXPECT_EQ(result.per_seed[0].infeasible_pct, 100) << result.policy;
+  }
+}
+
+TEST_F(CompareTest, StoppedItReturnsCompleteSeedsOnly) {
+  std::atomic<bool> stop = false;
+  CompareOptions options;
+  options.policies = {{"performance", ""}, {"schedutil", ""}};
+  options.seeds = 1000;
+  options.stop = &stop;
+  options.progress = [&](double done) {
+    if (done >= 0.005) stop = true;
+  };
+  const auto results = compare(platform_, scenario_, options);
+  EXPECT_LT(results[0].per_seed.size(), 1000u);
+  EXPECT_EQ(results[0].per_seed.size(), results[1].per_seed.size());
+}
+
+TEST_F(CompareTest, WrongInputIsRefused) {
+  EXPECT_THROW(run({{"no_such_policy", ""}}, 1), Error);
+  EXPECT_THROW(run({{"q_learning", "/no/such.policy"}}, 1), Error);
+}
+
+TEST_F(CompareTest, TrainsAndGoesOnFromWhatWasLearned) {
+  int episodes = 0;
+  const auto count = [&](int i, const Metrics& metrics) {
+    EXPECT_EQ(i, episodes++);
+    EXPECT_GT(metrics.jobs, 0);
+  };
+  const auto learned = train(platform_, scenario_, "q_learning", 5, 1, count, nullptr);
+  EXPECT_EQ(episodes, 5);
+  EXPECT_FALSE(learned.empty());
+  EXPECT_EQ(learned, train(platform_, scenario_, "q_learning", 5, 1, {}, nullptr));
+  EXPECT_NE(learned, train(platform_, scenario_, "q_learning", 1, 6, {}, nullptr, learned));
+
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("compare_test_" + std::to_string(getpid())))
+          .string();
+  write_policy(path, {"q_learning", Spaces::of(platform_, scenario_).hash, learned});
+  const auto fresh = run({{"q_learning", ""}}, 1), trained = run({{"q_learning", path}}, 1);
+  EXPECT_NE(fresh[0].per_seed[0].reward, trained[0].per_seed[0].reward);
+  EXPECT_THROW(run({{"prime", path}}, 1), Error);  // learned by another agent
+  std::filesystem::remove(path);
+}
+
+TEST_F(CompareTest, AStoppedTrainingReturnsWhatIsThere) {
+  std::atomic<bool> stop = false;
+  int episodes = 0;
+  const auto learned = train(
+      platform_, scenario_, "q_learning", 1000, 1,
+      [&](int, const Metrics&) { stop = ++episodes == 2; }, &stop);
+  EXPECT_EQ(episodes, 2);
+  EXPECT_FALSE(learned.empty());
+}
+
+}  // namespace
+}  // namespace flyball::test
