@@ -1,0 +1,260 @@
+#include "env/model/platform_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "env/config/error.h"
+
+namespace flyball {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// A whole platform in few lines; the tests below break one line each.
+constexpr const char* kGood = R"(schema: 1
+name: tiny
+description: A test
+board_mw: 10
+migration_us: 1
+cold_cache_ms: 0
+clusters:
+  big:
+    kind: cpu
+    cores: 2
+    capacity_per_mhz: 1024
+    transition_latency_us: 100
+    uncore_nf: 0.1
+    idle_core_nf: 0.1
+    leakage: {a_w_per_v_k2: 0.001, b_k: 2660, c_a: 0, core_share: 0.5}
+    opps:
+      - {mhz: 500, mv: 900}
+      - {mhz: 1000, mv: 1000}
+  gpu:
+    kind: gpu
+    cores: 1
+    capacity_per_mhz: 5000
+    transition_latency_us: 100
+    uncore_nf: 0.1
+    idle_core_nf: 0
+    leakage: {a_w_per_v_k2: 0.001, b_k: 2660, c_a: 0, core_share: 0.5}
+    opps: [{mhz: 100.5, mv: 800}]
+mappings: mixed
+apps:
+  net:
+    kind: network
+    parallel_fraction: 0.9
+    widths:
+      - {width_pct: 50, time_factor: 0.5, activity_factor: 1, accuracy_pct: 60, accuracy_source: test}
+      - {width_pct: 100, time_factor: 1, activity_factor: 1, accuracy_pct: 70, accuracy_source: test}
+    units:
+      big: {mcycles: 10, core_nf: 0.5}
+      gpu: {mcycles: 1, core_nf: 1}
+thermal:
+  die:
+    cluster: big
+    offset_c: 5
+    terms: [{r_k_per_w: 5, tau_s: 2}]
+trips:
+  - {cluster: big, sensor: die, temp_c: 80, hysteresis_c: 5, action: cap, cap_mhz: 500}
+)";
+
+class PlatformFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "flyball-platform-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    dir_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  PlatformSpec load(const std::string& text) {
+    const std::string path = (dir_ / "p.yaml").string();
+    std::ofstream(path) << text;
+    return load_platform(path);
+  }
+  /// The complaint about kGood with the first `from` replaced by `to`, after the path of the file.
+  std::string refusal(const std::string& from, const std::string& to) {
+    std::string text = kGood;
+    const std::size_t at = text.find(from);
+    if (at == std::string::npos) return "'" + from + "' is not in the file";
+    text.replace(at, from.size(), to);
+    try {
+      load(text);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Error::Kind::kInput);
+      const std::string message = e.what();
+      EXPECT_EQ(message.find('\n'), std::string::npos);
+      EXPECT_EQ(message.find(dir_.string()), 0u) << message;
+      return message.substr(dir_.string().size() + 1);
+    }
+    return "nothing was refused";
+  }
+
+  fs::path dir_;
+};
+
+TEST_F(PlatformFileTest, ReadsEveryField) {
+  const PlatformSpec spec = load(kGood);
+  EXPECT_EQ(spec.name, "tiny");
+  EXPECT_FALSE(spec.emulated);
+  ASSERT_EQ(spec.clusters.size(), 2u);
+  EXPECT_EQ(spec.clusters[1].kind, ClusterSpec::Kind::kGpu);
+  EXPECT_EQ(spec.clusters[1].opps[0].freq_khz, 100'500);
+  EXPECT_EQ(spec.clusters[0].max_opp(), 1);
+  EXPECT_DOUBLE_EQ(spec.clusters[0].leak_core_share, 0.5);
+  EXPECT_EQ(spec.find_cluster("gpu"), 1);
+  EXPECT_EQ(spec.find_cluster("npu"), -1);
+  EXPECT_EQ(spec.find_app("net"), 0);
+  EXPECT_EQ(spec.find_app("nte"), -1);
+  EXPECT_EQ(spec.big_cluster(), 0);  // the only CPU, slower as it is than the GPU
+  EXPECT_DOUBLE_EQ(spec.apps[0].unit[1].core_nf, 1);
+  EXPECT_EQ(spec.trips[0].cap_khz, 500'000);
+  EXPECT_DOUBLE_EQ(spec.trip_poll_ms, 250);
+}
+
+TEST_F(PlatformFileTest, GpusNeverShareAJobWithCpus) {
+  std::vector<std::string> names;
+  for (const Mapping& mapping : load(kGood).mappings) names.push_back(mapping.name);
+  EXPECT_THAT(names, ::testing::ElementsAre("bigx1", "bigx2", "gpux1"));
+}
+
+TEST_F(PlatformFileTest, BadValuesAreRefusedAtTheirLine) {
+  EXPECT_EQ(refusal("board_mw: 10", "board_mv: 10"),
+            "p.yaml:4: key 'board_mv': is unknown (did you mean 'board_mw'?); known keys here are "
+            "name, description, emulated, board_mw, migration_us, cold_cache_ms, width_switch_us, "
+            "clusters, mappings, apps, thermal, trip_poll_ms, trips");
+  EXPECT_EQ(
+      refusal("name: tiny", "name: ti ny"),
+      "p.yaml:2: key 'name': the name is not plain; use up to 32 letters, digits, '_' and '-'");
+  EXPECT_EQ(refusal("{mhz: 1000, mv: 1000}", "{mhz: 500, mv: 1000}"),
+            "p.yaml:18: key 'mhz': is not above that of the operating point before it; "
+            "sort the list by ascending frequency");
+  EXPECT_EQ(refusal("mv: 1000", "mv: 899"),
+            "p.yaml:18: key 'mv': falls while the frequency rises; check the voltages");
+  EXPECT_EQ(refusal("cores: 2", "cores: 0"),
+            "p.yaml:10: key 'cores': 0 is out of range; give a whole number from 1 to 16");
+  EXPECT_EQ(refusal("cores: 1", "cores: 2"),
+            "p.yaml:21: key 'cores': a GPU is taken as a whole; set it to 1");
+  EXPECT_EQ(refusal("core_share: 0.5", "core_share: 1.5"),
+            "p.yaml:15: key 'core_share': 1.5 is out of range; give a number from 0 to 1");
+  EXPECT_EQ(refusal("kind: network", "kind: netwrok"),
+            "p.yaml:31: key 'kind': 'netwrok' is not one of its values (did you mean 'network'?); "
+            "choose one of network, plain_load");
+  EXPECT_EQ(refusal("opps: [{mhz: 100.5, mv: 800}]", "opps: []"),
+            "p.yaml:27: key 'opps': is empty; give at least one entry");
+}
+
+TEST_F(PlatformFileTest, TooManyAreRefused) {
+  std::string opps = "opps: [";
+  for (int o = 0; o < 33; ++o) {
+    opps += "{mhz: " + std::to_string(100 + o) + ", mv: 800}, ";
+  }
+  EXPECT_EQ(refusal("opps: [{mhz: 100.5, mv: 800}]", opps + "]"),
+            "p.yaml:27: key 'opps': has 33 entries; keep at most 32");
+  std::string terms = "terms: [";
+  for (int t = 0; t < 5; ++t) terms += "{r_k_per_w: 1, tau_s: 1}, ";
+  EXPECT_EQ(refusal("terms: [{r_k_per_w: 5, tau_s: 2}]", terms + "]"),
+            "p.yaml:43: key 'terms': has 5 entries; keep at most 4");
+  // 9 x 9 - 1 combinations of two clusters of eight.
+  std::string text = kGood;
+  const std::size_t begin = text.find("  gpu:\n");
+  text.replace(begin, 7, "  two:\n");
+  text.replace(text.find("kind: gpu"), 9, "kind: cpu");
+  text.replace(text.find("cores: 1"), 8, "cores: 8");
+  text.replace(text.find("cores: 2"), 8, "cores: 8");
+  text.replace(text.find("      gpu: {mcyc"), 9, "      two");
+  try {
+    load(text);
+    FAIL() << "nothing was refused";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("p.yaml:28: key 'mappings': the cores give 80 of them; "
+                                    "have at most 64: set one_cluster, or fewer cores"));
+  }
+}
+
+TEST_F(PlatformFileTest, WidthsMustAscendToFullWidth) {
+  EXPECT_EQ(refusal("width_pct: 50", "width_pct: 100"),
+            "p.yaml:34: key 'time_factor': is relative to full width, which this is; set it to 1");
+  EXPECT_EQ(refusal("width_pct: 100", "width_pct: 50"),
+            "p.yaml:35: key 'width_pct': is not above that of the width before it; "
+            "sort the list by ascending width");
+  EXPECT_EQ(refusal("width_pct: 100", "width_pct: 90"),
+            "p.yaml:35: key 'width_pct': is the widest, but is not 100; add full width");
+}
+
+TEST_F(PlatformFileTest, WhatIsMissingOrUnconnectedIsRefused) {
+  EXPECT_EQ(refusal("      gpu: {mcycles: 1, core_nf: 1}\n", ""),
+            "p.yaml:36: key 'units': says nothing about cluster 'gpu'; add its profile");
+  EXPECT_EQ(refusal("      big: {mcycles", "      bgi: {mcycles"),
+            "p.yaml:37: unit 'bgi' is no cluster of this platform (did you mean 'big'?); "
+            "its clusters are big, gpu");
+  EXPECT_EQ(refusal("sensor: die", "sensor: dye"),
+            "p.yaml:45: key 'sensor': 'dye' is no thermal node (did you mean 'die'?); "
+            "its thermal nodes are die");
+  EXPECT_EQ(refusal("cap_mhz: 500", "cap_mhz: 499"),
+            "p.yaml:45: key 'cap_mhz': is below the lowest operating point of the cluster; "
+            "give 500 or more");
+  EXPECT_EQ(refusal("action: cap, cap_mhz: 500", "action: step_down"),
+            "p.yaml:45: key 'steps': is missing; add it");
+  EXPECT_EQ(refusal("r_k_per_w: 5", "r_k_per_w: -5"),
+            "p.yaml:43: key 'terms': sum to -5 K/W: more power would cool; "
+            "let the resistances sum to 0 or more");
+  const std::string good = kGood;
+  const std::size_t apps = good.find("apps:\n");
+  const std::size_t thermal = good.find("thermal:\n");
+  EXPECT_EQ(refusal(good.substr(apps, thermal - apps), "apps: {}\n"),
+            "p.yaml:29: key 'apps': is empty; give at least one entry");
+  EXPECT_EQ(refusal(good.substr(apps, thermal - apps), ""),
+            "p.yaml:1: key 'apps': is empty; give at least one entry");
+}
+
+TEST(Platforms, TheOdroidHasEveryCombinationOfItsCores) {
+  const PlatformSpec spec = load_platform("odroid_xu3");
+  EXPECT_EQ(spec.mappings.size(), 24u);
+  std::set<std::string> names;
+  for (const Mapping& mapping : spec.mappings) names.insert(mapping.name);
+  EXPECT_EQ(names.size(), 24u);
+  EXPECT_TRUE(names.contains("A15x2+A7x1"));
+  EXPECT_EQ(spec.mappings[spec.find_mapping(spec.find_cluster("A15"), 3)].name, "A15x3");
+  EXPECT_EQ(spec.clusters[spec.find_cluster("A15")].opps.size(), 19u);
+  EXPECT_EQ(spec.clusters[spec.find_cluster("A7")].opps.size(), 13u);
+  EXPECT_EQ(spec.big_cluster(), spec.find_cluster("A15"));
+}
+
+TEST(Platforms, TheNanoHasFourCoresOrTheGpu) {
+  const PlatformSpec spec = load_platform("jetson_nano");
+  std::vector<std::string> names;
+  for (const Mapping& mapping : spec.mappings) names.push_back(mapping.name);
+  EXPECT_THAT(names, ::testing::ElementsAre("A57x1", "A57x2", "A57x3", "A57x4", "GPUx1"));
+  EXPECT_EQ(spec.big_cluster(), spec.find_cluster("A57"));
+}
+
+TEST(Platforms, TheHostHasTheCpusThatTheProcessMayUse) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  const PlatformSpec spec = load_platform("host");
+  EXPECT_TRUE(spec.emulated);
+  EXPECT_EQ(spec.clusters[0].cores, std::min(CPU_COUNT(&before), 8));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) {
+      CPU_SET(cpu, &one);
+      break;
+    }
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(load_platform("host").clusters[0].cores, 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+}  // namespace
+}  // namespace flyball
