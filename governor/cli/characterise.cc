@@ -73,12 +73,13 @@ std::string to_text(const PlatformSpec& platform, const AppProfile& app,
   std::string text =
       fmt::format("{} on {}, from the model: each row alone, settled at 25 C ambient\n\n", app.name,
                   platform.name);
-  text += table.render(Terminal::of(STDOUT_FILENO).columns);
+  const int columns = Terminal::of(STDOUT_FILENO).columns;
+  text += table.render(columns);
   text += "\nPower is that of the unit's rail; temp is the hottest node's.\n";
   if (app.plain_load)
     text +=
         fmt::format("{} is a plain load: it has no time, energy or accuracy per job.\n", app.name);
-  for (const std::string& note : accuracy_notes(app)) text += note + '\n';
+  for (const std::string& note : accuracy_notes(app)) text += wrapped(note, columns);
   return text;
 }
 

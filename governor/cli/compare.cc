@@ -130,8 +130,10 @@ int run_compare(const CompareVerb& verb) {
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
   text += infeasible_note(results);
-  for (const std::string& note : start.notes) text += note + ".\n";
-  for (const std::string& note : accuracy_notes(platform, scenario)) text += note + '\n';
+  for (const std::string& note : start.notes) text += wrapped(note + ".", terminal.columns);
+  for (const std::string& note : accuracy_notes(platform, scenario)) {
+    text += wrapped(note, terminal.columns);
+  }
   write_result(text);
   return 0;
 }

@@ -66,25 +66,15 @@ Section agent_section() {
 void render(const Section& section, int columns, std::string& out) {
   std::size_t name_width = section.heading.size();
   for (const Entry& entry : section.entries) name_width = std::max(name_width, entry.name.size());
-  const std::size_t room =
-      std::max<std::size_t>(20, static_cast<std::size_t>(columns) - name_width - 2);
   out += section.heading + '\n' + std::string(name_width, '-') + '\n';
+  const int indent = static_cast<int>(name_width) + 2;
   for (const Entry& entry : section.entries) {
-    std::string line = fmt::format("{:{}}  ", entry.name, name_width);
-    std::size_t used = 0;
-    std::istringstream words(entry.description);
-    for (std::string word; words >> word;) {
-      if (used > 0 && used + 1 + word.size() > room) {
-        out += line + '\n';
-        line = std::string(name_width + 2, ' ');
-        used = 0;
-      }
-      if (used > 0) line += ' ';
-      line += word;
-      used += word.size() + 1;
+    const std::string lines = wrapped(entry.description, std::max(columns, indent + 20) - indent);
+    std::string margin = fmt::format("{:{}}", entry.name, indent);
+    std::istringstream each(lines);
+    for (std::string line; std::getline(each, line); margin.assign(margin.size(), ' ')) {
+      out += line.empty() ? entry.name + '\n' : margin + line + '\n';
     }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + '\n';
   }
 }
 

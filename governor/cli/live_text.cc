@@ -51,22 +51,19 @@ std::string missed_text(const LiveState::App& app) {
                      pct(app.missed, app.released));
 }
 
-std::string verdict_text(Shield::Verdict verdict) {
-  switch (verdict) {
+/// Whose decision is in force.
+std::string decider_text(const std::string& policy, const LiveState& state) {
+  switch (state.verdict) {
     case Shield::Verdict::kPassed:
-      return "";
+      return state.explored ? policy + ", exploring" : policy;
     case Shield::Verdict::kClamped:
-      return "clamped by the shield: ";
+      return policy + ", clamped by the shield";
     case Shield::Verdict::kReplaced:
-      return "replaced by the shield: ";
+      return "the shield, since " + policy + "'s would have missed";
     case Shield::Verdict::kTakenOver:
-      return "the shield has taken over: ";
+      return "the shield has taken over from " + policy;
   }
-  return "";
-}
-
-std::string why_text(const LiveState& state) {
-  return verdict_text(state.verdict) + (state.explored ? "exploring: " : "") + state.why;
+  return policy;
 }
 
 }  // namespace
@@ -125,15 +122,15 @@ std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario
     power +=
         fmt::format(", {:.1f} mJ per job", state.energy_mj / static_cast<double>(state.finished));
   lines.push_back(label("power") + power);
-  lines.push_back(label("decision") + why_text(state));
+  lines.push_back(label("decision") + decider_text(title.policy, state));
+  lines.push_back(label("because") + state.why);
   for (std::string& line : lines) line = cut_to(line, room);
   return lines;
 }
 
 std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
                       const LiveTitle& title, const LiveState& state) {
-  std::string line =
-      fmt::format("{:5.1f} s  {}", static_cast<double>(state.now_ns) * 1e-9, title.policy);
+  std::string line = fmt::format("{:5.1f} s", static_cast<double>(state.now_ns) * 1e-9);
   for (int c = 0; c < state.clusters; ++c) {
     line += fmt::format("  {} {} MHz {:.1f} C", platform.clusters[c].name,
                         state.cluster[c].freq_khz / 1000, state.cluster[c].temp_c);
@@ -144,8 +141,8 @@ std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
                         setting_text(platform, scenario.apps[a], app.setting),
                         app.latency_ns * 1e-6, app.deadline_ns * 1e-6, missed_text(app));
   }
-  line += fmt::format("  {:.0f} mW  {}  {}", state.power_mw, energy_text(state.energy_mj),
-                      why_text(state));
+  line += fmt::format("  {:.0f} mW  {}  {}: {}", state.power_mw, energy_text(state.energy_mj),
+                      decider_text(title.policy, state), state.why);
   return line;
 }
 

@@ -79,8 +79,9 @@ std::string introduction(const RunVerb& verb, const PlatformSpec& platform,
                         cluster.opps.front().freq_khz / 1000.0,
                         cluster.opps.back().freq_khz / 1000.0, cluster.opps.size());
   }
-  for (const std::string& note : accuracy_notes(platform, scenario)) text += note + '\n';
-  if (!start.note.empty()) text += start.note + ".\n";
+  const int columns = Terminal::of(STDERR_FILENO).columns;
+  for (const std::string& note : accuracy_notes(platform, scenario)) text += wrapped(note, columns);
+  if (!start.note.empty()) text += wrapped(start.note + ".", columns);
   text +=
       policies > 1
           ? fmt::format("{} policies meet the same stream in turn: {} in all. Ctrl-C ends early.\n",

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "governor/cli/accuracy.h"
 #include "governor/cli/metrics_table.h"
 #include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
 
 namespace flyball::cli {
 namespace {
@@ -21,6 +23,13 @@ double saving_pct(const Metrics& governed, const Metrics& other) {
   return 100 * (1 - governed.energy_mj_per_job / other.energy_mj_per_job);
 }
 
+bool ran_differently_long(const std::vector<LiveResult>& results) {
+  const auto [shortest, longest] = std::minmax_element(
+      results.begin(), results.end(),
+      [](const LiveResult& a, const LiveResult& b) { return a.measured_s < b.measured_s; });
+  return shortest->measured_s < 0.95 * longest->measured_s;
+}
+
 bool measured(const LiveResult& result) { return result.metrics.jobs > 0; }
 
 std::string saving_sentence(const LiveResult& governed, const LiveResult& other) {
@@ -28,7 +37,7 @@ std::string saving_sentence(const LiveResult& governed, const LiveResult& other)
   if (!std::isfinite(saving)) return "";
   return fmt::format(
       "{} used {:.1f} % {} energy per job than {}, missed {:.2f} % of its jobs against {:.2f} %, "
-      "at {:.1f} % accuracy against {:.1f} %.\n",
+      "at {:.1f} % accuracy against {:.1f} %.",
       governed.policy, std::abs(saving), saving >= 0 ? "less" : "more", other.policy,
       governed.metrics.deadline_miss_pct, other.metrics.deadline_miss_pct,
       governed.metrics.accuracy_pct, other.metrics.accuracy_pct);
@@ -63,29 +72,34 @@ Table comparison(const std::vector<LiveResult>& results) {
 }  // namespace
 
 std::string run_text(const RunReport& report, int columns) {
-  std::string text;
-  if (report.interrupted) text += "Interrupted; this is what was measured.\n\n";
   if (report.results.empty()) return "Interrupted before anything was measured.\n";
+  std::string text;
+  const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
+  if (report.interrupted) text += "Interrupted; this is what was measured.\n\n";
   text += comparison(report.results).render(columns) + '\n';
   const LiveResult& governed = report.results.front();
-  for (std::size_t i = report.results.size(); i-- > 1;)
-    text += saving_sentence(governed, report.results[i]);
+  for (std::size_t i = report.results.size(); i-- > 1;) {
+    say(saving_sentence(governed, report.results[i]));
+  }
+  if (ran_differently_long(report.results)) {
+    say("They did not run equally long, so the longer ones met more of the stream.");
+  }
   if (governed.metrics.infeasible_pct > 0) {
-    text += fmt::format("{:.2f} % of the jobs could not be met by any configuration.\n",
-                        governed.metrics.infeasible_pct);
+    say(fmt::format("{:.2f} % of {}'s jobs could not be met by any configuration.",
+                    governed.metrics.infeasible_pct, governed.policy));
   }
-  if (report.results.size() > 1)
-    text += fmt::format("Saved: energy per job that {} saved against that row.\n", governed.policy);
-  text += fmt::format("Power and energy: {}.\n", kPowerSource);
-  for (const std::string& note : accuracy_notes(report.platform, report.scenario))
-    text += note + '\n';
+  if (report.results.size() > 1) {
+    say(fmt::format("Saved: energy per job that {} saved against that row.", governed.policy));
+  }
+  say(fmt::format("Power and energy: {}.", kPowerSource));
+  for (const std::string& note : accuracy_notes(report.platform, report.scenario)) say(note);
   for (const LiveResult& result : report.results) {
-    for (const std::string& note : result.notes)
-      text += fmt::format("{}: {}\n", result.policy, note);
+    for (const std::string& note : result.notes) say(fmt::format("{}: {}.", result.policy, note));
   }
-  if (!report.record.empty())
-    text += fmt::format("Recorded in {}; 'flyball export {} --csv DIR' makes CSV of it.\n",
-                        report.record, report.record);
+  if (!report.record.empty()) {
+    say(fmt::format("Recorded in {0}; 'flyball export {0} --csv DIR' makes CSV of it.",
+                    report.record));
+  }
   return text;
 }
 

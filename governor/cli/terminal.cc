@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "env/config/error.h"
 
@@ -96,6 +97,23 @@ std::string cut_to(std::string_view text, int columns) {
     i = end;
   }
   return cut;
+}
+
+std::string wrapped(std::string_view text, int columns, int indent) {
+  std::string out, line;
+  std::istringstream words{std::string(text)};
+  bool first_word = true;
+  for (std::string word; words >> word;) {
+    if (!first_word && display_width(line) + 1 + display_width(word) > columns) {
+      out += line + '\n';
+      line.assign(static_cast<std::size_t>(indent), ' ');
+      first_word = true;
+    }
+    if (!first_word) line += ' ';
+    line += word;
+    first_word = false;
+  }
+  return out + line + '\n';
 }
 
 void write_result(std::string_view text) {

@@ -22,6 +22,10 @@ int display_width(std::string_view text);
 /// Cut to at most `columns`, escape sequences kept.
 std::string cut_to(std::string_view text, int columns);
 
+/// A paragraph broken between words into lines of at most `columns`, each ended, all but the first
+/// indented. A longer word has a line to itself.
+std::string wrapped(std::string_view text, int columns, int indent = 0);
+
 /// Writes results to standard output, all of it. A reader that has gone (`| head`) ends the program
 /// quietly with success: it has what it wanted. Any other failure throws Error (kFailure).
 void write_result(std::string_view text);
