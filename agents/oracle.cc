@@ -37,7 +37,7 @@ Oracle::Oracle(const AgentContext& context)
               profile.widths[w - 1].time_factor * profile.widths[w - 1].activity_factor;
     }
     for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-      supported_[a][m] = can_run(platform_, profile, platform_.mappings[m]);
+      supported_[a][m] = runs_on(profile, platform_.mappings[m]);
     }
   }
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {

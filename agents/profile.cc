@@ -18,15 +18,6 @@ double idle_power_mw(const ClusterSpec& cluster, int opp) {
 
 }  // namespace
 
-bool can_run(const PlatformSpec& platform, const AppProfile& app, const Mapping& mapping) {
-  int cores = 0;
-  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
-    if (mapping.cores[c] > 0 && !app.unit[c].supported) return false;
-    cores += mapping.cores[c];
-  }
-  return cores > 0;
-}
-
 Profile::Profile(const PlatformSpec& platform, int app_profile, double tail_ns)
     : platform_(platform), app_(platform.apps[static_cast<std::size_t>(app_profile)]) {
   mappings_ = static_cast<int>(platform.mappings.size());
@@ -38,7 +29,7 @@ Profile::Profile(const PlatformSpec& platform, int app_profile, double tail_ns)
   for (const Mapping& mapping : platform.mappings) {
     for (int width = 0; width < widths_; ++width) {
       Range range{static_cast<std::uint32_t>(points_.size()), 0};
-      if (!app_.plain_load && can_run(platform, app_, mapping)) {
+      if (!app_.plain_load && runs_on(app_, mapping)) {
         all.clear();
         for_each_opp_choice(platform, mapping, [&](const OppChoice& opp) {
           all.push_back(point(mapping, width, opp, tail_ns));
@@ -64,35 +55,16 @@ ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& 
   p.opp = opp;
   p.time_ns = execution_ns(platform_, app_, mapping, width, opp);
 
-  // Amdahl: the serial part runs on the fastest core, then all cores share the rest by their
-  // speeds.
-  double total_speed = 0, fastest_speed = 0;
-  int fastest = -1;
-  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
-    if (mapping.cores[c] == 0) continue;
-    const double speed =
-        static_cast<double>(platform_.clusters[c].opps[opp[c]].freq_khz) / app_.unit[c].mcycles;
-    total_speed += speed * mapping.cores[c];
-    if (speed > fastest_speed) {
-      fastest_speed = speed;
-      fastest = static_cast<int>(c);
-    }
-  }
-  const double serial = (1 - app_.parallel_fraction) / fastest_speed;
-  const double parallel = app_.parallel_fraction / total_speed;
-  const double parallel_share = parallel / (serial + parallel);
-
+  const std::array<JobLoad, kMaxClusters> job = job_load(platform_, app_, mapping, width, opp);
   double busy_mw = 0;
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     if (mapping.cores[c] == 0) continue;
     const ClusterSpec& cluster = platform_.clusters[c];
     ClusterLoad load;
     load.opp = opp[c];
-    load.busy_cores = mapping.cores[c] * parallel_share;
-    if (static_cast<int>(c) == fastest) load.busy_cores += 1 - parallel_share;
-    load.busy_nf = load.busy_cores * app_.unit[c].core_nf *
-                   app_.widths[static_cast<std::size_t>(width)].activity_factor;
-    load.static_ma = app_.unit[c].static_ma;
+    load.busy_cores = job[c].busy_cores;
+    load.busy_nf = job[c].busy_nf;
+    load.static_ma = job[c].static_ma;
     load.gate_idle_cores = cluster.gate_idle_cores || app_.unit[c].gate_idle_cores;
     load.temp_c = kTempC;
     const double lowest_mw = idle_power_mw(cluster, 0);

@@ -55,9 +55,6 @@ class Profile {
   std::vector<Range> range_;
 };
 
-/// Whether an application can run on every cluster of a mapping.
-bool can_run(const PlatformSpec& platform, const AppProfile& app, const Mapping& mapping);
-
 /// The index in `frontier` of the cheapest point that takes at most `limit_ns` and keeps every
 /// cluster at or below its `cap`; the fastest within the caps when none is quick enough; -1 when
 /// the caps exclude all.

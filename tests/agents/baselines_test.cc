@@ -74,7 +74,8 @@ TEST(StaticBest, ErrorsNameThePart) {
   EXPECT_THAT(error("big=500000;camera=bigx1@42"), HasSubstr("no width of 42 %"));
   EXPECT_THAT(error("big=500000;camera=bigx1"), HasSubstr("no '@'"));
   EXPECT_THAT(error("big=500000"), HasSubstr("'camera' is missing"));
-  EXPECT_THAT(error("big=500000;radar=bigx1@100,camera=bigx1@100"), HasSubstr("no such application"));
+  EXPECT_THAT(error("big=500000;radar=bigx1@100,camera=bigx1@100"),
+              HasSubstr("no such application"));
 }
 
 TEST(Profile, FrontierFallsInEnergyAsTimeGrows) {
@@ -100,7 +101,8 @@ TEST(Profile, CheapestWithinObeysLimitAndCap) {
   EXPECT_EQ(cheapest_within(frontier, 30, free), 2);
   EXPECT_EQ(cheapest_within(frontier, 29, free), 1);
   EXPECT_EQ(cheapest_within(frontier, 5, free), 0) << "too late: the fastest";
-  EXPECT_EQ(cheapest_within(frontier, 15, OppChoice{2}), 1) << "too late: the fastest that is allowed";
+  EXPECT_EQ(cheapest_within(frontier, 15, OppChoice{2}), 1)
+      << "too late: the fastest that is allowed";
   EXPECT_EQ(cheapest_within(frontier, 15, OppChoice{0}), -1);
 }
 
@@ -124,8 +126,8 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
   };
   const Profile profile(world.platform, 0, 0);
   const auto time_of = [&](const Action& a) {
-    return execution_ns(world.platform, world.platform.apps[0], world.platform.mappings[a.app[0].mapping],
-                        a.app[0].width, a.opp);
+    return execution_ns(world.platform, world.platform.apps[0],
+                        world.platform.mappings[a.app[0].mapping], a.app[0].width, a.opp);
   };
   EXPECT_LE(time_of(start), 0.9 * 40e6);
   feed(true, 1);
@@ -140,7 +142,8 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
   feed(true, 50);
   EXPECT_LT(time_of(action), time_of(one_up));
   for (int i = 0; i < 30; ++i) feed(false, 20);
-  EXPECT_EQ(action, start) << "however many misses there were, the way back is as long as the ladder";
+  EXPECT_EQ(action, start)
+      << "however many misses there were, the way back is as long as the ladder";
 }
 
 TEST(Mean20, OneWidthDownWhenTheMeanIsLate) {
@@ -179,9 +182,9 @@ TEST(Prime, ExplorationSchedule) {
 TEST(Prime, RewardAndUpdate) {
   EXPECT_DOUBLE_EQ(Prime::job_reward(20, 40), 50);
   EXPECT_DOUBLE_EQ(Prime::job_reward(40, 40), 100);
-  EXPECT_DOUBLE_EQ(Prime::job_reward(52, 40), -10);   // -100 * 12 / 120
+  EXPECT_DOUBLE_EQ(Prime::job_reward(52, 40), -10);  // -100 * 12 / 120
   EXPECT_DOUBLE_EQ(Prime::job_reward(400, 40), -100);
-  EXPECT_DOUBLE_EQ(Prime::update(1, 50), 20.6);       // 0.6 * 1 + 0.4 * 50
+  EXPECT_DOUBLE_EQ(Prime::update(1, 50), 20.6);  // 0.6 * 1 + 0.4 * 50
 }
 
 TEST(Prime, OneDecisionPer10JobsAndTheTableByHand) {

@@ -17,10 +17,12 @@ TEST(DoubleQ, UpdateByHand) {
   // First visit: step 1 / (1 + 1). A(0,0) = 0 + 0.5 * (4 + 0.5 * 0 - 0) = 2.
   q.update(true, 0, 0, 0, 4, 1, kNoPrior);
   EXPECT_DOUBLE_EQ(q.value(0, 0, 0), 1) << "(A + B) / 2";
-  // B(1,1): target 6 + 0.5 * A(0, argmax B(0,.)). B(0,.) is 0 throughout, so action 0: 6 + 0.5 * 2 = 7; half of it.
+  // B(1,1): target 6 + 0.5 * A(0, argmax B(0,.)). B(0,.) is 0 throughout, so action 0: 6 + 0.5 * 2
+  // = 7; half of it.
   q.update(false, 1, 1, 0, 6, 0, kNoPrior);
   EXPECT_DOUBLE_EQ(q.value(1, 1, 0), 1.75);
-  // A(0,0) again: step 1/3, target 1 + 0.5 * B(1, argmax A(1,.)) = 1 + 0.5 * B(1,0) = 1: A chooses, B tells.
+  // A(0,0) again: step 1/3, target 1 + 0.5 * B(1, argmax A(1,.)) = 1 + 0.5 * B(1,0) = 1: A chooses,
+  // B tells.
   q.update(true, 0, 0, 0, 1, 1, kNoPrior);
   EXPECT_NEAR(q.value(0, 0, 0), (2 + (1 - 2.0) / 3) / 2, 1e-6);
   EXPECT_EQ(q.visits(0, 0), 2u);
@@ -49,8 +51,9 @@ TEST(DoubleQ, MaskedActionsAreNeverChosen) {
   EXPECT_EQ(q.best(0, std::array<double, 2>{DoubleQ::kMasked, DoubleQ::kMasked}), -1);
 }
 
-/// Two states. In 0, action 0 pays 1 and stays, action 1 pays 0 and goes to 1. In 1, action 0 pays 3 and goes to 0, action 1
-/// pays 0 and stays. Discount 0.8: from 0 the best is to go (1 for ever is worth 5):
+/// Two states. In 0, action 0 pays 1 and stays, action 1 pays 0 and goes to 1. In 1, action 0 pays
+/// 3 and goes to 0, action 1 pays 0 and stays. Discount 0.8: from 0 the best is to go (1 for ever
+/// is worth 5):
 ///   V0 = 0.8 V1, V1 = 3 + 0.8 V0 -> V1 = 3 / 0.36 = 8.333, V0 = 6.667
 ///   Q(0,0) = 1 + 0.8 V0 = 6.333, Q(0,1) = 6.667, Q(1,0) = 8.333, Q(1,1) = 0.8 V1 = 6.667
 TEST(DoubleQ, ConvergesOnATwoStateProcess) {
@@ -61,7 +64,8 @@ TEST(DoubleQ, ConvergesOnATwoStateProcess) {
     const int action = static_cast<int>(rng.below(2));
     const int next = action == 0 ? 0 : 1;
     const double mean = action == 1 ? 0 : state == 0 ? 1 : 3;
-    const double reward = mean + rng.uniform(-1, 1);  // noise that a single maximum would take for value
+    const double reward =
+        mean + rng.uniform(-1, 1);  // noise that a single maximum would take for value
     q.update(rng.below(2) == 0, state, action, 0, reward, next, kNoPrior);
     state = next;
   }
@@ -77,8 +81,8 @@ TEST(DoubleQ, SavedAndLoadedIsTheSame) {
   DoubleQ q(3, 2, {});
   Random rng(3);
   for (int i = 0; i < 100; ++i) {
-    q.update(rng.below(2) == 0, static_cast<int>(rng.below(3)), static_cast<int>(rng.below(2)), 0, rng.uniform(), 0,
-             kNoPrior);
+    q.update(rng.below(2) == 0, static_cast<int>(rng.below(3)), static_cast<int>(rng.below(2)), 0,
+             rng.uniform(), 0, kNoPrior);
   }
   ByteWriter out;
   q.save(out);

@@ -81,7 +81,8 @@ TEST(Schedutil, TargetHasAQuarterOfHeadroom) {
 /// Drives a governor by hand with a busy share per cluster; the frequencies follow at once.
 class Driver {
  public:
-  explicit Driver(const std::string& policy) : agent_(world_.make(policy)), now_(world_.idle()) {
+  explicit Driver(const std::string& policy)
+      : world_(big_only()), agent_(world_.make(policy)), now_(world_.idle()) {
     agent_->decide(now_, action_);
     obey();
   }
@@ -102,6 +103,11 @@ class Driver {
   int cap = 3;
 
  private:
+  static TinyWorld big_only() {
+    TinyWorld world;
+    world.platform.apps[0].unit[1].supported = false;  // no task leaves and takes utilisation along
+    return world;
+  }
   void obey() {
     for (int c = 0; c < now_.cluster_count; ++c) world_.set_opp(now_, c, action_.opp[c]);
   }

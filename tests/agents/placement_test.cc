@@ -16,9 +16,11 @@ int place(const TinyWorld& world, Placement& placement, const Observation& now, 
 }
 
 /// A job of application 0 that ran for `run_ms` at the end of an epoch of 10 ms, on `mapping`.
-Observation ran(const TinyWorld& world, std::int64_t now_ms, std::int64_t run_ms, std::uint8_t mapping, int opp) {
+Observation ran(const TinyWorld& world, std::int64_t now_ms, std::int64_t run_ms,
+                std::uint8_t mapping, int opp) {
   Observation o = world.idle(now_ms * 1'000'000, 10'000'000);
-  for (int c = 0; c < 2; ++c) world.set_opp(o, c, std::min(opp, world.platform.clusters[c].max_opp()));
+  for (int c = 0; c < 2; ++c)
+    world.set_opp(o, c, std::min(opp, world.platform.clusters[c].max_opp()));
   if (run_ms > 0) {
     JobRecord job;
     job.start_ns = (now_ms - run_ms) * 1'000'000;
@@ -45,7 +47,8 @@ TEST(Placement, CapacityFollowsPeakSpeed) {
 
 TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
   TinyWorld world;
-  for (const auto& [threads, mapping] : {std::pair{1, "bigx1"}, {2, "bigx2"}, {4, "bigx2+littlex2"}}) {
+  for (const auto& [threads, mapping] :
+       {std::pair{1, "bigx1"}, {2, "bigx2"}, {4, "bigx2+littlex2"}}) {
     world.scenario.apps[0].threads = threads;
     Placement placement(Placement::Kind::kBigFirst, world.platform, world.scenario);
     EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, mapping);
