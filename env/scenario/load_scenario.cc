@@ -322,18 +322,20 @@ class Loader {
   }
 
   void load_events() {
-    std::vector<YamlMap> list = root_.list(
+    const std::vector<YamlMap> list = root_.list(
         "events", {"at_s", "app", "deadline_ms", "deadline_x", "accuracy_floor_pct",
                    "energy_budget_mj", "energy_budget_x", "power_budget_mw", "priority",
                    "period_ms", "period_x", "ambient_c", "energy_preference", "battery_pct"});
     const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
-    const auto time_s = [&](const YamlMap& map) { return map.number("at_s", 0, duration_s); };
-    // Requirements build on those before them, so time order comes first.
-    std::stable_sort(list.begin(), list.end(),
-                     [&](const YamlMap& a, const YamlMap& b) { return time_s(a) < time_s(b); });
+    // Requirements build on those before them, so time order comes first. Pointers are sorted: to
+    // assign a YAML::Node is to change the document.
+    std::vector<std::pair<double, const YamlMap*>> ordered;
+    for (const YamlMap& map : list) ordered.emplace_back(map.number("at_s", 0, duration_s), &map);
+    std::stable_sort(ordered.begin(), ordered.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Requirements> now;
     for (const AppSpec& app : out_.apps) now.push_back(app.required);
-    for (const YamlMap& map : list) load_event(map, from_s(time_s(map)), now);
+    for (const auto& [at_s, map] : ordered) load_event(*map, from_s(at_s), now);
   }
 
   void load_event(const YamlMap& map, std::int64_t at_ns, std::vector<Requirements>& now) {
