@@ -6,8 +6,9 @@
 
 namespace flyball {
 
-/// A failure that ends in one line for the user: `what: why; remedy`. Thrown while loading and parsing only, never
-/// within an epoch. `kInput` is the user's to mend (exit 2), `kFailure` the machine's (exit 1).
+/// A failure that ends in one line for the user: `what: why; remedy`. Thrown while loading and
+/// parsing only, never within an epoch. `kInput` is the user's to mend (exit 2), `kFailure` the
+/// machine's (exit 1).
 class Error : public std::runtime_error {
  public:
   enum class Kind { kInput, kFailure };
