@@ -24,6 +24,14 @@ class YamlMap {
   static YamlMap file(const std::string& path, int schema,
                       std::initializer_list<std::string_view> known);
 
+  YamlMap(const YamlMap&) = default;
+  /// Makes this another view. (To assign a YAML::Node would write into the document.)
+  YamlMap& operator=(const YamlMap& other) {
+    path_ = other.path_;
+    node_.reset(other.node_);
+    return *this;
+  }
+
   bool has(std::string_view key) const;
   double number(std::string_view key, double min, double max) const;
   double number_or(std::string_view key, double fallback, double min, double max) const;

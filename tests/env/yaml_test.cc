@@ -92,6 +92,15 @@ TEST_F(YamlTest, NamedMapsKeepTheOrderOfTheFile) {
   EXPECT_EQ(maps[1].second.text("name"), "a");
 }
 
+TEST_F(YamlTest, AssigningAViewLeavesTheDocumentAlone) {
+  const YamlMap root = open("schema: 1\nitems:\n  - {name: one}\n  - {name: two}\n");
+  std::vector<YamlMap> items = root.list("items", {"name"});
+  std::swap(items[0], items[1]);
+  EXPECT_EQ(items[0].text("name"), "two");
+  EXPECT_EQ(items[1].text("name"), "one");
+  EXPECT_EQ(root.list("items", {"name"})[0].text("name"), "one");
+}
+
 TEST_F(YamlTest, AnUnknownKeyIsNamedWithLineAndNearestKnownKey) {
   EXPECT_EQ(refusal("schema: 1\nname: x\nperod_ms: 40\n"),
             "x.yaml:3: key 'perod_ms': is unknown (did you mean 'period_ms'?); known keys here are "
