@@ -66,6 +66,10 @@ class EmulatedMachine {
   std::int64_t worst_lateness_ns() const { return worst_lateness_ns_; }
 
  private:
+  /// A job that is about to begin may overwrite a speed ratio set at that moment: it is set once
+  /// more, this much later.
+  static constexpr std::int64_t kAssertAgainNs = 1'000'000;
+
   struct Outstanding {
     std::uint64_t sequence = 0;
     std::int64_t release_ns = 0;
