@@ -26,6 +26,8 @@ class JobTracker {
  public:
   JobTracker(const PlatformSpec& platform, const Scenario& scenario, int app);
 
+  /// A new run begins: forgets its predecessor's jobs, keeps what is known of their cost.
+  void start_stream();
   /// Takes in an epoch that ended with `outcome`.
   void observe(const Observation& outcome);
 

@@ -126,7 +126,7 @@ QLearning::Situation QLearning::assess(const Observation& now, int app) const {
   return s;
 }
 
-void QLearning::slow_priors(const Observation& now, int app, const Situation& s,
+void QLearning::slow_priors(const Observation& now, int app, const Situation& s, double worst_case,
                             std::array<double, kMaxMappings>& prior, bool& any_safe) const {
   const App& state = apps_[static_cast<std::size_t>(app)];
   prior.fill(DoubleQ::kMasked);
@@ -140,7 +140,7 @@ void QLearning::slow_priors(const Observation& now, int app, const Situation& s,
     const int top = cheapest_within(frontier, 0, s.cap);
     if (top < 0) continue;
     const double top_ns = frontier[static_cast<std::size_t>(top)].time_ns;
-    const double worst_limit = point_limit_ns(now, app, m, kWorstCase);
+    const double worst_limit = point_limit_ns(now, app, m, worst_case);
     if (top_ns > worst_limit) {
       const double excess = top_ns * state.jobs.slowdown(m);
       if (excess < least_excess) least_excess = excess, quickest = m;
@@ -150,6 +150,7 @@ void QLearning::slow_priors(const Observation& now, int app, const Situation& s,
     prior[static_cast<std::size_t>(m)] = -s.weight_energy *
                                          frontier[static_cast<std::size_t>(i)].energy_mj *
                                          state.jobs.work(0) * state.jobs.slowdown(m);
+    if (m != now.app[app].setting.mapping) prior[static_cast<std::size_t>(m)] *= 1 + kMoveShare;
     best = std::max(best, prior[static_cast<std::size_t>(m)]);
     any_safe = true;
   }
@@ -188,11 +189,13 @@ void QLearning::fast_priors(const Observation& now, int app, const Situation& s,
 int QLearning::explore(std::span<const double> prior) {
   double best = DoubleQ::kMasked;
   for (double p : prior) best = std::max(best, p);
-  int candidates = 0;
-  for (double p : prior) candidates += p > best - kExploreCost;
-  int pick = static_cast<int>(rng_.below(static_cast<std::uint32_t>(candidates)));
+  // A prior is worth 1 / (1 - discount) jobs.
+  const double least = best * (1 + kExploreCost * (1 - kTable.discount));
+  std::uint32_t candidates = 0;
+  for (double p : prior) candidates += p >= least;
+  std::uint32_t pick = rng_.below(candidates);
   for (std::size_t i = 0; i < prior.size(); ++i) {
-    if (prior[i] > best - kExploreCost && pick-- == 0) return static_cast<int>(i);
+    if (prior[i] >= least && pick-- == 0) return static_cast<int>(i);
   }
   return 0;
 }
@@ -222,7 +225,10 @@ void QLearning::choose(const Observation& now, int a) {
   std::array<double, kMaxMappings> slow_store;
   std::array<double, kMargins.size()> fast_store;
   bool any_safe = false;
-  slow_priors(now, a, s, slow_store, any_safe);
+  for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
+    app.worst_case = kWorstCases[i];
+    slow_priors(now, a, s, app.worst_case, slow_store, any_safe);
+  }
   const std::span<const double> slow(slow_store.data(),
                                      static_cast<std::size_t>(app.profile.mapping_count()));
   const std::span<const double> fast(fast_store);
@@ -244,7 +250,7 @@ void QLearning::choose(const Observation& now, int a) {
       app.mapping = explore(slow);
       reason_.explored = true;
     }
-    app.held_jobs = 1;
+    app.held_jobs = reason_.explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
     if (app.mapping != greedy) fast_priors(now, a, s, app.mapping, fast_store);
   }
   app.open_slow = {any_safe, s.slow_state, app.mapping, slow[static_cast<std::size_t>(app.mapping)],
@@ -283,7 +289,7 @@ bool QLearning::in_reach_later(const Observation& now, int a, const OppChoice& o
   const double slow = app.jobs.slowdown(running.mapping);
   const double now_ns = execution_ns(platform_, profile, mapping, running.width, opp) * slow;
   const double top_ns = execution_ns(platform_, profile, mapping, running.width, top) * slow;
-  const double worst = app.jobs.work(kWorstCase) - app.jobs.progress();
+  const double worst = app.jobs.work(app.worst_case) - app.jobs.progress();
   const double left_ns =
       static_cast<double>(app.jobs.release_ns(0) + seen.required.deadline_ns - now.now_ns);
   const double dt = static_cast<double>(interval_ns_);
@@ -312,9 +318,21 @@ void QLearning::set_frequencies(const Observation& now, int a) {
   app.opp = wanted;
 }
 
+void QLearning::start_stream() {
+  for (App& app : apps_) {
+    app.jobs.start_stream();
+    app.mapping = -1;
+    app.opp = {};
+    app.open_slow.valid = app.open_fast.valid = false;
+    app.reward = 0;
+    app.finished = 0;
+  }
+}
+
 void QLearning::decide(const Observation& now, Action& out) {
   out = Action{};
   reason_.kind = Reason::Kind::kIdle;
+  if (now.epoch_ns == 0) start_stream();
   for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
     App& app = apps_[static_cast<std::size_t>(a)];
     const AppObservation& seen = now.app[a];

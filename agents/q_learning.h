@@ -32,10 +32,10 @@ namespace flyball {
 /// the next one's, paid by the reward of the epochs between, less what other applications' jobs
 /// cost in them and what an idle platform costs anyway.
 ///
-/// Exploration is safe: an action counts only if, were the job as long as work + kWorstCase
-/// deviations, the mapping at its highest frequencies still finished in time; and while a job runs
-/// its frequency is raised as soon as waiting another epoch would put that out of reach. Between
-/// jobs all clusters go to their lowest.
+/// Exploration is safe: an action counts only if, were the job as long as work + a worst
+/// case of deviations, the mapping at its highest frequencies still finished in time; and while a
+/// job runs its frequency is raised as soon as waiting another epoch would put that out of reach.
+/// Between jobs all clusters go to their lowest.
 class QLearning final : public Agent {
  public:
   static constexpr std::array<double, 6> kMargins{0.5, 1, 1.5, 2.5, 4, 6};
@@ -43,14 +43,16 @@ class QLearning final : public Agent {
   static constexpr int kSlowStates = kPressureBins * 3 * 3 * 2;
   static constexpr int kFastStates = kPressureBins * 3 * 3 * 3 * 2;
   static constexpr int kHoldJobs = 8;
-  static constexpr double kWorstCase =
-      6;  ///< mean absolute deviations; 4.8 standard deviations of a normal one
+  /// Mean absolute deviations; 6 are 4.8 standard deviations of a normal one. The first that leaves
+  /// a safe mapping.
+  static constexpr std::array<double, 4> kWorstCases{6, 4, 2.5, 1.5};
   static constexpr double kDeadlineUse = 0.98;  ///< the rest is for transition latency and wake-up
-  static constexpr double kEpsilonStart = 0.25, kEpsilonFloor = 0.01;
-  static constexpr double kEpsilonJobs = 400;  ///< after so many jobs epsilon is halfway down
-  /// Exploration leaves out what the prior expects to cost this much more than the best, in
-  /// reference jobs.
-  static constexpr double kExploreCost = 0.1;
+  static constexpr double kEpsilonStart = 0.2, kEpsilonFloor = 0.01;
+  static constexpr double kEpsilonJobs = 200;  ///< after so many jobs epsilon is halfway down
+  /// Exploration leaves out what the prior expects to cost this share more than the best.
+  static constexpr double kExploreCost = 0.15;
+  /// A mapping other than the one in force must promise to save this share: moving is never free.
+  static constexpr double kMoveShare = 0.03;
 
   explicit QLearning(const AgentContext& context);
   std::string_view name() const override { return "q_learning"; }
@@ -85,6 +87,7 @@ class QLearning final : public Agent {
     int mapping = -1;
     int margin = 0;
     int held_jobs = 0;
+    double worst_case = kWorstCases[0];  ///< that its mapping was safe for
     OppChoice opp{};
     Open open_slow, open_fast;
     double reward = 0;  ///< since the last choice
@@ -101,12 +104,13 @@ class QLearning final : public Agent {
   };
   struct Facts;
 
+  void start_stream();
   Situation assess(const Observation& now, int app) const;
   /// Time that one nominal job may take on a mapping that is as modelled, for the whole backlog to
   /// be on time when every job has `work`.
   double limit_ns(const Observation& now, int app, double work) const;
   double point_limit_ns(const Observation& now, int app, int mapping, double deviations) const;
-  void slow_priors(const Observation& now, int app, const Situation& s,
+  void slow_priors(const Observation& now, int app, const Situation& s, double worst_case,
                    std::array<double, kMaxMappings>& prior, bool& any_safe) const;
   void fast_priors(const Observation& now, int app, const Situation& s, int mapping,
                    std::array<double, kMargins.size()>& prior) const;

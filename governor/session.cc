@@ -46,6 +46,7 @@ SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights&
                           const SessionOptions& options) {
   Shield::Options shield_options = options.shield;
   shield_options.guard = shield_options.guard && agent.learns();
+  shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
   Shield shield(platform.spec(), platform.scenario(), shield_options);
   ControlLoop loop(platform, agent, shield, weights);
   MetricsSink metrics(platform.spec());

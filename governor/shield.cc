@@ -135,6 +135,7 @@ bool Shield::misses(const Observation& now, int app, const Action& action) const
   const AppObservation& state = now.app[app];
   if (!state.active || apps_[app].profile->plain_load || state.required.deadline_ns <= 0)
     return false;
+  if (state.backlog == 0 && !options_.guard_idle) return false;
   // Of a backlog of n, the first may be nearly done: the other n - 1 must fit into the newest one's
   // deadline. A necessary condition, so what fails it is known to miss.
   const double waiting = std::max<double>(1, static_cast<double>(state.backlog) - 1);

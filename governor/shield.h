@@ -33,6 +33,8 @@ class Shield {
  public:
   struct Options {
     bool guard = true;  ///< false: clamp only
+    /// False for an agent that decides again at every release: an idle application is left alone.
+    bool guard_idle = true;
     int takeover_misses =
         5;  ///< in a row, of one application; jobs that nothing could save don't count
     int release_after = 10;  ///< jobs on time in a row before control goes back
