@@ -6,6 +6,7 @@
 #include "env/config/yaml.h"
 #include "env/model/model.h"
 #include "env/scenario/fastest.h"
+#include "env/scenario/load_background.h"
 #include "env/scenario/scenario.h"
 
 namespace flyball {
@@ -59,7 +60,7 @@ class Loader {
       out_.battery_pct = battery.number_or("charge_pct", 100, 0, 100);
     }
     load_apps();
-    load_background();
+    out_.background = load_background(root_, platform_, out_.duration_ns);
     load_events();
     return std::move(out_);
   }
@@ -209,96 +210,6 @@ class Loader {
         map.where(), app.name, static_cast<double>(required.deadline_ns) * 1e-6, since,
         platform_.name, platform_.mappings[static_cast<std::size_t>(best.mapping)].name,
         profile(app).widths[static_cast<std::size_t>(best.width)].width_pct, best.time_ns * 1e-6));
-  }
-
-  int find_cluster(const YamlMap& map) const {
-    const std::string name = map.text("cluster");
-    if (name == "big") return platform_.big_cluster();
-    if (name == "little") return little_cluster();
-    const int index = platform_.find_cluster(name);
-    if (index < 0) {
-      std::vector<std::string> known = {"big", "little"};
-      for (const ClusterSpec& cluster : platform_.clusters) known.push_back(cluster.name);
-      map.reject("cluster",
-                 fmt::format("platform '{}' has no cluster '{}'{}", platform_.name, name,
-                             did_you_mean(name, known)),
-                 fmt::format("use one of: {}", fmt::join(known, ", ")));
-    }
-    return index;
-  }
-
-  /// The slowest CPU cluster; the only one, where there is one.
-  int little_cluster() const {
-    int slowest = platform_.big_cluster();
-    const auto speed = [&](int c) {
-      const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(c)];
-      return cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz);
-    };
-    for (int c = 0; c < static_cast<int>(platform_.clusters.size()); ++c) {
-      if (platform_.clusters[static_cast<std::size_t>(c)].kind == ClusterSpec::Kind::kCpu &&
-          speed(c) < speed(slowest)) {
-        slowest = c;
-      }
-    }
-    return slowest;
-  }
-
-  /// Switched capacitance of a core at activity 1: that of the hottest plain load known there, else
-  /// of the hottest network.
-  double full_activity_nf(int cluster) const {
-    double plain = 0, any = 0;
-    for (const AppProfile& app : platform_.apps) {
-      const UnitProfile& unit = app.unit[static_cast<std::size_t>(cluster)];
-      if (!unit.supported) continue;
-      any = std::max(any, unit.core_nf);
-      if (app.plain_load) plain = std::max(plain, unit.core_nf);
-    }
-    return plain > 0 ? plain : any;
-  }
-
-  void load_background() {
-    for (const YamlMap& map :
-         root_.list("background", {"name", "cluster", "cores", "activity", "memory_slowdown",
-                                   "from_s", "to_s", "every_s", "for_s"})) {
-      BackgroundLoad load;
-      load.name = map.text("name");
-      load.cluster = find_cluster(map);
-      const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(load.cluster)];
-      // More than the cluster has means all of it, so that a scenario fits smaller machines too.
-      load.cores = std::min<double>(map.number_or("cores", 1, 0, 1024), cluster.cores);
-      load.core_nf = map.number_or("activity", 0.7, 0, 2) * full_activity_nf(load.cluster);
-      load.memory_slowdown = map.number_or("memory_slowdown", 0, 0, 10);
-      add_stretches(map, load);
-    }
-    std::stable_sort(out_.background.begin(), out_.background.end(),
-                     [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; });
-  }
-
-  /// Once from from_s to to_s, or within that every `every_s` for `for_s`.
-  void add_stretches(const YamlMap& map, const BackgroundLoad& load) {
-    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
-    const double first = map.number_or("from_s", 0, 0, duration_s);
-    const double last = map.number_or("to_s", duration_s, 0, duration_s);
-    if (last <= first) {
-      map.reject(map.has("to_s") ? "to_s" : "from_s", "it ends before it begins",
-                 "make 'to_s' later than 'from_s'");
-    }
-    if (map.has("every_s") != map.has("for_s")) {
-      map.reject(map.has("every_s") ? "every_s" : "for_s", "the one says nothing without the other",
-                 "give both 'every_s' and 'for_s'");
-    }
-    const double every = map.number_or("every_s", last - first, 1e-3, kMaxSeconds);
-    const double length = map.number_or("for_s", last - first, 1e-3, kMaxSeconds);
-    if (map.has("for_s") && length >= every) {
-      map.reject("for_s", "it lasts as long as the distance of its beginnings",
-                 "make it shorter than 'every_s'");
-    }
-    for (int i = 0; first + i * every < last; ++i) {
-      BackgroundLoad stretch = load;
-      stretch.start_ns = from_s(first + i * every);
-      stretch.stop_ns = from_s(std::min(last, first + i * every + length));
-      if (stretch.stop_ns > stretch.start_ns) out_.background.push_back(stretch);
-    }
   }
 
   int app_index(const std::string& name) const {

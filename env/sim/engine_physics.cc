@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <cmath>
+
+#include "env/sim/engine.h"
+
+// Rates, powers and temperatures: what they are now, and what comes of them over time.
+
+namespace flyball {
+namespace {
+
+// A finish that rounding put a hair above a whole nanosecond is that nanosecond.
+constexpr double kRoundNs = 1e-3;
+
+}  // namespace
+
+void Engine::refresh() {
+  s_.dirty = false;
+  const SimModel::Segment& background = m_.segments[s_.segment];
+  OppChoice opp{};
+  for (int c = 0; c < m_.clusters; ++c) opp[c] = s_.cluster[c].opp;
+  std::array<const JobCost*, kMaxApps> cost{};
+  double memory_sum = 0;
+  for (int a = 0; a < m_.apps; ++a) {
+    if (!s_.app[a].running) continue;
+    cost[a] = &cache_.job_cost(m_, a, s_.app[a].run.setting, opp);
+    memory_sum += cost[a]->memory_share;
+  }
+  std::array<double, kMaxClusters> share{};
+  for (int c = 0; c < m_.clusters; ++c) {
+    double wanted = background.cores[c];
+    for (int a = 0; a < m_.apps; ++a) {
+      if (cost[a] != nullptr) {
+        wanted += m_.spec.mappings[s_.app[a].run.setting.mapping].cores[c];
+      }
+    }
+    // More threads than cores: everyone gets the same part of what it wants.
+    const double cores = m_.spec.clusters[c].cores;
+    share[c] = wanted > cores ? cores / wanted : 1.0;
+    refresh_cluster(c, share[c], cost);
+  }
+  s_.total_mw = m_.spec.board_mw;
+  for (int c = 0; c < m_.clusters; ++c) s_.total_mw += s_.cluster[c].power_mw;
+
+  for (int a = 0; a < m_.apps; ++a) {
+    if (cost[a] == nullptr) continue;
+    RunningJob& run = s_.app[a].run;
+    double speed = 0;
+    for (int c = 0; c < m_.clusters; ++c) {
+      speed += cost[a]->speed_share[c] * share[c];
+      const double cores = m_.spec.mappings[run.setting.mapping].cores[c];
+      if (cores == 0) continue;
+      run.core_busy[c] = share[c] * (c == cost[a]->fastest ? 1.0 : cost[a]->busy_cores[c] / cores);
+    }
+    // An access to memory waits behind those of other jobs for the part of the time that these are
+    // at memory; the background says by itself how much it slows.
+    const double others = memory_sum - cost[a]->memory_share;
+    const double slowdown = 1 + background.slowdown + cost[a]->memory_share * others;
+    run.rate = speed / (cost[a]->alone_ns * slowdown);
+    run.cycles_per_ns = cost[a]->cycles_per_ns * share[cost[a]->fastest];
+    const double need_ns = run.overhead_ns + run.left / run.rate;
+    run.finish_ns = s_.now_ns + std::max<std::int64_t>(
+                                    1, static_cast<std::int64_t>(std::ceil(need_ns - kRoundNs)));
+  }
+}
+
+void Engine::refresh_cluster(int c, double share,
+                             const std::array<const JobCost*, kMaxApps>& cost) {
+  const SimModel::Segment& background = m_.segments[s_.segment];
+  const ClusterSpec& spec = m_.spec.clusters[c];
+  SimCluster& cluster = s_.cluster[c];
+  ClusterLoad load;
+  load.opp = cluster.opp;
+  load.busy_cores = background.cores[c];
+  load.busy_nf = background.nf[c];
+  load.gate_idle_cores = spec.gate_idle_cores;
+  for (int a = 0; a < m_.apps; ++a) {
+    if (cost[a] == nullptr || cost[a]->busy_cores[c] == 0) continue;
+    load.busy_cores += cost[a]->busy_cores[c];
+    load.busy_nf += cost[a]->busy_nf[c];
+    load.static_ma += cost[a]->static_ma[c];
+    load.gate_idle_cores = load.gate_idle_cores || m_.profile[a]->unit[c].gate_idle_cores;
+  }
+  load.busy_cores *= share;
+  load.busy_nf *= share;
+  const ClusterPower& power = cache_.cluster_power(m_, c, load);
+  cluster.busy_cores = load.busy_cores;
+  cluster.background_core = share * std::min(1.0, background.cores[c]);
+  cluster.fixed_mw = power.fixed_mw;
+  cluster.leak = power.leak;
+  cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_w;
+}
+
+void Engine::settle() {
+  const std::int64_t span_ns = s_.now_ns - s_.settled_ns;
+  if (span_ns <= 0) return;
+  s_.settled_ns = s_.now_ns;
+  const auto dt_ns = static_cast<double>(span_ns);
+  const double energy_mj = s_.total_mw * dt_ns * 1e-9;
+  s_.total_mj += energy_mj;
+  s_.epoch_mj += energy_mj;
+  s_.thermal_mj += energy_mj;
+  s_.battery_mj = std::max(0.0, s_.battery_mj - energy_mj);
+  for (int c = 0; c < m_.clusters; ++c) {
+    SimCluster& cluster = s_.cluster[c];
+    cluster.energy_mj += cluster.power_mw * dt_ns * 1e-9;
+    cluster.busy_core_ns += cluster.busy_cores * dt_ns;
+    cluster.background_ns += cluster.background_core * dt_ns;
+  }
+  if (s_.running == 0) return;
+  const double each_mj = energy_mj / s_.running;
+  for (int a = 0; a < m_.apps; ++a) {
+    SimApp& app = s_.app[a];
+    if (!app.running) continue;
+    RunningJob& run = app.run;
+    run.energy_mj += each_mj;
+    const double overhead_ns = std::min(run.overhead_ns, dt_ns);
+    run.overhead_ns -= overhead_ns;
+    run.left -= run.rate * (dt_ns - overhead_ns);
+    run.cycles += run.cycles_per_ns * (dt_ns - overhead_ns);
+    for (int c = 0; c < m_.clusters; ++c) app.busy_ns[c] += run.core_busy[c] * dt_ns;
+  }
+}
+
+void Engine::thermal_step() {
+  const std::int64_t span_ns = s_.now_ns - s_.thermal_ns;
+  if (span_ns <= 0) return;
+  s_.thermal_ns = s_.now_ns;
+  // The mean power of the step: time constants are seconds, a step is milliseconds.
+  const double dt_s = static_cast<double>(span_ns) * 1e-9;
+  m_.thermal_step(s_.thermal_mj / dt_s * 1e-3, dt_s, s_.thermal);
+  s_.thermal_mj = 0;
+  settle_temperatures();
+}
+
+void Engine::settle_temperatures() {
+  m_.update_temperatures(s_.thermal);
+  s_.total_mw = m_.spec.board_mw;
+  for (int c = 0; c < m_.clusters; ++c) {
+    SimCluster& cluster = s_.cluster[c];
+    cluster.temp_c = cluster_temp_c(m_.spec, s_.thermal, c);
+    cluster.leakage_w = m_.leakage(c, cluster.temp_c);
+    cluster.power_mw = cluster.fixed_mw + cluster.leak * cluster.leakage_w;
+    s_.total_mw += cluster.power_mw;
+  }
+}
+
+}  // namespace flyball
