@@ -11,11 +11,18 @@ thread_local std::uint64_t allocation_count = 0;
 }  // namespace
 
 // Not inlined: the compiler would see malloc and delete, or new and free, and take them for a
-// mismatch. The forms for arrays are replaced too: under a sanitizer they would not come by here.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
+// mismatch. All forms but the aligned ones are replaced: a sanitizer's own would not come by here,
+// and what they give must not be freed here.
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   ++allocation_count;
-  if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+  return std::malloc(bytes > 0 ? bytes : 1);
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return operator new(bytes, std::nothrow);
 }
 [[gnu::noinline]] void* operator new[](std::size_t bytes) { return operator new(bytes); }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
