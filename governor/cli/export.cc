@@ -61,8 +61,7 @@ Verb add_export(CLI::App& program) {
       ->required()
       ->type_name("DIR");
   json_option(*parser, verb->json);
-  parser->footer(
-      "Example:\n  flyball run --record run.flyrec && flyball export run.flyrec --csv run-csv");
+  parser->footer("Example:\n  flyball export run.flyrec --csv run-csv");
   return {parser, [verb] { return run_export(*verb); }};
 }
 

@@ -1,7 +1,5 @@
 #include "governor/cli/live_run.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -23,23 +21,18 @@ namespace {
 class Stopwatch final : public EpochSink {
  public:
   void on_epoch(const EpochEvent& event) override { now_ns_ = event.outcome.now_ns; }
-  double seconds() const { return static_cast<double>(now_ns_) * 1e-9; }
+  double seconds() const { return static_cast<double>(now_ns_) / 1e9; }
 
  private:
   std::int64_t now_ns_ = 0;
 };
 
 /// What a job consists of on this machine: measured once, so that every policy meets the same jobs.
-void take_measure(const EmulatedPlatform& platform, const Scenario& scenario, Stream& stream) {
+void take_measure(const EmulatedPlatform& platform, Stream& stream) {
   stream.inference_ns = platform.inference_ns();
-  for (std::size_t app = 0; app < scenario.apps.size(); ++app) {
+  for (std::size_t app = 0; app < stream.scenario.apps.size(); ++app) {
     stream.inferences_per_job.push_back(platform.inferences_per_job(static_cast<int>(app)));
-    write_note(fmt::format(
-        "A job of {} is {} inferences, each {:.2f} ms at full width on one core at full speed.\n",
-        scenario.apps[app].name, stream.inferences_per_job.back(),
-        static_cast<double>(stream.inference_ns) * 1e-6));
   }
-  write_note("\n");
 }
 
 /// The best single configuration is searched in simulation: on real jobs there is no hindsight.
@@ -69,8 +62,18 @@ Scenario with_duration(Scenario scenario, double duration_s) {
   return scenario;
 }
 
-LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt,
-                    bool plain) {
+void check_runs(const Stream& stream, const std::vector<LiveRun>& runs) {
+  const Spaces spaces = Spaces::of(stream.platform, stream.scenario);
+  const AgentContext context{stream.platform, stream.scenario,
+                             spaces,          reward_weights(stream.platform, stream.scenario),
+                             stream.seed,     nullptr};
+  for (const LiveRun& run : runs) {
+    if (run.policy != "static_best") make_agent(run.policy, context);
+  }
+}
+
+LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
+                    const std::function<void()>& before_start) {
   const Scenario scenario = with_duration(stream.scenario, run.duration_s);
   // The spaces are those of the scenario as it was trained on; its length is not part of them.
   const Spaces spaces = Spaces::of(stream.platform, stream.scenario);
@@ -80,7 +83,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   options.seed = stream.seed;
   options.inference_ns = stream.inference_ns;
   EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
-  if (stream.inference_ns == 0) take_measure(platform, scenario, stream);
+  if (stream.inference_ns == 0) take_measure(platform, stream);
 
   const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
   const std::unique_ptr<Agent> agent = make_live_agent(run, scenario, context, interrupt);
@@ -93,6 +96,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     recorder = std::make_unique<Recorder>(
         run.record, recording_info(stream.platform, scenario, spaces, run.policy, stream.seed));
   }
+  if (before_start) before_start();
   Stopwatch stopwatch;
   LiveSink live;
   SessionOptions session;

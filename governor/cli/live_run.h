@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,12 @@ struct Stream {
   std::vector<int> inferences_per_job{};  ///< of each application, known after the first run
 };
 
-LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt,
-                    bool plain);
+/// `before_start` is called when all that can be refused has been accepted, before the first job.
+/// Throws Error.
+LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
+                    const std::function<void()>& before_start = {});
+
+/// Throws Error unless every policy can be made as it is written ("userspace" lacks its frequency).
+void check_runs(const Stream& stream, const std::vector<LiveRun>& runs);
 
 }  // namespace flyball::cli

@@ -44,7 +44,7 @@ const std::vector<MetricView>& metric_views() {
       {"power_mean_mw", "mean power", "mW", 0, &Metrics::power_mean_mw},
       {"temp_peak_c", "peak temp", "C", 1, &Metrics::temp_peak_c},
       {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s},
-      {"transitions", "frequency changes", "", 0, &Metrics::transitions},
+      {"transitions", "clock changes", "", 0, &Metrics::transitions},
       {"migrations", "migrations", "", 0, &Metrics::migrations},
       {"width_switches", "width switches", "", 0, &Metrics::width_switches},
       {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns},

@@ -18,7 +18,7 @@ constexpr milliseconds kRedraw{100};
 }  // namespace
 
 std::string duration_text(double time_s) {
-  const auto whole = static_cast<long>(std::ceil(std::max(0.0, time_s)));
+  const auto whole = static_cast<long>(std::ceil(std::max(0.0, time_s) - 1e-6));
   if (whole < 90) return fmt::format("{} s", whole);
   if (whole < 90 * 60) return fmt::format("{} min {} s", whole / 60, whole % 60);
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);

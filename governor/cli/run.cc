@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <system_error>
 
@@ -60,34 +61,39 @@ bool machine_has_cpufreq() {
 }
 
 /// Said before anything runs: what is real here and what is not.
-std::string introduction(const RunVerb& verb, const PlatformSpec& platform,
-                         const Scenario& scenario, const StartingPoint& start, double total_s,
-                         int policies) {
-  std::string text = fmt::format("Governing real inference on '{}', scenario '{}', policy {}.\n",
-                                 platform.name, scenario.name, verb.policy);
-  text +=
-      machine_has_cpufreq()
-          ? "This version does not drive the machine's cpufreq, so operating points are emulated"
-          : "This machine has no cpufreq, so operating points are emulated";
-  text +=
-      ": a duty cycle slows the workers down.\nTimes and deadlines are real; power, energy and "
-      "temperature are "
-      "modelled.\n";
-  for (const ClusterSpec& cluster : platform.clusters) {
-    text += fmt::format("Cluster {}: {} core{}, {:.0f} to {:.0f} MHz in {} steps.\n", cluster.name,
-                        cluster.cores, cluster.cores == 1 ? "" : "s",
-                        cluster.opps.front().freq_khz / 1000.0,
-                        cluster.opps.back().freq_khz / 1000.0, cluster.opps.size());
-  }
+std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
+                         const StartingPoint& start) {
+  const PlatformSpec& platform = stream.platform;
   const int columns = Terminal::of(STDERR_FILENO).columns;
-  for (const std::string& note : accuracy_notes(platform, scenario)) text += wrapped(note, columns);
-  if (!start.note.empty()) text += wrapped(start.note + ".", columns);
-  text +=
-      policies > 1
-          ? fmt::format("{} policies meet the same stream in turn: {} in all. Ctrl-C ends early.\n",
-                        policies, duration_text(total_s))
-          : fmt::format("It takes {}. Ctrl-C ends early.\n", duration_text(total_s));
-  return text;
+  std::string text;
+  const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
+  say(fmt::format("Governing real inference on '{}', scenario '{}', policy {}.", platform.name,
+                  stream.scenario.name, runs[0].policy));
+  say(fmt::format(
+      "{}, so operating points are emulated: a duty cycle slows the workers down. Times "
+      "and deadlines are real; power, energy and temperature are modelled.",
+      machine_has_cpufreq() ? "This version does not drive the machine's cpufreq"
+                            : "This machine has no cpufreq"));
+  for (const ClusterSpec& cluster : platform.clusters) {
+    say(fmt::format("Cluster {}: {} core{}, {:.0f} to {:.0f} MHz in {} steps.", cluster.name,
+                    cluster.cores, cluster.cores == 1 ? "" : "s",
+                    cluster.opps.front().freq_khz / 1000.0, cluster.opps.back().freq_khz / 1000.0,
+                    cluster.opps.size()));
+  }
+  for (std::size_t app = 0; app < stream.inferences_per_job.size(); ++app) {
+    say(fmt::format(
+        "A job of {} is {} inferences, each {:.2f} ms at full width on one core at full speed.",
+        stream.scenario.apps[app].name, stream.inferences_per_job[app],
+        static_cast<double>(stream.inference_ns) / 1e6));
+  }
+  for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
+  if (!start.note.empty()) say(start.note + ".");
+  const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
+  say(runs.size() > 1
+          ? fmt::format("{} policies meet the same stream in turn: {} in all. Ctrl-C ends early.",
+                        runs.size(), total)
+          : fmt::format("It takes {}. Ctrl-C ends early.", total));
+  return text + '\n';
 }
 
 /// A folder that could not be made, found before the run and not after it.
@@ -107,7 +113,7 @@ void check_outputs(const RunVerb& verb) {
 std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
                                const Scenario& scenario) {
   const double duration_s =
-      verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) * 1e-9;
+      verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) / 1e9;
   std::vector<LiveRun> runs = {{verb.policy, start.file, duration_s, verb.record, {}}};
   if (!verb.no_compare) {
     const double compare_s = verb.compare_duration_s > 0 ? verb.compare_duration_s : duration_s;
@@ -151,13 +157,13 @@ int run_run(const RunVerb& verb) {
   const InterruptScope interrupt;
   const std::unique_ptr<InferenceEngine> engine = make_engine();
   Stream stream{platform, scenario, *engine, verb.seed};
-  write_note(introduction(verb, platform, scenario, start,
-                          runs[0].title.after_s + runs[0].duration_s,
-                          static_cast<int>(runs.size())));
+  check_runs(stream, runs);
+  const auto introduce = [&] { write_note(introduction(stream, runs, start)); };
   std::vector<LiveResult> results;
   for (const LiveRun& run : runs) {
     if (interrupt.stopped()) break;
-    results.push_back(run_live(stream, run, interrupt, verb.plain));
+    results.push_back(run_live(stream, run, interrupt, verb.plain,
+                               results.empty() ? introduce : std::function<void()>()));
   }
   if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
 

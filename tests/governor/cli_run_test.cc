@@ -130,7 +130,7 @@ TEST(CliRun, GovernsRealJobsAndComparesThem) {
     EXPECT_GT(row.at("accuracy_pct"), 50.0);
   }
   // What is said on the way, a line per second for a file.
-  EXPECT_THAT(finished.err, HasSubstr("power, energy and temperature are modelled"));
+  EXPECT_THAT(finished.err, HasSubstr("Times and deadlines are real"));
   EXPECT_THAT(finished.err, HasSubstr(" missed "));
   EXPECT_EQ(finished.err.find('\033'), std::string::npos);
 

@@ -109,6 +109,8 @@ TEST(CliErrors, RunRefusesWhatItCannotGovern) {
   expect_wrong_use({"run", "--policy", "oracle"}, "flyball: policy 'oracle': ");
   expect_wrong_use({"run", "--policy", "schedutil", "--policy-file", "x.policy"},
                    "flyball: --policy-file x.policy: ", "does not learn");
+  expect_wrong_use({"run", "--policy", "userspace"}, "flyball: policy 'userspace", "kHz");
+  expect_wrong_use({"run", "--record", "/etc/passwd"}, "flyball: recording /etc/passwd: ");
   expect_wrong_use({"run", "--csv", "/tmp/nowhere"}, "flyball: --csv: ", "--record");
 }
 
