@@ -26,7 +26,7 @@ JobTracker::JobTracker(const PlatformSpec& platform, const Scenario& scenario, i
           scenario.apps[static_cast<std::size_t>(app)].profile)]),
       app_(app) {
   model_error_.fill(1);
-  crowding_.fill(1);
+  others_cores_ = {};
 }
 
 void JobTracker::start_stream() {
@@ -34,9 +34,10 @@ void JobTracker::start_stream() {
   released_ = 0;
   backlog_ = 0;
   shortest_gap_ns_ = 0;
-  others_cores_ = {};
+  background_cores_ = {};
+  duty_ = 0;
   other_load_ = 0;
-  crowding_.fill(1);
+  others_cores_ = {};
 }
 
 double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) const {
@@ -48,12 +49,12 @@ double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome)
 void JobTracker::observe(const Observation& outcome) {
   const AppObservation& seen = outcome.app[app_];
   note_other_load(outcome);
-  surprise_ = 0;
   std::int64_t from_ns = outcome.now_ns - outcome.epoch_ns;
   for (const JobRecord& job : outcome.jobs()) {
     if (job.app != app_ || job.dropped) continue;
     from_ns = std::max(from_ns, job.start_ns);
-    progress_ += static_cast<double>(job.finish_ns - from_ns) / job_ns(job.setting, outcome);
+    progress_ += static_cast<double>(job.finish_ns - from_ns) /
+                 (job_ns(job.setting, outcome) * crowding(job.setting.mapping, others_in_epoch_));
     from_ns = job.finish_ns;
     job_finished(job);
     progress_ = 0;
@@ -63,7 +64,8 @@ void JobTracker::observe(const Observation& outcome) {
     from_ns = std::max(from_ns, seen.oldest_release_ns);
     if (progress_ == 0) running_ = seen.setting;  // it started within this epoch, or starts now
     if (outcome.now_ns > from_ns) {
-      progress_ += static_cast<double>(outcome.now_ns - from_ns) / job_ns(running_, outcome);
+      progress_ += static_cast<double>(outcome.now_ns - from_ns) /
+                   (job_ns(running_, outcome) * crowding(running_.mapping, others_in_epoch_));
     }
   } else {
     progress_ = 0;
@@ -73,8 +75,7 @@ void JobTracker::observe(const Observation& outcome) {
 void JobTracker::job_finished(const JobRecord& job) {
   if (!(progress_ > 0) || !std::isfinite(progress_)) return;
   const int m = job.setting.mapping;
-  const double expected = work_ * slowdown(m);
-  surprise_ += progress_ / expected - 1;
+  const double expected = work_ * static_cast<double>(model_error_[m]);
   const double ratio = std::clamp(progress_ / expected, 1 / kWinsorise, kWinsorise);
   const double error = work_ * (ratio - 1);
   const double known = model_error_[m];
@@ -105,37 +106,44 @@ void JobTracker::note_other_load(const Observation& outcome) {
   // The share of the new reading; never more than all of it.
   const double weight =
       std::min(1.0, static_cast<double>(outcome.epoch_ns) * 1e-9 * kOtherLoadWeightPerS);
-  std::array<double, kMaxClusters> busy{};
-  std::array<double, kMaxClusters> governed{};
+  std::array<double, kMaxClusters> background{};
+  others_in_epoch_ = {};
   for (int c = 0; c < outcome.cluster_count; ++c) {
-    busy[c] = outcome.cluster[c].util_mean * platform_.clusters[static_cast<std::size_t>(c)].cores;
+    background[c] =
+        outcome.cluster[c].util_mean * platform_.clusters[static_cast<std::size_t>(c)].cores;
   }
   for (int a = 0; a < outcome.app_count; ++a) {
     const double share = running_share(outcome, a);
-    const AppSetting& used =
-        outcome.app[a].finished > 0 ? outcome.app[a].last_setting : outcome.app[a].setting;
-    const Mapping& mapping = platform_.mappings[used.mapping];
+    if (a == app_) duty_ += weight * (share - duty_);
+    const AppObservation& seen = outcome.app[a];
+    const AppSetting& used = seen.finished > 0 ? seen.last_setting : seen.setting;
     for (int c = 0; c < outcome.cluster_count; ++c) {
-      busy[c] -= share * mapping.cores[c];
-      if (a != app_) governed[c] += share * mapping.cores[c];
+      const double busy = share * platform_.mappings[used.mapping].cores[c];
+      background[c] -= busy;
+      if (a != app_) others_in_epoch_[c] += busy;
     }
   }
-  other_load_ = 0;
   for (int c = 0; c < outcome.cluster_count; ++c) {
-    const double others = std::max(0.0, busy[c]) + governed[c];
-    others_cores_[c] += weight * (others - others_cores_[c]);
-    other_load_ = std::max(
-        other_load_, others_cores_[c] / platform_.clusters[static_cast<std::size_t>(c)].cores);
+    background_cores_[c] += weight * (std::max(0.0, background[c]) - background_cores_[c]);
+    others_in_epoch_[c] += background_cores_[c];
   }
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    double crowding = 1;
-    for (int c = 0; c < outcome.cluster_count; ++c) {
-      const int cores = platform_.mappings[m].cores[c];
-      if (cores == 0) continue;
-      crowding = std::max(crowding, (cores + others_cores_[c]) /
-                                        platform_.clusters[static_cast<std::size_t>(c)].cores);
-    }
-    crowding_[m] = static_cast<float>(crowding);
+}
+
+double JobTracker::crowding(int mapping, const std::array<double, kMaxClusters>& others) const {
+  const Mapping& wanted = platform_.mappings[static_cast<std::size_t>(mapping)];
+  double crowding = 1;
+  for (std::size_t c = 0; c < platform_.clusters.size() && c < kMaxClusters; ++c) {
+    if (wanted.cores[c] == 0) continue;
+    crowding = std::max(crowding, (wanted.cores[c] + others[c]) / platform_.clusters[c].cores);
+  }
+  return crowding;
+}
+
+void JobTracker::set_company(const std::array<double, kMaxClusters>& cores) {
+  other_load_ = 0;
+  for (std::size_t c = 0; c < platform_.clusters.size() && c < kMaxClusters; ++c) {
+    others_cores_[c] = background_cores_[c] + cores[c];
+    other_load_ = std::max(other_load_, others_cores_[c] / platform_.clusters[c].cores);
   }
 }
 

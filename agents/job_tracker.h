@@ -17,11 +17,12 @@ namespace flyball {
 /// alone.
 ///
 /// observed work of a job = integral of dt / (model's time at the setting and frequencies of the
-/// moment)
-///                        = work * crowding(mapping) * (1 + error)
-/// where `work` is a moving average that follows the stream (weight 0.25), `crowding` is how much
-/// of a mapping's cores other load takes, and the rest, slow and particular to a mapping, is its
-/// `model_error` (weight 0.05), which is learned.
+/// moment * crowding)
+///                        = work * model_error(mapping)
+/// where `work` is a moving average that follows the stream (weight 0.25), `crowding` says how many
+/// cores a mapping's clusters lack for all that wants to run on them (jobs of others included,
+/// background load as it was seen lately), and the rest, slow and particular to a mapping, is its
+/// `model_error` (weight 0.05).
 class JobTracker {
  public:
   JobTracker(const PlatformSpec& platform, const Scenario& scenario, int app);
@@ -36,11 +37,18 @@ class JobTracker {
   double work(double deviations) const { return work_ + deviations * deviation_; }
   double deviation() const { return deviation_; }
   /// By how much a job on this mapping takes longer than modelled.
-  double slowdown(int mapping) const { return model_error_[mapping] * crowding_[mapping]; }
+  double slowdown(int mapping) const {
+    return model_error_[mapping] * crowding(mapping, others_cores_);
+  }
   /// Work that the running job has behind it.
   double progress() const { return progress_; }
   AppSetting running() const { return running_; }
-  /// Crowding of the most crowded cluster: other load's busy cores over its cores, 0 to 1.
+  /// Share of the time lately in which a job of this application ran.
+  double duty() const { return duty_; }
+  /// Busy cores per cluster that other governed applications take now or, when idle, on average.
+  void set_company(const std::array<double, kMaxClusters>& cores);
+  /// Other load on the most loaded cluster, as a share of its cores; governed applications
+  /// included.
   double other_load() const { return other_load_; }
 
   /// Release of the i-th job of the backlog, oldest first.
@@ -49,10 +57,6 @@ class JobTracker {
   }
   /// Shortest distance of two releases lately, ns; it recovers by 2 % a job.
   double shortest_gap_ns() const { return shortest_gap_ns_; }
-  /// Observed over expected work of the jobs that finished in the last epoch, summed, and their
-  /// number.
-  double surprise() const { return surprise_; }
-
   void save(ByteWriter& out) const;
   void load(ByteReader& in);
 
@@ -61,17 +65,25 @@ class JobTracker {
   void job_finished(const JobRecord& job);
   void note_releases(const Observation& outcome);
   void note_other_load(const Observation& outcome);
+  /// Cores that are wanted over cores that are there, on the mapping's most wanted cluster; at
+  /// least 1.
+  double crowding(int mapping, const std::array<double, kMaxClusters>& others) const;
 
   const PlatformSpec& platform_;
   const Scenario& scenario_;
   const AppProfile& profile_;
   int app_;
   double work_ = 1, deviation_ = 0.06;  // before anything is known: the models are within 5 %
-  std::array<float, kMaxMappings> model_error_, crowding_;
-  std::array<double, kMaxClusters> others_cores_{};
+  std::array<float, kMaxMappings> model_error_;
+  std::array<double, kMaxClusters>
+      others_cores_{};  ///< busy cores of all others, as a job now would meet them
+  std::array<double, kMaxClusters>
+      background_cores_{};  ///< busy cores that nobody governs, averaged over 0.1 s
+  std::array<double, kMaxClusters>
+      others_in_epoch_{};  ///< busy cores of all others in the last epoch
+  double duty_ = 0;
   double other_load_ = 0;
   double progress_ = 0;
-  double surprise_ = 0;
   AppSetting running_;
   std::array<std::int64_t, 64> release_{};
   std::uint64_t released_ = 0;

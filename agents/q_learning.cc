@@ -297,25 +297,47 @@ bool QLearning::in_reach_later(const Observation& now, int a, const OppChoice& o
   return after <= 0 ? worst > 0 : after * top_ns <= kDeadlineUse * (left_ns - dt);
 }
 
+void QLearning::meet_company(const Observation& now, int a) {
+  std::array<double, kMaxClusters> cores{};
+  for (int b = 0; b < static_cast<int>(apps_.size()); ++b) {
+    const App& other = apps_[static_cast<std::size_t>(b)];
+    if (b == a || !now.app[b].active) continue;
+    const bool runs = now.app[b].backlog > 0;
+    // A job that starts now runs where it was just put.
+    const bool starts = now.app[b].backlog <= 1 && now.app[b].released > 0 && other.mapping >= 0;
+    const std::size_t mapping = starts ? static_cast<std::size_t>(other.mapping)
+                                : runs ? other.jobs.running().mapping
+                                       : now.app[b].setting.mapping;
+    for (std::size_t c = 0; c < kMaxClusters; ++c) {
+      cores[c] += (runs ? 1 : other.jobs.duty()) * platform_.mappings[mapping].cores[c];
+    }
+  }
+  apps_[static_cast<std::size_t>(a)].jobs.set_company(cores);
+}
+
 void QLearning::set_frequencies(const Observation& now, int a) {
   App& app = apps_[static_cast<std::size_t>(a)];
   OppChoice cap{};
   for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
-  const auto frontier = app.profile.frontier(app.mapping, app.accuracy_width);
-  const int i =
-      frontier.empty()
-          ? -1
-          : cheapest_within(
-                frontier,
-                point_limit_ns(now, a, app.mapping, kMargins[static_cast<std::size_t>(app.margin)]),
-                cap);
-  OppChoice wanted{};
-  const Mapping& mapping = platform_.mappings[static_cast<std::size_t>(app.mapping)];
-  for (int c = 0; c < now.cluster_count; ++c) {
-    if (mapping.cores[c] > 0)
-      wanted[c] = i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c];
+  app.opp = {};
+  const auto speed_up = [&](int m, int width) {
+    const auto frontier = app.profile.frontier(m, width);
+    const double margin = kMargins[static_cast<std::size_t>(app.margin)];
+    const int i =
+        frontier.empty() ? -1 : cheapest_within(frontier, point_limit_ns(now, a, m, margin), cap);
+    for (int c = 0; c < now.cluster_count; ++c) {
+      if (platform_.mappings[static_cast<std::size_t>(m)].cores[c] == 0) continue;
+      app.opp[c] =
+          std::max(app.opp[c], i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c]);
+    }
+  };
+  speed_up(app.mapping, app.accuracy_width);
+  // A job that still runs elsewhere must get out of the way in time.
+  const AppSetting running = app.jobs.running();
+  if (now.app[a].backlog > now.app[a].released && running.mapping != app.mapping &&
+      app.profile.supports(running.mapping)) {
+    speed_up(running.mapping, running.width);
   }
-  app.opp = wanted;
 }
 
 void QLearning::start_stream() {
@@ -333,13 +355,21 @@ void QLearning::decide(const Observation& now, Action& out) {
   out = Action{};
   reason_.kind = Reason::Kind::kIdle;
   if (now.epoch_ns == 0) start_stream();
+  bool chosen = false;
   for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
     App& app = apps_[static_cast<std::size_t>(a)];
     const AppObservation& seen = now.app[a];
     app.accuracy_width = app.profile.width_for(seen.required.accuracy_floor_pct);
-    if (seen.active && (seen.released > 0 || app.mapping < 0)) {
-      choose(now, a);
-      app.opp = {};
+    meet_company(now, a);
+    if (!seen.active || (seen.released == 0 && app.mapping >= 0)) continue;
+    choose(now, a);
+    chosen = true;
+  }
+  for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
+    App& app = apps_[static_cast<std::size_t>(a)];
+    const AppObservation& seen = now.app[a];
+    if (chosen && app.mapping >= 0 && seen.backlog > 0) {
+      meet_company(now, a);  // one that was chosen after it may share its clusters now
       set_frequencies(now, a);
     }
     out.app[a] = seen.setting;

@@ -116,6 +116,7 @@ class QLearning final : public Agent {
                    std::array<double, kMargins.size()>& prior) const;
   void choose(const Observation& now, int app);
   int explore(std::span<const double> prior);
+  void meet_company(const Observation& now, int app);
   void set_frequencies(const Observation& now, int app);
   bool in_reach_later(const Observation& now, int app, const OppChoice& opp) const;
   void close(App& app, const Situation& s, std::span<const double> slow,

@@ -174,7 +174,8 @@ TEST(QLearning, EpsilonFallsToItsFloorAndIsZeroWithoutLearning) {
   QLearning agent(world.context());
   EXPECT_DOUBLE_EQ(agent.epsilon(), QLearning::kEpsilonStart);
   Stream stream(world, agent);
-  for (int i = 0; i <= 400; ++i) stream.job(1);
+  // The job under way is not counted yet.
+  for (int i = 0; i <= QLearning::kEpsilonJobs; ++i) stream.job(1);
   EXPECT_NEAR(agent.epsilon(), (QLearning::kEpsilonStart + QLearning::kEpsilonFloor) / 2, 1e-3);
   agent.set_learning(false);
   EXPECT_EQ(agent.epsilon(), 0);
