@@ -12,7 +12,10 @@ constexpr double kMaxCreditNs = 1e6;
 constexpr double kShortestSleepNs = 150'000;
 constexpr double kSpinTailNs = 60'000;
 
-constexpr double kQuantumNs = 50'000;
+constexpr double kQuantumNs = 30'000;
+// A time slice of Linux is 0.7 ms and more: what took less than this was not preempted for long.
+constexpr double kSureNs = 60'000;
+constexpr double kCarryNs = 1e6;
 
 /// The cheapest of a few reads: what is dearer was interrupted.
 double cpu_clock_cost_ns() {
@@ -28,23 +31,40 @@ double cpu_clock_cost_ns() {
 
 }  // namespace
 
-Pacer::Pacer() : clock_cost_ns_(cpu_clock_cost_ns()) {}
+Pacer::Pacer() : look_up_cost_ns_(cpu_clock_cost_ns()) {}
+
+/// As lap(), from the thread's own clock.
+double Pacer::look_up(double elapsed) {
+  const auto now = static_cast<double>(thread_cpu_ns());
+  const double spent =
+      std::clamp(now - cpu_at_mark_ns_ - look_up_cost_ns_ / 2, 0.0, std::max(elapsed, 0.0));
+  cpu_at_mark_ns_ = now + look_up_cost_ns_ / 2;
+  carried_ns_ = 0;
+  mark_ns_ = monotonic_ns();
+  debt_ns_ -= look_up_cost_ns_;  // it delays the worker like any payment
+  return spent;
+}
+
+/// The CPU time of the thread since the last call.
+double Pacer::lap() {
+  const std::int64_t now = monotonic_ns();
+  const auto elapsed = static_cast<double>(now - mark_ns_);
+  if (elapsed > kSureNs || carried_ns_ > kCarryNs) return look_up(elapsed);
+  mark_ns_ = now;
+  cpu_at_mark_ns_ += elapsed;
+  carried_ns_ += elapsed;
+  return elapsed;
+}
 
 void Pacer::start() {
   items_ = 0;
-  // Half of this read and half of the last one of the share lie outside the readings, yet they pass
-  // like any delay.
-  debt_ns_ -= clock_cost_ns_;
-  work_from_ns_ = thread_cpu_ns();
+  lap();
 }
 
 void Pacer::settle(const PaceControl& control, bool share_ends) {
-  const std::int64_t now = thread_cpu_ns();
-  const double elapsed = static_cast<double>(now - work_from_ns_);
-  const double work = std::max(elapsed - clock_cost_ns_, 0.0);
+  const double work = lap();
   const double ratio = control.ratio.load(std::memory_order_relaxed);
-  debt_ns_ += work / ratio - elapsed;
-  work_from_ns_ = now;
+  debt_ns_ += work / ratio - work;
   // Grows slowly, in case longer items follow.
   const double items = kQuantumNs / std::max(work, 1.0) * items_;
   items_per_quantum_ =
@@ -63,21 +83,16 @@ void Pacer::settle(const PaceControl& control, bool share_ends) {
 }
 
 void Pacer::occupy() {
-  const std::int64_t from = work_from_ns_;
-  std::int64_t now = from;
-  // Undisturbed, elapsed time is CPU time, and one look at the dear clock confirms it; after a
-  // preemption the rest is waited for again.
-  for (double left = debt_ns_; left > 0; left = debt_ns_ - static_cast<double>(now - from)) {
-    const std::int64_t until = monotonic_ns() + static_cast<std::int64_t>(left - clock_cost_ns_);
+  // Undisturbed, elapsed time is CPU time; after a preemption the rest is waited for again.
+  while (debt_ns_ > 0) {
+    const std::int64_t until = mark_ns_ + static_cast<std::int64_t>(debt_ns_);
     while (monotonic_ns() < until) cpu_relax();
-    now = thread_cpu_ns();
+    debt_ns_ -= lap();
   }
-  debt_ns_ -= static_cast<double>(now - from);
-  work_from_ns_ = now;
 }
 
 void Pacer::yield() {
-  const std::int64_t from = monotonic_ns();
+  const std::int64_t from = mark_ns_;
   const std::int64_t until = from + static_cast<std::int64_t>(debt_ns_);
   if (debt_ns_ >= kShortestSleepNs) {
     const std::int64_t wake = until - static_cast<std::int64_t>(kSpinTailNs);
@@ -85,10 +100,9 @@ void Pacer::yield() {
                       .tv_nsec = static_cast<long>(wake % 1'000'000'000)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
   }
-  std::int64_t now = monotonic_ns();
-  for (; now < until; now = monotonic_ns()) cpu_relax();
-  debt_ns_ -= static_cast<double>(now - from);
-  work_from_ns_ = thread_cpu_ns();
+  while (monotonic_ns() < until) cpu_relax();
+  debt_ns_ -= static_cast<double>(monotonic_ns() - from);
+  lap();
 }
 
 }  // namespace flyball

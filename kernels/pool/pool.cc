@@ -122,6 +122,7 @@ void Pool::adopt_caller() {
   caller_number_ = thread_number();
   caller_pinned_ = false;
   caller_mask_ = thread_affinity();
+  slots_[0].pacer.forget();
   applied_version_ = 0;  // pins anew
 }
 
