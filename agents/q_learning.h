@@ -54,6 +54,8 @@ class QLearning final : public Agent {
   /// A mapping other than the one in force must promise to save this share: moving is never free.
   static constexpr double kMoveShare = 0.03;
 
+  static constexpr DoubleQ::Options kTable{.discount = 0.6, .step_floor = 0.02, .prior_visits = 8};
+
   explicit QLearning(const AgentContext& context);
   std::string_view name() const override { return "q_learning"; }
   EpochRequest epoch() const override {
@@ -74,8 +76,7 @@ class QLearning final : public Agent {
   struct Open {
     bool valid = false;
     int state = 0, action = 0;
-    double prior = 0;   ///< of the action, future included
-    double energy = 0;  ///< expected cost of the job, for the control variate
+    double prior = 0;  ///< of the action, future included
   };
   struct App {
     App(const PlatformSpec& platform, const Scenario& scenario, int app, double tail_ns);
@@ -102,7 +103,6 @@ class QLearning final : public Agent {
     OppChoice cap{};
     int slow_state = 0, fast_state = 0;
   };
-  struct Facts;
 
   void start_stream();
   Situation assess(const Observation& now, int app) const;
