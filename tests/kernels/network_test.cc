@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <boost/crc.hpp>
 #include <cmath>
 #include <limits>
@@ -77,6 +79,81 @@ TEST_F(NetworkTest, SaysThatNobodyMeasuredSeededWeights) {
                          {{56, 62.7f, 68.8f, 71.2f}, "made up for this test"});
   EXPECT_EQ(measured.accuracy_pct(0), 56.0f);
   EXPECT_FALSE(measured.accuracy_pct(4).has_value());
+}
+
+/// One group of one layer on [row][column][channel], straight from the definition.
+std::vector<float> plain_layer(const std::vector<float>& in, const NetworkLayout::Layer& at,
+                               const LayerSpec& spec, const float* group) {
+  const auto inside = [](int i, int size) { return i >= 0 && i < size; };
+  std::vector<float> conv(std::size_t(at.conv_size) * at.conv_size * spec.channels);
+  for (int y = 0; y < at.conv_size; ++y)
+    for (int x = 0; x < at.conv_size; ++x)
+      for (int o = 0; o < spec.channels; ++o) {
+        double sum = 0;
+        for (int tap = 0; tap < spec.window * spec.window; ++tap) {
+          const int v = y * spec.stride - spec.pad + tap / spec.window;
+          const int u = x * spec.stride - spec.pad + tap % spec.window;
+          if (!inside(v, at.in_size) || !inside(u, at.in_size)) continue;
+          for (int i = 0; i < at.in_channels; ++i)
+            sum += double{in[(v * at.in_size + u) * at.in_channels + i]} *
+                   group[at.weights + (tap * at.in_channels + i) * spec.channels + o];
+        }
+        conv[(y * at.conv_size + x) * spec.channels + o] =
+            static_cast<float>(std::max(0.0, sum * group[at.scale + o] + group[at.bias + o]));
+      }
+  if (spec.pool == LayerSpec::Pool::kNone) return conv;
+  std::vector<float> out(std::size_t(at.out_size) * at.out_size * spec.channels);
+  for (int y = 0; y < at.out_size; ++y)
+    for (int x = 0; x < at.out_size; ++x)
+      for (int o = 0; o < spec.channels; ++o) {
+        float most = 0, sum = 0;  // nothing is negative behind a ReLU
+        for (int tap = 0; tap < spec.pool_window * spec.pool_window; ++tap) {
+          const int v = y * spec.pool_stride - spec.pool_pad + tap / spec.pool_window;
+          const int u = x * spec.pool_stride - spec.pool_pad + tap % spec.pool_window;
+          if (!inside(v, at.conv_size) || !inside(u, at.conv_size)) continue;
+          const float value = conv[(v * at.conv_size + u) * spec.channels + o];
+          most = std::max(most, value);
+          sum += value;
+        }
+        out[(y * at.out_size + x) * spec.channels + o] =
+            spec.pool == LayerSpec::Pool::kMax
+                ? most
+                : sum / static_cast<float>(spec.pool_window * spec.pool_window);
+      }
+  return out;
+}
+
+TEST_F(NetworkTest, ComputesWhatItsDefinitionSays) {
+  const NetworkSpec& spec = network_.spec();
+  const NetworkLayout& layout = network_.layout();
+  std::vector<float> parameters(network_.parameters().begin(), network_.parameters().end());
+  // Scales and biases that matter: a seeded network has ones and zeros.
+  for (int g = 0; g < spec.groups; ++g)
+    for (std::size_t l = 0; l < spec.layers.size(); ++l)
+      for (int c = 0; c < spec.layers[l].channels; ++c) {
+        float* const group = parameters.data() + g * layout.group_parameters;
+        group[layout.layers[l].scale + c] = 0.6f + 0.04f * static_cast<float>((c + g) % 16);
+        group[layout.layers[l].bias + c] = 0.03f * static_cast<float>((3 * c + g) % 16 - 8);
+      }
+  for (std::size_t i = layout.class_bias; i < layout.parameters; ++i)
+    parameters[i] = 0.1f * static_cast<float>(i - layout.class_bias);
+  const Network network(spec, parameters, {});
+  const std::vector<float> image = some_image(network, 1);
+
+  std::vector<double> sum(10, 0.0);
+  for (int width = 0; width < 4; ++width) {
+    const float* const group = parameters.data() + width * layout.group_parameters;
+    std::vector<float> values = image;
+    for (std::size_t l = 0; l < spec.layers.size(); ++l)
+      values = plain_layer(values, layout.layers[l], spec.layers[l], group);
+    for (std::size_t f = 0; f < values.size(); ++f)
+      for (int c = 0; c < 10; ++c)
+        sum[c] += double{values[f]} * group[layout.classifier + f * 10 + c];
+    const std::vector<float> logits = logits_of(network, workspace_, width, image);
+    for (int c = 0; c < 10; ++c)
+      EXPECT_NEAR(logits[c], sum[c] + parameters[layout.class_bias + width * 10 + c], 1e-4)
+          << "width " << width << ", class " << c;
+  }
 }
 
 TEST_F(NetworkTest, DroppingGroupsLeavesTheBitsOfTheOthers) {

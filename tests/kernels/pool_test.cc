@@ -161,20 +161,26 @@ TEST(Pool, SurvivesAStormOfReconfigurations) {
   std::mt19937 random(3);
   std::vector<std::atomic<int>> seen(256);
   std::vector<std::atomic<std::uint64_t>> cpus(CpuSet::kWords);
-  int jobs = 0, wrong_items = 0, wrong_workers = 0, wrong_cpus = 0;
+  int jobs = 0, shared_jobs = 0, wrong_items = 0, wrong_workers = 0, wrong_cpus = 0;
   while (published.load() < kReconfigurations || jobs < kLeastJobs) {
     const std::size_t n = random() % seen.size() + 1;
     for (auto& count : seen) count.store(0);
     for (auto& word : cpus) word.store(0);
     std::atomic<int> highest{0};
+    // Some jobs are long enough for parked workers to wake up and take part.
+    const std::int64_t item_ns = random() % 4 == 0 ? 5'000 : 0;
     pool.parallel_for(n, [&](int worker, std::size_t i) {
       seen[i].fetch_add(1);
-      const int cpu = sched_getcpu();
-      cpus[cpu / 64].fetch_or(std::uint64_t{1} << (cpu % 64));
+      const std::int64_t from = item_ns > 0 ? monotonic_ns() : 0;
+      do {
+        const int cpu = sched_getcpu();
+        cpus[cpu / 64].fetch_or(std::uint64_t{1} << (cpu % 64));
+      } while (item_ns > 0 && monotonic_ns() - from < item_ns);
       int known = highest.load();
       while (worker > known && !highest.compare_exchange_weak(known, worker)) {
       }
     });
+    shared_jobs += highest.load() > 0;
     for (std::size_t i = 0; i < seen.size(); ++i) wrong_items += seen[i].load() != (i < n ? 1 : 0);
     wrong_workers += highest.load() >= pool.applied().active;
     if (!pool.applied().cpus.empty()) {
@@ -189,6 +195,7 @@ TEST(Pool, SurvivesAStormOfReconfigurations) {
   EXPECT_EQ(wrong_items, 0);
   EXPECT_EQ(wrong_workers, 0);
   EXPECT_EQ(wrong_cpus, 0);
+  EXPECT_GT(shared_jobs, 0) << "only the caller ever worked";
   expect_each_once(pool, 1000, kThreads);
 }
 
