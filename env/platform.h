@@ -10,10 +10,13 @@ namespace flyball {
 struct PlatformSpec;
 struct Scenario;
 
-/// When an epoch ends: after `interval_ns`, or earlier, right after the release of a job, when `stop_at_release`.
+/// When an epoch ends: after `interval_ns`, or earlier, right after the release of a job, when
+/// `stop_at_release`, or right after one has finished, when `stop_at_finish`. A job that waits then
+/// starts with the next apply() in simulation; on a real machine it has started already.
 struct EpochRequest {
   std::int64_t interval_ns = 50'000'000;
   bool stop_at_release = false;
+  bool stop_at_finish = false;
 };
 
 /// What a call within an epoch can answer; exceptions are for loading only.
@@ -24,20 +27,24 @@ enum class Status : std::uint8_t {
   kDeviceLost,   ///< a knob no longer answers
 };
 
-/// Knows the true state and what disturbs it: only the oracle may use it, and only simulation has it.
+/// Knows the true state and what disturbs it: only the oracle may use it, and only simulation has
+/// it.
 class Foresight {
  public:
   virtual ~Foresight() = default;
   struct Outcome {
     std::int64_t finish_ns = 0;  ///< of the job that is next to start for this application
-    double energy_mj = 0;        ///< platform energy from now to the job's deadline (or its finish if later), idle included
+    /// Platform energy from now to the job's deadline (or its finish if later), idle included, the
+    /// application's later jobs left out.
+    double energy_mj = 0;
     bool meets_deadline = false;
   };
   /// What would happen if `action` were applied now and kept. Does not change the platform.
   virtual Outcome preview(const Action& action, int app) const = 0;
 };
 
-/// What the control loop drives: simulated, emulated or a Linux machine. Neither call allocates or throws.
+/// What the control loop drives: simulated, emulated or a Linux machine. Neither call allocates or
+/// throws.
 class Platform {
  public:
   virtual ~Platform() = default;
@@ -45,8 +52,8 @@ class Platform {
   virtual const Scenario& scenario() const = 0;
   /// The state before the first epoch: nothing has run, knobs as the platform found them.
   virtual void observe(Observation& out) const = 0;
-  /// Turns the knobs that differ from their setting. Frequencies follow after the transition latency,
-  /// mapping and width with the application's next job.
+  /// Turns the knobs that differ from their setting. Frequencies follow after the transition
+  /// latency, mapping and width with the application's next job.
   virtual Status apply(const Action& action) = 0;
   /// Lets an epoch pass and fills `out`.
   virtual Status advance(const EpochRequest& request, Observation& out) = 0;

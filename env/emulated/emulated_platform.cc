@@ -191,8 +191,9 @@ std::int64_t EmulatedPlatform::Parts::machine_turn() {
   std::int64_t epoch_end = std::numeric_limits<std::int64_t>::max();
   if (asked.load(std::memory_order_acquire) != answered.load(std::memory_order_relaxed)) {
     epoch_end = epoch_start_ns + epoch.interval_ns;
-    const bool released = epoch.stop_at_release && machine->released_in_epoch() > 0;
-    if (over != Status::kOk || now >= epoch_end || released) {
+    const bool stop = (epoch.stop_at_release && machine->released_in_epoch()) ||
+                      (epoch.stop_at_finish && machine->finished_in_epoch());
+    if (over != Status::kOk || now >= epoch_end || stop) {
       answer(over);
       epoch_end = std::numeric_limits<std::int64_t>::max();
     }

@@ -235,10 +235,14 @@ void EmulatedMachine::end() {
   ended_ = true;
 }
 
-std::uint32_t EmulatedMachine::released_in_epoch() const {
-  std::uint32_t sum = 0;
-  for (int a = 0; a < epoch_.app_count; ++a) sum += epoch_.app[at(a)].released;
-  return sum;
+bool EmulatedMachine::released_in_epoch() const {
+  return std::any_of(epoch_.app.begin(), epoch_.app.end(),
+                     [](const AppObservation& app) { return app.released > 0; });
+}
+
+bool EmulatedMachine::finished_in_epoch() const {
+  return std::any_of(epoch_.app.begin(), epoch_.app.end(),
+                     [](const AppObservation& app) { return app.finished > 0; });
 }
 
 void EmulatedMachine::describe(Observation& out) const {

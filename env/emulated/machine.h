@@ -54,7 +54,8 @@ class EmulatedMachine {
   void end();
   bool ended() const { return ended_; }
 
-  std::uint32_t released_in_epoch() const;
+  bool released_in_epoch() const;
+  bool finished_in_epoch() const;
   /// Ends the epoch at the time of the last call and starts the next.
   void close_epoch(Observation& out);
   /// The state before anything has run.

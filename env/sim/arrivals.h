@@ -37,6 +37,9 @@ class ArrivalStream {
   /// Takes effect after the release that is next.
   void set_period(std::int64_t period_ns) { period_ns_ = std::max<std::int64_t>(1, period_ns); }
 
+  /// No more releases.
+  void end() { next_ns_ = kNeverNs; }
+
   /// The next job has been released.
   void step(const AppSpec& app) {
     const std::int64_t last_ns = next_ns_;

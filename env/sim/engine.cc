@@ -44,7 +44,7 @@ void Engine::set_goal(int c) {
 }
 
 void Engine::run(std::int64_t until_ns, StopAt stop) {
-  s_.released_any = false;
+  s_.released_any = s_.finished_any = false;
   for (;;) {
     start_waiting();
     if (s_.dirty) refresh();
@@ -52,8 +52,9 @@ void Engine::run(std::int64_t until_ns, StopAt stop) {
     settle();
     handle_due();
     if (s_.now_ns >= until_ns) break;
-    if (stop == StopAt::kRelease && s_.released_any) break;
-    if (stop == StopAt::kWatchedFinish && s_.watch_done) break;
+    if (stop.release && s_.released_any) break;
+    if (stop.finish && s_.finished_any) break;
+    if (stop.watched_finish && s_.watch_done) break;
   }
 }
 

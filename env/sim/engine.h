@@ -26,7 +26,10 @@ class Engine {
         sink_(sink),
         step_ns_(model.max_step_ns * step_factor) {}
 
-  enum class StopAt { kTime, kRelease, kWatchedFinish };
+  /// What ends a run() before its time.
+  struct StopAt {
+    bool release = false, finish = false, watched_finish = false;
+  };
 
   /// The state at the beginning, with what is due at time 0.
   void reset(std::uint64_t seed);

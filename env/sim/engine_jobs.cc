@@ -69,7 +69,7 @@ void Engine::finish(int a) {
   const RunningJob& run = app.run;
   app.running = false;
   --s_.running;
-  s_.dirty = true;
+  s_.dirty = s_.finished_any = true;
   ++app.finished;
   const bool missed = s_.now_ns > run.job.deadline_ns;
   if (missed) ++app.missed;

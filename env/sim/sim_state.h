@@ -87,6 +87,7 @@ struct SimState {
   int running = 0;            ///< jobs
   bool dirty = true;          ///< rates and powers no longer hold
   bool released_any = false;  ///< since the flag was cleared
+  bool finished_any = false;  ///< the same
   double total_mw = 0;
   double thermal_mj = 0;  ///< since thermal_ns
   double total_mj = 0;    ///< since the beginning

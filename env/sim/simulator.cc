@@ -39,7 +39,7 @@ Status Simulator::advance(const EpochRequest& request, Observation& out) {
   const std::int64_t interval_ns = std::max<std::int64_t>(1, request.interval_ns);
   const std::int64_t until_ns = end_ns - start_ns > interval_ns ? start_ns + interval_ns : end_ns;
   Engine engine(model_, cache_, state_, &out);
-  engine.run(until_ns, request.stop_at_release ? Engine::StopAt::kRelease : Engine::StopAt::kTime);
+  engine.run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
   ++epochs_;
   fill(out, state_.now_ns - start_ns);
   clear_epoch();
@@ -128,14 +128,16 @@ Foresight::Outcome Simulator::preview(const Action& action, int app) const {
   copy_.watch_started = copy_.watch_done = false;
   Engine engine(model_, cache_, copy_, nullptr, kPreviewSteps);
   engine.apply(action);
-  engine.run(now_ns + kPreviewNs, Engine::StopAt::kWatchedFinish);
+  engine.run(now_ns + kPreviewNs, {.watched_finish = true});
 
   Outcome outcome;
   outcome.finish_ns = copy_.watch_done ? copy_.watched_finish_ns : now_ns + kPreviewNs;
   outcome.meets_deadline = copy_.watch_done && outcome.finish_ns <= copy_.watched_deadline_ns;
   if (copy_.watch_done && copy_.watched_deadline_ns != kNeverNs &&
       copy_.watched_deadline_ns > copy_.now_ns) {
-    engine.run(copy_.watched_deadline_ns, Engine::StopAt::kTime);
+    copy_.app[app].waiting = 0;
+    copy_.app[app].arrivals.end();
+    engine.run(copy_.watched_deadline_ns, {});
   }
   outcome.energy_mj = copy_.total_mj - state_.total_mj;
   return outcome;

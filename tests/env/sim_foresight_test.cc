@@ -28,7 +28,7 @@ TEST(SimForesight, AgreesWithWhatThenHappens) {
   const PlatformSpec spec = round_board();
   const Scenario scenario = busy_world();
   Random random(11);
-  int checked = 0, late = 0;
+  int checked = 0, checked_energy = 0, late = 0;
   for (int round = 0; round < 60; ++round) {
     Simulator sim(spec, scenario, {.seed = static_cast<std::uint64_t>(round + 1)});
     Observation out;
@@ -66,16 +66,24 @@ TEST(SimForesight, AgreesWithWhatThenHappens) {
     EXPECT_NEAR(static_cast<double>(seen.finish_ns), static_cast<double>(found.finish_ns), 2);
     EXPECT_EQ(seen.meets_deadline, !found.missed);
     const std::int64_t horizon_ns = std::max(found.finish_ns, found.deadline_ns);
+    bool alone = out.app[app].backlog == 0;  // no later job of it before the horizon
     while (out.now_ns < horizon_ns && sim.advance(ms(0.5), out) == Status::kOk) {
       energy += out.energy_mj;
+      alone = alone && out.app[app].released == 0;
     }
     // The epoch that passed the horizon counts up to it.
     energy -= out.power_mw * static_cast<double>(out.now_ns - horizon_ns) * 1e-9;
-    EXPECT_NEAR(seen.energy_mj, energy, 0.01 * energy + 0.5);
+    if (alone) {
+      EXPECT_NEAR(seen.energy_mj, energy, 0.01 * energy + 0.5);
+      ++checked_energy;
+    } else {
+      EXPECT_LT(seen.energy_mj, 1.01 * energy + 0.5);
+    }
     ++checked;
     late += found.missed ? 1 : 0;
   }
   EXPECT_GT(checked, 50);
+  EXPECT_GT(checked_energy, 10);
   EXPECT_GT(late, 2);
   EXPECT_LT(late, 50);
 }
@@ -128,6 +136,35 @@ TEST(SimForesight, IdleEnergyUntilTheDeadlineCounts) {
   Observation out;
   sim.advance(ms(900), out);
   EXPECT_NEAR(seen.energy_mj, out.energy_mj, 1e-3 * out.energy_mj);
+}
+
+TEST(SimForesight, EnergyLeavesLaterJobsOut) {
+  const PlatformSpec spec = round_board();
+  // The second job is released while the first runs and would run before the first's deadline.
+  const Scenario one = of_apps({stream("camera", 1000, 900)});
+  const Scenario two = of_apps({stream("camera", 40, 900)});
+  Simulator alone(spec, one), queued(spec, two);
+  const double alone_mj = alone.preview(big_core(spec), 0).energy_mj;
+  EXPECT_NEAR(queued.preview(big_core(spec), 0).energy_mj, alone_mj, 1e-3 * alone_mj);
+}
+
+TEST(SimEpoch, EndsAtAFinishAndWhatWaitsStartsWithTheNextAction) {
+  const PlatformSpec spec = round_board();
+  const Scenario scenario = of_apps({stream("camera", 60, 200)});
+  Simulator sim(spec, scenario);
+  sim.apply(big_core(spec, 0));  // 100 ms a job
+  Observation out;
+  const EpochRequest until_finish{.interval_ns = 500 * kMs, .stop_at_finish = true};
+  ASSERT_EQ(sim.advance(until_finish, out), Status::kOk);
+  ASSERT_EQ(out.now_ns, 100 * kMs);
+  ASSERT_EQ(out.app[0].backlog, 1u) << "released at 60 ms";
+  Action action = big_core(spec, 0);
+  action.app[0].mapping = static_cast<std::uint8_t>(mapping_of(spec, kLittle, 4));
+  sim.apply(action);
+  ASSERT_EQ(sim.advance(until_finish, out), Status::kOk);
+  ASSERT_EQ(out.jobs().size(), 1u);
+  EXPECT_EQ(out.jobs()[0].setting, action.app[0]);
+  EXPECT_EQ(out.jobs()[0].start_ns, 100 * kMs);
 }
 
 TEST(SimForesight, ANextReleaseIsAwaitedAndNoneIsNothing) {
