@@ -52,6 +52,9 @@ class Agent {
   /// false: act greedily on what has been learned and change nothing.
   virtual void set_learning(bool on) { (void)on; }
   virtual bool learns() const { return false; }
+  /// Whether the shield may replace what it decides, and not only clamp it. A baseline is measured
+  /// as it is, even one that learns.
+  virtual bool guarded() const { return learns(); }
   /// What has been learned, as the payload of a policy file; empty for an agent that does not
   /// learn.
   virtual std::vector<std::uint8_t> save() const { return {}; }

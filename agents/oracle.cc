@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agents/explain.h"
+#include "agents/opp_search.h"
 #include "agents/profile.h"
 #include "env/config/error.h"
 #include "env/model/model.h"
@@ -11,6 +12,7 @@ namespace flyball {
 
 namespace {
 
+constexpr int kForeseenReleases = 8;  // beyond them an even share is the period, near enough
 constexpr double kTempC = 60;  // for the leakage of idling: the middle of what the boards reach
 
 const Foresight& need_foresight(const Foresight* foresight) {
@@ -53,51 +55,108 @@ Oracle::Oracle(const AgentContext& context)
   }
 }
 
-void Oracle::decide(const Observation& now, Action& out) {
-  out = Action{};
-  for (int a = 0; a < now.app_count; ++a) {
-    out.app[a] = plan_[a].setting;
-    if (now.app[a].backlog == 0) plan_[a].opp = {};
-    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], plan_[a].opp[c]);
-  }
-  for (int a = 0; a < now.app_count; ++a) {
-    const AppObservation& seen = now.app[a];
-    if (!seen.active || seen.released == 0 || seen.backlog == 0) continue;
-    Plan& plan = plan_[a];
-    const Arrival& arrival = scenario_.apps[a].arrival;
+void Oracle::note_queue(const Observation& now, int a) {
+  const AppObservation& seen = now.app[a];
+  const Arrival& arrival = scenario_.apps[a].arrival;
+  Queue& queue = queue_[a];
+  Plan& plan = plan_[a];
+  for (std::uint32_t i = 0; i < seen.released && queue.count < queue.deadline_ns.size(); ++i) {
     const bool same_burst = now.now_ns - plan.released_ns < 2 * arrival.burst_gap_ns;
     plan.burst_job = same_burst ? plan.burst_job + 1 : 0;
     plan.released_ns = now.now_ns;
+    queue.deadline_ns[(queue.head + queue.count++) % queue.deadline_ns.size()] =
+        now.now_ns + seen.required.deadline_ns;
+  }
+  const std::uint32_t finished = std::min(seen.finished, queue.count);
+  queue.head = (queue.head + finished) % queue.deadline_ns.size();
+  queue.count = std::min(queue.count - finished, seen.backlog);  // dropped ones were the newest
+  if (finished > 0 || seen.backlog == 0) plan.made = false;
+  if (seen.backlog == 0) plan.opp = {};
+}
 
-    // What the other applications need stays; this one's own frequencies are searched anew, except
-    // while an earlier job of it still runs and needs them.
+void Oracle::decide(const Observation& now, Action& out) {
+  out = Action{};
+  for (int a = 0; a < now.app_count; ++a) {
+    note_queue(now, a);
+    out.app[a] = plan_[a].setting;
+  }
+  for (int a = 0; a < now.app_count; ++a) {
+    Plan& plan = plan_[a];
+    if (queue_[a].count == 0 || plan.made) continue;
     Action others = out;
-    others.opp = seen.backlog > 1 ? plan.opp : OppChoice{};
+    others.opp = {};
     for (int b = 0; b < now.app_count; ++b) {
       if (b == a) continue;
       for (int c = 0; c < kMaxClusters; ++c)
         others.opp[c] = std::max(others.opp[c], plan_[b].opp[c]);
     }
     search(now, a, others);
-    out = others;
+    plan.made = true;
     out.app[a] = plan.setting;
-    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], plan.opp[c]);
+    // The job was planned with the others' frequencies where it shares their clusters: it keeps
+    // them when the others are done.
+    const Mapping& mapping = platform_.mappings[plan.setting.mapping];
+    for (int c = 0; c < kMaxClusters; ++c) {
+      if (mapping.cores[c] > 0) plan.opp[c] = std::max(plan.opp[c], others.opp[c]);
+    }
+  }
+  for (int a = 0; a < now.app_count; ++a) {
+    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], plan_[a].opp[c]);
   }
   for (int c = 0; c < now.cluster_count; ++c)
     out.opp[c] = std::min(out.opp[c], now.cluster[c].opp_cap);
 }
 
 std::int64_t Oracle::latest_finish_ns(const Observation& now, int app) const {
-  const std::int64_t deadline = now.app[app].required.deadline_ns;
+  const Queue& queue = queue_[app];
+  const Plan& plan = plan_[app];
+  std::int64_t latest = queue.at(0);
+  const auto share = [&](std::int64_t deadline_ns, std::int64_t jobs) {
+    latest = std::min(latest, now.now_ns + (deadline_ns - now.now_ns) / jobs);
+  };
+  std::int64_t jobs = 1;
+  for (std::uint32_t i = 1; i < queue.count; ++i) share(queue.at(i), ++jobs);
+
   const Arrival& arrival = scenario_.apps[app].arrival;
-  if (arrival.kind != Arrival::Kind::kBursty || arrival.burst_jobs < 2)
-    return now.now_ns + deadline;
-  // A job that leaves no time to the rest of its burst is not the best for the stream: the burst's
-  // whole time, from its first release to its last deadline, is shared evenly.
-  const std::int64_t share =
-      ((arrival.burst_jobs - 1) * arrival.burst_gap_ns + deadline) / arrival.burst_jobs;
-  const std::int64_t index = std::min(plan_[app].burst_job, arrival.burst_jobs - 1);
-  return now.now_ns + std::min(deadline, share + index * (share - arrival.burst_gap_ns));
+  std::int64_t gap_ns = 0;
+  int to_come = 0;
+  if (arrival.kind == Arrival::Kind::kBursty) {
+    gap_ns = arrival.burst_gap_ns;
+    to_come = arrival.burst_jobs - 1 - plan.burst_job;
+  } else if (arrival.kind == Arrival::Kind::kPeriodic) {
+    gap_ns = now.app[app].required.period_ns;
+    to_come = kForeseenReleases;
+  }
+  for (int k = 1; k <= to_come && gap_ns > 0; ++k) {
+    share(plan.released_ns + k * gap_ns + now.app[app].required.deadline_ns, ++jobs);
+  }
+  return latest;
+}
+
+bool Oracle::keep_pace(const Observation& now, int app, int mapping, OppChoice& opp) const {
+  opp = {};
+  bool kept = true;
+  for (int c = 0; c < now.cluster_count; ++c) {
+    const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(c)];
+    int wanted = platform_.mappings[static_cast<std::size_t>(mapping)].cores[c];
+    if (wanted == 0) continue;
+    int needed = 0;
+    for (int b = 0; b < now.app_count; ++b) {
+      if (b == app || now.app[b].backlog == 0) continue;
+      const int taken = platform_.mappings[plan_[b].setting.mapping].cores[c];
+      if (taken == 0) continue;
+      wanted += taken;
+      needed = std::max<int>(needed, plan_[b].opp[c]);
+    }
+    if (wanted <= cluster.cores) continue;
+    // Everyone's share of the cores shrinks by cores / wanted.
+    const double khz =
+        static_cast<double>(cluster.opps[static_cast<std::size_t>(needed)].freq_khz) * wanted /
+        cluster.cores;
+    opp[c] = static_cast<std::uint8_t>(lowest_at_least(cluster, khz, now.cluster[c].opp_cap));
+    kept = kept && static_cast<double>(cluster.opps[opp[c]].freq_khz) >= khz;
+  }
+  return kept;
 }
 
 Foresight::Outcome Oracle::preview(const Action& others, const OppChoice& own, int app) {
@@ -107,20 +166,19 @@ Foresight::Outcome Oracle::preview(const Action& others, const OppChoice& own, i
   return foresight_.preview(action, app);
 }
 
-double Oracle::idle_saving_mj(const OppChoice& opp, std::int64_t finish_ns,
-                              std::int64_t deadline_ns) const {
-  // A preview idles at the chosen frequencies until the deadline; really they fall at the epoch
-  // after the finish.
-  const std::int64_t idle_ns = deadline_ns - finish_ns - epoch().interval_ns / 2;
+/// A preview idles at the chosen frequencies until the deadline; really they fall at the finish.
+double Oracle::idle_saving_mj(const OppChoice& opp, std::int64_t idle_ns) const {
   if (idle_ns <= 0) return 0;
   double above_mw = 0;
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) above_mw += idle_above_mw_[c][opp[c]];
   return above_mw * static_cast<double>(idle_ns) * 1e-9;
 }
 
-void Oracle::search_mapping(const Observation& now, int app, Action action, Best& best) {
+void Oracle::search_mapping(const Observation& now, int app, Action action, const OppChoice& pace,
+                            Best& best) {
   const Mapping& mapping = platform_.mappings[action.app[app].mapping];
-  const std::int64_t deadline_ns = now.now_ns + now.app[app].required.deadline_ns;
+  for (int c = 0; c < kMaxClusters; ++c) action.opp[c] = std::max(action.opp[c], pace[c]);
+  const std::int64_t deadline_ns = queue_[app].at(0);
   const std::int64_t limit_ns = latest_finish_ns(now, app);
   const auto consider = [&](const OppChoice& own) {
     const Foresight::Outcome outcome = preview(action, own, app);
@@ -129,11 +187,12 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, Best
     if (on_time) {
       OppChoice both = own;
       for (int c = 0; c < kMaxClusters; ++c) both[c] = std::max(both[c], action.opp[c]);
-      cost = outcome.energy_mj - idle_saving_mj(both, outcome.finish_ns, deadline_ns);
+      cost = outcome.energy_mj - idle_saving_mj(both, deadline_ns - outcome.finish_ns);
     }
     if (!best.found || (on_time && !best.on_time) ||
         (on_time == best.on_time && cost < best.cost)) {
       best = {true, on_time, cost, own, action.app[app]};
+      for (int c = 0; c < kMaxClusters; ++c) best.own[c] = std::max(own[c], pace[c]);
     }
     return on_time;
   };
@@ -166,18 +225,25 @@ void Oracle::search(const Observation& now, int app, const Action& others) {
 
   tried_ = 0;
   Best best;
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    if (!supported_[app][m]) continue;
-    for (int w = least; w <= widest; ++w) {
-      Action action = others;
-      action.app[app] = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
-      search_mapping(now, app, action, best);
+  // A preview does not tell what a choice does to the jobs that already run. So where a mapping
+  // takes cores from them they are sped up by as much; mappings that cannot make it up count only
+  // when nothing else is on time.
+  for (const bool kept : {true, false}) {
+    for (std::size_t m = 0; m < platform_.mappings.size() && (kept || !best.on_time); ++m) {
+      OppChoice pace;
+      if (!supported_[app][m] || keep_pace(now, app, static_cast<int>(m), pace) != kept) continue;
+      for (int w = least; w <= widest; ++w) {
+        Action action = others;
+        action.app[app] = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
+        search_mapping(now, app, action, pace, best);
+      }
     }
   }
   if (!best.found) return;
   plan_[app].setting = best.setting;
-  plan_[app].opp = best.own;
-  plan_[app].on_time = best.on_time;
+  // What an earlier job of it that still runs was given stays.
+  const OppChoice before = now.app[app].backlog > 1 ? plan_[app].opp : OppChoice{};
+  for (int c = 0; c < kMaxClusters; ++c) plan_[app].opp[c] = std::max(best.own[c], before[c]);
   explain(why_, "{}: {} of {} tried: {} width {}, {:.1f} {}", scenario_.apps[app].name,
           best.on_time ? "cheapest" : "late, fastest", tried_,
           platform_.mappings[best.setting.mapping].name,

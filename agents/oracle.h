@@ -7,12 +7,15 @@
 
 namespace flyball {
 
-/// What could have been had: for every job that is next to start, with its true work and all
+/// What could have been had: for every job that is about to start, with its true work and all
 /// disturbances known, the configuration of least energy that meets deadline and accuracy floor, or
 /// else the one that finishes first. Exhaustive: every mapping x every choice of OPPs for the
 /// clusters it uses, tried in the simulator; the other clusters at their lowest. Several
 /// applications are searched one after the other, each around what the ones before it got; a shared
 /// cluster runs at the higher of their frequencies. Between jobs everything goes to its lowest.
+///
+/// Jobs are coupled where they queue. A job may then take its even share only of the time up to
+/// the deadline of each job behind it, those that the arrival pattern will still bring included.
 ///
 /// What is left out cannot be better: a width above the least that reaches the floor costs more
 /// time and more energy (that its factors ascend is checked), and time falls as any frequency
@@ -25,7 +28,7 @@ class Oracle final : public Agent {
   explicit Oracle(const AgentContext& context);
   std::string_view name() const override { return "oracle"; }
   EpochRequest epoch() const override {
-    return {.interval_ns = 5'000'000, .stop_at_release = true};
+    return {.interval_ns = 50'000'000, .stop_at_release = true, .stop_at_finish = true};
   }
   void decide(const Observation& now, Action& out) override;
   const Explanation& why() const override { return why_; }
@@ -33,11 +36,17 @@ class Oracle final : public Agent {
   int tried() const { return tried_; }
 
  private:
+  /// Deadlines of the jobs that have not finished, oldest first.
+  struct Queue {
+    std::array<std::int64_t, 64> deadline_ns{};
+    std::uint32_t head = 0, count = 0;
+    std::int64_t at(std::uint32_t i) const { return deadline_ns[(head + i) % deadline_ns.size()]; }
+  };
   struct Plan {
     AppSetting setting;
     OppChoice opp{};
-    bool on_time = false;
-    int burst_job = -1;            ///< of the burst, the first is 0
+    bool made = false;             ///< for the oldest job of the queue
+    int burst_job = -1;            ///< the last release's number in its burst, the first is 0
     std::int64_t released_ns = 0;  ///< the last release
   };
   struct Best {
@@ -47,11 +56,15 @@ class Oracle final : public Agent {
     AppSetting setting;
   };
   void search(const Observation& now, int app, const Action& others);
-  void search_mapping(const Observation& now, int app, Action action, Best& best);
+  void search_mapping(const Observation& now, int app, Action action, const OppChoice& pace,
+                      Best& best);
   Foresight::Outcome preview(const Action& others, const OppChoice& own, int app);
-  double idle_saving_mj(const OppChoice& opp, std::int64_t finish_ns,
-                        std::int64_t deadline_ns) const;
+  double idle_saving_mj(const OppChoice& opp, std::int64_t idle_ns) const;
+  void note_queue(const Observation& now, int app);
   std::int64_t latest_finish_ns(const Observation& now, int app) const;
+  /// OPPs at which the jobs that run keep their pace although `mapping` joins them; false when they
+  /// cannot.
+  bool keep_pace(const Observation& now, int app, int mapping, OppChoice& opp) const;
 
   const PlatformSpec& platform_;
   const Scenario& scenario_;
@@ -61,6 +74,7 @@ class Oracle final : public Agent {
   /// Power of idling at an OPP beyond idling at the lowest, mW.
   std::array<std::array<double, kMaxOpps>, kMaxClusters> idle_above_mw_{};
   std::array<Plan, kMaxApps> plan_{};
+  std::array<Queue, kMaxApps> queue_{};
   int tried_ = 0;
   Explanation why_;
 };

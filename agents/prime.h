@@ -31,6 +31,7 @@ class Prime final : public Agent {
   const Explanation& why() const override { return why_; }
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
+  bool guarded() const override { return false; }
   std::vector<std::uint8_t> save() const override;
   void load(const std::vector<std::uint8_t>& payload) override;
 

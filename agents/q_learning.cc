@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
 
+constexpr double kWakeUpNs =
+    100e3;  // from a job's end until the clocks are down: a wake-up and a transition
+
 /// A decision every eighth of the shortest deadline catches a job that runs long with time to
 /// spare; more often than every 2 ms would cost more than it saves.
 std::int64_t decision_interval_ns(const Scenario& scenario) {
@@ -35,7 +38,7 @@ QLearning::QLearning(const AgentContext& context)
       interval_ns_(decision_interval_ns(context.scenario)) {
   apps_.reserve(scenario_.apps.size());
   for (int a = 0; a < static_cast<int>(scenario_.apps.size()); ++a) {
-    apps_.emplace_back(platform_, scenario_, a, 0.5 * static_cast<double>(interval_ns_));
+    apps_.emplace_back(platform_, scenario_, a, kWakeUpNs);
   }
 }
 
@@ -180,6 +183,7 @@ void QLearning::decide(const Observation& now, Action& out) {
     const AppObservation& seen = now.app[a];
     app.accuracy_width = app.profile.width_for(seen.required.accuracy_floor_pct);
     meet_company(now, a);
+    chosen = chosen || seen.finished > 0;  // who waited starts now
     if (!seen.active || (seen.released == 0 && app.mapping >= 0)) continue;
     choose(now, a);
     chosen = true;

@@ -59,7 +59,7 @@ class QLearning final : public Agent {
   explicit QLearning(const AgentContext& context);
   std::string_view name() const override { return "q_learning"; }
   EpochRequest epoch() const override {
-    return {.interval_ns = interval_ns_, .stop_at_release = true};
+    return {.interval_ns = interval_ns_, .stop_at_release = true, .stop_at_finish = true};
   }
   void decide(const Observation& now, Action& out) override;
   void learn(const Observation& outcome, const Action& applied, double reward) override;
