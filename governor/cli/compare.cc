@@ -68,7 +68,8 @@ std::string infeasible_note(const std::vector<PolicyResult>& results) {
                                    [](const PolicyResult& r) { return r.policy == "oracle"; });
   const PolicyResult& shown = oracle == results.end() ? results.front() : *oracle;
   const double share = estimate_of(shown.per_seed, &Metrics::infeasible_pct).mean;
-  if (share <= 0) return "Every job could be met by some configuration.\n";
+  if (share <= 0)
+    return "No job was infeasible: some configuration could have met each, taken alone.\n";
   return fmt::format(
       "{} % of the jobs could not be met by any configuration (the oracle misses them too).\n",
       fixed(share, 2));
@@ -112,7 +113,7 @@ int run_compare(const CompareVerb& verb) {
   options.stop = &interrupt.stop();
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   const std::vector<PolicyResult> results = compare(platform, scenario, options);
-  progress.clear();
+  progress.stop();
   if (interrupt.stopped())
     failure("compare", "interrupted before every run was done", "run it again");
 

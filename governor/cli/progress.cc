@@ -13,7 +13,7 @@ using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kRedraw{100};
+constexpr milliseconds kRedraw{200};
 
 }  // namespace
 
@@ -39,24 +39,53 @@ std::string bar(double share, int width, bool unicode, double mark) {
 }
 
 Progress::Progress(std::string label)
-    : label_(std::move(label)), terminal_(Terminal::of(STDERR_FILENO)) {}
+    : label_(std::move(label)), terminal_(Terminal::of(STDERR_FILENO)) {
+  if (terminal_.is_tty) thread_ = std::thread([this] { tick(); });
+}
+
+Progress::~Progress() { stop(); }
 
 void Progress::update(double done) {
-  if (!terminal_.is_tty) return;
-  const auto now = Clock::now();
-  if (now - start_ < seconds(1) || (shown_ && now - drawn_ < kRedraw)) return;
-  const double elapsed_s = duration<double>(now - start_).count();
-  done = std::clamp(done, 0.0, 1.0);
-  const std::string left =
-      done > 0 ? duration_text(elapsed_s * (1 - done) / done) + " left" : "starting";
+  const std::lock_guard lock(mutex_);
+  done_ = std::clamp(done, 0.0, 1.0);
+}
+
+void Progress::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Progress::print_above(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  erase();
+  write_result(text);
+}
+
+void Progress::tick() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kRedraw, [this] { return stopped_; })) {
+    if (Clock::now() - start_ >= seconds(1)) draw();
+  }
+  erase();
+}
+
+void Progress::draw() {
+  std::string left = "starting";
+  if (done_ > 0) {
+    const double elapsed_s = duration<double>(Clock::now() - start_).count();
+    left = duration_text(elapsed_s * (1 - done_) / done_) + " left";
+  }
   const std::string line = fmt::format("{}  {}  {:3.0f} %  {}", label_,
-                                       bar(done, 30, terminal_.unicode), 100 * done, left);
+                                       bar(done_, 30, terminal_.unicode), 100 * done_, left);
   write_note("\r\033[K" + cut_to(line, terminal_.columns - 1));
-  drawn_ = now;
   shown_ = true;
 }
 
-void Progress::clear() {
+void Progress::erase() {
   if (shown_) write_note("\r\033[K");
   shown_ = false;
 }

@@ -88,7 +88,6 @@ class LearningCurve {
 
  private:
   void print(const CurvePoint& point) {
-    progress_.clear();
     std::string text;
     if (points_.size() == 1) {
       text = fmt::format("{:>9}  {:>9}  {:>9}  {:>11}\n", "episodes", "energy", "missed", "reward");
@@ -99,7 +98,7 @@ class LearningCurve {
     text += fmt::format("{:>9}  {:>9}  {:>9}  {:>11}\n", point.episodes,
                         fixed(point.energy_mj_per_job, 2), fixed(point.deadline_miss_pct, 2),
                         fixed(point.reward, 1));
-    write_result(text);
+    progress_.print_above(text);
   }
 
   const int episodes_;
@@ -144,7 +143,7 @@ int run_train(const TrainVerb& verb) {
   LearningCurve curve(verb.episodes, !verb.json, progress);
   const std::vector<std::uint8_t> learned =
       train_in_turns(verb, platform, scenarios, curve, progress, interrupt.stop());
-  progress.clear();
+  progress.stop();
   if (interrupt.stopped()) {
     failure("train",
             fmt::format("interrupted after {} of {} episodes", curve.done(), verb.episodes),
