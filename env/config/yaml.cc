@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "env/config/read_file.h"
 
@@ -64,6 +65,17 @@ std::string kind_of(const YAML::Node& node) {
 
 bool quoted(const YAML::Node& node) { return node.Tag() == "!"; }
 
+constexpr const char* kNotPlain = "the name is not plain";
+constexpr const char* kPlainName = "use up to 32 letters, digits, '_' and '-'";
+
+bool is_plain_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), plain);
+}
+
 template <typename Number>
 std::optional<Number> parse_number(const YAML::Node& node) {
   if (!node.IsScalar() || quoted(node)) return std::nullopt;
@@ -120,7 +132,7 @@ YamlMap YamlMap::file(const std::string& path, int schema, KeyList known) {
 }
 
 void YamlMap::check_keys(KeyList known, bool is_root) const {
-  std::vector<std::string> seen;
+  std::set<std::string_view> seen;
   for (const auto& pair : node_) {
     if (!pair.first.IsScalar()) {
       input_error(place(path_, pair.first.Mark()),
@@ -129,10 +141,9 @@ void YamlMap::check_keys(KeyList known, bool is_root) const {
     const std::string& key = pair.first.Scalar();
     const std::string what =
         fmt::format("{}: key '{}'", place(path_, pair.first.Mark()), shown(key));
-    if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+    if (!seen.insert(key).second) {
       input_error(what, "occurs twice in the same mapping", "remove one of the two");
     }
-    seen.push_back(key);
     if (known.size() == 0) continue;  // names chosen by the user
     if (is_root && key == "schema") continue;
     if (std::find(known.begin(), known.end(), key) == known.end()) {
@@ -208,6 +219,12 @@ std::string YamlMap::text_or(std::string_view key, const std::string& fallback) 
   return has(key) ? text(key) : fallback;
 }
 
+std::string YamlMap::name(std::string_view key) const {
+  std::string name = text(key);
+  if (!is_plain_name(name)) reject(key, kNotPlain, kPlainName);
+  return name;
+}
+
 int YamlMap::choice(std::string_view key, KeyList choices) const {
   const std::string word = text(key);
   const auto* const found = std::find(choices.begin(), choices.end(), word);
@@ -243,6 +260,7 @@ std::vector<std::pair<std::string, YamlMap>> YamlMap::named_maps(std::string_vie
   const YamlMap names = submap(key, value(key), {});
   for (const auto& pair : names.node_) {
     const std::string& name = pair.first.Scalar();
+    if (!is_plain_name(name)) names.reject(name, kNotPlain, kPlainName);
     maps.emplace_back(name, submap(name, pair.second, known));
   }
   return maps;

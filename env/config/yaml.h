@@ -41,11 +41,14 @@ class YamlMap {
   bool boolean_or(std::string_view key, bool fallback) const;
   std::string text(std::string_view key) const;
   std::string text_or(std::string_view key, const std::string& fallback) const;
+  /// A text that becomes part of other names, of columns and of commands ("camera=A15x1@100"): up
+  /// to 32 letters, digits, '_' and '-'.
+  std::string name(std::string_view key) const;
   /// One of `choices`; returns its index.
   int choice(std::string_view key, std::initializer_list<std::string_view> choices) const;
   YamlMap map(std::string_view key, std::initializer_list<std::string_view> known) const;
-  /// A map whose keys are names chosen by the user, as (key, map) in file order; empty when the key
-  /// is absent.
+  /// A map whose keys are names chosen by the user, as plain as those of name(), as (key, map) in
+  /// file order; empty when the key is absent.
   std::vector<std::pair<std::string, YamlMap>> named_maps(
       std::string_view key, std::initializer_list<std::string_view> known) const;
   /// A list of mappings; empty when the key is absent.

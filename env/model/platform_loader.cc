@@ -15,17 +15,6 @@ namespace {
 constexpr int kMaxClusterCores = 16;
 constexpr std::size_t kMaxTrips = std::tuple_size_v<decltype(ThermalState::tripped)>;
 
-/// Names become part of others ("A15x2+A7x1") and of JSON and CSV, so they stay plain.
-void check_name(const YamlMap& map, std::string_view key, const std::string& name) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  };
-  if (name.empty() || name.size() > 32 || !std::all_of(name.begin(), name.end(), plain)) {
-    map.reject(key, "the name is not plain", "use up to 32 letters, digits, '_' and '-'");
-  }
-}
-
 void check_count(const YamlMap& map, std::string_view key, std::size_t count, std::size_t max) {
   if (count == 0) map.reject(key, "is empty", "give at least one entry");
   if (count > max) {
@@ -63,7 +52,6 @@ std::vector<OperatingPoint> read_opps(const YamlMap& cluster) {
 }
 
 ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
-  check_name(map, {}, name);
   ClusterSpec cluster;
   cluster.name = name;
   cluster.kind =
@@ -125,7 +113,6 @@ std::vector<WidthProfile> read_widths(const YamlMap& app, bool plain_load) {
 
 AppProfile read_app(const std::string& name, const YamlMap& map,
                     const std::vector<ClusterSpec>& clusters) {
-  check_name(map, {}, name);
   AppProfile app;
   app.name = name;
   app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
@@ -179,7 +166,6 @@ int cluster_index(const YamlMap& map, const PlatformSpec& spec) {
 
 ThermalNode read_thermal_node(const std::string& name, const YamlMap& map,
                               const PlatformSpec& spec) {
-  check_name(map, {}, name);
   ThermalNode node{.name = name,
                    .cluster = cluster_index(map, spec),
                    .offset_c = map.number("offset_c", -100, 100),
@@ -244,8 +230,7 @@ PlatformSpec load_platform(const std::string& name_or_path) {
       {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
        "width_switch_us", "clusters", "mappings", "apps", "thermal", "trip_poll_ms", "trips"});
   PlatformSpec spec;
-  spec.name = root.text("name");
-  check_name(root, "name", spec.name);
+  spec.name = root.name("name");
   spec.description = root.text("description");
   spec.emulated = root.boolean_or("emulated", false);
   spec.board_mw = root.number("board_mw", 0, 1e6);

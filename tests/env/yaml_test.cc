@@ -92,6 +92,20 @@ TEST_F(YamlTest, NamedMapsKeepTheOrderOfTheFile) {
   EXPECT_EQ(maps[1].second.text("name"), "a");
 }
 
+TEST_F(YamlTest, NamesThatBecomePartOfOthersArePlain) {
+  EXPECT_EQ(open("schema: 1\nname: A15-x_2\n").name("name"), "A15-x_2");
+  for (const char* name : {"'a b'", "a=b", "'a;b'", "'a,b'", "a/b", "\"a\\nb\"", "\xc3\xa4",
+                           "abcdefghijklmnopqrstuvwxyz0123456"}) {
+    EXPECT_EQ(complaint([&] { open(std::string("schema: 1\nname: ") + name + "\n").name("name"); }),
+              "x.yaml:2: key 'name': the name is not plain; "
+              "use up to 32 letters, digits, '_' and '-'")
+        << name;
+  }
+  EXPECT_EQ(
+      complaint([&] { open("schema: 1\ndeep:\n  a: {}\n  b c: {}\n").named_maps("deep", {}); }),
+      "x.yaml:4: key 'b c': the name is not plain; use up to 32 letters, digits, '_' and '-'");
+}
+
 TEST_F(YamlTest, AssigningAViewLeavesTheDocumentAlone) {
   const YamlMap root = open("schema: 1\nitems:\n  - {name: one}\n  - {name: two}\n");
   std::vector<YamlMap> items = root.list("items", {"name"});
