@@ -9,6 +9,7 @@ namespace flyball {
 namespace {
 
 constexpr double kMaxSeconds = 100'000;  // a day and a bit
+constexpr std::size_t kMaxStretches = 10'000;
 
 std::int64_t to_ns(double s) { return std::llround(s * 1e9); }
 
@@ -22,7 +23,7 @@ class Loader {
          root.list("background", {"name", "cluster", "cores", "activity", "memory_slowdown",
                                   "from_s", "to_s", "every_s", "for_s"})) {
       BackgroundLoad load;
-      load.name = map.text("name");
+      load.name = map.name("name");
       load.cluster = find_cluster(map);
       const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(load.cluster)];
       // More than the cluster has means all of it, so that a scenario fits smaller machines too.
@@ -105,7 +106,13 @@ class Loader {
       BackgroundLoad stretch = load;
       stretch.start_ns = to_ns(first + i * every);
       stretch.stop_ns = to_ns(std::min(last, first + i * every + length));
-      if (stretch.stop_ns > stretch.start_ns) out_.push_back(stretch);
+      if (stretch.stop_ns <= stretch.start_ns) continue;
+      if (out_.size() == kMaxStretches) {
+        map.reject(map.has("every_s") ? "every_s" : "name",
+                   fmt::format("with it the background begins more than {} times", kMaxStretches),
+                   "let it come less often, or make the scenario shorter");
+      }
+      out_.push_back(stretch);
     }
   }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kMaxSeconds = 100'000;  // a day and a bit
 constexpr double kMaxMs = 1e8;
+constexpr double kMinMs = 1e-3;
 constexpr double kMaxMultiple = 1e6;  // of an application's reference time or energy
 
 std::int64_t from_ms(double ms) { return std::llround(ms * 1e6); }
@@ -25,19 +26,21 @@ struct Reference {
   double energy_mj;
 };
 
-/// BASE_ms or BASE_x, not both; `fallback` when neither is there.
+/// BASE_ms or BASE_x, not both, of 1 us to a day and a bit; `fallback` when neither is there.
 std::int64_t time_or(const YamlMap& map, const std::string& base, double reference_ns,
                      std::int64_t fallback) {
   const std::string in_ms = base + "_ms", in_x = base + "_x";
   if (map.has(in_ms) && map.has(in_x)) {
     map.reject(in_x, fmt::format("'{}' is given as well", in_ms), "give one of the two");
   }
-  if (map.has(in_ms)) return std::max<std::int64_t>(1, from_ms(map.number(in_ms, 1e-3, kMaxMs)));
-  if (map.has(in_x)) {
-    return std::max<std::int64_t>(
-        1, std::llround(map.number(in_x, 1e-6, kMaxMultiple) * reference_ns));
+  if (map.has(in_ms)) return from_ms(map.number(in_ms, kMinMs, kMaxMs));
+  if (!map.has(in_x)) return fallback;
+  const double ms = map.number(in_x, 1e-6, kMaxMultiple) * reference_ns * 1e-6;
+  if (ms < kMinMs || ms > kMaxMs) {
+    map.reject(in_x, fmt::format("comes to {:g} ms on this platform", ms),
+               fmt::format("let it come to {} to {} ms", kMinMs, kMaxMs));
   }
-  return fallback;
+  return from_ms(ms);
 }
 
 class Loader {
@@ -49,7 +52,7 @@ class Loader {
                              "battery", "apps", "background", "events"})) {}
 
   Scenario load() {
-    out_.name = root_.text("name");
+    out_.name = root_.name("name");
     out_.description = root_.text_or("description", "");
     out_.duration_ns = from_s(root_.number("duration_s", 1e-3, kMaxSeconds));
     out_.ambient_c = root_.number_or("ambient_c", 25, -40, 85);
@@ -106,7 +109,7 @@ class Loader {
 
   void load_app(const YamlMap& map) {
     AppSpec app;
-    app.name = map.text("name");
+    app.name = map.name("name");
     if (app_index(app.name) >= 0) {
       map.reject("name", fmt::format("another application is called '{}' too", app.name),
                  "give each its own name");
@@ -151,11 +154,16 @@ class Loader {
       return;
     }
     arrival.burst_jobs = static_cast<int>(in.integer("burst_jobs", 1, 1000));
-    arrival.burst_gap_ns = time_or(in, "burst_gap", reference.time_ns, 1);
-    if (arrival.burst_gap_ns * (arrival.burst_jobs - 1) >= arrival.period_ns) {
+    arrival.burst_gap_ns = time_or(in, "burst_gap", reference.time_ns, from_ms(kMinMs));
+    if (!burst_fits(arrival, arrival.period_ns)) {
       in.reject("burst_jobs", "a burst lasts longer than its period",
                 "use fewer jobs, a smaller gap or a longer period");
     }
+  }
+
+  /// Cannot overflow: 1000 jobs of kMaxMs are 1e17 ns.
+  static bool burst_fits(const Arrival& arrival, std::int64_t period_ns) {
+    return arrival.burst_gap_ns * (arrival.burst_jobs - 1) < period_ns;
   }
 
   /// What `Requirements::period_ns` says of releases every `period_ns`.
@@ -293,7 +301,7 @@ class Loader {
     const std::int64_t period_ns = time_or(map, "period", references_[a].time_ns, 0);
     const Requirements old = required;
     if (period_ns > 0) {
-      if (app.arrival.burst_gap_ns * (app.arrival.burst_jobs - 1) >= period_ns) {
+      if (!burst_fits(app.arrival, period_ns)) {
         map.reject(map.has("period_ms") ? "period_ms" : "period_x",
                    "a burst lasts longer than this period", "use a longer one");
       }

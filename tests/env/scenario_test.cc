@@ -194,6 +194,9 @@ TEST_F(ScenarioFile, RefusesWhatContradictsItself) {
   const std::string gap =
       "apps: [{name: a, profile: net, arrival: {kind: poisson, period_ms: 1, "
       "burst_jobs: 3}}]\n";
+  const auto x_period = [](const std::string& x) {
+    return "apps: [{name: a, profile: net, arrival: {kind: periodic, period_x: " + x + "}}]\n";
+  };
   for (const Case& c : {
            Case{kHead, "apps"},
            Case{kHead + plain, "is a plain load"},
@@ -218,11 +221,31 @@ TEST_F(ScenarioFile, RefusesWhatContradictsItself) {
            Case{app + "background:\n  - {name: a, cluster: big, every_s: 5, for_s: 5}\n",
                 "make it shorter"},
            Case{app + "ambient_c: 300\n", "ambient_c"},
+           // 50 ms times 1e-6 is 50 ns: releases that no machine could keep up with.
+           Case{kHead + x_period("0.000001"), "comes to 5e-05 ms"},
+           Case{app + "background:\n  - {name: a, cluster: big, every_s: 0.002, for_s: 0.001}\n"
+                      "  - {name: b, cluster: big, every_s: 0.002, for_s: 0.001}\n"
+                      "  - {name: c, cluster: big, every_s: 0.002, for_s: 0.001}\n",
+                "more than 10000 times"},
+           Case{app + "background:\n  - {name: 'a;b', cluster: big}\n", "the name is not plain"},
+           Case{kHead + kApp +
+                    "  - name: a=b\n    profile: net\n    arrival: {kind: poisson, "
+                    "period_ms: 9}\n",
+                "the name is not plain"},
        }) {
     const std::string message = refusal(c.text);
     EXPECT_THAT(message, HasSubstr(c.says));
     EXPECT_THAT(message, HasSubstr(path_ + ":")) << "file and line";
   }
+}
+
+TEST_F(ScenarioFile, RefusesAMultipleThatComesToMoreThanADay) {
+  // A job of 1e6 Mcycles at 1 MHz takes 1e6 s: a million times that does not fit 64 bits of ns.
+  spec_.clusters[kBig].opps = {{1000, 1000}};
+  spec_.clusters[kLittle].opps = {{1000, 1000}};
+  spec_.apps[0].unit[kBig].mcycles = spec_.apps[0].unit[kLittle].mcycles = 1e6;
+  EXPECT_THAT(refusal(kHead + kApp + "    deadline_x: 1000000\n"),
+              HasSubstr("key 'deadline_x': comes to 1e+15 ms"));
 }
 
 TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
