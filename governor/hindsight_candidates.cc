@@ -129,9 +129,7 @@ void add_cheapest(const PlatformSpec& platform, const Scenario& scenario, bool s
 
 /// Everything as fast as it goes, one configuration per width.
 void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::vector<Action>& out) {
-  OppChoice top{};
-  for (std::size_t c = 0; c < platform.clusters.size(); ++c)
-    top[c] = static_cast<std::uint8_t>(platform.clusters[c].max_opp());
+  const OppChoice top = highest_opps(platform);
   for (int width = 0; width < kMaxWidths; ++width) {
     Action action;
     action.opp = top;

@@ -26,7 +26,7 @@ void Shield::build(int app) {
   bool found = false;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
     table.supported[m] = runs_on(profile, platform_.mappings[m]);
-    table.cluster_mask[m] = static_cast<std::uint8_t>(slowdown_.cluster_mask(static_cast<int>(m)));
+    table.cluster_mask[m] = static_cast<std::uint8_t>(cluster_mask(platform_.mappings[m]));
     if (table.supported[m] && !found) {
       table.fallback_mapping = static_cast<int>(m);
       found = true;
@@ -125,12 +125,6 @@ double Shield::predicted_ns(int app, const AppSetting& setting, const OppChoice&
          slowdown_.mean(app, table.cluster_mask[setting.mapping]);
 }
 
-/// One-off cost of the next job when it moves to other clusters or cores.
-double Shield::move_ns(const Observation& now, int app, int mapping) const {
-  if (now.app[app].setting.mapping == mapping) return 0;
-  return platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
-}
-
 bool Shield::misses(const Observation& now, int app, const Action& action) const {
   const AppObservation& state = now.app[app];
   if (!state.active || apps_[app].profile->plain_load || state.required.deadline_ns <= 0)
@@ -146,7 +140,7 @@ bool Shield::misses(const Observation& now, int app, const Action& action) const
       execution_ns(platform_, *apps_[app].profile, platform_.mappings[setting.mapping],
                    setting.width, action.opp);
   const double slow = slowdown_.mean(app, mask) + options_.risk * slowdown_.deviation(app, mask);
-  return alone_ns * slow + move_ns(now, app, setting.mapping) > limit_ns;
+  return alone_ns * slow + switch_ns(platform_, state.setting, setting) > limit_ns;
 }
 
 int Shield::width_for_floor(int app, double floor_pct) const {
@@ -168,12 +162,17 @@ bool Shield::used_by_other(const Observation& now, int app, int cluster,
 /// The cheapest candidate predicted to take at most `limit_ns`, -1 when there is none.
 int Shield::find_safe(const Observation& now, int app, double limit_ns, double deviations) const {
   const AppTable& table = apps_[app];
-  std::array<float, kMaxMappings> slow{}, move{};
+  const std::size_t widths = table.profile->widths.size();
+  std::array<float, kMaxMappings> slow{};
+  std::array<std::array<float, kMaxWidths>, kMaxMappings> move;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
     const unsigned mask = table.cluster_mask[m];
     slow[m] =
         static_cast<float>(slowdown_.mean(app, mask) + deviations * slowdown_.deviation(app, mask));
-    move[m] = static_cast<float>(move_ns(now, app, static_cast<int>(m)));
+    for (std::size_t w = 0; w < widths; ++w) {
+      const AppSetting after = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
+      move[m][w] = static_cast<float>(switch_ns(platform_, now.app[app].setting, after));
+    }
   }
   const int least_width = width_for_floor(app, now.app[app].required.accuracy_floor_pct);
   const float limit = static_cast<float>(limit_ns);
@@ -181,7 +180,7 @@ int Shield::find_safe(const Observation& now, int app, double limit_ns, double d
     const Candidate& candidate = table.candidates[i];
     const int m = candidate.setting.mapping;
     if (candidate.setting.width < least_width) continue;
-    if (table.time_ns[i] * slow[m] + move[m] > limit) continue;
+    if (table.time_ns[i] * slow[m] + move[m][candidate.setting.width] > limit) continue;
     bool capped = false;
     for (int c = 0; c < now.cluster_count; ++c)
       capped = capped || candidate.opp[c] > now.cluster[c].opp_cap;

@@ -78,7 +78,6 @@ class Shield {
   void take_over(const Observation& now, Action& action) const;
   bool misses(const Observation& now, int app, const Action& action) const;
   int find_safe(const Observation& now, int app, double limit_ns, double deviations) const;
-  double move_ns(const Observation& now, int app, int mapping) const;
   bool used_by_other(const Observation& now, int app, int cluster, const Action& action) const;
   int width_for_floor(int app, double floor_pct) const;
   void count_job(const JobRecord& job);

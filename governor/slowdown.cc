@@ -16,13 +16,6 @@ constexpr double kWinsorise = 2.0;
 
 SlowdownEstimate::SlowdownEstimate(const PlatformSpec& platform) : platform_(platform) {}
 
-unsigned SlowdownEstimate::cluster_mask(int mapping) const {
-  unsigned mask = 0;
-  for (int c = 0; c < kMaxClusters; ++c)
-    if (platform_.mappings[mapping].cores[c] > 0) mask |= 1u << c;
-  return mask;
-}
-
 void SlowdownEstimate::note_opps(std::int64_t from_ns, const OppChoice& opp) {
   if (stretches_ > 0 && history_[head_].opp == opp) return;
   head_ = (head_ + 1) % kHistory;
@@ -54,7 +47,7 @@ double SlowdownEstimate::slowdown_of(const JobRecord& job) const {
 void SlowdownEstimate::take(const JobRecord& job) {
   const double slowdown = slowdown_of(job);
   if (!(slowdown > 0)) return;
-  const unsigned used = cluster_mask(job.setting.mapping);
+  const unsigned used = cluster_mask(platform_.mappings[job.setting.mapping]);
   auto& cells = cell_[job.app];
   for (unsigned mask = 1; mask < cells.size(); ++mask)
     if (mask != used) cells[mask].mean += kForget * (1 - cells[mask].mean);

@@ -30,7 +30,6 @@ class SlowdownEstimate {
   double deviation(int app, unsigned cluster_mask) const {
     return cell_[app][cluster_mask].deviation;
   }
-  unsigned cluster_mask(int mapping) const;
 
  private:
   static constexpr int kHistory = 32;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kNeverNs = 1e18;
 constexpr double kKelvin = 273.15;
+constexpr double kColdestC = -60, kHottestC = 200;  // that leakage is asked for
 
 /// How a job divides its time: a serial part on the fastest core of its mapping, then a parallel
 /// part that every core shares by its speed.
@@ -57,6 +58,31 @@ bool runs_on(const AppProfile& app, const Mapping& mapping) {
   return cores > 0;
 }
 
+unsigned cluster_mask(const Mapping& mapping) {
+  unsigned mask = 0;
+  for (int c = 0; c < kMaxClusters; ++c) {
+    if (mapping.cores[c] > 0) mask |= 1u << c;
+  }
+  return mask;
+}
+
+OppChoice highest_opps(const PlatformSpec& spec) {
+  OppChoice opp{};
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    opp[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
+  }
+  return opp;
+}
+
+double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSetting& after) {
+  double ns = before.width != after.width ? spec.width_switch_us * 1e3 : 0;
+  const unsigned warm = cluster_mask(spec.mappings[before.mapping]);
+  if ((cluster_mask(spec.mappings[after.mapping]) & ~warm) != 0) {
+    ns += spec.migration_us * 1e3 + spec.cold_cache_ms * 1e6;
+  }
+  return ns;
+}
+
 double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
                     int width, const OppChoice& opp, double work) {
   if (app.plain_load || !runs_on(app, mapping)) return kNeverNs;
@@ -87,15 +113,16 @@ std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppPr
 }
 
 double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c) {
-  const double temp_k = temp_c + kKelvin;
+  const double temp_k = std::clamp(temp_c, kColdestC, kHottestC) + kKelvin;
   return 1000 * voltage_v *
          (cluster.leak_a * temp_k * temp_k * det_exp(-cluster.leak_b_k / temp_k) +
           cluster.leak_c_a);
 }
 
-double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load) {
-  const double volts = cluster.opps[load.opp].voltage_mv / 1000;
-  const double mhz = static_cast<double>(cluster.opps[load.opp].freq_khz) / 1000;
+ClusterPower cluster_power(const ClusterSpec& cluster, const ClusterLoad& load) {
+  const OperatingPoint& opp = cluster.opps[load.opp];
+  const double volts = opp.voltage_mv / 1000;
+  const double mhz = static_cast<double>(opp.freq_khz) / 1000;
   const double cores = cluster.cores;
   const double busy = std::min(load.busy_cores, cores);
   const double powered = load.gate_idle_cores ? busy : cores;
@@ -104,8 +131,13 @@ double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load) {
   const double switched_nf = cluster.uncore_nf * std::min(1.0, powered) + load.busy_nf +
                              cluster.idle_core_nf * (powered - busy);
   const double leaking = 1 - cluster.leak_core_share * (1 - powered / cores);
-  return volts * volts * mhz * switched_nf + leakage_mw(cluster, volts, load.temp_c) * leaking +
-         volts * load.static_ma;
+  // Leakage power is proportional to voltage.
+  return {volts * volts * mhz * switched_nf + volts * load.static_ma, volts * leaking};
+}
+
+double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load) {
+  const ClusterPower power = cluster_power(cluster, load);
+  return power.fixed_mw + power.leak * leakage_mw(cluster, 1.0, load.temp_c);
 }
 
 SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,

@@ -15,6 +15,17 @@ using OppChoice = std::array<std::uint8_t, kMaxClusters>;
 /// Whether the application has a profile for every cluster of the mapping.
 bool runs_on(const AppProfile& app, const Mapping& mapping);
 
+/// The clusters that a mapping uses, as bits.
+unsigned cluster_mask(const Mapping& mapping);
+
+/// Every cluster at its highest OPP.
+OppChoice highest_opps(const PlatformSpec& spec);
+
+/// Time that the first job after a change of setting loses: to another width, and to clusters that
+/// the application has not been on. Fewer or more cores of the same clusters find their caches
+/// warm; so does a part of them.
+double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSetting& after);
+
 /// Time of one job that runs alone, in ns; 1e18 (31 years) where the application cannot run. A
 /// job's serial part runs on the fastest core of the mapping, its parallel part at the sum of the
 /// cores' speeds. `work` is relative to the nominal job (1).
@@ -43,6 +54,15 @@ struct ClusterLoad {
 };
 double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load);
 
+/// The same for any temperature: fixed_mw + leak * leakage_mw(cluster, 1 V, temperature).
+struct ClusterPower {
+  double fixed_mw = 0;
+  double leak = 0;
+};
+ClusterPower cluster_power(const ClusterSpec& cluster, const ClusterLoad& load);
+
+/// Of a whole cluster. Temperatures beyond -60 to 200 C count as those: no board gets there, and a
+/// file that describes one must not run away to infinity.
 double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c);
 
 /// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other

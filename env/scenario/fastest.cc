@@ -8,10 +8,7 @@ namespace flyball {
 
 FastestConfiguration fastest_configuration(const PlatformSpec& spec, const AppProfile& app,
                                            double accuracy_floor_pct) {
-  OppChoice top{};
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    top[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
-  }
+  const OppChoice top = highest_opps(spec);
   FastestConfiguration best;
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
     if (!runs_on(app, spec.mappings[m])) continue;

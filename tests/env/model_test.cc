@@ -48,6 +48,30 @@ ClusterLoad load_of(int opp, double cores, double nf, bool gated) {
   return load;
 }
 
+TEST(Model, OnlyClustersThatAreNewToAnApplicationCostAMove) {
+  PlatformSpec spec = make_spec();
+  spec.migration_us = 200;
+  spec.cold_cache_ms = 0.8;
+  spec.width_switch_us = 30;
+  // bigx1, bigx2, littlex1, bigx2+littlex2
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {0, 1}), 0);
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {1, 1}), 0);
+  EXPECT_EQ(switch_ns(spec, {3, 1}, {2, 1}), 0);
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {2, 1}), 1e6);
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {3, 1}), 1e6);
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {0, 0}), 30e3);
+  EXPECT_EQ(switch_ns(spec, {0, 1}, {2, 0}), 1.03e6);
+}
+
+TEST(Model, ABoardThatRunsAwayStaysFinite) {
+  PlatformSpec spec = make_spec();
+  spec.clusters[0].leak_a = 10;  // the most that a file may say: half a megawatt at 50 C
+  spec.thermal = {{"die", 0, 10, {{100, 2}}}};
+  EXPECT_EQ(leakage_mw(spec.clusters[0], 1, 1e9), leakage_mw(spec.clusters[0], 1, 200));
+  EXPECT_EQ(leakage_mw(spec.clusters[0], 1, -400), leakage_mw(spec.clusters[0], 1, -60));
+  EXPECT_LT(leakage_mw(spec.clusters[0], 1, 199), leakage_mw(spec.clusters[0], 1, 200));
+}
+
 TEST(Model, TimeIsCyclesOverFrequencyPlusMemory) {
   PlatformSpec spec = make_spec();
   const Mapping& one = spec.mappings[0];

@@ -119,6 +119,21 @@ TEST_F(ShieldTest, ABacklogAsksForMoreSpeed) {
   EXPECT_EQ(action, small_action(2, 0, 2, 1));  // 25 ms; 50 ms leaves no margin for the deviation
 }
 
+TEST_F(ShieldTest, OnlyAMoveToOtherClustersCosts) {
+  spec_.migration_us = 1000;
+  spec_.cold_cache_ms = 59;  // 60 ms in all
+  Shield shield(spec_, scenario_, {});
+  Observation now = small_observation(scenario_);
+  now.app[0].setting = {1, 1};
+  Action action = small_action(1, 0, 2, 1);  // from one big core to two: 50 ms
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+  action = small_action(1, 0, 1, 1);  // 100 ms, and 60 of them when it comes from little
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+  now.app[0].setting = {0, 1};
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(1, 0, 2, 1));  // 50 + 60 ms
+}
+
 TEST_F(ShieldTest, FrequenciesThatAnotherApplicationNeedsAreNotLowered) {
   scenario_.apps.push_back(scenario_.apps[0]);
   Shield shield(spec_, scenario_, {});
