@@ -98,6 +98,7 @@ void BackgroundThreads::stop_all() {
   }
   for (auto& worker : workers_) worker->thread.join();
   workers_.clear();
+  ending_ = false;
 }
 
 int BackgroundThreads::least_loaded_cpu(std::uint64_t cpus) const {

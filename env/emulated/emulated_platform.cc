@@ -188,14 +188,15 @@ std::int64_t EmulatedPlatform::Parts::machine_turn() {
   background_refused.store(background.refused(), std::memory_order_relaxed);
   check_whether_over();
 
-  std::int64_t epoch_end = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  std::int64_t epoch_end = kNever;
   if (asked.load(std::memory_order_acquire) != answered.load(std::memory_order_relaxed)) {
-    epoch_end = epoch_start_ns + epoch.interval_ns;
+    if (epoch.interval_ns < kNever - epoch_start_ns) epoch_end = epoch_start_ns + epoch.interval_ns;
     const bool stop = (epoch.stop_at_release && machine->released_in_epoch()) ||
                       (epoch.stop_at_finish && machine->finished_in_epoch());
     if (over != Status::kOk || now >= epoch_end || stop) {
       answer(over);
-      epoch_end = std::numeric_limits<std::int64_t>::max();
+      epoch_end = kNever;
     }
   }
   const std::int64_t next = std::min({epoch_end, machine->next_ns(), now + kFarNs});

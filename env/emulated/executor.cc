@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kIdleWaitNs =
     60'000'000'000;  // the bell rings before; any long time would do
+constexpr std::int64_t kHurryNs = 10'000'000;
 
 std::size_t total_queue(const Scenario& scenario) {
   std::size_t jobs = 0;
@@ -95,7 +96,11 @@ void Executor::body(bool with_measurement, int full_width) {
   } catch (...) {
     fail("unknown exception");
   }
-  engine_.release_thread();
+  try {
+    engine_.release_thread();
+  } catch (...) {  // nothing runs after it that could be told
+  }
+  ended_.store(true, std::memory_order_release);
   ready();
 }
 
@@ -107,7 +112,14 @@ void Executor::close() {
 void Executor::stop() {
   if (!thread_.joinable()) return;
   close();
-  engine_.set_speed_ratio(1);  // a job at a low OPP would hold up the end
+  // A job at a low OPP would hold up the end. More than once: a job that is about to begin sets its
+  // own speed.
+  for (;;) {
+    const std::uint32_t seen = ready_bell_.mark();
+    if (ended_.load(std::memory_order_acquire)) break;
+    engine_.set_speed_ratio(1);
+    ready_bell_.wait(seen, steady_ns() + kHurryNs);
+  }
   thread_.join();
 }
 

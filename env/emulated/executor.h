@@ -109,7 +109,8 @@ class Executor {
   std::array<char, 160> reason_{};
   std::int64_t measured_ns_ = 0;  ///< guarded by `ready_`
   std::atomic<bool> ready_{false};
-  Doorbell ready_bell_;
+  std::atomic<bool> ended_{false};  ///< the thread has done all it does
+  Doorbell ready_bell_;             ///< rings for both
   std::atomic<bool> has_problem_{false};
   std::array<char, 160> problem_{};
   std::thread thread_;

@@ -20,10 +20,7 @@ std::int64_t poll_ns(const PlatformSpec& spec) {
 // the model says of the best mapping at the highest OPPs.
 void fill_fastest(const PlatformSpec& spec, const AppProfile& app, std::int64_t inference_ns,
                   std::array<double, kMaxWidths>& fastest_ns) {
-  OppChoice highest{};
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    highest[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
-  }
+  const OppChoice highest = highest_opps(spec);
   const double scale = static_cast<double>(inference_ns) / reference_time_ns(spec, app);
   for (std::size_t w = 0; w < app.widths.size(); ++w) {
     fastest_ns[w] = std::numeric_limits<double>::infinity();

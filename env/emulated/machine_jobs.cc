@@ -9,6 +9,8 @@
 namespace flyball {
 namespace {
 
+constexpr double kMaxInferences = 1e9;  // a work that varies widely has no upper end
+
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
@@ -30,7 +32,8 @@ void EmulatedMachine::release(int a) {
   ReadyJob queued;
   queued.release_ns = job.release_ns;
   queued.deadline_ns = job.deadline_ns;
-  queued.inferences = static_cast<int>(std::max(1L, std::lround(inferences_[at(a)] * work)));
+  queued.inferences =
+      static_cast<int>(std::clamp(std::round(inferences_[at(a)] * work), 1.0, kMaxInferences));
   job.infeasible = infeasible(a, queued.inferences);
   queued.priority = seen.required.priority;
   queued.app = static_cast<std::uint8_t>(a);

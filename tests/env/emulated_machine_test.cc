@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "env/emulated/machine.h"
@@ -191,6 +192,31 @@ TEST(EmulatedMachine, EveryJobIsFinishedDroppedOrWaiting) {
   EXPECT_EQ(next.app[0].finished, 1u);
   EXPECT_EQ(next.app[0].released, 1u);
   EXPECT_EQ(next.app[0].oldest_release_ns, 40 * kMs);
+}
+
+TEST(EmulatedMachine, NoVariationOfTheWorkOverflowsTheNumberOfInferences) {
+  Scenario scenario = easy_scenario(1000);
+  scenario.apps[0].work_cv = 2;
+  const PlatformSpec spec = easy_spec();
+  LiveKnobs knobs;
+  Port port;
+  EmulatedMachine machine(spec, scenario, 1, {2'000'000'000}, kMs, knobs, port);
+  machine.run_until(100 * kMs);
+  ASSERT_EQ(port.jobs.size(), 3u);
+  for (const ReadyJob& job : port.jobs) {
+    EXPECT_GE(job.inferences, 1);
+    EXPECT_LE(job.inferences, 1'000'000'000);
+  }
+}
+
+TEST(EmulatedMachine, ARunawayBoardHasFiniteFigures) {
+  PlatformSpec spec = easy_spec();
+  spec.clusters[0].leak_a = 10;
+  spec.thermal[0].terms = {{100, 0.001}};
+  Rig rig(spec);
+  const Observation out = rig.close(900);
+  EXPECT_TRUE(std::isfinite(out.power_mw));
+  EXPECT_TRUE(std::isfinite(out.cluster[0].temp_c));
 }
 
 TEST(EmulatedMachine, CountsAMissWhenTheDeadlineHasPassed) {

@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <filesystem>
+#include <limits>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "env/config/error.h"
@@ -352,6 +355,69 @@ TEST(EmulatedPlatform, ATakenAwayCpuIsToldAndTheRunGoesOn) {
   for (const auto& run : engine.runs()) EXPECT_EQ(run.setting.active, 1);
   ASSERT_FALSE(platform.notes().empty());
   EXPECT_THAT(platform.notes()[0], HasSubstr("fewer cores than mapped"));
+}
+
+/// Lets every thread of this process run on `cpus` only, as a control group would.
+void confine_process(const cpu_set_t& cpus) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    sched_setaffinity(std::stoi(task.path().filename()), sizeof(cpus), &cpus);
+  }
+}
+
+TEST(EmulatedPlatform, CpusThatVanishDuringARunServeNoMoreJobs) {
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "one CPU";
+  CPU_ZERO(&one);
+  std::size_t last = 0;
+  for (std::size_t cpu = 0; cpu < 64; ++cpu) {
+    if (CPU_ISSET(cpu, &all)) last = cpu;
+  }
+  CPU_SET(last, &one);
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(100'000);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  Totals totals;
+  // Jobs of two cores until one has finished, then the CPUs go, then until three more have.
+  std::size_t before = 0;
+  bool gone = false;
+  for (int i = 0; i < 500 && totals.finished < (gone ? before + 3 : 1); ++i) {
+    platform.apply(fixed(2, 1, 1));
+    ASSERT_EQ(platform.advance({20 * kMs, false}, out), Status::kOk);
+    totals.add(out);
+    if (gone || totals.finished == 0) continue;
+    EXPECT_EQ(engine.runs()[0].setting.active, 2);
+    confine_process(one);
+    gone = true;
+    ASSERT_EQ(platform.advance({20 * kMs, false}, out), Status::kOk);  // at its end they are missed
+    totals.add(out);
+    before = engine.runs().size();
+  }
+  const auto runs = engine.runs();
+  const std::vector<std::string> notes = platform.notes();
+  confine_process(all);
+  ASSERT_GT(runs.size(), before);
+  for (std::size_t i = before; i < runs.size(); ++i) {
+    EXPECT_EQ(runs[i].setting.cpu_mask, std::uint64_t{1} << last);
+    EXPECT_EQ(runs[i].setting.active, 1);
+  }
+  ASSERT_FALSE(notes.empty());
+  EXPECT_THAT(notes[0], HasSubstr("CPUs went away during the run: 1 of"));
+}
+
+TEST(EmulatedPlatform, AnEpochWithoutALimitEndsWithARelease) {
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(500);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  const EpochRequest request{std::numeric_limits<std::int64_t>::max(), true};
+  Observation out;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(platform.advance(request, out), Status::kOk);
+    EXPECT_GE(out.app[0].released, 1u);
+  }
 }
 
 TEST(EmulatedPlatform, AnEngineThatFailsIsALostDevice) {
