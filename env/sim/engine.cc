@@ -1,10 +1,15 @@
 #include "env/sim/engine.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace flyball {
 
 void Engine::apply(const Action& action) {
+  static_assert(std::has_unique_object_representations_v<Action>);
+  if (s_.has_acted && std::memcmp(&action, &s_.action, sizeof action) == 0) return;
+  s_.action = action;
+  s_.has_acted = true;
   for (int c = 0; c < m_.clusters; ++c) {
     s_.cluster[c].asked =
         static_cast<std::uint8_t>(std::min<int>(action.opp[c], m_.spec.clusters[c].max_opp()));
@@ -43,13 +48,15 @@ void Engine::set_goal(int c) {
   s_.dirty = true;
 }
 
-void Engine::run(std::int64_t until_ns, StopAt stop) {
+void Engine::run(std::int64_t until_ns, const StopAt& stop) {
   s_.released_any = s_.finished_any = false;
   for (;;) {
     start_waiting();
     if (s_.dirty) refresh();
-    s_.now_ns = next_event_ns(until_ns);
+    const std::int64_t next_ns = std::max(next_event_ns(), s_.now_ns);
+    s_.now_ns = std::min(next_ns, until_ns);
     settle();
+    if (next_ns > until_ns) break;
     handle_due();
     if (s_.now_ns >= until_ns) break;
     if (stop.release && s_.released_any) break;
@@ -58,14 +65,14 @@ void Engine::run(std::int64_t until_ns, StopAt stop) {
   }
 }
 
-std::int64_t Engine::next_event_ns(std::int64_t until_ns) const {
-  std::int64_t next = std::min({until_ns, s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_});
+std::int64_t Engine::next_event_ns() const {
+  std::int64_t next = std::min({s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_});
   for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
     next = std::min(next, s_.app[a].arrivals.next_ns());
     if (s_.app[a].running) next = std::min(next, s_.app[a].run.finish_ns);
   }
-  return std::max(next, s_.now_ns);
+  return next;
 }
 
 void Engine::handle_due() {

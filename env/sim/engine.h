@@ -36,7 +36,7 @@ class Engine {
   void apply(const Action& action);
   /// Jobs that wait start first; what is due at the very end has happened, but nothing has started
   /// with it.
-  void run(std::int64_t until_ns, StopAt stop);
+  void run(std::int64_t until_ns, const StopAt& stop);
   /// Temperatures as of now.
   void thermal_step();
 
@@ -46,7 +46,7 @@ class Engine {
   void start_waiting();
   void refresh();
   void refresh_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);
-  std::int64_t next_event_ns(std::int64_t until_ns) const;
+  std::int64_t next_event_ns() const;
   void settle();
   void handle_due();
   void set_timeline();

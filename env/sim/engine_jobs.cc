@@ -24,8 +24,9 @@ void Engine::release(int a) {
     return;
   }
   ++app.missed;
-  if (sink_ == nullptr) return;
-  JobRecord record;
+  JobRecord* slot = sink_ != nullptr ? sink_->new_job() : nullptr;
+  if (slot == nullptr) return;
+  JobRecord& record = *slot;
   record.sequence = job.sequence;
   record.release_ns = record.start_ns = record.finish_ns = job.release_ns;
   record.deadline_ns = job.deadline_ns;
@@ -35,7 +36,6 @@ void Engine::release(int a) {
   record.missed = record.dropped = true;
   record.infeasible =
       !m_.feasible(a, job.release_ns, job.deadline_ns, job.work, app.required.accuracy_floor_pct);
-  sink_->add_job(record);
 }
 
 void Engine::start_waiting() {
@@ -81,8 +81,9 @@ void Engine::finish(int a) {
     s_.watch_done = true;
     s_.watched_finish_ns = s_.now_ns;
   }
-  if (sink_ == nullptr) return;
-  JobRecord record;
+  JobRecord* slot = sink_ != nullptr ? sink_->new_job() : nullptr;
+  if (slot == nullptr) return;
+  JobRecord& record = *slot;
   record.sequence = run.job.sequence;
   record.release_ns = run.job.release_ns;
   record.start_ns = run.start_ns;
@@ -101,7 +102,6 @@ void Engine::finish(int a) {
     record.infeasible = !m_.feasible(a, run.job.release_ns, run.job.deadline_ns, run.job.work,
                                      static_cast<double>(record.accuracy_floor_pct) - 1e-4);
   }
-  sink_->add_job(record);
 }
 
 }  // namespace flyball

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "env/sim/engine.h"
 
@@ -8,8 +7,15 @@
 namespace flyball {
 namespace {
 
-// A finish that rounding put a hair above a whole nanosecond is that nanosecond.
-constexpr double kRoundNs = 1e-3;
+/// The nanosecond after which a time that is left has passed, 1 at least. One that rounding put a
+/// hair above a whole nanosecond is that nanosecond.
+std::int64_t whole_ns(double left_ns) {
+  constexpr double kRoundNs = 1e-3;
+  const double exact_ns = left_ns - kRoundNs;
+  const auto below_ns = static_cast<std::int64_t>(exact_ns);  // std::ceil is a call without SSE4.1
+  return std::max<std::int64_t>(1,
+                                static_cast<double>(below_ns) < exact_ns ? below_ns + 1 : below_ns);
+}
 
 }  // namespace
 
@@ -29,9 +35,7 @@ void Engine::refresh() {
   for (int c = 0; c < m_.clusters; ++c) {
     double wanted = background.cores[c];
     for (int a = 0; a < m_.apps; ++a) {
-      if (cost[a] != nullptr) {
-        wanted += m_.spec.mappings[s_.app[a].run.setting.mapping].cores[c];
-      }
+      if (cost[a] != nullptr) wanted += cost[a]->cores[c];
     }
     // More threads than cores: everyone gets the same part of what it wants.
     const double cores = m_.spec.clusters[c].cores;
@@ -47,9 +51,7 @@ void Engine::refresh() {
     double speed = 0;
     for (int c = 0; c < m_.clusters; ++c) {
       speed += cost[a]->speed_share[c] * share[c];
-      const double cores = m_.spec.mappings[run.setting.mapping].cores[c];
-      if (cores == 0) continue;
-      run.core_busy[c] = share[c] * (c == cost[a]->fastest ? 1.0 : cost[a]->busy_cores[c] / cores);
+      run.core_busy[c] = share[c] * cost[a]->core_busy[c];
     }
     // An access to memory waits behind those of other jobs for the part of the time that these are
     // at memory; the background says by itself how much it slows.
@@ -57,9 +59,7 @@ void Engine::refresh() {
     const double slowdown = 1 + background.slowdown + cost[a]->memory_share * others;
     run.rate = speed / (cost[a]->alone_ns * slowdown);
     run.cycles_per_ns = cost[a]->cycles_per_ns * share[cost[a]->fastest];
-    const double need_ns = run.overhead_ns + run.left / run.rate;
-    run.finish_ns = s_.now_ns + std::max<std::int64_t>(
-                                    1, static_cast<std::int64_t>(std::ceil(need_ns - kRoundNs)));
+    run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rate);
   }
 }
 
@@ -82,12 +82,12 @@ void Engine::refresh_cluster(int c, double share,
   }
   load.busy_cores *= share;
   load.busy_nf *= share;
-  const ClusterPower& power = cache_.cluster_power(m_, c, load);
+  const ClusterPower power = cluster_power(spec, load);
   cluster.busy_cores = load.busy_cores;
   cluster.background_core = share * std::min(1.0, background.cores[c]);
   cluster.fixed_mw = power.fixed_mw;
   cluster.leak = power.leak;
-  cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_w;
+  cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_mw;
 }
 
 void Engine::settle() {
@@ -127,7 +127,7 @@ void Engine::thermal_step() {
   s_.thermal_ns = s_.now_ns;
   // The mean power of the step: time constants are seconds, a step is milliseconds.
   const double dt_s = static_cast<double>(span_ns) * 1e-9;
-  m_.thermal_step(s_.thermal_mj / dt_s * 1e-3, dt_s, s_.thermal);
+  m_.thermal_step(s_.thermal_mj / dt_s * 1e-3, cache_.lags(m_, span_ns), s_.thermal);
   s_.thermal_mj = 0;
   settle_temperatures();
 }
@@ -138,8 +138,8 @@ void Engine::settle_temperatures() {
   for (int c = 0; c < m_.clusters; ++c) {
     SimCluster& cluster = s_.cluster[c];
     cluster.temp_c = cluster_temp_c(m_.spec, s_.thermal, c);
-    cluster.leakage_w = m_.leakage(c, cluster.temp_c);
-    cluster.power_mw = cluster.fixed_mw + cluster.leak * cluster.leakage_w;
+    cluster.leakage_mw = m_.leakage(c, cluster.temp_c);
+    cluster.power_mw = cluster.fixed_mw + cluster.leak * cluster.leakage_mw;
     s_.total_mw += cluster.power_mw;
   }
 }

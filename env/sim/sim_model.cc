@@ -1,6 +1,7 @@
 #include "env/sim/sim_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "env/model/det_math.h"
@@ -22,9 +23,11 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
     }
   }
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
+    OppChoice used{};
     for (int c = 0; c < clusters; ++c) {
-      if (spec.mappings[m].cores[c] > 0) cluster_mask[m] |= static_cast<std::uint8_t>(1u << c);
+      used[c] = spec.mappings[m].cores[c] > 0 ? 0xff : 0;
     }
+    opp_mask[m] = std::bit_cast<std::uint32_t>(used);
   }
   cut_segments();
   tabulate();
@@ -47,6 +50,7 @@ void SimModel::cut_segments() {
       segment.nf[load.cluster] += load.cores * load.core_nf;
       segment.slowdown += load.memory_slowdown;
     }
+    for (int c = 0; c < clusters; ++c) segment.whole_cores[c] = std::ceil(segment.cores[c]);
     segments.push_back(segment);
   }
 }
@@ -54,7 +58,7 @@ void SimModel::cut_segments() {
 void SimModel::tabulate() {
   for (int c = 0; c < clusters; ++c) {
     for (int i = 0; i < kLeakPoints; ++i) {
-      leak_[c][i] = leakage_mw(spec.clusters[c], 1.0, kLeakFromC + i) * 1e-3;
+      leak_[c][i] = leakage_mw(spec.clusters[c], 1.0, kLeakFromC + i);
     }
   }
   for (std::size_t n = 0; n < spec.thermal.size(); ++n) {
@@ -79,7 +83,7 @@ int SimModel::segment_at(std::int64_t ns) const {
 double SimModel::switch_ns(const AppSetting& before, const AppSetting& after) const {
   double ns = before.width != after.width ? spec.width_switch_us * 1e3 : 0;
   // Fewer or more cores of the same clusters find their caches warm; so does a part of them.
-  if ((cluster_mask[after.mapping] & ~cluster_mask[before.mapping]) != 0) {
+  if ((opp_mask[after.mapping] & ~opp_mask[before.mapping]) != 0) {
     ns += spec.migration_us * 1e3 + spec.cold_cache_ms * 1e6;
   }
   return ns;
@@ -108,31 +112,24 @@ JobCost SimModel::job_cost(int app, const AppSetting& setting, const OppChoice& 
     cost.cycles_per_ns = khz * 1e-6;
     cost.memory_share = memory_ns / core_ns;
   }
-  for (double& share : cost.speed_share) share /= speed;
+  for (int c = 0; c < clusters; ++c) {
+    cost.speed_share[c] /= speed;
+    cost.cores[c] = mapping.cores[c];
+    if (mapping.cores[c] == 0) continue;
+    cost.core_busy[c] = c == cost.fastest ? 1.0 : cost.busy_cores[c] / cost.cores[c];
+  }
   return cost;
 }
 
-ClusterPower SimModel::cluster_power(int cluster, const ClusterLoad& load) const {
-  // The model is linear in the leakage at 1 V: two temperatures give both coefficients.
-  constexpr double kLowC = 20, kHighC = 90;
-  ClusterLoad at = load;
-  at.temp_c = kLowC;
-  const double low_mw = cluster_power_mw(spec.clusters[cluster], at);
-  at.temp_c = kHighC;
-  const double high_mw = cluster_power_mw(spec.clusters[cluster], at);
-  const double rise = leakage(cluster, kHighC) - leakage(cluster, kLowC);
-  ClusterPower power;
-  power.leak = rise > 0 ? (high_mw - low_mw) / rise : 0;
-  power.fixed_mw = low_mw - power.leak * leakage(cluster, kLowC);
-  return power;
+void SimModel::compute_lags(std::int64_t step_ns, Lags& lags) const {
+  const double step_s = static_cast<double>(step_ns) * 1e-9;
+  for (std::size_t i = 0; i < inverse_tau_.size(); ++i) lags[i] = det_lag(step_s * inverse_tau_[i]);
 }
 
-void SimModel::thermal_step(double total_w, double dt_s, ThermalState& state) const {
-  std::array<double, kMaxThermalNodes * kMaxThermalTerms> lag;
-  for (std::size_t i = 0; i < inverse_tau_.size(); ++i) lag[i] = det_lag(dt_s * inverse_tau_[i]);
+void SimModel::thermal_step(double total_w, const Lags& lags, ThermalState& state) const {
   for (const Term& term : terms_) {
     double& filtered_w = state.filtered_w[term.node][term.term];
-    filtered_w += (total_w - filtered_w) * lag[term.tau];
+    filtered_w += (total_w - filtered_w) * lags[term.tau];
   }
 }
 
@@ -198,39 +195,28 @@ bool SimModel::feasible(int app, std::int64_t release_ns, std::int64_t deadline_
 const JobCost& SimCache::job_cost(const SimModel& model, int app, const AppSetting& setting,
                                   const OppChoice& opp) {
   // Clusters outside the mapping do not matter to the job.
-  const unsigned mask = model.cluster_mask[setting.mapping];
-  std::uint64_t key = static_cast<std::uint64_t>(setting.mapping) << 40 |
-                      static_cast<std::uint64_t>(setting.width) << 32;
-  OppChoice relevant{};
-  for (int c = 0; c < kMaxClusters; ++c) {
-    if ((mask >> c & 1) == 0) continue;
-    relevant[c] = opp[c];
-    key |= static_cast<std::uint64_t>(opp[c]) << (8 * c);
-  }
+  const std::uint32_t relevant =
+      std::bit_cast<std::uint32_t>(opp) & model.opp_mask[setting.mapping];
+  const std::uint64_t key = static_cast<std::uint64_t>(setting.mapping) << 40 |
+                            static_cast<std::uint64_t>(setting.width) << 32 | relevant;
   static_assert(kCosts == 1ULL << (64 - 56));
   const std::size_t slot = (key * 0x9e3779b97f4a7c15ULL) >> 56;
   JobCost& entry = costs_[static_cast<std::size_t>(app) * kCosts + slot];
   if (entry.key != key) {
-    entry = model.job_cost(app, setting, relevant);
+    entry = model.job_cost(app, setting, std::bit_cast<OppChoice>(relevant));
     entry.key = key;
   }
   return entry;
 }
 
-const ClusterPower& SimCache::cluster_power(const SimModel& model, int cluster,
-                                            const ClusterLoad& load) {
-  PowerSet& set = powers_[cluster][load.opp];
-  for (PowerEntry& entry : set.way) {
-    if (entry.busy_cores == load.busy_cores && entry.busy_nf == load.busy_nf &&
-        entry.static_ma == load.static_ma && entry.gated == load.gate_idle_cores) {
-      return entry.power;
-    }
+const SimModel::Lags& SimCache::lags(const SimModel& model, std::int64_t step_ns) {
+  StepLags& entry = lags_[static_cast<std::uint64_t>(step_ns) * 0x9e3779b97f4a7c15ULL >> 61];
+  static_assert(kSteps == 1ULL << (64 - 61));
+  if (entry.step_ns != step_ns) {
+    entry.step_ns = step_ns;
+    model.compute_lags(step_ns, entry.lags);
   }
-  PowerEntry& entry = set.way[set.next];
-  set.next = (set.next + 1) % kWays;
-  entry = {load.busy_cores, load.busy_nf, load.static_ma, load.gate_idle_cores,
-           model.cluster_power(cluster, load)};
-  return entry.power;
+  return entry.lags;
 }
 
 }  // namespace flyball

@@ -15,21 +15,17 @@ namespace flyball {
 /// What a job costs in one configuration while it has its clusters to itself.
 struct JobCost {
   std::uint64_t key = ~0ULL;
-  double alone_ns = 0;       ///< a job of work 1
-  double memory_share = 0;   ///< part of that which waits for memory
-  double cycles_per_ns = 0;  ///< of its fastest core
-  int fastest = 0;           ///< the cluster of that core
+  double alone_ns = 0;                           ///< a job of work 1
+  double memory_share = 0;                       ///< part of that which waits for memory
+  double cycles_per_ns = 0;                      ///< of its fastest core
+  int fastest = 0;                               ///< the cluster of that core
+  std::array<double, kMaxClusters> cores{};      ///< of the mapping
+  std::array<double, kMaxClusters> core_busy{};  ///< of its busiest core there, 0 to 1
   std::array<double, kMaxClusters> busy_cores{};
   std::array<double, kMaxClusters> busy_nf{};
   std::array<double, kMaxClusters> static_ma{};
   std::array<double, kMaxClusters>
       speed_share{};  ///< of the mapping's speed, per cluster; sums to 1
-};
-
-/// Power of a cluster under a load as a function of temperature: fixed_mw + leak * leakage at 1 V.
-struct ClusterPower {
-  double fixed_mw = 0;
-  double leak = 0;
 };
 
 /// Everything about platform and scenario that a simulation needs and that never changes while it
@@ -42,8 +38,9 @@ class SimModel {
   struct Segment {
     std::int64_t start_ns = 0;
     std::array<double, kMaxClusters> cores{};
-    std::array<double, kMaxClusters> nf{};  ///< sum over those cores
-    double slowdown = 0;                    ///< jobs take 1 + this times as long
+    std::array<double, kMaxClusters> whole_cores{};  ///< rounded up
+    std::array<double, kMaxClusters> nf{};           ///< sum over those cores
+    double slowdown = 0;                             ///< jobs take 1 + this times as long
   };
 
   const PlatformSpec& spec;
@@ -55,14 +52,14 @@ class SimModel {
   std::vector<Segment> segments;  ///< ascending; the first starts at 0
   std::array<const AppProfile*, kMaxApps> profile{};
   std::array<std::array<std::uint8_t, kMaxMappings>, kMaxApps> supported{};
-  std::array<std::uint8_t, kMaxMappings> cluster_mask{};
+  /// The bytes of an OppChoice that matter to a mapping: those of its clusters.
+  std::array<std::uint32_t, kMaxMappings> opp_mask{};
 
   int segment_at(std::int64_t ns) const;
   /// Time that a job loses when its application comes from `before`.
   double switch_ns(const AppSetting& before, const AppSetting& after) const;
   JobCost job_cost(int app, const AppSetting& setting, const OppChoice& opp) const;
-  ClusterPower cluster_power(int cluster, const ClusterLoad& load) const;
-  /// W at 1 V, for a whole cluster, from a table: linear between whole kelvins, which is within
+  /// mW at 1 V, for a whole cluster, from a table: linear between whole kelvins, which is within
   /// 1e-4.
   double leakage(int cluster, double temp_c) const {
     const double x = std::clamp(temp_c - kLeakFromC, 0.0, kLeakPoints - 1.001);
@@ -70,9 +67,11 @@ class SimModel {
     const double low = leak_[cluster][i], high = leak_[cluster][i + 1];
     return low + (high - low) * (x - i);
   }
-  /// As thermal_advance(), with the terms laid out in a row and one exponential per distinct time
-  /// constant.
-  void thermal_step(double total_w, double dt_s, ThermalState& state) const;
+  /// How far each thermal lag moves within a step, in the order of `Term::tau`.
+  using Lags = std::array<double, kMaxThermalNodes * kMaxThermalTerms>;
+  void compute_lags(std::int64_t step_ns, Lags& lags) const;
+  /// As thermal_advance(), with the terms laid out in a row.
+  void thermal_step(double total_w, const Lags& lags, ThermalState& state) const;
   void update_temperatures(ThermalState& state) const;
   /// Whether any configuration that reaches the floor finishes such a job in time, had it been free
   /// at its release and alone but for the background, with no thermal cap and no switching to pay.
@@ -100,26 +99,24 @@ class SimModel {
 /// Answers of SimModel that were asked for before. Pure memory: what it holds changes no result.
 class SimCache {
  public:
-  SimCache() : costs_(kMaxApps * kCosts) {}
+  SimCache() : costs_(kMaxApps * kCosts), lags_(kSteps) {}
   /// Stays valid until the next call for the same application.
   const JobCost& job_cost(const SimModel& model, int app, const AppSetting& setting,
                           const OppChoice& opp);
-  const ClusterPower& cluster_power(const SimModel& model, int cluster, const ClusterLoad& load);
+  /// Stays valid until the next call.
+  const SimModel::Lags& lags(const SimModel& model, std::int64_t step_ns);
 
  private:
   static constexpr std::size_t kCosts = 256;  // per application
-  static constexpr int kWays = 4;             // loads per OPP: idle, busy, and two with background
-  struct PowerEntry {
-    double busy_cores = -1, busy_nf = 0, static_ma = 0;
-    bool gated = false;
-    ClusterPower power;
-  };
-  struct PowerSet {
-    std::array<PowerEntry, kWays> way;
-    int next = 0;
+  // Nearly all thermal steps have one of a few lengths: the longest one's, and what is left of it
+  // before a look at the trip points.
+  static constexpr std::size_t kSteps = 8;
+  struct StepLags {
+    std::int64_t step_ns = 0;
+    SimModel::Lags lags{};
   };
   std::vector<JobCost> costs_;
-  std::array<std::array<PowerSet, kMaxOpps>, kMaxClusters> powers_{};
+  std::vector<StepLags> lags_;
 };
 
 }  // namespace flyball

@@ -67,7 +67,7 @@ struct SimCluster {
   std::int64_t switch_ns = kNeverNs;
   double fixed_mw = 0, leak = 0;  ///< as ClusterPower
   double power_mw = 0;
-  double temp_c = 0, leakage_w = 0;  ///< of thermal_ns; the leakage at 1 V
+  double temp_c = 0, leakage_mw = 0;  ///< of thermal_ns; the leakage at 1 V
   double busy_cores = 0;
   double background_core = 0;  ///< busy share of the background's busiest core
   // Within the epoch.
@@ -96,6 +96,8 @@ struct SimState {
   double energy_preference = 0.5;
   ThermalState thermal;
   std::array<SimCluster, kMaxClusters> cluster;
+  Action action;           ///< the last one applied
+  bool has_acted = false;  ///< there has been one
   // The job that a preview waits for: the first that starts of an application.
   int watched_app = -1;
   bool watch_started = false, watch_done = false;

@@ -1,7 +1,6 @@
 #include "env/sim/simulator.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 
@@ -47,8 +46,8 @@ Status Simulator::advance(const EpochRequest& request, Observation& out) {
 }
 
 void Simulator::fill(Observation& out, std::int64_t epoch_ns) const {
-  const double span_ns = static_cast<double>(epoch_ns);
-  const double per_s = epoch_ns > 0 ? 1e9 / span_ns : 0;
+  const double per_ns = epoch_ns > 0 ? 1 / static_cast<double>(epoch_ns) : 0;
+  const double per_s = 1e9 * per_ns;
   out.sequence = epochs_;
   out.now_ns = state_.now_ns;
   out.epoch_ns = epoch_ns;
@@ -66,7 +65,7 @@ void Simulator::fill(Observation& out, std::int64_t epoch_ns) const {
     // Applications are placed on cores of their own while there are enough; only then is the
     // busiest core that of the busiest application, and otherwise everyone's together.
     double most_ns = from.background_ns, sum_ns = from.background_ns;
-    double wanted = std::ceil(model_.segments[state_.segment].cores[c]);
+    double wanted = model_.segments[state_.segment].whole_cores[c];
     for (int a = 0; a < model_.apps; ++a) {
       const SimApp& app = state_.app[a];
       wanted += model_.spec.mappings[app.last_setting.mapping].cores[c];
@@ -75,8 +74,8 @@ void Simulator::fill(Observation& out, std::int64_t epoch_ns) const {
     }
     ClusterObservation& to = out.cluster[c];
     to.freq_khz = model_.spec.clusters[c].opps[from.opp].freq_khz;
-    to.util_max = epoch_ns > 0 ? std::min(1.0, (wanted > cores ? sum_ns : most_ns) / span_ns) : 0;
-    to.util_mean = epoch_ns > 0 ? std::min(1.0, from.busy_core_ns / (cores * span_ns)) : 0;
+    to.util_max = std::min(1.0, (wanted > cores ? sum_ns : most_ns) * per_ns);
+    to.util_mean = std::min(1.0, from.busy_core_ns * per_ns / cores);
     to.power_mw = epoch_ns > 0 ? from.energy_mj * per_s : from.power_mw;
     to.temp_c = from.temp_c;
     to.opp = from.opp;

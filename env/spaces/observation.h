@@ -56,8 +56,17 @@ struct Observation {
   std::span<const JobRecord> jobs() const { return {job_store.data(), job_count}; }
   void clear_jobs() { job_count = 0; jobs_unlisted = 0; }
   void add_job(const JobRecord& job) {
-    if (job_count < job_store.size()) job_store[job_count++] = job;
-    else ++jobs_unlisted;
+    if (JobRecord* slot = new_job()) *slot = job;
+  }
+  /// Room for one more, to fill in where it stands: a fresh record; nullptr when there is none.
+  JobRecord* new_job() {
+    if (job_count == job_store.size()) {
+      ++jobs_unlisted;
+      return nullptr;
+    }
+    JobRecord* slot = &job_store[job_count++];
+    *slot = JobRecord{};
+    return slot;
   }
   std::array<JobRecord, kMaxEpochJobs> job_store{};  ///< finished or dropped within the epoch
   std::size_t job_count = 0;
