@@ -15,12 +15,17 @@ namespace flyball {
 /// other says what it is worth, so that noise is not taken for value. The step of an entry is
 /// max(floor, 1 / (kPriorVisits + visits)): the prior counts as much as that many visits. Allocates
 /// when it is made, never after.
+///
+/// With `baseline_step` above 0, what all actions of a state have in common (other programs'
+/// energy, for one) is learned by the state: an action never tried is then taken to be as far off
+/// its prior as the others, not to be free of what they were found to cost.
 class DoubleQ {
  public:
   struct Options {
     double discount = 0.6;
     double step_floor = 0.02;
     double prior_visits = 4;
+    double baseline_step = 0;  ///< share of an error that goes to the state
   };
   /// An action whose prior is at most this is masked: never chosen.
   static constexpr double kMasked = -1e30;
@@ -29,11 +34,11 @@ class DoubleQ {
       : states_(states),
         actions_(actions),
         options_(options),
-        cell_(static_cast<std::size_t>(states) * static_cast<std::size_t>(actions)) {}
+        cell_(static_cast<std::size_t>(states) * static_cast<std::size_t>(actions)),
+        base_(static_cast<std::size_t>(states)) {}
 
   double value(int state, int action, double prior) const {
-    const Cell& c = at(state, action);
-    return prior + 0.5 * (static_cast<double>(c.a) + static_cast<double>(c.b));
+    return prior + 0.5 * (side(true, state, action) + side(false, state, action));
   }
   /// The best action by both tables; `prior` has an entry per action. -1 when all are masked.
   int best(int state, std::span<const double> prior) const {
@@ -55,10 +60,12 @@ class DoubleQ {
       }
     }
     Cell& c = at(state, action);
-    float& entry = first ? c.a : c.b;
+    Base& b = base_[static_cast<std::size_t>(state)];
+    const double error = target - prior - side(first, state, action);
     std::uint32_t& visits = first ? c.visits_a : c.visits_b;
     const double step = std::max(options_.step_floor, 1 / (options_.prior_visits + ++visits));
-    entry += static_cast<float>(step * (target - prior - static_cast<double>(entry)));
+    (first ? c.a : c.b) += static_cast<float>(step * error);
+    (first ? b.a : b.b) += static_cast<float>(options_.baseline_step * error);
   }
   std::uint32_t visits(int state, int action) const {
     return at(state, action).visits_a + at(state, action).visits_b;
@@ -74,6 +81,10 @@ class DoubleQ {
       out.u32(c.visits_a);
       out.u32(c.visits_b);
     }
+    for (const Base& b : base_) {
+      out.f32(b.a);
+      out.f32(b.b);
+    }
   }
   /// Throws Error (kInput) when shape or values do not fit; then nothing has changed.
   void load(ByteReader& in) {
@@ -86,7 +97,13 @@ class DoubleQ {
       c.visits_a = std::min(in.u32(), kMaxVisits);
       c.visits_b = std::min(in.u32(), kMaxVisits);
     }
+    std::vector<Base> base(base_.size());
+    for (Base& b : base) {
+      b.a = in.f32();
+      b.b = in.f32();
+    }
     cell_ = std::move(read);
+    base_ = std::move(base);
   }
 
  private:
@@ -94,6 +111,9 @@ class DoubleQ {
   struct Cell {
     float a = 0, b = 0;
     std::uint32_t visits_a = 0, visits_b = 0;
+  };
+  struct Base {
+    float a = 0, b = 0;
   };
   template <typename Value>
   int argmax(std::span<const double> prior, Value&& value) const {
@@ -108,7 +128,8 @@ class DoubleQ {
   }
   double side(bool first, int state, int action) const {
     const Cell& c = at(state, action);
-    return static_cast<double>(first ? c.a : c.b);
+    const Base& b = base_[static_cast<std::size_t>(state)];
+    return static_cast<double>(first ? c.a : c.b) + static_cast<double>(first ? b.a : b.b);
   }
   const Cell& at(int state, int action) const {
     return cell_[static_cast<std::size_t>(state) * static_cast<std::size_t>(actions_) +
@@ -121,6 +142,7 @@ class DoubleQ {
   int states_, actions_;
   Options options_;
   std::vector<Cell> cell_;
+  std::vector<Base> base_;
 };
 
 }  // namespace flyball

@@ -54,7 +54,8 @@ class QLearning final : public Agent {
   /// A mapping other than the one in force must promise to save this share: moving is never free.
   static constexpr double kMoveShare = 0.03;
 
-  static constexpr DoubleQ::Options kTable{.discount = 0.6, .step_floor = 0.02, .prior_visits = 8};
+  static constexpr DoubleQ::Options kTable{
+      .discount = 0.6, .step_floor = 0.01, .prior_visits = 20, .baseline_step = 0.1};
 
   explicit QLearning(const AgentContext& context);
   std::string_view name() const override { return "q_learning"; }

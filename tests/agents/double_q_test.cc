@@ -45,6 +45,21 @@ TEST(DoubleQ, PriorDecidesUntilExperienceDoes) {
   EXPECT_NEAR(q.value(0, 0, prior[0]), -3, 0.3);
 }
 
+TEST(DoubleQ, WhatAStateCostsInCommonDoesNotFavourTheUntried) {
+  DoubleQ plain(1, 2, {.discount = 0, .step_floor = 0.05, .prior_visits = 20});
+  DoubleQ shared(1, 2,
+                 {.discount = 0, .step_floor = 0.05, .prior_visits = 20, .baseline_step = 0.2});
+  const std::array<double, 2> prior{-1, -3};
+  for (int i = 0; i < 200; ++i) {  // every action costs 5 more than the prior says
+    plain.update(i % 2 == 0, 0, 0, prior[0], -6, 0, {});
+    shared.update(i % 2 == 0, 0, 0, prior[0], -6, 0, {});
+  }
+  EXPECT_EQ(plain.best(0, prior), 1);
+  EXPECT_EQ(shared.best(0, prior), 0);
+  EXPECT_NEAR(shared.value(0, 0, prior[0]), -6, 0.1);
+  EXPECT_LT(shared.value(0, 1, prior[1]), -5);
+}
+
 TEST(DoubleQ, MaskedActionsAreNeverChosen) {
   DoubleQ q(1, 2, {});
   EXPECT_EQ(q.best(0, std::array<double, 2>{DoubleQ::kMasked, -50}), 1);
@@ -78,7 +93,7 @@ TEST(DoubleQ, ConvergesOnATwoStateProcess) {
 }
 
 TEST(DoubleQ, SavedAndLoadedIsTheSame) {
-  DoubleQ q(3, 2, {});
+  DoubleQ q(3, 2, {.baseline_step = 0.1});
   Random rng(3);
   for (int i = 0; i < 100; ++i) {
     q.update(rng.below(2) == 0, static_cast<int>(rng.below(3)), static_cast<int>(rng.below(2)), 0,
@@ -87,7 +102,7 @@ TEST(DoubleQ, SavedAndLoadedIsTheSame) {
   ByteWriter out;
   q.save(out);
   const auto bytes = out.take();
-  DoubleQ back(3, 2, {});
+  DoubleQ back(3, 2, {.baseline_step = 0.1});
   ByteReader in(bytes, "table");
   back.load(in);
   in.end();
