@@ -37,7 +37,7 @@ struct PolicyResult {
 
 /// Runs every policy on the same seeds in simulation; the oracle runs too, for the gap, listed or
 /// not. One result per listed policy, in order. Each run starts with an agent of its own, so seeds
-/// are independent; agents that learn are guarded by the shield and go on learning. "static_best"
+/// are independent; those that learn go on learning. "static_best"
 /// is searched on the same seeds (hindsight.h). Everything but decide_p50_ns depends on the seeds
 /// alone. Throws Error.
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,

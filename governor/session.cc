@@ -36,7 +36,9 @@ RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scena
   for (const AppSpec& app : scenario.apps) {
     const AppProfile& profile = platform.apps[app.profile];
     if (profile.plain_load) continue;
-    weights.ref_energy_mj = reference_energy_mj(platform, profile);
+    // A platform file may describe a board that takes no power at all.
+    const double energy_mj = reference_energy_mj(platform, profile);
+    if (energy_mj > 0) weights.ref_energy_mj = energy_mj;
     break;
   }
   return weights;
@@ -45,7 +47,7 @@ RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scena
 SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
                           const SessionOptions& options) {
   Shield::Options shield_options = options.shield;
-  shield_options.guard = shield_options.guard && agent.learns();
+  shield_options.guard = shield_options.guard && agent.guarded();
   shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
   Shield shield(platform.spec(), platform.scenario(), shield_options);
   ControlLoop loop(platform, agent, shield, weights);

@@ -29,7 +29,8 @@ struct SessionResult {
 };
 
 /// Runs `agent` on `platform` from where the platform stands until the scenario ends: one stream
-/// under one policy. An agent that learns is guarded by the shield, any other is only clamped.
+/// under one policy. An agent that asks for it (Agent::guarded) is guarded by the shield,
+/// any other is only clamped.
 SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
                           const SessionOptions& options = {});
 

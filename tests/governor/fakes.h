@@ -136,11 +136,13 @@ class FakeAgent : public Agent {
   }
   const Explanation& why() const override { return explanation; }
   bool learns() const override { return learner_; }
+  bool guarded() const override { return learner_ && !baseline; }
 
   std::vector<std::string>* log = nullptr;
   Explanation explanation;
   Action learned_applied;
   double learned_reward = 0;
+  bool baseline = false;
 
  private:
   Action action_;

@@ -117,13 +117,33 @@ TEST_F(LoopTest, AStopFlagInterruptsASession) {
   EXPECT_EQ(log_.size(), 2u);  // asked after the first epoch, answered by the second
 }
 
-TEST_F(LoopTest, OnlyAgentsThatLearnAreGuarded) {
+TEST_F(LoopTest, OnlyAgentsThatAskForItAreGuarded) {
   for (const bool learner : {false, true}) {
-    FakePlatform platform(spec_, scenario_, 1);
-    FakeAgent agent(small_action(0, 2, 0, 1), learner);  // 200 ms where 150 are allowed
-    run_session(platform, agent, weights_);
-    EXPECT_EQ(platform.applied == small_action(0, 2, 0, 1), !learner);
+    for (const bool baseline : {false, true}) {
+      FakePlatform platform(spec_, scenario_, 1);
+      FakeAgent agent(small_action(0, 2, 0, 1), learner);  // 200 ms where 150 are allowed
+      agent.baseline = baseline;
+      run_session(platform, agent, weights_);
+      EXPECT_EQ(platform.applied == small_action(0, 2, 0, 1), !learner || baseline);
+    }
   }
+}
+
+TEST_F(LoopTest, ThePrimeLearnerIsMeasuredAsItIs) {
+  const Spaces spaces = Spaces::of(spec_, scenario_);
+  const AgentContext context{spec_, scenario_, spaces, weights_, 1, nullptr};
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (!info.learns) continue;
+    EXPECT_EQ(make_agent(std::string(info.name), context)->guarded(), info.name != "prime")
+        << info.name;
+  }
+}
+
+TEST_F(LoopTest, ABoardThatTakesNoPowerHasAFiniteReward) {
+  for (AppProfile& app : spec_.apps) {
+    for (UnitProfile& unit : app.unit) unit.core_nf = 0;
+  }
+  EXPECT_EQ(reward_weights(spec_, scenario_).ref_energy_mj, RewardWeights{}.ref_energy_mj);
 }
 
 std::uint64_t allocations_of_a_run(int epochs, bool guard) {
