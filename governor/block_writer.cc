@@ -1,13 +1,12 @@
 #include "governor/block_writer.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 
+#include "env/emulated/quiet_thread.h"
 #include "governor/record_codec.h"
 
 namespace flyball {
@@ -18,15 +17,12 @@ std::uint32_t crc32c(const void* data, std::size_t bytes) {
   return crc.checksum();
 }
 
-BlockWriter::BlockWriter(int fd, std::uint64_t offset, bool wait)
-    : fd_(fd), offset_(offset), wait_(wait), blocks_(std::make_unique<Block[]>(kBlocks)) {
-  // Signals are the program's to handle, on a thread of its choice and not on this one.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
+BlockWriter::BlockWriter(FileDescriptor file, std::uint64_t offset, bool wait)
+    : file_(std::move(file)),
+      offset_(offset),
+      blocks_(std::make_unique<Block[]>(kBlocks)),
+      wait_(wait),
+      thread_(quiet_thread([this] { run(); })) {}
 
 BlockWriter::~BlockWriter() { close(); }
 
@@ -75,7 +71,7 @@ void BlockWriter::submit() {
 
 bool BlockWriter::write_all(const std::uint8_t* data, std::size_t bytes) {
   while (bytes > 0) {
-    const ssize_t n = write(fd_, data, bytes);
+    const ssize_t n = write(file_.get(), data, bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       int none = 0;
@@ -104,7 +100,7 @@ void BlockWriter::run() {
     } else {
       unwritten_.fetch_add(1, std::memory_order_relaxed);
       const off_t whole = static_cast<off_t>(offset_);
-      if (ftruncate(fd_, whole) == 0) (void)lseek(fd_, whole, SEEK_SET);
+      if (ftruncate(file_.get(), whole) == 0) (void)lseek(file_.get(), whole, SEEK_SET);
     }
     written_.store(next + 1, std::memory_order_release);
     written_.notify_one();
@@ -112,16 +108,15 @@ void BlockWriter::run() {
 }
 
 void BlockWriter::close() {
-  if (fd_ < 0) return;
+  if (!file_) return;
   submit();
   closing_.store(true, std::memory_order_release);
   work_.release();
   thread_.join();
-  if (::close(fd_) != 0) {
+  if (!file_.close_now()) {
     int none = 0;
     error_.compare_exchange_strong(none, errno);
   }
-  fd_ = -1;
 }
 
 }  // namespace flyball

@@ -7,6 +7,8 @@
 #include <semaphore>
 #include <thread>
 
+#include "env/config/file_descriptor.h"
+
 namespace flyball {
 
 /// CRC-32C (Castagnoli), as in RFC 3720.
@@ -24,9 +26,10 @@ inline constexpr std::size_t kBlockPayloadBytes = 64 * 1024;
 /// next one is tried: what is in the file stays readable, and the gap in the numbers shows.
 class BlockWriter {
  public:
-  /// Takes over `fd`, which stands at the end of the header, at `offset`. `wait`: when all blocks
-  /// are full, wait for the disk instead of dropping.
-  BlockWriter(int fd, std::uint64_t offset, bool wait);
+  /// Takes over `file`, which stands at the end of the header, at `offset`. `wait`: when all blocks
+  /// are full, wait for the disk instead of dropping. Throws std::system_error when no thread can
+  /// be started.
+  BlockWriter(FileDescriptor file, std::uint64_t offset, bool wait);
   ~BlockWriter();
   BlockWriter(const BlockWriter&) = delete;
   BlockWriter& operator=(const BlockWriter&) = delete;
@@ -36,7 +39,8 @@ class BlockWriter {
   std::uint8_t* reserve(std::size_t bytes);
   /// Hands the current block to the writing thread. Nothing happens when it is empty.
   void submit();
-  bool block_is_empty() const { return used_ == 0; }
+  /// From now on nothing is dropped: the end of a run may wait for the disk.
+  void wait_for_disk() { wait_ = true; }
 
   /// Writes what was submitted, stops the thread and closes the file.
   void close();
@@ -58,9 +62,8 @@ class BlockWriter {
   void run();
   bool write_all(const std::uint8_t* data, std::size_t bytes);
 
-  int fd_;
+  FileDescriptor file_;
   std::uint64_t offset_;  ///< end of the last whole block; the writing thread's
-  const bool wait_;
   std::unique_ptr<Block[]> blocks_;
   std::atomic<std::uint64_t> filled_{0}, written_{0};  ///< blocks handed over, blocks given back
   std::counting_semaphore<> work_{0};
@@ -68,6 +71,7 @@ class BlockWriter {
   std::atomic<std::uint64_t> unwritten_{0};
   std::atomic<int> error_{0};
   // The filling thread's.
+  bool wait_;
   bool open_ = false;  ///< a block is being filled
   bool dropping_ = false;
   std::size_t used_ = 0;

@@ -7,59 +7,64 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <system_error>
 
 #include "env/config/error.h"
+#include "env/config/file_descriptor.h"
 #include "governor/record_codec.h"
 #include "governor/recording_header.h"
 
 namespace flyball {
 namespace {
 
-[[noreturn]] void cannot(const std::string& path, const char* what) {
-  failure(fmt::format("recording {}", path), fmt::format("{}: {}", what, std::strerror(errno)),
+[[noreturn]] void cannot(const std::string& path, const char* what, int reason) {
+  failure(fmt::format("recording {}", path), fmt::format("{}: {}", what, std::strerror(reason)),
           "choose a path that can be written, on a disk with room");
 }
 
-/// Opens `path` for a new recording. What is there already is only replaced if it is a recording,
-/// and only once that is known.
-int open_for_recording(const std::string& path) {
-  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd >= 0) return fd;
-  if (errno != EEXIST) cannot(path, "cannot be created");
-  fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) cannot(path, "cannot be opened");
+/// What is at `path` already is only replaced if it is a recording, and only once that is known.
+FileDescriptor open_existing(const std::string& path) {
+  FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!file) cannot(path, "cannot be opened", errno);
   struct stat status;
   char start[sizeof kRecordingMagic] = {};
-  const bool ours = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                    pread(fd, start, sizeof start, 0) == sizeof start &&
+  const bool ours = fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                    pread(file.get(), start, sizeof start, 0) == sizeof start &&
                     std::memcmp(start, kRecordingMagic, sizeof start) == 0;
   if (!ours) {
-    close(fd);
     input_error(fmt::format("recording {}", path), "exists and is not a flyball recording",
                 "name another file, or remove it first");
   }
-  if (ftruncate(fd, 0) != 0) {
-    const int error = errno;
-    close(fd);
-    errno = error;
-    cannot(path, "cannot be emptied");
-  }
-  return fd;
+  if (ftruncate(file.get(), 0) != 0) cannot(path, "cannot be emptied", errno);
+  return file;
 }
 
-void write_header(int fd, const std::string& path, const std::string& header) {
-  std::size_t done = 0;
-  while (done < header.size()) {
-    const ssize_t n = write(fd, header.data() + done, header.size() - done);
+/// 0, or the errno of what went wrong.
+int write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      const int error = n < 0 ? errno : EIO;
-      close(fd);
-      errno = error;
-      cannot(path, "cannot be written");
-    }
-    done += static_cast<std::size_t>(n);
+    if (n <= 0) return n < 0 ? errno : EIO;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
   }
+  return 0;
+}
+
+/// A new recording with its header. A file made for it does not stay when that fails.
+FileDescriptor open_for_recording(const std::string& path, const std::string& header) {
+  FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const int reason = errno;
+  const bool made = static_cast<bool>(file);
+  if (!made) {
+    if (reason != EEXIST) cannot(path, "cannot be created", reason);
+    file = open_existing(path);
+  }
+  if (const int error = write_all(file.get(), header)) {
+    if (made) unlink(path.c_str());
+    cannot(path, "cannot be written", error);
+  }
+  return file;
 }
 
 EpochRow row_of(const EpochEvent& event) {
@@ -125,9 +130,14 @@ Recorder::Recorder(const std::string& path, const RecordingInfo& info, Options o
       clusters_(static_cast<int>(info.clusters.size())),
       apps_(static_cast<int>(info.apps.size())) {
   const std::string header = encode_header(info);
-  const int fd = open_for_recording(path);
-  write_header(fd, path, header);
-  writer_ = std::make_unique<BlockWriter>(fd, header.size(), options.wait_for_disk);
+  FileDescriptor file = open_for_recording(path, header);
+  try {
+    writer_ = std::make_unique<BlockWriter>(std::move(file), header.size(), options.wait_for_disk);
+  } catch (const std::system_error& error) {
+    failure(fmt::format("recording {}", path),
+            fmt::format("no thread to write it: {}", error.what()),
+            "allow this process more threads (ulimit -u)");
+  }
 }
 
 Recorder::~Recorder() { finish(); }
@@ -156,6 +166,7 @@ void Recorder::on_epoch(const EpochEvent& event) {
 
 std::string Recorder::finish() {
   if (!writer_) return {};
+  writer_->wait_for_disk();  // or the end record of a run that lost nothing may be lost itself
   const EndRow end{epochs_, jobs_, writer_->lost_blocks()};
   Measure size;
   end_fields(size, end);
@@ -171,14 +182,12 @@ std::string Recorder::finish() {
   if (error != 0)
     return fmt::format(
         "recording {}: {} block(s) could not be written: {}; make room on the disk, what was "
-        "written "
-        "before is readable",
+        "written before is readable",
         path_, lost, std::strerror(error));
   if (lost > 0)
     return fmt::format(
         "recording {}: {} block(s) dropped: the disk was too slow; record to a faster one, the "
-        "rest is "
-        "readable",
+        "rest is readable",
         path_, lost);
   return {};
 }

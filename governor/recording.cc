@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "env/config/error.h"
+#include "env/config/file_descriptor.h"
 #include "governor/block_writer.h"
 #include "governor/record_codec.h"
 #include "governor/recording_header.h"
@@ -26,29 +27,23 @@ namespace {
 /// A file that is read here and there.
 class File {
  public:
-  explicit File(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+  explicit File(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     struct stat status;
-    if (fd_ < 0 || fstat(fd_, &status) != 0) {
-      const std::string why = std::strerror(errno);
-      if (fd_ >= 0) close(fd_);
-      reject(path, "cannot be opened: " + why);
+    if (!fd_ || fstat(fd_.get(), &status) != 0) {
+      reject(path, std::string("cannot be opened: ") + std::strerror(errno));
     }
-    if (!S_ISREG(status.st_mode)) {
-      close(fd_);
-      reject(path, "is not a file");
-    }
+    if (!S_ISREG(status.st_mode)) reject(path, "is not a file");
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
-  ~File() { close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
 
   std::uint64_t size() const { return size_; }
   /// Up to `bytes` from `offset`; how many there were.
   std::size_t read(std::uint64_t offset, void* to, std::size_t bytes) const {
     std::size_t done = 0;
     while (done < bytes) {
-      const ssize_t n = pread(fd_, static_cast<char*>(to) + done, bytes - done,
+      const ssize_t n = pread(fd_.get(), static_cast<char*>(to) + done, bytes - done,
                               static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) break;
@@ -58,7 +53,7 @@ class File {
   }
 
  private:
-  int fd_;
+  FileDescriptor fd_;
   std::uint64_t size_ = 0;
 };
 

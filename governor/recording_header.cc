@@ -21,6 +21,20 @@ int index_of(const char* const (&names)[N], const std::string& name) {
   throw Json::other_error::create(501, "unknown name " + name, nullptr);
 }
 
+/// A number that is used as an index later.
+int bounded(const Json& json, int count) {
+  const auto value = json.get<std::int64_t>();
+  if (value < 0 || value >= count)
+    throw Json::other_error::create(502, "no such index: " + std::to_string(value), nullptr);
+  return static_cast<int>(value);
+}
+
+bool is_of_a_cluster(MonitorSpec::Kind kind) {
+  using Kind = MonitorSpec::Kind;
+  return kind == Kind::kFreq || kind == Kind::kUtil || kind == Kind::kClusterPower ||
+         kind == Kind::kTemp;
+}
+
 }  // namespace
 
 std::string encode_header(const RecordingInfo& info) {
@@ -65,22 +79,27 @@ RecordingInfo decode_header_json(const std::string& text) {
   info.seed = json.at("seed");
   info.clusters = json.at("clusters").get<std::vector<std::string>>();
   info.apps = json.at("apps").get<std::vector<std::string>>();
-  for (const Json& knob : json.at("knobs"))
-    info.knobs.push_back({knob.at("name"), knob.at("unit"),
-                          static_cast<KnobSpec::Kind>(index_of(kKnobKinds, knob.at("kind"))),
-                          knob.at("index"), knob.at("values").get<std::vector<std::string>>()});
+  for (const Json& knob : json.at("knobs")) {
+    const auto kind = static_cast<KnobSpec::Kind>(index_of(kKnobKinds, knob.at("kind")));
+    const int count = kind == KnobSpec::Kind::kFrequency ? kMaxClusters : kMaxApps;
+    info.knobs.push_back({knob.at("name"), knob.at("unit"), kind, bounded(knob.at("index"), count),
+                          knob.at("values").get<std::vector<std::string>>()});
+  }
   // An unlimited end of a desired range has no number in JSON and is written as null.
   const auto number = [](const Json& value, double unlimited) {
     return value.is_null() ? unlimited : value.get<double>();
   };
   constexpr double kInf = std::numeric_limits<double>::infinity();
-  for (const Json& monitor : json.at("monitors"))
+  constexpr int kKinds = static_cast<int>(MonitorSpec::Kind::kBacklog) + 1;
+  for (const Json& monitor : json.at("monitors")) {
+    const auto kind = static_cast<MonitorSpec::Kind>(bounded(monitor.at("kind"), kKinds));
     info.monitors.push_back(
         {monitor.at("name"), monitor.at("unit"),
          static_cast<MonitorSpec::Direction>(index_of(kDirections, monitor.at("better"))),
          number(monitor.at("desired").at(0), -kInf), number(monitor.at("desired").at(1), kInf),
-         monitor.at("weight"), static_cast<MonitorSpec::Kind>(monitor.at("kind").get<int>()),
-         monitor.at("index")});
+         monitor.at("weight"), kind,
+         bounded(monitor.at("index"), is_of_a_cluster(kind) ? kMaxClusters : kMaxApps)});
+  }
   return info;
 }
 

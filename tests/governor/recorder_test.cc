@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -235,6 +236,42 @@ TEST_F(RecorderTest, AForeignFileIsRefusedByTheReader) {
               HasSubstr("is not a flyball recording"));
   EXPECT_THROW(read_recording(folder_ + "/none", {}), Error);
   EXPECT_THROW(read_recording(folder_, {}), Error);
+}
+
+TEST_F(RecorderTest, APipeIsRefusedAndNotWaitedFor) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
+              HasSubstr("is not a file"));
+}
+
+TEST_F(RecorderTest, AHeaderThatCannotBeWrittenLeavesNoFile) {
+  struct rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  struct rlimit limit = before;
+  limit.rlim_cur = 20;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const std::string why = error_of([&] { Recorder recorder(path_, info_); }, Error::Kind::kFailure);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  EXPECT_THAT(why, HasSubstr("cannot be written"));
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(RecorderTest, AHeaderWithAnIndexThatThereIsNotIsRefused) {
+  for (const int index : {-1, kMaxClusters, 1'000'000}) {
+    RecordingInfo info = info_;
+    ASSERT_EQ(info.knobs[0].kind, KnobSpec::Kind::kFrequency);
+    info.knobs[0].index = index;
+    { Recorder recorder(path_, info); }
+    EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
+                HasSubstr("unreadable header"));
+    info = info_;
+    info.monitors[0].index = index;
+    { Recorder recorder(path_, info); }
+    EXPECT_THAT(error_of([&] { export_csv(path_, folder_); }, Error::Kind::kInput),
+                HasSubstr("unreadable header"));
+  }
 }
 
 TEST_F(RecorderTest, AFullDiskIsReportedAtTheEndAndLeavesAReadableFile) {
