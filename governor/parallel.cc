@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,8 +42,17 @@ void parallel_for(std::size_t count, unsigned threads, const std::atomic<bool>* 
     changed.notify_one();
   };
 
-  std::vector<std::thread> pool;
-  for (unsigned t = running; t > 0; --t) pool.emplace_back(worker);
+  std::vector<std::jthread> pool;  // joined however this ends
+  const unsigned wanted = running;
+  try {
+    for (unsigned t = 0; t < wanted; ++t) pool.emplace_back(worker);
+  } catch (const std::system_error&) {
+    // The limit of threads: those that there are do it all; without any, this one does.
+    const std::lock_guard lock(mutex);
+    running -= wanted - static_cast<unsigned>(pool.size());
+    if (pool.empty()) running = 1;
+  }
+  if (pool.empty() && count > 0) worker();
   {
     std::unique_lock lock(mutex);
     std::size_t told = 0;
@@ -59,7 +69,7 @@ void parallel_for(std::size_t count, unsigned threads, const std::atomic<bool>* 
       done(finished);
     }
   }
-  for (std::thread& thread : pool) thread.join();
+  pool.clear();
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -150,6 +150,10 @@ TEST(ParallelForTest, ThrowsTheFirstFailureAndStopsOnRequest) {
   } catch (const std::runtime_error& e) {
     EXPECT_STREQ(e.what(), "3");
   }
+  // What the listener throws comes out, too, and no thread is left.
+  EXPECT_THROW(parallel_for(
+                   10, 2, nullptr, [](std::size_t) {}, [](std::size_t) { throw 1; }),
+               int);
   std::atomic<bool> stop = false;
   std::atomic<int> calls = 0;
   parallel_for(1000, 2, &stop,
