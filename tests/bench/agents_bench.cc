@@ -33,7 +33,9 @@ void decide_and_learn(benchmark::State& state, const char* policy, const char* s
   const auto agent = make_agent(policy, context);
   Simulator simulator(platform, scenario);
   Tape tape;
-  run_session(simulator, *agent, weights, {.sinks = {&tape}});
+  SessionOptions options;
+  options.sinks = {&tape};
+  run_session(simulator, *agent, weights, options);
   std::size_t i = 0;
   Action action;
   for (auto _ : state) {
