@@ -243,13 +243,17 @@ void EmulatedPlatform::observe(Observation& out) const { out = parts_->first; }
 
 Status EmulatedPlatform::apply(const Action& action) {
   Parts& parts = *parts_;
-  parts.start_clock();
   if (parts.executor.failure_reason() != nullptr) return Status::kDeviceLost;
   if (parts.applied_any && action == parts.last_action) return Status::kOk;
   parts.last_action = action;
   parts.applied_any = true;
-  parts.actions.put({action, steady_ns() - parts.origin_ns});
-  parts.machine_bell.ring();
+  if (parts.started.load(std::memory_order_relaxed)) {
+    parts.actions.put({action, steady_ns() - parts.origin_ns});
+    parts.machine_bell.ring();
+  } else {
+    parts.actions.put({action, 0});  // before the clock starts: the first job is released at once
+    parts.start_clock();
+  }
   return Status::kOk;
 }
 
