@@ -77,7 +77,9 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
 }
 
 void EmulatedMachine::request(const Action& action, std::int64_t at_ns) {
-  run_until(at_ns);
+  // Only what is due before: a job released at this very moment finds the knobs turned.
+  run_until(at_ns - 1);
+  if (!ended_) meter_.advance(at_ns);
   for (int c = 0; c < epoch_.cluster_count; ++c) {
     wanted_.opp[at(c)] = static_cast<std::uint8_t>(
         std::min<int>(action.opp[at(c)], spec_.clusters[at(c)].max_opp()));

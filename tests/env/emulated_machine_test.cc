@@ -154,6 +154,36 @@ TEST(EmulatedMachine, ASpeedThatTurnedWhileAJobBeganIsSetAgain) {
   EXPECT_DOUBLE_EQ(rig.port.ratios[1], 0.25);
 }
 
+TEST(EmulatedMachine, AJobReleasedAtTheMomentOfARequestFindsTheKnobsTurned) {
+  struct Looking final : MachinePort {
+    explicit Looking(const LiveKnobs& k) : knobs(k) {}
+    bool submit(const ReadyJob& job) override {
+      seen.push_back(knobs.app(job.app));
+      return true;
+    }
+    void set_speed_ratio(double) override {}
+    double start_background(int) override { return 0; }
+    void stop_background(int) override {}
+    const LiveKnobs& knobs;
+    std::vector<AppSetting> seen;
+  };
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(1000);
+  LiveKnobs knobs;
+  Looking port(knobs);
+  EmulatedMachine machine(spec, scenario, 1, {10}, kMs, knobs, port);
+  Action action;
+  action.app[0] = {1, 0};
+  machine.request(action, 0);
+  machine.run_until(0);
+  action.app[0] = {0, 1};
+  machine.request(action, 40 * kMs);
+  machine.run_until(40 * kMs);
+  ASSERT_EQ(port.seen.size(), 2u);
+  EXPECT_EQ(port.seen[0], (AppSetting{1, 0}));
+  EXPECT_EQ(port.seen[1], (AppSetting{0, 1}));
+}
+
 TEST(EmulatedMachine, ATakenBackRequestLeavesTheFrequency) {
   Rig rig(slow_to_turn());
   rig.machine.request(rig.action(0, 0, 1), 50 * kMs);
