@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 #include "env/config/error.h"
 #include "kernels/pool/clock.h"
@@ -37,15 +38,21 @@ TEST(InferenceEngine, RunsRealInferences) {
   engine.release_thread();
 }
 
+#ifdef __SANITIZE_THREAD__
+constexpr double kTolerance = 0.06;  // its bookkeeping costs more than what the pacer allows for
+#else
+constexpr double kTolerance = 0.02;
+#endif
+
 std::int64_t in_convolutions_ns = 0;
 
-/// The usual operators, except that the time spent in convolutions is added up. For one worker.
+/// The usual operators, except that the CPU time spent in convolutions is added up. For one worker.
 Operators timed_operators() {
   Operators timed = *choose_operators();
   timed.convolution = [](const Convolution& op, int begin, int end) {
-    const std::int64_t from = monotonic_ns();
+    const std::int64_t from = thread_cpu_ns();
     choose_operators()->convolution(op, begin, end);
-    in_convolutions_ns += monotonic_ns() - from;
+    in_convolutions_ns += thread_cpu_ns() - from;
   };
   return timed;
 }
@@ -55,22 +62,26 @@ TEST(InferenceEngine, ASlowerCoreStretchesAJobWithinTwoPercent) {
   Network network = Network::seeded(modified_alexnet(), 1);
   network.set_operators(&timed);
   InferenceEngine engine(std::move(network), 1);
-  // The convolutions' part of the CPU time of the thread: the same moment for both, whatever the
-  // machine does besides. At full speed it is some 90 %, at ratio r that times r.
+  // The convolutions' part of the thread's CPU time. Both are of the same moment, so it does not
+  // matter what the machine does besides; at ratio r it is r times that at full speed.
   const auto part = [&](int width, double ratio) {
     const JobEngine::Setting setting = on_first_cpu(width, ratio);
     engine.run(setting, 1);
     in_convolutions_ns = 0;
     const std::int64_t from = thread_cpu_ns();
-    engine.run(setting, 4);
+    engine.run(setting, 2);
     return static_cast<double>(in_convolutions_ns) / static_cast<double>(thread_cpu_ns() - from);
   };
   for (int width : {0, 3})
     for (double ratio : {0.9, 0.5, 0.15}) {
-      double best = 1;  // a disturbed try proves nothing
-      for (int i = 0; i < 60 && best > 0.015; ++i)
-        best = std::min(best, std::abs(part(width, ratio) / part(width, 1) / ratio - 1));
-      EXPECT_LT(best, 0.02) << "width " << width << " at " << ratio;
+      // A machine that others use spreads the tries by several percent around the right value: a
+      // quarter of them come close.
+      int good = 0, tries = 0;
+      do {
+        ++tries;
+        if (std::abs(part(width, ratio) / part(width, 1) / ratio - 1) < kTolerance) ++good;
+      } while (tries < 60 && (tries < 8 || 4 * good < tries));
+      EXPECT_GE(4 * good, tries) << "width " << width << " at " << ratio;
     }
   engine.release_thread();
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "kernels/pool/pool.h"
@@ -39,11 +40,30 @@ Cost cost_of(Pool& pool, int items, Item&& item) {
 
 /// The smallest relative error of `measure()` against `expected` in a few tries.
 template <class Measure>
-double best_error(double expected, Measure&& measure, int tries = kTries) {
+double best_error(double expected, Measure&& measure) {
   double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < tries && best > 0.015; ++i)
+  for (int i = 0; i < kTries && best > 0.015; ++i)
     best = std::min(best, std::abs(measure() / expected - 1));
   return best;
+}
+
+#ifdef __SANITIZE_THREAD__
+constexpr double kTolerance = 0.06;  // its bookkeeping costs more than what the pacer allows for
+#else
+constexpr double kTolerance = 0.02;
+#endif
+
+/// Whether a quarter of the tries (out of 8 to 60) come within the tolerance of `expected`. A
+/// machine that others use spreads them by several percent, but around the right value; a pacer
+/// that is off by 5 % does not get there.
+template <class Measure>
+bool reaches(double expected, Measure&& measure) {
+  int good = 0;
+  for (int tries = 1; tries <= 60; ++tries) {
+    if (std::abs(measure() / expected - 1) < kTolerance) ++good;
+    if (tries >= 8 && 4 * good >= tries) return true;
+  }
+  return false;
 }
 
 /// The part of a job's CPU time that its items themselves take. Both are of the same moment, so it
@@ -51,9 +71,9 @@ double best_error(double expected, Measure&& measure, int tries = kTries) {
 double part_of_items(Pool& pool, int items, int units) {
   double work = 0;
   const Cost cost = cost_of(pool, items, [&](int, std::size_t) {
-    const std::int64_t from = monotonic_ns();
+    const std::int64_t from = thread_cpu_ns();
     burn(units);
-    work += static_cast<double>(monotonic_ns() - from);
+    work += static_cast<double>(thread_cpu_ns() - from);
   });
   return work / cost.cpu_ns;
 }
@@ -72,7 +92,7 @@ TEST(Pacer, KeepsTheRatioWithinTwoPercentInCpuTime) {
         pool.set_speed_ratio(ratio);
         return part_of_items(pool, c.items, c.units) / full;
       };
-      EXPECT_LT(best_error(ratio, achieved, 60), 0.02)
+      EXPECT_TRUE(reaches(ratio, achieved))
           << c.items << " items of " << c.units << " units at " << ratio;
     }
 }
@@ -85,9 +105,9 @@ TEST(Pacer, KeepsTheRatioOverManySmallShares) {
     const std::int64_t cpu = thread_cpu_ns();
     for (int share = 0; share < 200; ++share)
       pool.parallel_for(4, [&](int, std::size_t) {
-        const std::int64_t from = monotonic_ns();
+        const std::int64_t from = thread_cpu_ns();
         burn(3);
-        work += static_cast<double>(monotonic_ns() - from);
+        work += static_cast<double>(thread_cpu_ns() - from);
       });
     return work / static_cast<double>(thread_cpu_ns() - cpu);
   };
@@ -98,26 +118,42 @@ TEST(Pacer, KeepsTheRatioOverManySmallShares) {
       pool.set_speed_ratio(ratio);
       return part() / full;
     };
-    EXPECT_LT(best_error(ratio, achieved, 60), 0.02) << ratio;
+    EXPECT_TRUE(reaches(ratio, achieved)) << ratio;
   }
+}
+
+/// How long this thread has waited for a CPU that others had; 0 where the Linux kernel does not
+/// count it.
+std::int64_t run_queue_ns() {
+  std::ifstream file("/proc/thread-self/schedstat");
+  std::int64_t running = 0, waiting = 0;
+  file >> running >> waiting;
+  return waiting;
 }
 
 TEST(Pacer, KeepsTheRatioWithinTwoPercentInElapsedTimeWhenItYields) {
   Pool pool(1);
   pool.set_pace_mode(PaceMode::kYield);
   for (double ratio : {0.8, 0.25}) {
-    // Short jobs and many of them, for other programs to leave some of them alone.
-    const auto achieved = [&] {
+    // Short jobs and many of them, for other programs to leave some of them alone; only those
+    // count.
+    int undisturbed = 0;
+    double best = 1;
+    for (int i = 0; i < 300 && best > 0.015; ++i) {
       double work = 0;
       pool.set_speed_ratio(ratio);
+      const std::int64_t waited = run_queue_ns();
       const Cost cost = cost_of(pool, 5, [&](int, std::size_t) {
         const std::int64_t from = thread_cpu_ns();
         burn(200);
         work += static_cast<double>(thread_cpu_ns() - from);
       });
-      return work / cost.elapsed_ns;
-    };
-    EXPECT_LT(best_error(ratio, achieved, 300), 0.02) << ratio;
+      if (static_cast<double>(run_queue_ns() - waited) > 0.01 * cost.elapsed_ns) continue;
+      ++undisturbed;
+      best = std::min(best, std::abs(work / cost.elapsed_ns / ratio - 1));
+    }
+    if (undisturbed < 5 && best > 0.02) GTEST_SKIP() << "the machine is too busy to tell";
+    EXPECT_LT(best, 0.02) << ratio;
   }
 }
 
