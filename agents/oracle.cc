@@ -57,13 +57,9 @@ Oracle::Oracle(const AgentContext& context)
 
 void Oracle::note_queue(const Observation& now, int a) {
   const AppObservation& seen = now.app[a];
-  const Arrival& arrival = scenario_.apps[a].arrival;
   Queue& queue = queue_[a];
   Plan& plan = plan_[a];
   for (std::uint32_t i = 0; i < seen.released && queue.count < queue.deadline_ns.size(); ++i) {
-    const bool same_burst = now.now_ns - plan.released_ns < 2 * arrival.burst_gap_ns;
-    plan.burst_job = same_burst ? plan.burst_job + 1 : 0;
-    plan.released_ns = now.now_ns;
     queue.deadline_ns[(queue.head + queue.count++) % queue.deadline_ns.size()] =
         now.now_ns + seen.required.deadline_ns;
   }
@@ -71,7 +67,24 @@ void Oracle::note_queue(const Observation& now, int a) {
   queue.head = (queue.head + finished) % queue.deadline_ns.size();
   queue.count = std::min(queue.count - finished, seen.backlog);  // dropped ones were the newest
   if (finished > 0 || seen.backlog == 0) plan.made = false;
-  if (seen.backlog == 0) plan.opp = {};
+  if (seen.backlog > 0) return;
+  if (finished > 0) rest(now, a);
+  plan.opp = {};
+}
+
+/// Which clocks stay up until the next job: those whose idling costs less than the start of that
+/// job at the lowest frequency, for as long as a change takes.
+void Oracle::rest(const Observation& now, int a) {
+  Plan& plan = plan_[a];
+  std::int64_t next_ns = 0;
+  plan.rest = {};
+  if (foresight_.next_releases(a, {&next_ns, 1}) == 0) return;
+  const double idle_s = static_cast<double>(next_ns - now.now_ns) * 1e-9;
+  for (int c = 0; c < now.cluster_count; ++c) {
+    const double change_s = platform_.clusters[c].transition_latency_us * 1e-6;
+    if (idle_above_mw_[c][plan.opp[c]] * idle_s <= plan.power_mw * change_s)
+      plan.rest[c] = plan.opp[c];
+  }
 }
 
 void Oracle::decide(const Observation& now, Action& out) {
@@ -101,7 +114,8 @@ void Oracle::decide(const Observation& now, Action& out) {
     }
   }
   for (int a = 0; a < now.app_count; ++a) {
-    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], plan_[a].opp[c]);
+    const OppChoice& opp = queue_[a].count > 0 ? plan_[a].opp : plan_[a].rest;
+    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], opp[c]);
   }
   for (int c = 0; c < now.cluster_count; ++c)
     out.opp[c] = std::min(out.opp[c], now.cluster[c].opp_cap);
@@ -109,7 +123,6 @@ void Oracle::decide(const Observation& now, Action& out) {
 
 std::int64_t Oracle::latest_finish_ns(const Observation& now, int app) const {
   const Queue& queue = queue_[app];
-  const Plan& plan = plan_[app];
   std::int64_t latest = queue.at(0);
   const auto share = [&](std::int64_t deadline_ns, std::int64_t jobs) {
     latest = std::min(latest, now.now_ns + (deadline_ns - now.now_ns) / jobs);
@@ -117,19 +130,10 @@ std::int64_t Oracle::latest_finish_ns(const Observation& now, int app) const {
   std::int64_t jobs = 1;
   for (std::uint32_t i = 1; i < queue.count; ++i) share(queue.at(i), ++jobs);
 
-  const Arrival& arrival = scenario_.apps[app].arrival;
-  std::int64_t gap_ns = 0;
-  int to_come = 0;
-  if (arrival.kind == Arrival::Kind::kBursty) {
-    gap_ns = arrival.burst_gap_ns;
-    to_come = arrival.burst_jobs - 1 - plan.burst_job;
-  } else if (arrival.kind == Arrival::Kind::kPeriodic) {
-    gap_ns = now.app[app].required.period_ns;
-    to_come = kForeseenReleases;
-  }
-  for (int k = 1; k <= to_come && gap_ns > 0; ++k) {
-    share(plan.released_ns + k * gap_ns + now.app[app].required.deadline_ns, ++jobs);
-  }
+  std::array<std::int64_t, kForeseenReleases> release_ns;
+  const std::size_t to_come = foresight_.next_releases(app, release_ns);
+  for (std::size_t k = 0; k < to_come; ++k)
+    share(release_ns[k] + now.app[app].required.deadline_ns, ++jobs);
   return latest;
 }
 
@@ -191,7 +195,9 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, cons
     }
     if (!best.found || (on_time && !best.on_time) ||
         (on_time == best.on_time && cost < best.cost)) {
-      best = {true, on_time, cost, own, action.app[app]};
+      const std::int64_t span_ns = std::max(outcome.finish_ns, deadline_ns) - now.now_ns;
+      best = {true, on_time,        cost, outcome.energy_mj / (static_cast<double>(span_ns) * 1e-9),
+              own,  action.app[app]};
       for (int c = 0; c < kMaxClusters; ++c) best.own[c] = std::max(own[c], pace[c]);
     }
     return on_time;
@@ -241,9 +247,8 @@ void Oracle::search(const Observation& now, int app, const Action& others) {
   }
   if (!best.found) return;
   plan_[app].setting = best.setting;
-  // What an earlier job of it that still runs was given stays.
-  const OppChoice before = now.app[app].backlog > 1 ? plan_[app].opp : OppChoice{};
-  for (int c = 0; c < kMaxClusters; ++c) plan_[app].opp[c] = std::max(best.own[c], before[c]);
+  plan_[app].opp = best.own;
+  plan_[app].power_mw = best.power_mw;
   explain(why_, "{}: {} of {} tried: {} width {}, {:.1f} {}", scenario_.apps[app].name,
           best.on_time ? "cheapest" : "late, fastest", tried_,
           platform_.mappings[best.setting.mapping].name,

@@ -12,10 +12,11 @@ namespace flyball {
 /// else the one that finishes first. Exhaustive: every mapping x every choice of OPPs for the
 /// clusters it uses, tried in the simulator; the other clusters at their lowest. Several
 /// applications are searched one after the other, each around what the ones before it got; a shared
-/// cluster runs at the higher of their frequencies. Between jobs everything goes to its lowest.
+/// cluster runs at the higher of their frequencies. Between jobs a cluster goes to its lowest if
+/// that saves more than the next start costs.
 ///
 /// Jobs are coupled where they queue. A job may then take its even share only of the time up to
-/// the deadline of each job behind it, those that the arrival pattern will still bring included.
+/// the deadline of each job behind it, those that are still to be released included.
 ///
 /// What is left out cannot be better: a width above the least that reaches the floor costs more
 /// time and more energy (that its factors ascend is checked), and time falls as any frequency
@@ -45,13 +46,14 @@ class Oracle final : public Agent {
   struct Plan {
     AppSetting setting;
     OppChoice opp{};
-    bool made = false;             ///< for the oldest job of the queue
-    int burst_job = -1;            ///< the last release's number in its burst, the first is 0
-    std::int64_t released_ns = 0;  ///< the last release
+    bool made = false;    ///< for the oldest job of the queue
+    double power_mw = 0;  ///< mean of the platform until the planned job's deadline
+    OppChoice rest{};     ///< between jobs
   };
   struct Best {
     bool found = false, on_time = false;
     double cost = 0;  ///< energy when on time, finish otherwise
+    double power_mw = 0;
     OppChoice own{};
     AppSetting setting;
   };
@@ -61,6 +63,7 @@ class Oracle final : public Agent {
   Foresight::Outcome preview(const Action& others, const OppChoice& own, int app);
   double idle_saving_mj(const OppChoice& opp, std::int64_t idle_ns) const;
   void note_queue(const Observation& now, int app);
+  void rest(const Observation& now, int app);
   std::int64_t latest_finish_ns(const Observation& now, int app) const;
   /// OPPs at which the jobs that run keep their pace although `mapping` joins them; false when they
   /// cannot.

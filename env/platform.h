@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "env/spaces/action.h"
 #include "env/spaces/observation.h"
@@ -41,6 +43,9 @@ class Foresight {
   };
   /// What would happen if `action` were applied now and kept. Does not change the platform.
   virtual Outcome preview(const Action& action, int app) const = 0;
+  /// The times of an application's next releases, ascending, as far as `out` has room; how many.
+  /// Changes of the period that are still to come are not foreseen.
+  virtual std::size_t next_releases(int app, std::span<std::int64_t> out_ns) const = 0;
 };
 
 /// What the control loop drives: simulated, emulated or a Linux machine. Neither call allocates or

@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <limits>
 
 namespace flyball {
+namespace {
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 const std::vector<MetricField>& metric_fields() {
   static const std::vector<MetricField> kFields = {
@@ -85,12 +91,16 @@ Metrics MetricsSink::result() const {
   };
   Metrics m;
   m.jobs = static_cast<double>(finished);
-  m.energy_mj_per_job = finished > 0 ? energy_mj_ / m.jobs : 0;
+  m.energy_mj_per_job = finished > 0 ? energy_mj_ / m.jobs : kNothing;
   m.deadline_miss_pct = share_pct(missed);
   m.infeasible_pct = share_pct(infeasible_);
-  m.accuracy_pct = accuracy_jobs_ > 0 ? accuracy_sum_ / static_cast<double>(accuracy_jobs_) : 0;
-  m.latency_p50_ms = latency_.percentile(50) * 1e-6;
-  m.latency_p99_ms = latency_.percentile(99) * 1e-6;
+  // Records carry accuracies as floats, good for seven digits.
+  m.accuracy_pct =
+      accuracy_jobs_ > 0
+          ? std::round(accuracy_sum_ / static_cast<double>(accuracy_jobs_) * 1e4) * 1e-4
+          : kNothing;
+  m.latency_p50_ms = finished > 0 ? latency_.percentile(50) * 1e-6 : kNothing;
+  m.latency_p99_ms = finished > 0 ? latency_.percentile(99) * 1e-6 : kNothing;
   m.power_mean_mw = elapsed_ns_ > 0 ? energy_mj_ / (static_cast<double>(elapsed_ns_) * 1e-9) : 0;
   m.temp_peak_c = elapsed_ns_ > 0 ? temp_peak_c_ : 0;
   m.throttled_s = static_cast<double>(throttled_ns_) * 1e-9;
@@ -103,13 +113,12 @@ Metrics MetricsSink::result() const {
 }
 
 Estimate estimate(const std::vector<double>& values) {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  if (values.empty()) return {nan, nan, nan};
+  if (values.empty()) return {kNothing, kNothing, kNothing};
   const double n = static_cast<double>(values.size());
   double sum = 0;
   for (const double value : values) sum += value;
   const double mean = sum / n;
-  if (!std::isfinite(mean)) return {nan, nan, nan};
+  if (!std::isfinite(mean)) return {kNothing, kNothing, kNothing};
   if (values.size() == 1) return {mean, mean, mean};
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);

@@ -115,6 +115,16 @@ void Simulator::clear_epoch() {
   }
 }
 
+std::size_t Simulator::next_releases(int app, std::span<std::int64_t> out_ns) const {
+  ArrivalStream arrivals = state_.app[app].arrivals;
+  std::size_t count = 0;
+  for (; count < out_ns.size() && arrivals.next_ns() != kNeverNs; ++count) {
+    out_ns[count] = arrivals.next_ns();
+    arrivals.step(model_.scenario.apps[app]);
+  }
+  return count;
+}
+
 Foresight::Outcome Simulator::preview(const Action& action, int app) const {
   const SimApp& watched = state_.app[app];
   const std::int64_t now_ns = state_.now_ns;

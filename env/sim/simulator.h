@@ -43,6 +43,7 @@ class Simulator final : public Platform, public Foresight {
   /// of the application that starts after now; one that already runs is not affected. Ends 10 min
   /// after now at the latest, as a miss. An application without another job gives {now, 0, true}.
   Outcome preview(const Action& action, int app) const override;
+  std::size_t next_releases(int app, std::span<std::int64_t> out_ns) const override;
 
  private:
   void fill(Observation& out, std::int64_t epoch_ns) const;

@@ -32,6 +32,7 @@ class NullForesight final : public Foresight {
   Outcome preview(const Action& action, int) const override {
     return {action.opp[0] * 1'000'000, 10.0 + action.opp[0], true};
   }
+  std::size_t next_releases(int, std::span<std::int64_t>) const override { return 0; }
 };
 
 /// An arbitrary but possible observation.

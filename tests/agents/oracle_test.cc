@@ -25,8 +25,14 @@ class FakeForesight final : public Foresight {
     if (action.opp == cheap_opp && s.mapping == cheap_mapping) o.energy_mj = 1;
     return o;
   }
+  std::size_t next_releases(int, std::span<std::int64_t> out_ns) const override {
+    if (next_release_ns < 0 || out_ns.empty()) return 0;
+    out_ns[0] = next_release_ns;
+    return 1;
+  }
   double work = 1;
   std::int64_t now_ns = 0;
+  std::int64_t next_release_ns = -1;
   OppChoice cheap_opp{255};
   int cheap_mapping = -1;
   mutable int previews = 0;
@@ -111,6 +117,39 @@ TEST_F(OracleTest, KeepsItsChoiceWhileTheJobRunsAndRestsAfter) {
   const Action idle = decide(world.idle(30'000'000, 5'000'000));
   EXPECT_EQ(idle.opp, OppChoice{});
   EXPECT_EQ(idle.app[0], chosen.app[0]) << "no needless move";
+}
+
+TEST_F(OracleTest, KeepsClocksUpWhereDroppingThemCostsMore) {
+  for (ClusterSpec& cluster : world.platform.clusters) {
+    cluster.gate_idle_cores = false;
+    cluster.idle_core_nf = 0.1;  // so that idling at a higher clock costs something
+  }
+  foresight.work = 3;
+  foresight.next_release_ns = 30'000'001;  // right after the finish: nothing to save
+  const Action chosen = decide(world.release(0));
+  ASSERT_NE(chosen.opp, OppChoice{});
+  Observation done = world.idle(30'000'000, 30'000'000);
+  done.app[0].finished = 1;
+  EXPECT_EQ(decide(done).opp, chosen.opp);
+
+  foresight.next_release_ns = 3'600'000'000'000;  // in an hour
+  decide(world.release(40'000'000, 10'000'000));
+  done.now_ns = 70'000'000;
+  EXPECT_EQ(decide(done).opp, OppChoice{});
+}
+
+TEST_F(OracleTest, LeavesTimeToTheJobsBehind) {
+  // Alone it takes the whole deadline of 40 ms; with the next release at once, half of it.
+  foresight.now_ns = 0;
+  const OppChoice alone = decide(world.release(0)).opp;
+  oracle.reset();
+  foresight.next_release_ns = 1'000'000;
+  const Action shared = decide(world.release(0));
+  const double ns =
+      execution_ns(world.platform, world.platform.apps[0],
+                   world.platform.mappings[shared.app[0].mapping], shared.app[0].width, shared.opp);
+  EXPECT_LE(ns, 20.5e6);
+  EXPECT_EQ(alone, OppChoice{});
 }
 
 TEST_F(OracleTest, TwoApplicationsShareTheHigherFrequency) {
