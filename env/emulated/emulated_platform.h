@@ -13,7 +13,7 @@ namespace flyball {
 struct EmulatedOptions {
   std::uint64_t seed = 1;  ///< of the arrivals and of the variation of the work
   std::int64_t inference_ns =
-      0;  ///< time of one inference at full width on one core; 0: measure it first (0.2 s)
+      0;  ///< time of one inference at full width on one core; 0: measure it first (0.4 s)
 };
 
 /// This very machine with emulated operating points. What is real: the jobs, the threads, the

@@ -1,11 +1,14 @@
 #include "env/emulated/executor.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 #include "env/config/error.h"
 #include "env/emulated/cpu_list.h"
@@ -17,6 +20,8 @@ namespace {
 constexpr std::int64_t kIdleWaitNs =
     60'000'000'000;  // the bell rings before; any long time would do
 constexpr std::int64_t kHurryNs = 10'000'000;
+
+constexpr std::int64_t kStretchNs = 10'000'000;  // of a measurement; jobs take about as long
 
 std::size_t total_queue(const Scenario& scenario) {
   std::size_t jobs = 0;
@@ -135,18 +140,20 @@ std::int64_t Executor::measure(int full_width) {
   setting.active = 1;
   setting.width = full_width;
   setting.speed_ratio = 1;
-  // The first inference fills caches and pages. Then 200 ms in batches of 2 ms, shorter than the
-  // time slice that another program would take (3 ms and more): the fastest batch ran undisturbed,
-  // on a busy machine too, where a mean or a median would be several times too long.
+  // As jobs are run: in stretches, with pauses between, in which a core grows cold; a core that
+  // never pauses was seen to be a quarter faster. The lower quartile: half the samples may be
+  // disturbed by another program, and the fastest ones may have had luck that jobs do not have.
   engine_.run(setting, 1);
   const std::int64_t one_ns = std::max<std::int64_t>(1, engine_.run(setting, 1));
-  const int batch = static_cast<int>(std::clamp<std::int64_t>(2'000'000 / one_ns, 1, 10'000));
-  std::int64_t best = std::numeric_limits<std::int64_t>::max();
-  const std::int64_t until = steady_ns() + 200'000'000;
-  for (int i = 0; i < 3 || steady_ns() < until; ++i) {
-    best = std::min(best, engine_.run(setting, batch));
+  const int batch = static_cast<int>(std::clamp<std::int64_t>(kStretchNs / one_ns, 1, 10'000));
+  std::array<std::int64_t, 16> sample_ns;
+  for (std::int64_t& sample : sample_ns) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kStretchNs));
+    sample = engine_.run(setting, batch);
   }
-  return std::max<std::int64_t>(1, best / batch);
+  const auto quartile = sample_ns.begin() + sample_ns.size() / 4;
+  std::nth_element(sample_ns.begin(), quartile, sample_ns.end());
+  return std::max<std::int64_t>(1, *quartile / batch);
 }
 
 void Executor::loop() {
