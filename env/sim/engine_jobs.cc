@@ -50,7 +50,7 @@ void Engine::start_waiting() {
     run.setting = app.setting;
     run.start_ns = s_.now_ns;
     run.left = run.job.work;
-    if (app.started) run.overhead_ns = m_.switch_ns(app.last_setting, app.setting);
+    if (app.started) run.overhead_ns = switch_ns(m_.spec, app.last_setting, app.setting);
     app.started = true;
     app.last_setting = app.setting;
     app.running = true;

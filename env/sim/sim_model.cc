@@ -80,15 +80,6 @@ int SimModel::segment_at(std::int64_t ns) const {
   return std::max(0, static_cast<int>(after - segments.begin()) - 1);
 }
 
-double SimModel::switch_ns(const AppSetting& before, const AppSetting& after) const {
-  double ns = before.width != after.width ? spec.width_switch_us * 1e3 : 0;
-  // Fewer or more cores of the same clusters find their caches warm; so does a part of them.
-  if ((opp_mask[after.mapping] & ~opp_mask[before.mapping]) != 0) {
-    ns += spec.migration_us * 1e3 + spec.cold_cache_ms * 1e6;
-  }
-  return ns;
-}
-
 JobCost SimModel::job_cost(int app, const AppSetting& setting, const OppChoice& opp) const {
   const AppProfile& job = *profile[app];
   const Mapping& mapping = spec.mappings[setting.mapping];

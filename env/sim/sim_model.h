@@ -56,8 +56,6 @@ class SimModel {
   std::array<std::uint32_t, kMaxMappings> opp_mask{};
 
   int segment_at(std::int64_t ns) const;
-  /// Time that a job loses when its application comes from `before`.
-  double switch_ns(const AppSetting& before, const AppSetting& after) const;
   JobCost job_cost(int app, const AppSetting& setting, const OppChoice& opp) const;
   /// mW at 1 V, for a whole cluster, from a table: linear between whole kelvins, which is within
   /// 1e-4.

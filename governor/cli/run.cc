@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -60,6 +61,16 @@ bool machine_has_cpufreq() {
   return false;
 }
 
+/// Other programs take the time of the jobs under every policy; empty when there is room for them.
+std::string busy_note() {
+  double load = 0;
+  const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  if (getloadavg(&load, 1) != 1 || load <= 0.5 * static_cast<double>(cpus)) return {};
+  return fmt::format(
+      "This machine is busy (load average {:.1f} on {} CPUs): expect misses under every policy.",
+      load, cpus);
+}
+
 /// Said before anything runs: what is real here and what is not.
 std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
                          const StartingPoint& start) {
@@ -86,6 +97,7 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
         stream.scenario.apps[app].name, stream.inferences_per_job[app],
         static_cast<double>(stream.inference_ns) / 1e6));
   }
+  if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
   if (!start.note.empty()) say(start.note + ".");
   const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
