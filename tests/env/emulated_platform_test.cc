@@ -207,6 +207,21 @@ TEST(EmulatedPlatform, AnEpochMayEndWithARelease) {
   EXPECT_GE(out.epoch_ns, 30 * kMs);
 }
 
+TEST(EmulatedPlatform, AnEpochMayEndWithAFinish) {
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(400);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  platform.apply(fixed(2));
+  const EpochRequest until_finish{.interval_ns = 10'000 * kMs, .stop_at_finish = true};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(platform.advance(until_finish, out), Status::kOk);
+    EXPECT_GE(out.app[0].finished, 1u);
+    EXPECT_LT(out.now_ns, 400 * kMs);
+  }
+}
+
 TEST(EmulatedPlatform, ServesTheEarliestDeadlineFirst) {
   const PlatformSpec spec = easy_spec();
   Scenario scenario = easy_scenario(400);
