@@ -2,11 +2,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <system_error>
+#include <thread>
 
 #include "agents/agent.h"
 #include "env/config/error.h"
@@ -62,13 +64,23 @@ bool machine_has_cpufreq() {
 }
 
 /// Other programs take the time of the jobs under every policy; empty when there is room for them.
+/// Counts what is runnable now: the load average still remembers the build a minute after it.
 std::string busy_note() {
-  double load = 0;
-  const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-  if (getloadavg(&load, 1) != 1 || load <= 0.5 * static_cast<double>(cpus)) return {};
+  constexpr int kSamples = 10;
+  int others = 0;
+  for (int i = 0; i < kSamples; ++i) {
+    std::ifstream file("/proc/loadavg");
+    double minutes[3];
+    int runnable = 0;
+    if (!(file >> minutes[0] >> minutes[1] >> minutes[2] >> runnable)) return {};
+    others += std::max(0, runnable - 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const double busy = static_cast<double>(others) / kSamples;
+  if (busy < 0.5) return {};
   return fmt::format(
-      "This machine is busy (load average {:.1f} on {} CPUs): expect misses under every policy.",
-      load, cpus);
+      "This machine is busy ({:.1f} other threads want a CPU): expect misses under every policy.",
+      busy);
 }
 
 /// Said before anything runs: what is real here and what is not.
