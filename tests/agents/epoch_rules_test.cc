@@ -3,27 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "agents/explain.h"
 #include "env/model/model.h"
 #include "env/random.h"
 #include "tests/agents/tiny_platform.h"
-
-namespace {
-std::size_t allocations = 0;
-}
-
-// Not inlined: GCC would pair the inlined free() with an operator new that it did not inline.
-__attribute__((noinline)) void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-__attribute__((noinline)) void operator delete(void* p) noexcept { std::free(p); }
-__attribute__((noinline)) void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#include "tests/governor/allocation_count.h"
 
 namespace flyball {
 namespace {
@@ -85,7 +71,7 @@ TEST(EpochRules, NoAllocationAndEveryIndexInRange) {
     const auto agent = world.make(policy);
     Random rng(11);
     Action action;
-    const auto before = allocations;
+    const auto before = test::allocations();
     for (int i = 0; i < 5000; ++i) {
       const Observation now = arbitrary(world, rng, std::int64_t{i} * 10'000'000, action);
       if (i > 0) agent->learn(now, action, -rng.uniform());
@@ -103,7 +89,7 @@ TEST(EpochRules, NoAllocationAndEveryIndexInRange) {
       for (std::size_t c = 2; c < kMaxClusters; ++c) ASSERT_EQ(action.opp[c], 0) << policy;
       for (std::size_t a = 1; a < kMaxApps; ++a) ASSERT_EQ(action.app[a], AppSetting{}) << policy;
     }
-    EXPECT_EQ(allocations, before) << policy;
+    EXPECT_EQ(test::allocations(), before) << policy;
   }
 }
 
