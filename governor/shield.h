@@ -17,11 +17,9 @@ namespace flyball {
 /// Stands between agent and platform and belongs to no agent. It
 ///  - clamps every index to the platform's tables and every frequency to the thermal cap,
 ///  - replaces a configuration that is known (model scaled by the slowdown observed) to miss a
-///  deadline
-///    when a safe one exists, for agents that learn,
+///    deadline when a safe one exists, for agents that learn,
 ///  - takes over with the fastest safe configuration after a run of misses or when sensors vanish,
-///  until
-///    the stream is healthy again.
+///    until the stream is healthy again.
 /// Baselines run with clamping only: they are measured as they are.
 ///
 /// A replacement is the cheapest configuration, by the model's energy, that is predicted to be on
