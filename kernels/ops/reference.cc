@@ -7,60 +7,118 @@
 namespace flyball {
 namespace {
 
-bool inside(ConstImage image, int y, int x) {
+template <class T>
+bool inside(const BasicImage<T>& image, int y, int x) {
   return y >= 0 && y < image.height && x >= 0 && x < image.width;
 }
 
-void convolution(const Convolution& op, int row_begin, int row_end) {
-  for (int y = row_begin; y < row_end; ++y)
-    for (int x = 0; x < op.out.width; ++x)
-      for (int o = 0; o < op.out.channels; ++o) {
-        float sum = 0;
-        for (int ky = 0; ky < op.window; ++ky)
-          for (int kx = 0; kx < op.window; ++kx) {
-            const int in_y = y * op.stride - op.pad + ky;
-            const int in_x = x * op.stride - op.pad + kx;
-            if (!inside(op.in, in_y, in_x)) continue;
-            const float* pixel = op.in.at(in_y, in_x);
-            for (int i = 0; i < op.in.channels; ++i)
-              sum += pixel[i] *
-                     op.weights[((ky * op.window + kx) * op.in.channels + i) * op.out.channels + o];
-          }
-        const float value = sum * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
-        op.out.at(y, x)[o] = op.relu ? std::max(value, 0.0f) : value;
-      }
-}
+/// Where the weight of (row, column, input, output) lies when `depth` inputs lie together.
+struct PackedIndex {
+  int window, inputs, outputs, depth;
+  std::size_t operator()(int ky, int kx, int i, int o) const {
+    const std::size_t panel = panel_channels(outputs), steps = (inputs + depth - 1) / depth;
+    const std::size_t position = std::size_t(ky) * window + kx;
+    const std::size_t step = (o / panel * window * window + position) * steps + i / depth;
+    return (step * panel + o % panel) * depth + i % depth;
+  }
+};
 
-/// Calls visit(value) for each pixel of the window that lies inside.
-template <class Visit>
-void visit_window(const Pooling& op, int y, int x, int channel, Visit&& visit) {
+/// Calls visit(window row, window column, pixel) for each pixel of the window that lies inside.
+template <class Op, class Visit>
+void visit_window(const Op& op, int y, int x, Visit&& visit) {
   for (int ky = 0; ky < op.window; ++ky)
     for (int kx = 0; kx < op.window; ++kx) {
       const int in_y = y * op.stride - op.pad + ky;
       const int in_x = x * op.stride - op.pad + kx;
-      if (inside(op.in, in_y, in_x)) visit(op.in.at(in_y, in_x)[channel]);
+      if (inside(op.in, in_y, in_x)) visit(ky, kx, op.in.at(in_y, in_x));
     }
 }
 
-void max_pooling(const Pooling& op, int row_begin, int row_end) {
+/// Calls visit(y, x, channel) for each output of the rows.
+template <class Image, class Visit>
+void visit_outputs(const Image& out, int row_begin, int row_end, Visit&& visit) {
   for (int y = row_begin; y < row_end; ++y)
-    for (int x = 0; x < op.out.width; ++x)
-      for (int c = 0; c < op.out.channels; ++c) {
-        float best = std::numeric_limits<float>::lowest();
-        visit_window(op, y, x, c, [&](float value) { best = std::max(best, value); });
-        op.out.at(y, x)[c] = best;
-      }
+    for (int x = 0; x < out.width; ++x)
+      for (int c = 0; c < out.channels; ++c) visit(y, x, c);
+}
+
+template <class Op>
+float finish(const Op& op, float sum, int o) {
+  const float value = sum * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
+  return op.relu ? std::max(value, 0.0f) : value;
+}
+
+void convolution(const Convolution& op, int row_begin, int row_end) {
+  const PackedIndex index{op.window, op.weight_inputs, op.weight_outputs, 1};
+  visit_outputs(op.out, row_begin, row_end, [&](int y, int x, int o) {
+    float sum = 0;
+    visit_window(op, y, x, [&](int ky, int kx, const float* pixel) {
+      for (int i = 0; i < op.in.channels; ++i) sum += pixel[i] * op.weights[index(ky, kx, i, o)];
+    });
+    op.out.at(y, x)[o] = finish(op, sum, o);
+  });
+}
+
+void depthwise(const DepthwiseConvolution& op, int row_begin, int row_end) {
+  visit_outputs(op.out, row_begin, row_end, [&](int y, int x, int c) {
+    float sum = 0;
+    visit_window(op, y, x, [&](int ky, int kx, const float* pixel) {
+      sum += pixel[c] * op.weights[std::size_t(ky * op.window + kx) * op.weight_channels + c];
+    });
+    op.out.at(y, x)[c] = finish(op, sum, c);
+  });
+}
+
+/// To the nearest, ties to even: the default rounding of nearbyint.
+Quantized rounded(float value) {
+  return static_cast<Quantized>(std::nearbyint(std::clamp(value, -127.0f, 127.0f)));
+}
+
+void quantized_convolution(const QuantizedConvolution& op, int row_begin, int row_end) {
+  const PackedIndex index{op.window, op.weight_inputs, op.weight_outputs, 2};
+  const auto compute = [&](int y, int x, int o) {
+    std::int32_t sum = 0;
+    visit_window(op, y, x, [&](int ky, int kx, const Quantized* pixel) {
+      for (int i = 0; i < op.in.channels; ++i) sum += pixel[i] * op.weights[index(ky, kx, i, o)];
+    });
+    return finish(op, static_cast<float>(sum), o);
+  };
+  if (op.out.data)
+    visit_outputs(op.out, row_begin, row_end,
+                  [&](int y, int x, int o) { op.out.at(y, x)[o] = rounded(compute(y, x, o)); });
+  else
+    visit_outputs(op.out_float, row_begin, row_end,
+                  [&](int y, int x, int o) { op.out_float.at(y, x)[o] = compute(y, x, o); });
+}
+
+template <class Op, class T>
+void maximum(const Op& op, int row_begin, int row_end, T lowest) {
+  visit_outputs(op.out, row_begin, row_end, [&](int y, int x, int c) {
+    T best = lowest;
+    visit_window(op, y, x, [&](int, int, const T* pixel) { best = std::max(best, pixel[c]); });
+    op.out.at(y, x)[c] = best;
+  });
+}
+
+void max_pooling(const Pooling& op, int row_begin, int row_end) {
+  maximum(op, row_begin, row_end, std::numeric_limits<float>::lowest());
+}
+
+void quantized_max_pooling(const QuantizedPooling& op, int row_begin, int row_end) {
+  maximum(op, row_begin, row_end, std::numeric_limits<Quantized>::lowest());
+}
+
+void quantize(const float* in, int count, float scale, Quantized* out) {
+  for (int i = 0; i < count; ++i) out[i] = rounded(in[i] * scale);
 }
 
 void average_pooling(const Pooling& op, int row_begin, int row_end) {
   const float share = 1.0f / static_cast<float>(op.window * op.window);
-  for (int y = row_begin; y < row_end; ++y)
-    for (int x = 0; x < op.out.width; ++x)
-      for (int c = 0; c < op.out.channels; ++c) {
-        float sum = 0;
-        visit_window(op, y, x, c, [&](float value) { sum += value; });
-        op.out.at(y, x)[c] = sum * share;
-      }
+  visit_outputs(op.out, row_begin, row_end, [&](int y, int x, int c) {
+    float sum = 0;
+    visit_window(op, y, x, [&](int, int, const float* pixel) { sum += pixel[c]; });
+    op.out.at(y, x)[c] = sum * share;
+  });
 }
 
 void fully_connected(const float* in, int inputs, const float* weights, const float* bias,
@@ -96,9 +154,10 @@ void softmax(const float* in, float* out, int count) {
 }  // namespace
 
 const Operators& reference_operators() {
-  static constexpr Operators kOperators = {"reference",     convolution,     max_pooling,
-                                           average_pooling, fully_connected, relu,
-                                           scale_bias,      softmax};
+  static constexpr Operators kOperators = {
+      "reference",           convolution, depthwise,   quantized_convolution,
+      quantized_max_pooling, quantize,    max_pooling, average_pooling,
+      fully_connected,       relu,        scale_bias,  softmax};
   return kOperators;
 }
 
