@@ -8,17 +8,16 @@
 #include <bit>
 #include <boost/crc.hpp>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace flyball {
 namespace {
 
 constexpr std::string_view kMagic = "FLYBNET\n";
 constexpr std::size_t kMaxFileBytes = 64u << 20;  // 200 times the default network
-constexpr std::size_t kMaxSourceBytes = 4096;
 
 std::uint32_t crc32c(std::string_view bytes) {
   boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
@@ -34,7 +33,15 @@ class Writer {
     for (std::size_t i = 0; i < sizeof value; ++i)
       data_ += static_cast<char>((value >> (8 * i)) & 0xff);
   }
-  void real(float value) { integer(std::bit_cast<std::uint32_t>(value)); }
+  void size(std::size_t count) { integer(static_cast<std::uint32_t>(count)); }
+  void text(std::string_view text) {
+    size(text.size());
+    bytes(text);
+  }
+  void reals(const std::vector<float>& values) {
+    size(values.size());
+    for (float value : values) integer(std::bit_cast<std::uint32_t>(value));
+  }
   const std::string& data() const { return data_; }
 
  private:
@@ -63,7 +70,18 @@ class Reader {
     return value;
   }
   std::uint32_t u32() { return integer<std::uint32_t>(); }
-  float real() { return std::bit_cast<float>(u32()); }
+  std::vector<float> reals() {
+    const std::size_t count = u32();
+    std::vector<float> values;
+    if (count > left() / sizeof(float)) {
+      short_ = true;
+      return values;
+    }
+    values.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) values.push_back(std::bit_cast<float>(u32()));
+    return values;
+  }
+  std::string text() { return std::string(bytes(u32())); }
   bool truncated() const { return short_; }
   std::size_t left() const { return data_.size(); }
 
@@ -72,55 +90,69 @@ class Reader {
   bool short_ = false;
 };
 
-std::vector<std::uint32_t> shape_words(const NetworkSpec& spec) {
-  std::vector<std::uint32_t> words;
-  const auto add = [&words](auto... values) { (words.push_back(std::uint32_t(values)), ...); };
-  add(spec.image_size, spec.image_channels, spec.classes, spec.groups, spec.layers.size());
+void write_shape(Writer& out, const NetworkSpec& spec) {
+  const auto put = [&out](auto... values) { (out.integer(std::uint32_t(values)), ...); };
+  put(spec.kind, spec.image_size, spec.image_channels, spec.classes, spec.widths,
+      spec.layers.size());
   for (const LayerSpec& l : spec.layers)
-    add(l.channels, l.window, l.stride, l.pad, l.pool, l.pool_window, l.pool_stride, l.pool_pad);
-  return words;
+    put(l.channels, l.window, l.stride, l.pad, l.pool, l.pool_window, l.pool_stride, l.pool_pad);
 }
 
-/// Empty, or why these bytes are no network of the expected shape.
-std::string parse(std::string_view data, const NetworkSpec& expected,
-                  std::optional<Network>& network) {
+/// Empty, or why this is no shape. What the numbers say is for NetworkSpec::problem to judge; here
+/// they only have to fit their types.
+std::string read_shape(Reader& in, NetworkSpec& spec) {
+  bool fits = true;
+  const auto number = [&] {
+    const std::uint32_t value = in.u32();
+    if (value > 1u << 20) fits = false;
+    return static_cast<int>(value & 0xfffff);
+  };
+  const int kind = number();
+  if (kind > static_cast<int>(NetworkSpec::Kind::kSlimmable)) fits = false;
+  spec.kind = static_cast<NetworkSpec::Kind>(kind);
+  spec.image_size = number();
+  spec.image_channels = number();
+  spec.classes = number();
+  spec.widths = number();
+  const int layers = number();
+  for (int l = 0; l < layers && !in.truncated(); ++l) {
+    LayerSpec& layer = spec.layers.emplace_back();
+    layer.channels = number();
+    layer.window = number();
+    layer.stride = number();
+    layer.pad = number();
+    const int pool = number();
+    if (pool > static_cast<int>(LayerSpec::Pool::kAverage)) fits = false;
+    layer.pool = static_cast<LayerSpec::Pool>(pool);
+    layer.pool_window = number();
+    layer.pool_stride = number();
+    layer.pool_pad = number();
+  }
+  return fits ? "" : "its shape makes no sense";
+}
+
+/// Empty, or why these bytes are no model.
+std::string parse(std::string_view data, Model& model, std::uint32_t& checksum) {
   Reader in(data);
   if (in.bytes(kMagic.size()) != kMagic) return "it is not a Flyball network file";
   if (const std::uint32_t version = in.u32(); version != kModelFileVersion)
     return fmt::format("its version is {}, this program reads {}", version, kModelFileVersion);
   if (data.size() < kMagic.size() + 8) return "it is truncated";
-  Reader tail(data.substr(data.size() - 4));
-  if (crc32c(data.substr(0, data.size() - 4)) != tail.u32())
+  const std::string_view sealed = data.substr(0, data.size() - 4);
+  checksum = crc32c(sealed);
+  if (Reader(data.substr(sealed.size())).u32() != checksum)
     return "its checksum is wrong: it is damaged or truncated";
 
-  for (std::uint32_t word : shape_words(expected))
-    if (in.u32() != word) return "it holds a network of another shape";
-  NetworkAccuracy accuracy;
-  const std::uint32_t measured = in.u32();
-  if (measured != 0 && measured != std::uint32_t(expected.groups))
-    return fmt::format("it has accuracies for {} of {} widths", measured, expected.groups);
-  for (std::uint32_t w = 0; w < measured; ++w) {
-    const float percent = in.real();
-    if (!(percent >= 0 && percent <= 100))
-      return fmt::format("the accuracy of width {} is not in 0..100 %", w);
-    accuracy.top1_pct.push_back(percent);
-  }
-  const std::uint32_t source_bytes = in.u32();
-  if (source_bytes > kMaxSourceBytes) return "the source of its accuracy is overlong";
-  accuracy.source = in.bytes(source_bytes);
-  const NetworkLayout layout(expected);
-  if (in.integer<std::uint64_t>() != layout.parameters)
-    return "its number of parameters does not fit its shape";
-  if (in.left() != layout.parameters * sizeof(float) + 4)
-    return "its length does not fit its shape";
-  std::vector<float> parameters(layout.parameters);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    parameters[i] = in.real();
-    if (!std::isfinite(parameters[i])) return fmt::format("parameter {} is NaN or infinite", i);
-  }
-  if (in.truncated()) return "it is truncated";
-  network.emplace(expected, parameters, std::move(accuracy));
-  return {};
+  Reader body(sealed.substr(kMagic.size() + 4));
+  if (std::string why = read_shape(body, model.spec); !why.empty()) return why;
+  model.accuracy.top1_pct = body.reals();
+  model.accuracy.int8_top1_pct = body.reals();
+  model.accuracy.source = body.text();
+  model.provenance = body.text();
+  model.activation_max = body.reals();
+  model.parameters = body.reals();
+  if (body.truncated() || body.left() != 0) return "its length does not fit its contents";
+  return model.problem();
 }
 
 /// A descriptor that is closed on the way out.
@@ -167,39 +199,40 @@ int write_all(const std::string& path, std::string_view data) {
 
 }  // namespace
 
-LoadedNetwork load_network(const std::string& path, const NetworkSpec& expected) {
-  LoadedNetwork loaded;
-  std::string why = expected.problem();
+LoadedModel load_model(const std::string& path) {
+  LoadedModel loaded;
   std::string data;
+  std::string why;
+  Model model;
+  if (const int error = read_all(path, data))
+    why = std::strerror(error);
+  else
+    why = parse(data, model, loaded.checksum);
   if (why.empty())
-    if (const int error = read_all(path, data)) why = std::strerror(error);
-  if (why.empty()) why = parse(data, expected, loaded.network);
-  if (!why.empty())
+    loaded.model = std::move(model);
+  else
     loaded.error =
-        fmt::format("{}: {}; give the file of a network of this version and shape", path, why);
+        fmt::format("{}: {}; give the file of a network that this version wrote", path, why);
   return loaded;
 }
 
-std::string save_network(const Network& network, const std::string& path) {
-  const NetworkAccuracy& accuracy = network.accuracy();
+std::string save_model(const Model& model, const std::string& path) {
   const auto refuse = [&path](std::string_view why, std::string_view remedy) {
     return fmt::format("{}: {}; {}", path, why, remedy);
   };
-  if (!accuracy.top1_pct.empty() && accuracy.top1_pct.size() != std::size_t(network.widths()))
-    return refuse("accuracies of some widths only", "measure all widths or none");
-  if (accuracy.source.size() > kMaxSourceBytes)
-    return refuse("the source of the accuracy is overlong", "keep it below 4 kB");
+  if (const std::string why = model.problem(); !why.empty())
+    return refuse(why, "nothing was written");
 
   Writer out;
   out.bytes(kMagic);
   out.integer(kModelFileVersion);
-  for (std::uint32_t word : shape_words(network.spec())) out.integer(word);
-  out.integer(static_cast<std::uint32_t>(accuracy.top1_pct.size()));
-  for (float percent : accuracy.top1_pct) out.real(percent);
-  out.integer(static_cast<std::uint32_t>(accuracy.source.size()));
-  out.bytes(accuracy.source);
-  out.integer(static_cast<std::uint64_t>(network.parameters().size()));
-  for (float parameter : network.parameters()) out.real(parameter);
+  write_shape(out, model.spec);
+  out.reals(model.accuracy.top1_pct);
+  out.reals(model.accuracy.int8_top1_pct);
+  out.text(model.accuracy.source);
+  out.text(model.provenance);
+  out.reals(model.activation_max);
+  out.reals(model.parameters);
   out.integer(crc32c(out.data()));
 
   const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());

@@ -3,29 +3,32 @@
 #include <optional>
 #include <string>
 
-#include "kernels/dnn/network.h"
+#include "kernels/dnn/model.h"
 
 namespace flyball {
 
-/// A network in a file. Little-endian, all of it under one CRC-32C (Castagnoli), which is the last
+/// A model in a file. Little-endian, all of it under one CRC-32C (Castagnoli), which is the last
 /// field:
-///   magic "FLYBNET\n", u32 version, shape (u32 each: image size, channels, classes, groups,
-///   layers; per layer: channels, window, stride, pad, pooling kind, its window, stride, pad), u32
-///   number of measured widths (0 or all), f32 top-1 percent of each, u32 length and bytes of the
-///   accuracy's source, u64 number of parameters, f32 each, u32 CRC-32C.
-inline constexpr std::uint32_t kModelFileVersion = 1;
+///   magic "FLYBNET\n", u32 version, shape (u32 each: kind, image size, channels, classes, widths,
+///   layers; per layer: channels, window, stride, pad, pooling kind, its window, stride, pad), then
+///   lists, each with its u32 number of elements: f32 top-1 percent per width in fp32, the same in
+///   int8, bytes of the accuracy's source, bytes of the provenance, f32 activation ranges, f32
+///   parameters; u32 CRC-32C.
+inline constexpr std::uint32_t kModelFileVersion = 2;
 
-struct LoadedNetwork {
-  std::optional<Network> network;
-  std::string error;  ///< "path: why; what to do" when there is no network
+struct LoadedModel {
+  std::optional<Model> model;
+  std::string error;           ///< "path: why; what to do" when there is no model
+  std::uint32_t checksum = 0;  ///< of the file: two models with the same one are the same
 };
 
-/// Refuses a file of another version or shape than `expected`, a damaged or truncated one, one with
-/// something behind the end, and one whose weights or accuracies are not finite.
-LoadedNetwork load_network(const std::string& path, const NetworkSpec& expected);
+/// Refuses a file of another version, a damaged or truncated one, one with something behind the
+/// end, and a model that has a problem().
+LoadedModel load_model(const std::string& path);
 
 /// Writes beside `path`, syncs, then renames over it, so that a reader sees the old file or the
-/// whole new one. Returns an empty string, or "path: why; what to do".
-std::string save_network(const Network& network, const std::string& path);
+/// whole new one. Returns an empty string, or "path: why; what to do". Refuses what load_model
+/// would.
+std::string save_model(const Model& model, const std::string& path);
 
 }  // namespace flyball

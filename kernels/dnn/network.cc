@@ -10,34 +10,15 @@
 namespace flyball {
 namespace {
 
-// An item of a job should outweigh the 20 to 100 ns of claiming it: about 2 us of a core, whatever
-// the layer.
-constexpr std::size_t kItemMultiplications = 40'000;
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the whole state is one counter, and integers only.
-class Generator {
- public:
-  explicit Generator(std::uint64_t seed) : state_(seed) {}
-  /// Uniform in [-1, 1): 24 random bits, exact in a float.
-  float uniform() {
-    state_ += 0x9e3779b97f4a7c15u;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return static_cast<float>(static_cast<std::int64_t>(z >> 40) - (1 << 23)) / (1 << 23);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-/// Variance 2 / fan_in (He et al. 2015). Square root and division are exact under IEEE 754, hence
-/// the same everywhere.
-void he_uniform(std::span<float> weights, std::size_t fan_in, Generator& generator) {
-  const float limit = std::sqrt(6.0f / static_cast<float>(fan_in));
-  for (float& weight : weights) weight = limit * generator.uniform();
-}
+// An item of a job should outweigh the 20 to 100 ns of claiming it: at least about 1 us of a core.
+// And none should be so long that the others wait for it at the end, or that a duty cycle, which
+// settles every 30 us, cannot keep to its ratio.
+constexpr std::size_t kLeastItem = 40'000;  // multiplications
+constexpr std::size_t kMostItem = 400'000;
+constexpr int kItemsPerWorker = 4;
+// Weights that do not fit the first-level cache beside the image are read from the second level
+// for every block of rows; dividing by output channels reads each of them once.
+constexpr std::size_t kCachedWeights = 32 * 1024 / sizeof(float);
 
 /// The first value that is NaN or infinite; -1 when there is none. Looks at the exponent bits, so
 /// that the loop over good values has no branch and is vectorised.
@@ -51,22 +32,49 @@ std::int64_t first_not_finite(std::span<const float> values) {
          values.begin();
 }
 
-/// Splits `rows` rows of each of `groups` images into items of about kItemMultiplications.
-struct RowBlocks {
-  int rows;
-  int per_item;
-  int per_group;
+int ceil_divide(std::size_t a, std::size_t b) { return static_cast<int>((a + b - 1) / b); }
 
-  RowBlocks(int rows_in, std::size_t cost) : rows(rows_in) {
-    const std::size_t row_cost = std::max<std::size_t>(1, cost / rows);
-    per_item = static_cast<int>(std::clamp<std::size_t>(kItemMultiplications / row_cost, 1,
-                                                        static_cast<std::size_t>(rows)));
-    per_group = (rows + per_item - 1) / per_item;
+/// The items of one layer: blocks of rows, or of rows and output channels, of each tower.
+struct Items {
+  int rows;
+  int channels;
+  int rows_per_block;
+  int channels_per_block;
+  int row_blocks;
+  int blocks_per_tower;
+
+  /// `cost`: multiplications of a tower. `panel`: channels that cannot be divided.
+  Items(int rows_in, int channels_in, int panel, bool divide_channels, std::size_t cost, int towers,
+        int workers)
+      : rows(rows_in), channels(channels_in) {
+    const int wanted = workers == 1 ? 1 : ceil_divide(workers * kItemsPerWorker, towers);
+    const int most = std::max(1, static_cast<int>(cost / kLeastItem));
+    const int items = std::max(std::min(wanted, most), ceil_divide(cost, kMostItem));
+    const int panels = ceil_divide(channels, panel);
+    const int channel_blocks = divide_channels ? std::min(items, panels) : 1;
+    channels_per_block = ceil_divide(panels, channel_blocks) * panel;
+    rows_per_block = ceil_divide(rows, std::min(ceil_divide(items, channel_blocks), rows));
+    row_blocks = ceil_divide(rows, rows_per_block);
+    blocks_per_tower = row_blocks * ceil_divide(channels, channels_per_block);
   }
-  int group(std::size_t item) const { return static_cast<int>(item) / per_group; }
-  int begin(std::size_t item) const { return static_cast<int>(item) % per_group * per_item; }
-  int end(std::size_t item) const { return std::min(begin(item) + per_item, rows); }
+  int tower(std::size_t item) const { return static_cast<int>(item) / blocks_per_tower; }
+  int row_begin(std::size_t item) const {
+    return static_cast<int>(item) % blocks_per_tower % row_blocks * rows_per_block;
+  }
+  int row_end(std::size_t item) const { return std::min(row_begin(item) + rows_per_block, rows); }
+  int channel_begin(std::size_t item) const {
+    return static_cast<int>(item) % blocks_per_tower / row_blocks * channels_per_block;
+  }
+  int channel_count(std::size_t item) const {
+    return std::min(channels_per_block, channels - channel_begin(item));
+  }
 };
+
+/// A pooled value costs a load and a comparison per pixel of its window, some eight times a
+/// multiplication of the blocked convolution.
+std::size_t pooling_cost(const LayerSpec& layer, int out_size, int channels) {
+  return std::size_t{8} * out_size * out_size * channels * layer.pool_window * layer.pool_window;
+}
 
 }  // namespace
 
@@ -82,51 +90,38 @@ std::string InferStatus::message() const {
       return fmt::format("image value {}: it is NaN or infinite; clean the input", value);
     case Error::kLogitsSize:
       return fmt::format("room for {} logits: the network has {} classes", value, expected);
+    case Error::kPrecision:
+      return "precision int8: the model has no activation ranges; calibrate it, or use fp32";
     case Error::kWorkspace:
       return "workspace: it was made for a network of another shape; make one from this spec";
   }
   return "unknown error";
 }
 
-Network Network::seeded(const NetworkSpec& spec, std::uint64_t seed) {
-  const NetworkLayout layout(spec);
-  std::vector<float> parameters(layout.parameters, 0.0f);
-  Generator generator(seed);
-  for (int g = 0; g < spec.groups; ++g) {
-    const std::span<float> group =
-        std::span(parameters).subspan(g * layout.group_parameters, layout.group_parameters);
-    for (std::size_t l = 0; l < layout.layers.size(); ++l) {
-      const NetworkLayout::Layer& at = layout.layers[l];
-      const int window = spec.layers[l].window;
-      he_uniform(group.subspan(at.weights, at.scale - at.weights),
-                 std::size_t(window) * window * at.in_channels, generator);
-      std::ranges::fill(group.subspan(at.scale, spec.layers[l].channels), 1.0f);
-    }
-    he_uniform(group.subspan(layout.classifier), layout.features, generator);
-  }
-  return Network(spec, parameters, {});
-}
-
-Network::Network(NetworkSpec spec, std::span<const float> parameters, NetworkAccuracy accuracy)
-    : spec_(std::move(spec)),
+Network::Network(const Model& model)
+    : spec_(model.spec),
       layout_(spec_),
-      parameters_(parameters.begin(), parameters.end()),
-      accuracy_(std::move(accuracy)),
+      weights_(model),
+      accuracy_(model.accuracy),
       operators_(choose_operators()) {
-  assert(parameters_.size() == layout_.parameters);
+  assert(model.problem().empty());
+  if (!model.activation_max.empty()) quantized_ = std::make_unique<QuantizedWeights>(model);
   if (!operators_) operators_ = &portable_operators();
 }
 
-std::optional<float> Network::accuracy_pct(int width) const {
-  if (width < 0 || width >= static_cast<int>(accuracy_.top1_pct.size())) return std::nullopt;
-  return accuracy_.top1_pct[width];
+std::optional<float> Network::accuracy_pct(int width, Precision precision) const {
+  const auto& top1_pct =
+      precision == Precision::kInt8 ? accuracy_.int8_top1_pct : accuracy_.top1_pct;
+  if (width < 0 || width >= static_cast<int>(top1_pct.size())) return std::nullopt;
+  return top1_pct[width];
 }
 
-InferStatus Network::check(const Workspace& workspace, int width, std::span<const float> image,
-                           std::span<float> logits) const {
+InferStatus Network::check(const Workspace& workspace, int width, Precision precision,
+                           std::span<const float> image, std::span<float> logits) const {
   using Error = InferStatus::Error;
   const auto size = [](std::size_t n) { return static_cast<std::int64_t>(n); };
   if (width < 0 || width >= widths()) return {Error::kWidth, width, widths()};
+  if (precision == Precision::kInt8 && !has_int8()) return {Error::kPrecision};
   if (image.size() != image_values())
     return {Error::kImageSize, size(image.size()), size(image_values())};
   if (logits.size() != std::size_t(spec_.classes))
@@ -137,15 +132,16 @@ InferStatus Network::check(const Workspace& workspace, int width, std::span<cons
   return {};
 }
 
-Convolution Network::convolution(const Workspace& workspace, int layer, int group) const {
-  const NetworkLayout::Layer& at = layout_.layers[layer];
-  const float* const base = parameters_.data() + group * layout_.group_parameters;
+Convolution Network::convolution(const Workspace& workspace, int layer, int tower,
+                                 int width) const {
   Convolution op;
-  op.in = workspace.input(layer, group);
-  op.out = workspace.convolved(layer, group);
-  op.weights = base + at.weights;
-  op.scale = base + at.scale;
-  op.bias = base + at.bias;
+  op.in = workspace.input(layer, tower, width);
+  op.out = workspace.convolved(layer, tower, width);
+  op.weights = weights_.weights(layer, tower);
+  op.weight_inputs = layout_.layers[layer].in_channels;
+  op.weight_outputs = spec_.layers[layer].channels;
+  op.scale = weights_.scale(layer, tower, width);
+  op.bias = weights_.bias(layer, tower, width);
   op.window = spec_.layers[layer].window;
   op.stride = spec_.layers[layer].stride;
   op.pad = 0;  // the workspace has the border
@@ -153,18 +149,56 @@ Convolution Network::convolution(const Workspace& workspace, int layer, int grou
   return op;
 }
 
-Pooling Network::pooling(const Workspace& workspace, int layer, int group) const {
-  const LayerSpec& spec = spec_.layers[layer];
-  return {workspace.convolved(layer, group), workspace.output(layer, group), spec.pool_window,
-          spec.pool_stride, spec.pool_pad};
+QuantizedConvolution Network::quantized_convolution(const Workspace& workspace, int layer,
+                                                    int tower, int width) const {
+  QuantizedConvolution op;
+  op.in = workspace.quantized_input(layer, tower, width);
+  if (layer + 1 < static_cast<int>(spec_.layers.size()))
+    op.out = workspace.quantized_convolved(layer, tower, width);
+  else
+    op.out_float = workspace.convolved(layer, tower, width);
+  op.weights = quantized_->weights(layer, tower);
+  op.weight_inputs = layout_.layers[layer].in_channels;
+  op.weight_outputs = spec_.layers[layer].channels;
+  op.scale = quantized_->scale(layer, tower, width);
+  op.bias = quantized_->bias(layer, tower, width);
+  op.window = spec_.layers[layer].window;
+  op.stride = spec_.layers[layer].stride;
+  op.relu = true;
+  return op;
+}
+
+/// The convolutions and poolings of every layer. `convolve(layer, items, item)` and
+/// `pool_rows(layer, tower, begin, end)` do the work in one precision.
+template <class ForEach, class Convolve, class PoolRows>
+void Network::run_layers(ForEach&& for_each, int workers, int width, Convolve&& convolve,
+                         PoolRows&& pool_rows) const {
+  const int towers = spec_.active_towers(width);
+  int inputs = spec_.image_channels;
+  for (std::size_t l = 0; l < spec_.layers.size(); ++l) {
+    const LayerSpec& layer = spec_.layers[l];
+    const NetworkLayout::Layer& at = layout_.layers[l];
+    const int outputs = spec_.active_channels(layer.channels, width);
+    const std::size_t weights = std::size_t(layer.window) * layer.window * inputs * outputs;
+    const Items items(at.conv_size, outputs, panel_channels(layer.channels),
+                      weights > kCachedWeights, weights * at.conv_size * at.conv_size, towers,
+                      workers);
+    for_each(std::size_t(towers) * items.blocks_per_tower,
+             [&](std::size_t item) { convolve(static_cast<int>(l), items, item); });
+    inputs = outputs;
+
+    if (layer.pool == LayerSpec::Pool::kNone) continue;
+    const Items rows(at.out_size, outputs, outputs, false,
+                     pooling_cost(layer, at.out_size, outputs), towers, workers);
+    for_each(std::size_t(towers) * rows.blocks_per_tower, [&](std::size_t item) {
+      pool_rows(static_cast<int>(l), rows.tower(item), rows.row_begin(item), rows.row_end(item));
+    });
+  }
 }
 
 template <class ForEach>
-InferStatus Network::infer_on(ForEach&& for_each, Workspace& workspace, int width,
-                              std::span<const float> image, std::span<float> logits) const {
-  if (const InferStatus status = check(workspace, width, image, logits); !status) return status;
-  const std::size_t groups = width + 1;
-
+void Network::run_float(ForEach&& for_each, int workers, Workspace& workspace, int width,
+                        std::span<const float> image) const {
   // Even the small steps go through for_each: a slowed worker is to be slow in all of them.
   for_each(1, [&](std::size_t) {
     const Image inside = workspace.image();
@@ -172,65 +206,124 @@ InferStatus Network::infer_on(ForEach&& for_each, Workspace& workspace, int widt
     for (int y = 0; y < inside.height; ++y)
       std::copy_n(image.data() + y * row, row, inside.at(y, 0));
   });
+  run_layers(
+      for_each, workers, width,
+      [&](int layer, const Items& items, std::size_t item) {
+        Convolution op = convolution(workspace, layer, items.tower(item), width);
+        const int first = items.channel_begin(item);
+        op.out = op.out.channels_from(first, items.channel_count(item));
+        op.weights += std::size_t(op.window) * op.window * op.weight_inputs * first;
+        op.scale += first;
+        op.bias += first;
+        operators_->convolution(op, items.row_begin(item), items.row_end(item));
+      },
+      [&](int layer, int tower, int begin, int end) {
+        pool_floats(workspace, layer, tower, width, begin, end);
+      });
+}
 
-  for (std::size_t l = 0; l < spec_.layers.size(); ++l) {
-    const LayerSpec& layer = spec_.layers[l];
-    const NetworkLayout::Layer& at = layout_.layers[l];
-    const int index = static_cast<int>(l);
-
-    const RowBlocks conv(at.conv_size, at.multiplications);
-    for_each(groups * conv.per_group, [&](std::size_t item) {
-      operators_->convolution(convolution(workspace, index, conv.group(item)), conv.begin(item),
-                              conv.end(item));
-    });
-
-    if (layer.pool == LayerSpec::Pool::kNone) continue;
-    // A pooled value costs a load and a comparison per pixel of its window, some eight times a
-    // multiplication of the blocked convolution.
-    const std::size_t pool_cost = std::size_t{8} * at.out_size * at.out_size * layer.channels *
-                                  layer.pool_window * layer.pool_window;
-    const RowBlocks pool(at.out_size, pool_cost);
-    const auto pooling_rows =
-        layer.pool == LayerSpec::Pool::kMax ? operators_->max_pooling : operators_->average_pooling;
-    for_each(groups * pool.per_group, [&](std::size_t item) {
-      pooling_rows(pooling(workspace, index, pool.group(item)), pool.begin(item), pool.end(item));
-    });
-  }
-
-  // Some 1,500 multiplications per group: not worth a hand-over.
+template <class ForEach>
+void Network::run_int8(ForEach&& for_each, int workers, Workspace& workspace, int width,
+                       std::span<const float> image) const {
   for_each(1, [&](std::size_t) {
-    const int last = static_cast<int>(spec_.layers.size()) - 1;
-    const float* const bias = parameters_.data() + layout_.class_bias + width * logits.size();
-    std::copy_n(bias, logits.size(), logits.data());
-    for (std::size_t g = 0; g < groups; ++g) {
-      const int group = static_cast<int>(g);
-      float* const evidence = workspace.evidence(group);
-      operators_->fully_connected(
-          workspace.output(last, group).data, layout_.features,
-          parameters_.data() + g * layout_.group_parameters + layout_.classifier, nullptr, evidence,
-          spec_.classes);
+    Quantized* value = workspace.quantized_values();
+    operators_->quantize(image.data(), static_cast<int>(image.size()), quantized_->image_scale(),
+                         value);
+    const QuantizedImage inside = workspace.quantized_image();
+    const int channels = spec_.image_channels;
+    for (int y = 0; y < inside.height; ++y)
+      for (int x = 0; x < inside.width; ++x, value += channels)
+        std::copy_n(value, channels, inside.at(y, x));
+  });
+  run_layers(
+      for_each, workers, width,
+      [&](int layer, const Items& items, std::size_t item) {
+        QuantizedConvolution op = quantized_convolution(workspace, layer, items.tower(item), width);
+        const int first = items.channel_begin(item);
+        if (op.out.data) op.out = op.out.channels_from(first, items.channel_count(item));
+        if (op.out_float.data)
+          op.out_float = op.out_float.channels_from(first, items.channel_count(item));
+        const int slots = op.weight_inputs + op.weight_inputs % 2;
+        op.weights += std::size_t(op.window) * op.window * slots * first;
+        op.scale += first;
+        op.bias += first;
+        operators_->quantized_convolution(op, items.row_begin(item), items.row_end(item));
+      },
+      [&](int layer, int tower, int begin, int end) {
+        if (layer + 1 == static_cast<int>(spec_.layers.size())) {
+          pool_floats(workspace, layer, tower, width, begin, end);
+          return;
+        }
+        const LayerSpec& spec = spec_.layers[layer];
+        operators_->quantized_max_pooling({workspace.quantized_convolved(layer, tower, width),
+                                           workspace.quantized_output(layer, tower, width),
+                                           spec.pool_window, spec.pool_stride, spec.pool_pad},
+                                          begin, end);
+      });
+}
+
+void Network::pool_floats(Workspace& workspace, int layer, int tower, int width, int begin,
+                          int end) const {
+  const LayerSpec& spec = spec_.layers[layer];
+  const Pooling op{workspace.convolved(layer, tower, width), workspace.output(layer, tower, width),
+                   spec.pool_window, spec.pool_stride, spec.pool_pad};
+  const auto run =
+      spec.pool == LayerSpec::Pool::kMax ? operators_->max_pooling : operators_->average_pooling;
+  run(op, begin, end);
+}
+
+void Network::classify(Workspace& workspace, int width, std::span<float> logits) const {
+  const int last = static_cast<int>(spec_.layers.size()) - 1;
+  std::copy_n(weights_.class_bias(width), logits.size(), logits.data());
+  for (int tower = 0; tower < spec_.active_towers(width); ++tower) {
+    const Image features = workspace.output(last, tower, width);
+    // All channels of all pixels are one run of values; the first channels of each are many.
+    const bool whole = features.channels == features.pixel_stride;
+    const int pixels = features.height * features.width;
+    const int runs = whole ? 1 : pixels;
+    const int values = whole ? pixels * features.channels : features.channels;
+    float* const evidence = workspace.evidence(tower);
+    for (int run = 0; run < runs; ++run) {
+      const std::ptrdiff_t first = run * features.pixel_stride;
+      operators_->fully_connected(features.data + first, values,
+                                  weights_.classifier(tower) + first * spec_.classes, nullptr,
+                                  evidence, spec_.classes);
       for (std::size_t c = 0; c < logits.size(); ++c) logits[c] += evidence[c];
     }
-  });
+  }
+}
+
+template <class ForEach>
+InferStatus Network::infer_on(ForEach&& for_each, int workers, Workspace& workspace, int width,
+                              Precision precision, std::span<const float> image,
+                              std::span<float> logits) const {
+  if (const InferStatus status = check(workspace, width, precision, image, logits); !status)
+    return status;
+  if (precision == Precision::kInt8)
+    run_int8(for_each, workers, workspace, width, image);
+  else
+    run_float(for_each, workers, workspace, width, image);
+  // Some 1,500 multiplications per tower: not worth a hand-over.
+  for_each(1, [&](std::size_t) { classify(workspace, width, logits); });
   return {};
 }
 
-InferStatus Network::infer(Pool& pool, Workspace& workspace, int width,
+InferStatus Network::infer(Pool& pool, Workspace& workspace, int width, Precision precision,
                            std::span<const float> image, std::span<float> logits) const {
   return infer_on(
       [&pool](std::size_t n, auto&& item) {
         pool.parallel_for(n, [&item](int, std::size_t i) { item(i); });
       },
-      workspace, width, image, logits);
+      pool.applied().active, workspace, width, precision, image, logits);
 }
 
-InferStatus Network::infer(Workspace& workspace, int width, std::span<const float> image,
-                           std::span<float> logits) const {
+InferStatus Network::infer(Workspace& workspace, int width, Precision precision,
+                           std::span<const float> image, std::span<float> logits) const {
   return infer_on(
       [](std::size_t n, auto&& item) {
         for (std::size_t i = 0; i < n; ++i) item(i);
       },
-      workspace, width, image, logits);
+      1, workspace, width, precision, image, logits);
 }
 
 }  // namespace flyball

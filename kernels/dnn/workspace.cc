@@ -1,77 +1,90 @@
 #include "kernels/dnn/workspace.h"
 
-#include <algorithm>
-#include <new>
-
 namespace flyball {
-namespace {
 
-constexpr std::size_t kLine = 64;  // bytes; a vector that straddles two cache lines is loaded twice
-
-std::size_t round_up(std::size_t floats) {
-  constexpr std::size_t kFloats = kLine / sizeof(float);
-  return (floats + kFloats - 1) / kFloats * kFloats;
+template <class T>
+BasicImage<T> Workspace::Plane<T>::whole(int tower) const {
+  return dense_image(data + tower * tower_stride, size + 2 * border, size + 2 * border, channels);
 }
 
-}  // namespace
-
-void Workspace::Free::operator()(float* data) const {
-  ::operator delete[](data, std::align_val_t(kLine));
-}
-
-Workspace::Buffer Workspace::zeros(std::size_t count) {
-  auto* data = static_cast<float*>(
-      ::operator new[](round_up(count) * sizeof(float), std::align_val_t(kLine)));
-  std::fill_n(data, round_up(count), 0.0f);
-  return Buffer(data);
-}
-
-Image Workspace::Plane::whole(int group) const {
-  return dense_image(data + group * group_stride, size + 2 * border, size + 2 * border, channels);
-}
-
-Image Workspace::Plane::inside(int group) const {
-  Image image = whole(group);
+template <class T>
+BasicImage<T> Workspace::Plane<T>::inside(int tower) const {
+  BasicImage<T> image = whole(tower);
   image.data = image.at(border, border);
   image.height = image.width = size;
   return image;
 }
 
-Workspace::Plane Workspace::make_plane(int size, int channels, int border, int groups) {
+template <class T>
+Workspace::Plane<T> Workspace::Planes<T>::make(int size, int channels, int border, int towers) {
   const std::size_t side = size + 2 * border;
-  const std::size_t stride = round_up(side * side * channels);
-  buffers_.push_back(zeros(stride * groups));
-  return {buffers_.back().get(), size, channels, border, static_cast<std::ptrdiff_t>(stride)};
+  const std::size_t stride = whole_lines<T>(side * side * channels);
+  buffers.push_back(aligned_zeros<T>(stride * towers));
+  return {buffers.back().get(), size, channels, border, static_cast<std::ptrdiff_t>(stride)};
+}
+
+template <class T>
+void Workspace::Planes<T>::make_all(const NetworkSpec& spec, int channel_multiple) {
+  const NetworkLayout layout(spec);
+  const auto slots = [&](int channels) {
+    return (channels + channel_multiple - 1) / channel_multiple * channel_multiple;
+  };
+  image = make(spec.image_size, slots(spec.image_channels), spec.layers[0].pad, 1);
+  for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+    const LayerSpec& layer = spec.layers[l];
+    const bool pooled = layer.pool != LayerSpec::Pool::kNone;
+    const int border = l + 1 < spec.layers.size() ? spec.layers[l + 1].pad : 0;
+    const int channels = slots(layer.channels);
+    convolved.push_back(
+        make(layout.layers[l].conv_size, channels, pooled ? 0 : border, spec.towers()));
+    output.push_back(pooled ? make(layout.layers[l].out_size, channels, border, spec.towers())
+                            : convolved.back());
+  }
 }
 
 Workspace::Workspace(const NetworkSpec& spec) : spec_(spec) {
-  const NetworkLayout layout(spec);
-  const std::size_t layers = spec.layers.size();
-  image_ = make_plane(spec.image_size, spec.image_channels, spec.layers[0].pad, 1);
-  for (std::size_t l = 0; l < layers; ++l) {
-    const LayerSpec& layer = spec.layers[l];
-    const bool pooled = layer.pool != LayerSpec::Pool::kNone;
-    const int border = l + 1 < layers ? spec.layers[l + 1].pad : 0;
-    convolved_.push_back(
-        make_plane(layout.layers[l].conv_size, layer.channels, pooled ? 0 : border, spec.groups));
-    output_.push_back(
-        pooled ? make_plane(layout.layers[l].out_size, layer.channels, border, spec.groups)
-               : Plane{});
-  }
-  evidence_stride_ = static_cast<std::ptrdiff_t>(round_up(spec.classes));
-  evidence_ = zeros(evidence_stride_ * spec.groups);
+  floats_.make_all(spec, 1);
+  quantized_.make_all(spec, 2);
+  quantized_values_ = aligned_zeros<Quantized>(std::size_t(spec.image_size) * spec.image_size *
+                                               spec.image_channels);
+  evidence_stride_ = static_cast<std::ptrdiff_t>(whole_lines<float>(spec.classes));
+  evidence_ = aligned_zeros<float>(evidence_stride_ * spec.towers());
 }
 
-Image Workspace::input(int layer, int group) const {
-  if (layer == 0) return image_.whole(0);
-  const Plane& pooled = output_[layer - 1];
-  return (pooled.data ? pooled : convolved_[layer - 1]).whole(group);
+template <class T>
+BasicImage<T> Workspace::cut(BasicImage<T> image, int width) const {
+  image.channels = spec_.active_channels(image.channels, width);
+  return image;
 }
 
-Image Workspace::convolved(int layer, int group) const { return convolved_[layer].inside(group); }
+Image Workspace::input(int layer, int tower, int width) const {
+  if (layer == 0) return floats_.image.whole(0);
+  return cut(floats_.input(layer).whole(tower), width);
+}
 
-Image Workspace::output(int layer, int group) const {
-  return (output_[layer].data ? output_[layer] : convolved_[layer]).inside(group);
+Image Workspace::convolved(int layer, int tower, int width) const {
+  return cut(floats_.convolved[layer].inside(tower), width);
+}
+
+Image Workspace::output(int layer, int tower, int width) const {
+  return cut(floats_.output[layer].inside(tower), width);
+}
+
+QuantizedImage Workspace::quantized_input(int layer, int tower, int width) const {
+  if (layer == 0) return quantized_.image.whole(0);
+  return cut(quantized_.input(layer).whole(tower), width);
+}
+
+QuantizedImage Workspace::quantized_convolved(int layer, int tower, int width) const {
+  QuantizedImage image = quantized_.convolved[layer].inside(tower);
+  image.channels = spec_.active_channels(spec_.layers[layer].channels, width);
+  return image;
+}
+
+QuantizedImage Workspace::quantized_output(int layer, int tower, int width) const {
+  QuantizedImage image = quantized_.output[layer].inside(tower);
+  image.channels = spec_.active_channels(spec_.layers[layer].channels, width);
+  return image;
 }
 
 }  // namespace flyball

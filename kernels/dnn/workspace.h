@@ -1,61 +1,75 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
+#include "kernels/dnn/aligned_buffer.h"
 #include "kernels/dnn/network_spec.h"
 #include "kernels/ops/operators.h"
 
 namespace flyball {
 
-/// The mutable half of an inference: every activation of every group, allocated once. One per
-/// inference that runs at a time; any number of them share a Network.
+/// The mutable half of an inference: every activation of every tower in both precisions, allocated
+/// once. One per inference that runs at a time; any number of them share a Network.
 ///
 /// Each image that a convolution reads has a border of zeros as wide as its padding, which nobody
-/// ever writes: the convolution then has no edges to look out for. Groups have images of their own,
-/// one after the other.
+/// ever writes: the convolution then has no edges to look out for. Towers have images of their own,
+/// one after the other. A slimmable width uses the first channels of each pixel and leaves the
+/// others alone, so that the border stays where it is for all widths.
 class Workspace {
  public:
   explicit Workspace(const NetworkSpec& spec);  ///< spec.problem() is empty
 
   const NetworkSpec& spec() const { return spec_; }
-  /// The image as the first convolution reads it, border included or not.
-  Image image() const { return image_.inside(0); }
-  Image image_with_border() const { return image_.whole(0); }
-  /// What layer's convolution reads, border included. Layer 0 has the image, whichever the group.
-  Image input(int layer, int group) const;
-  /// What layer's convolution writes.
-  Image convolved(int layer, int group) const;
+  /// The image as the first convolution reads it, without border.
+  Image image() const { return floats_.image.inside(0); }
+  /// What the layer's convolution reads, border included. Layer 0 has the image, whichever tower.
+  Image input(int layer, int tower, int width) const;
+  /// What the layer's convolution writes.
+  Image convolved(int layer, int tower, int width) const;
   /// What the layer passes on, without border: behind the pooling where there is one.
-  Image output(int layer, int group) const;
-  /// What a group adds to each class.
-  float* evidence(int group) const { return evidence_.get() + group * evidence_stride_; }
+  Image output(int layer, int tower, int width) const;
+
+  /// The same in int8, where a pixel has an even number of slots. The last layer passes on floats.
+  QuantizedImage quantized_image() const { return quantized_.image.inside(0); }
+  QuantizedImage quantized_input(int layer, int tower, int width) const;
+  QuantizedImage quantized_convolved(int layer, int tower, int width) const;
+  QuantizedImage quantized_output(int layer, int tower, int width) const;
+  /// Room for the values of one image.
+  Quantized* quantized_values() const { return quantized_values_.get(); }
+
+  /// What a tower adds to each class.
+  float* evidence(int tower) const { return evidence_.get() + tower * evidence_stride_; }
 
  private:
+  template <class T>
   struct Plane {
-    float* data = nullptr;  // of group 0, border included
-    int size = 0;           // without border
+    T* data = nullptr;  // of tower 0, border included
+    int size = 0;       // without border
     int channels = 0;
     int border = 0;
-    std::ptrdiff_t group_stride = 0;
-    Image whole(int group) const;
-    Image inside(int group) const;
+    std::ptrdiff_t tower_stride = 0;
+    BasicImage<T> whole(int tower) const;
+    BasicImage<T> inside(int tower) const;
   };
-  struct Free {
-    void operator()(float* data) const;
+  template <class T>
+  struct Planes {
+    Plane<T> image;
+    std::vector<Plane<T>> convolved;
+    std::vector<Plane<T>> output;  // the convolved one where the layer has no pooling
+    std::vector<AlignedBuffer<T>> buffers;
+    Plane<T> make(int size, int channels, int border, int towers);
+    void make_all(const NetworkSpec& spec, int channel_multiple);
+    const Plane<T>& input(int layer) const { return layer == 0 ? image : output[layer - 1]; }
   };
-  using Buffer = std::unique_ptr<float[], Free>;
-  static Buffer zeros(std::size_t count);
-  Plane make_plane(int size, int channels, int border, int groups);
+  template <class T>
+  BasicImage<T> cut(BasicImage<T> image, int width) const;
 
   NetworkSpec spec_;
-  std::vector<Buffer> buffers_;
-  Plane image_;
-  std::vector<Plane> convolved_;
-  std::vector<Plane>
-      output_;  // data is nullptr where the layer has no pooling: it is the convolved one
-  Buffer evidence_;
+  Planes<float> floats_;
+  Planes<Quantized> quantized_;
+  AlignedBuffer<Quantized> quantized_values_;
+  AlignedBuffer<float> evidence_;
   std::ptrdiff_t evidence_stride_ = 0;
 };
 

@@ -43,7 +43,7 @@ namespace {
 
 TEST(Allocation, NeitherInferenceNorReconfigurationAllocates) {
 #if FLYBALL_COUNTS_ALLOCATIONS
-  const Network network = Network::seeded(modified_alexnet(), 1);
+  const Network network(seeded_model(modified_alexnet(), 1));
   Workspace workspace(network.spec());
   Pool pool(2);
   const std::vector<float> image(network.image_values(), 0.5f);
@@ -55,7 +55,9 @@ TEST(Allocation, NeitherInferenceNorReconfigurationAllocates) {
     config.active = i % 2 + 1;
     good = good && pool.configure(config);
     good = good && pool.set_speed_ratio(i % 3 == 0 ? 0.5 : 1.0);
-    good = good && network.infer(pool, workspace, i % 4, image, logits);
+    good =
+        good && network.infer(pool, workspace, i % 4,
+                              i % 3 == 0 ? Precision::kInt8 : Precision::kFloat32, image, logits);
   }
   EXPECT_EQ(allocations.load() - before, 0u);
   EXPECT_TRUE(good);

@@ -22,7 +22,7 @@ class ModelFile : public testing::Test {
     folder_ = testing::TempDir() + "flyball_model_" + std::to_string(getpid());
     std::filesystem::create_directories(folder_);
     path_ = folder_ + "/net.flynet";
-    ASSERT_EQ(save_network(network_, path_), "");
+    ASSERT_EQ(save_model(model_, path_), "");
     std::ifstream file(path_, std::ios::binary);
     bytes_.assign(std::istreambuf_iterator<char>(file), {});
   }
@@ -41,33 +41,48 @@ class ModelFile : public testing::Test {
   }
   std::string refusal(const std::string& bytes) {
     write(bytes);
-    const LoadedNetwork loaded = load_network(path_, network_.spec());
-    EXPECT_FALSE(loaded.network.has_value());
+    const LoadedModel loaded = load_model(path_);
+    EXPECT_FALSE(loaded.model.has_value());
     EXPECT_THAT(loaded.error, HasSubstr(path_));
     return loaded.error;
   }
 
-  Network network_ =
-      Network(modified_alexnet(), Network::seeded(modified_alexnet(), 5).parameters(),
-              {{10.5f, 20, 30, 40.25f}, "held-out images, this test"});
+  static Model some_model() {
+    Model model = seeded_model(modified_alexnet(), 5);
+    model.accuracy = {{10.5f, 20, 30, 40.25f}, {10, 19, 29, 40}, "held-out images, this test"};
+    model.provenance = "seeded_model(modified_alexnet(), 5)";
+    return model;
+  }
+  const Model model_ = some_model();
   std::string folder_, path_, bytes_;
 };
 
 TEST_F(ModelFile, ComesBackAsItWas) {
-  const LoadedNetwork loaded = load_network(path_, network_.spec());
-  ASSERT_TRUE(loaded.network) << loaded.error;
-  EXPECT_TRUE(std::ranges::equal(loaded.network->parameters(), network_.parameters()));
-  EXPECT_EQ(loaded.network->accuracy_pct(3), 40.25f);
-  EXPECT_EQ(loaded.network->accuracy_source(), "held-out images, this test");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "no leftovers";
+  for (Model model :
+       {model_, seeded_model(slimmable_alexnet(), 1), seeded_model(plain_cifar_network(), 2)}) {
+    ASSERT_EQ(save_model(model, path_), "");
+    const LoadedModel loaded = load_model(path_);
+    ASSERT_TRUE(loaded.model) << loaded.error;
+    EXPECT_EQ(loaded.model->spec, model.spec);
+    EXPECT_EQ(loaded.model->parameters, model.parameters);
+    EXPECT_EQ(loaded.model->activation_max, model.activation_max);
+    EXPECT_EQ(loaded.model->accuracy.top1_pct, model.accuracy.top1_pct);
+    EXPECT_EQ(loaded.model->accuracy.int8_top1_pct, model.accuracy.int8_top1_pct);
+    EXPECT_EQ(loaded.model->accuracy.source, model.accuracy.source);
+    EXPECT_EQ(loaded.model->provenance, model.provenance);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "leftovers";
+  }
 }
 
-TEST_F(ModelFile, KeepsThatNothingWasMeasured) {
-  ASSERT_EQ(save_network(Network::seeded(modified_alexnet(), 5), path_), "");
-  const LoadedNetwork loaded = load_network(path_, modified_alexnet());
-  ASSERT_TRUE(loaded.network) << loaded.error;
-  EXPECT_FALSE(loaded.network->accuracy_pct(3));
-  EXPECT_THAT(loaded.network->accuracy_source(), HasSubstr("not measured"));
+TEST_F(ModelFile, ChecksumsTellModelsApart) {
+  const std::uint32_t first = load_model(path_).checksum;
+  EXPECT_EQ(load_model(path_).checksum, first);
+  ASSERT_EQ(save_model(seeded_model(modified_alexnet(), 6), path_), "");
+  EXPECT_NE(load_model(path_).checksum, first);
+}
+
+TEST_F(ModelFile, TheDefaultNetworkIsAbout320Kilobytes) {
+  EXPECT_NEAR(static_cast<double>(bytes_.size()), 322'000, 2'000);
 }
 
 TEST_F(ModelFile, RefusesDamage) {
@@ -85,17 +100,35 @@ TEST_F(ModelFile, RefusesDamage) {
   EXPECT_THAT(refusal(sealed(bytes_.substr(0, bytes_.size() - 40))), HasSubstr("length"));
 }
 
-TEST_F(ModelFile, RefusesAnotherVersionOrShape) {
+TEST_F(ModelFile, RefusesAnotherVersionAndAShapeThatIsNone) {
   std::string other = bytes_;
   put_u32(other, 8, kModelFileVersion + 1);
-  EXPECT_THAT(refusal(sealed(other)), HasSubstr("version is 2"));
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("version is 3, this program reads 2"));
+  constexpr std::size_t kShape = 12;
   other = bytes_;
-  put_u32(other, 12 + 4 * 2, 100);  // classes
-  EXPECT_THAT(refusal(sealed(other)), HasSubstr("another shape"));
-  NetworkSpec wider = modified_alexnet();
-  wider.layers[2].channels = 32;
-  write(bytes_);
-  EXPECT_THAT(load_network(path_, wider).error, HasSubstr("another shape"));
+  put_u32(other, kShape, 2);  // kind
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("shape makes no sense"));
+  other = bytes_;
+  put_u32(other, kShape + 4 * 3, 100);  // classes: other numbers of parameters
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("number of parameters"));
+  for (std::uint32_t hostile : {0u, 0x7fffffffu, 0xffffffffu})
+    for (std::size_t word = 1; word < 6 + 5 * 8; ++word) {
+      other = bytes_;
+      put_u32(other, kShape + 4 * word, hostile);
+      write(sealed(other));
+      const LoadedModel loaded = load_model(path_);  // some zeros are sound: a pooling's pad
+      EXPECT_TRUE(loaded.model || !loaded.error.empty());
+      EXPECT_TRUE(!loaded.model || loaded.model->problem().empty());
+    }
+}
+
+TEST_F(ModelFile, RefusesListsThatClaimMoreThanTheFileHolds) {
+  const std::size_t lists = 12 + 4 * (6 + 5 * 8);
+  for (std::uint32_t count : {5u, 1000u, 0x40000000u, 0xffffffffu}) {
+    std::string other = bytes_;
+    put_u32(other, lists, count);
+    EXPECT_NE(refusal(sealed(other)), "");
+  }
 }
 
 TEST_F(ModelFile, RefusesWhatIsNotANumber) {
@@ -105,21 +138,29 @@ TEST_F(ModelFile, RefusesWhatIsNotANumber) {
   put_u32(other, bytes_.size() - 8, 0x7f800000u);
   EXPECT_THAT(refusal(sealed(other)), HasSubstr("parameter 80551"));
   other = bytes_;
-  const std::size_t accuracies = 12 + 4 * (5 + 5 * 8) + 4;
+  const std::size_t accuracies = 12 + 4 * (6 + 5 * 8) + 4;
   put_u32(other, accuracies + 4, std::bit_cast<std::uint32_t>(101.0f));
-  EXPECT_THAT(refusal(sealed(other)), HasSubstr("accuracy of width 1"));
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("fp32 accuracy of width 1"));
+  other = bytes_;
+  const std::size_t range = bytes_.size() - 4 - 4 * 80'552 - 4 - 4;  // the last one
+  put_u32(other, range, std::bit_cast<std::uint32_t>(-1.0f));
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("activation range 20"));
 }
 
 TEST_F(ModelFile, NamesWhatCannotBeReadOrWritten) {
-  EXPECT_THAT(load_network(folder_ + "/none", network_.spec()).error, HasSubstr("No such file"));
-  EXPECT_THAT(load_network(folder_, network_.spec()).error, HasSubstr("Is a directory"));
-  EXPECT_THAT(save_network(network_, folder_ + "/none/net"), HasSubstr("No such file"));
+  EXPECT_THAT(load_model(folder_ + "/none").error, HasSubstr("No such file"));
+  EXPECT_THAT(load_model(folder_).error, HasSubstr("Is a directory"));
+  EXPECT_THAT(save_model(model_, folder_ + "/none/net"), HasSubstr("No such file"));
 }
 
 TEST_F(ModelFile, AFailedSaveLeavesTheOldFile) {
-  const Network half(network_.spec(), network_.parameters(), {{1, 2}, "two of four"});
-  EXPECT_THAT(save_network(half, path_), HasSubstr("some widths only"));
-  EXPECT_TRUE(load_network(path_, network_.spec()).network);
+  Model half = model_;
+  half.accuracy.top1_pct = {1, 2};
+  EXPECT_THAT(save_model(half, path_), HasSubstr("accuracies of 2 of 4 widths"));
+  half = model_;
+  half.provenance.assign(5000, 'x');
+  EXPECT_THAT(save_model(half, path_), HasSubstr("4 kB"));
+  EXPECT_TRUE(load_model(path_).model);
 }
 
 }  // namespace
