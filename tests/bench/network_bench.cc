@@ -12,8 +12,8 @@
 namespace flyball {
 namespace {
 
-void inference(benchmark::State& state, const char* operators) {
-  Network network = Network::seeded(modified_alexnet(), 1);
+void inference(benchmark::State& state, const char* operators, Precision precision) {
+  Network network(seeded_model(modified_alexnet(), 1));
   const Operators* const found = find_operators(operators);
   const int active = static_cast<int>(state.range(1));
   const CpuSet cpus = thread_affinity();
@@ -32,24 +32,27 @@ void inference(benchmark::State& state, const char* operators) {
   std::vector<float> logits(network.spec().classes);
   const int width = static_cast<int>(state.range(0));
   for (auto _ : state)
-    benchmark::DoNotOptimize(network.infer(pool, workspace, width, image, logits));
-  std::size_t multiplications = 0;
-  for (const auto& layer : network.layout().layers) multiplications += layer.multiplications;
-  state.counters["GFLOPS"] =
-      benchmark::Counter(2e-9 * static_cast<double>(multiplications * (width + 1)),
-                         benchmark::Counter::kIsIterationInvariantRate);
+    benchmark::DoNotOptimize(network.infer(pool, workspace, width, precision, image, logits));
+  state.counters["GMAC"] = benchmark::Counter(
+      1e-9 * static_cast<double>(network.layout().multiplications(network.spec(), width)),
+      benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK_CAPTURE(inference, avx2, "avx2")
+BENCHMARK_CAPTURE(inference, avx2, "avx2", Precision::kFloat32)
     ->ArgsProduct({{0, 1, 2, 3}, {1, 2}})
     ->ArgNames({"width", "cores"})
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(inference, portable, "portable")
+BENCHMARK_CAPTURE(inference, avx2_int8, "avx2", Precision::kInt8)
+    ->ArgsProduct({{0, 1, 2, 3}, {1, 2}})
+    ->ArgNames({"width", "cores"})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(inference, portable, "portable", Precision::kFloat32)
     ->ArgsProduct({{3}, {1, 2}})
     ->ArgNames({"width", "cores"})
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(inference, reference, "reference")
+BENCHMARK_CAPTURE(inference, reference, "reference", Precision::kFloat32)
     ->ArgsProduct({{3}, {1}})
     ->ArgNames({"width", "cores"})
     ->UseRealTime()

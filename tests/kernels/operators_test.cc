@@ -235,7 +235,7 @@ float rounding_of(const Operators& operators) {
 TEST(ForcedOperators, TheForcedOnesRun) {
   for (const char* name : {"reference", "portable"}) {
     const ForcedSimd forced(name);
-    const Network network = Network::seeded(modified_alexnet(), 1);
+    const Network network(seeded_model(modified_alexnet(), 1));
     EXPECT_STREQ(network.operators().name, name);
   }
   const ForcedSimd reference("reference");

@@ -138,31 +138,36 @@ TEST_P(OperatorsAgainstTorch, FullyConnectedReluScaleBiasSoftmax) {
   expect_near(ours, to_nhwc(image * scale.view({1, -1, 1, 1}) + shift.view({1, -1, 1, 1})));
 }
 
-/// The network written with LibTorch's operators from the same parameters, all groups in one
-/// grouped convolution.
-torch::Tensor torch_network(const Network& network, int width, torch::Tensor x) {
-  const NetworkSpec& spec = network.spec();
-  const NetworkLayout& layout = network.layout();
-  const std::span<const float> p = network.parameters();
-  const int groups = width + 1;
-  x = x.repeat({1, groups, 1, 1});
+/// The network written with LibTorch's operators from the same parameters: all towers of a grouped
+/// one as one grouped convolution, the first channels of a slimmable one.
+torch::Tensor torch_network(const Model& model, int width, torch::Tensor x) {
+  const NetworkSpec& spec = model.spec;
+  const NetworkLayout layout(spec);
+  const int towers = spec.active_towers(width);
+  const int set = spec.scale_sets_per_tower() == 1 ? 0 : width;
   const auto gather = [&](std::size_t offset, at::IntArrayRef shape) {
     std::vector<torch::Tensor> parts;
-    for (int g = 0; g < groups; ++g)
+    for (int t = 0; t < towers; ++t)
       parts.push_back(torch::from_blob(
-          const_cast<float*>(p.data() + g * layout.group_parameters + offset), shape));
+          const_cast<float*>(model.parameters.data() + t * layout.tower_parameters + offset),
+          shape));
     return parts;
   };
+  x = x.repeat({1, towers, 1, 1});
+  int inputs = spec.image_channels;
   for (std::size_t l = 0; l < spec.layers.size(); ++l) {
     const LayerSpec& layer = spec.layers[l];
     const NetworkLayout::Layer& at = layout.layers[l];
+    const int outputs = spec.active_channels(layer.channels, width);
     std::vector<torch::Tensor> weights =
         gather(at.weights, {layer.window, layer.window, at.in_channels, layer.channels});
-    for (torch::Tensor& w : weights) w = w.permute({3, 2, 0, 1});
+    for (torch::Tensor& w : weights)
+      w = w.slice(2, 0, inputs).slice(3, 0, outputs).permute({3, 2, 0, 1});
     x = F::conv2d(x, torch::cat(weights, 0).contiguous(),
-                  F::Conv2dFuncOptions().stride(layer.stride).padding(layer.pad).groups(groups));
-    x = torch::relu(x * torch::cat(gather(at.scale, {layer.channels})).view({1, -1, 1, 1}) +
-                    torch::cat(gather(at.bias, {layer.channels})).view({1, -1, 1, 1}));
+                  F::Conv2dFuncOptions().stride(layer.stride).padding(layer.pad).groups(towers));
+    const std::size_t skip = std::size_t(set) * layer.channels;
+    x = torch::relu(x * torch::cat(gather(at.scale + skip, {outputs})).view({1, -1, 1, 1}) +
+                    torch::cat(gather(at.bias + skip, {outputs})).view({1, -1, 1, 1}));
     if (layer.pool == LayerSpec::Pool::kMax)
       x = F::max_pool2d(x, F::MaxPool2dFuncOptions(layer.pool_window)
                                .stride(layer.pool_stride)
@@ -171,44 +176,49 @@ torch::Tensor torch_network(const Network& network, int width, torch::Tensor x) 
       x = F::avg_pool2d(x, F::AvgPool2dFuncOptions(layer.pool_window)
                                .stride(layer.pool_stride)
                                .padding(layer.pool_pad));
+    inputs = outputs;
   }
   torch::Tensor logits =
-      torch::from_blob(const_cast<float*>(p.data() + layout.class_bias + width * spec.classes),
-                       {spec.classes})
+      torch::from_blob(
+          const_cast<float*>(model.parameters.data() + layout.class_bias + width * spec.classes),
+          {spec.classes})
           .clone();
-  const std::vector<torch::Tensor> features = x.chunk(groups, 1);
-  const std::vector<torch::Tensor> classifier =
-      gather(layout.classifier, {layout.features, spec.classes});
-  for (int g = 0; g < groups; ++g)
-    logits += torch::matmul(features[g].permute({0, 2, 3, 1}).reshape({1, -1}), classifier[g])[0];
+  const std::vector<torch::Tensor> features = x.chunk(towers, 1);
+  const int channels = spec.layers.back().channels;
+  const std::vector<torch::Tensor> classifier = gather(
+      layout.classifier, {layout.features / channels, channels, spec.classes});
+  for (int t = 0; t < towers; ++t)
+    logits += torch::matmul(features[t].permute({0, 2, 3, 1}).reshape({1, -1}),
+                            classifier[t].slice(1, 0, inputs).reshape({-1, spec.classes}))[0];
   return logits;
 }
 
 TEST_P(OperatorsAgainstTorch, NetworkAtEveryWidth) {
-  const NetworkSpec spec = modified_alexnet();
-  std::vector<float> parameters;
-  {
-    const Network seeded = Network::seeded(spec, 11);
-    parameters.assign(seeded.parameters().begin(), seeded.parameters().end());
+  for (const NetworkSpec& spec : {modified_alexnet(), slimmable_alexnet(), plain_cifar_network()}) {
+    Model model = seeded_model(spec, 11);
     // Scales and biases that matter, and a bias of its own for each width.
-    const NetworkLayout& layout = seeded.layout();
-    for (int g = 0; g < spec.groups; ++g)
-      for (std::size_t l = 0; l < spec.layers.size(); ++l)
-        for (int c = 0; c < spec.layers[l].channels; ++c) {
-          parameters[g * layout.group_parameters + layout.layers[l].scale + c] = 0.7f + 0.05f * c;
-          parameters[g * layout.group_parameters + layout.layers[l].bias + c] = 0.02f * (c - 8 + g);
+    const NetworkLayout layout(spec);
+    for (int t = 0; t < spec.towers(); ++t)
+      for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+        float* const tower = model.parameters.data() + t * layout.tower_parameters;
+        const int count = static_cast<int>(layout.layers[l].bias - layout.layers[l].scale);
+        for (int c = 0; c < count; ++c) {
+          tower[layout.layers[l].scale + c] = 0.7f + 0.05f * static_cast<float>(c % 24);
+          tower[layout.layers[l].bias + c] = 0.02f * static_cast<float>(c % 24 - 8 + t);
         }
+      }
     for (std::size_t i = layout.class_bias; i < layout.parameters; ++i)
-      parameters[i] = 0.1f * static_cast<float>(i - layout.class_bias);
-  }
-  Network network(spec, parameters, {});
-  network.set_operators(operators_);
-  Workspace workspace(spec);
-  for (int width = 0; width < network.widths(); ++width) {
-    const torch::Tensor image = torch::rand({1, 3, 32, 32}) * 2 - 1;
-    std::vector<float> logits(10);
-    ASSERT_TRUE(network.infer(workspace, width, to_nhwc(image), logits));
-    expect_near(logits, values(torch_network(network, width, image)));
+      model.parameters[i] = 0.1f * static_cast<float>(i - layout.class_bias);
+    Network network(model);
+    network.set_operators(operators_);
+    Workspace workspace(spec);
+    for (int width = 0; width < network.widths(); ++width) {
+      const torch::Tensor image = torch::rand({1, 3, 32, 32}) * 2 - 1;
+      std::vector<float> logits(10);
+      ASSERT_TRUE(
+          network.infer(workspace, width, Precision::kFloat32, to_nhwc(image), logits));
+      expect_near(logits, values(torch_network(model, width, image)));
+    }
   }
 }
 
