@@ -27,9 +27,17 @@ const AppProfile& Mean20::profile(std::size_t app) const {
 int Mean20::least_width(std::size_t app, double floor_pct) const {
   const auto& widths = profile(app).widths;
   for (std::size_t w = 0; w < widths.size(); ++w) {
-    if (widths[w].accuracy_pct >= floor_pct) return static_cast<int>(w);
+    if (!widths[w].int8 && widths[w].accuracy_pct >= floor_pct) return static_cast<int>(w);
   }
   return static_cast<int>(widths.size()) - 1;
+}
+
+int Mean20::neighbour(std::size_t app, int width, int step) const {
+  const auto& widths = profile(app).widths;
+  for (int w = width + step; w >= 0 && w < static_cast<int>(widths.size()); w += step) {
+    if (!widths[static_cast<std::size_t>(w)].int8) return w;
+  }
+  return width;
 }
 
 void Mean20::decide(const Observation& now, Action& out) {
@@ -61,12 +69,13 @@ void Mean20::learn(const Observation& outcome, const Action&, double) {
     const double limit_ms = static_cast<double>(required.deadline_ns) * 1e-6;
     const auto& widths = profile(job.app).widths;
     const auto factor = [&](int w) { return widths[static_cast<std::size_t>(w)].time_factor; };
+    const int up = neighbour(job.app, app.width, 1);
     int next = app.width;
     if (app.mean_ms > limit_ms) {
-      next = std::max(app.width - 1, least_width(job.app, required.accuracy_floor_pct));
-    } else if (app.width + 1 < static_cast<int>(widths.size()) &&
-               app.mean_ms * factor(app.width + 1) / factor(app.width) < kUpShare * limit_ms) {
-      next = app.width + 1;
+      next = std::max(neighbour(job.app, app.width, -1),
+                      least_width(job.app, required.accuracy_floor_pct));
+    } else if (app.mean_ms * factor(up) / factor(app.width) < kUpShare * limit_ms) {
+      next = up;
     }
     if (next == app.width) continue;
     app.width = next;

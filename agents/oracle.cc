@@ -23,6 +23,25 @@ const Foresight& need_foresight(const Foresight* foresight) {
   return *foresight;
 }
 
+/// The levels, as bits, that reach the floor, less those that another of them makes pointless.
+std::uint32_t worth_trying(const AppProfile& profile, double floor_pct) {
+  const double least_pct = profile.attainable_pct(floor_pct);
+  const auto reaches = [&](int level) {
+    return profile.widths[static_cast<std::size_t>(level)].accuracy_pct >= least_pct;
+  };
+  std::uint32_t levels = 0;
+  for (int level = 0; level < profile.level_count(); ++level) {
+    bool pointless = !reaches(level);
+    for (int other = 0; other < profile.level_count() && !pointless; ++other) {
+      if (other == level || !reaches(other) || !profile.never_dearer(other, level)) continue;
+      pointless =
+          other < level || !profile.never_dearer(level, other);  // of equals the first stays
+    }
+    if (!pointless) levels |= 1u << level;
+  }
+  return levels;
+}
+
 }  // namespace
 
 Oracle::Oracle(const AgentContext& context)
@@ -31,13 +50,6 @@ Oracle::Oracle(const AgentContext& context)
       foresight_(need_foresight(context.foresight)) {
   for (std::size_t a = 0; a < scenario_.apps.size(); ++a) {
     const AppProfile& profile = platform_.apps[static_cast<std::size_t>(scenario_.apps[a].profile)];
-    widths_ascend_[a] = true;
-    for (std::size_t w = 1; w < profile.widths.size(); ++w) {
-      widths_ascend_[a] =
-          widths_ascend_[a] && profile.widths[w].time_factor >= profile.widths[w - 1].time_factor &&
-          profile.widths[w].time_factor * profile.widths[w].activity_factor >=
-              profile.widths[w - 1].time_factor * profile.widths[w - 1].activity_factor;
-    }
     for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
       supported_[a][m] = runs_on(profile, platform_.mappings[m]);
     }
@@ -222,12 +234,7 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, cons
 void Oracle::search(const Observation& now, int app, const Action& others) {
   const AppProfile& profile = platform_.apps[static_cast<std::size_t>(scenario_.apps[app].profile)];
   const double floor_pct = now.app[app].required.accuracy_floor_pct;
-  const int widths = static_cast<int>(profile.widths.size());
-  int least = 0;
-  while (least < widths - 1 &&
-         profile.widths[static_cast<std::size_t>(least)].accuracy_pct < floor_pct)
-    ++least;
-  const int widest = widths_ascend_[app] ? least : widths - 1;
+  const std::uint32_t levels = worth_trying(profile, floor_pct);
 
   tried_ = 0;
   Best best;
@@ -238,7 +245,8 @@ void Oracle::search(const Observation& now, int app, const Action& others) {
     for (std::size_t m = 0; m < platform_.mappings.size() && (kept || !best.on_time); ++m) {
       OppChoice pace;
       if (!supported_[app][m] || keep_pace(now, app, static_cast<int>(m), pace) != kept) continue;
-      for (int w = least; w <= widest; ++w) {
+      for (int w = 0; w < profile.level_count(); ++w) {
+        if ((levels >> w & 1) == 0) continue;
         Action action = others;
         action.app[app] = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
         search_mapping(now, app, action, pace, best);
@@ -249,11 +257,11 @@ void Oracle::search(const Observation& now, int app, const Action& others) {
   plan_[app].setting = best.setting;
   plan_[app].opp = best.own;
   plan_[app].power_mw = best.power_mw;
-  explain(why_, "{}: {} of {} tried: {} width {}, {:.1f} {}", scenario_.apps[app].name,
+  explain(why_, "{}: {} of {} tried: {} width {}{}, {:.1f} {}", scenario_.apps[app].name,
           best.on_time ? "cheapest" : "late, fastest", tried_,
           platform_.mappings[best.setting.mapping].name,
-          profile.widths[best.setting.width].width_pct, best.on_time ? best.cost : best.cost * 1e-6,
-          best.on_time ? "mJ" : "ms");
+          profile.widths[best.setting.width].width_pct, profile.widths[best.setting.width].suffix(),
+          best.on_time ? best.cost : best.cost * 1e-6, best.on_time ? "mJ" : "ms");
 }
 
 }  // namespace flyball

@@ -18,8 +18,8 @@ namespace flyball {
 /// Jobs are coupled where they queue. A job may then take its even share only of the time up to
 /// the deadline of each job behind it, those that are still to be released included.
 ///
-/// What is left out cannot be better: a width above the least that reaches the floor costs more
-/// time and more energy (that its factors ascend is checked), and time falls as any frequency
+/// What is left out cannot be better: a level that reaches the floor and costs neither less time
+/// nor less energy than another that does, and, since time falls as any frequency
 /// rises, so a mapping that misses with all its clusters at their highest misses with every choice.
 /// Deterministic: ties go to the first in order.
 class Oracle final : public Agent {
@@ -73,7 +73,6 @@ class Oracle final : public Agent {
   const Scenario& scenario_;
   const Foresight& foresight_;
   std::array<std::array<bool, kMaxMappings>, kMaxApps> supported_{};
-  std::array<bool, kMaxApps> widths_ascend_{};
   /// Power of idling at an OPP beyond idling at the lowest, mW.
   std::array<std::array<double, kMaxOpps>, kMaxClusters> idle_above_mw_{};
   std::array<Plan, kMaxApps> plan_{};

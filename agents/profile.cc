@@ -75,13 +75,6 @@ ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& 
   return p;
 }
 
-int Profile::width_for(double accuracy_floor_pct) const {
-  for (int w = 0; w < widths_; ++w) {
-    if (app_.widths[static_cast<std::size_t>(w)].accuracy_pct >= accuracy_floor_pct) return w;
-  }
-  return widths_ - 1;
-}
-
 int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, const OppChoice& cap) {
   // Energy falls along the frontier, so the answer is the last point in time, unless a cap forbids
   // it.

@@ -36,8 +36,15 @@ class Profile {
     const Range& range = range_[static_cast<std::size_t>(mapping * widths_ + width)];
     return {points_.data() + range.begin, range.size};
   }
-  /// The smallest width whose accuracy reaches the floor; the largest when none does.
-  int width_for(double accuracy_floor_pct) const;
+  /// The quickest level whose accuracy reaches the floor; the most accurate when none does.
+  int width_for(double accuracy_floor_pct) const { return app_.level_for(accuracy_floor_pct); }
+  /// Whether the level is accurate enough, or none is and this one comes nearest.
+  bool reaches(int width, double accuracy_floor_pct) const {
+    return accuracy_pct(width) >= app_.attainable_pct(accuracy_floor_pct);
+  }
+  double accuracy_pct(int width) const {
+    return app_.widths[static_cast<std::size_t>(width)].accuracy_pct;
+  }
   /// Power of the whole platform when it idles at its lowest frequencies, mW.
   double idle_mw() const { return idle_mw_; }
 

@@ -16,8 +16,8 @@ namespace flyball {
 /// schedule that keeps a floor, on two factored tables per application instead of one over
 /// thousands of joint configurations:
 ///
-///   slow loop: state (time pressure, other load, heat, queue) x action (mapping); the width is the
-///   least that reaches
+///   slow loop: state (time pressure, other load, heat, queue) x action (mapping); the level of
+///   width and precision is the quickest that reaches
 ///              the accuracy floor. Kept for up to kHoldJobs jobs while it stays safe and the state
 ///              does not change.
 ///   fast loop: state (time pressure, how much jobs vary, heat, preference, queue) x action

@@ -32,9 +32,10 @@ const Explanation& QLearning::why() const {
                      : reason_.kind == Reason::Kind::kRunning ? "running: "
                      : reason_.explored                       ? "exploring: "
                                                               : "";
-  explain(why_, "{}slack {:.0f} %, demand {:.2f} -> {} at {} MHz, width {} (floor {:.3g})", lead,
+  explain(why_, "{}slack {:.0f} %, demand {:.2f} -> {} at {} MHz, width {}{} (floor {:.3g})", lead,
           reason_.slack_pct, reason_.demand, mapping.name, mhz,
           profile.widths[static_cast<std::size_t>(app.accuracy_width)].width_pct,
+          profile.widths[static_cast<std::size_t>(app.accuracy_width)].suffix(),
           app.required.accuracy_floor_pct);
   return why_;
 }

@@ -13,7 +13,8 @@ Rule::Rule(const AgentContext& context) : platform_(context.platform), scenario_
     for (int least = 0; least < app.profile.width_count(); ++least) {
       std::vector<Rung> all;
       for (int m = 0; m < app.profile.mapping_count(); ++m) {
-        for (int w = least; w < app.profile.width_count(); ++w) {
+        for (int w = 0; w < app.profile.width_count(); ++w) {
+          if (app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least)) continue;
           for (const ProfilePoint& p : app.profile.frontier(m, w)) {
             all.push_back({p.time_ns,
                            p.energy_mj,
@@ -34,9 +35,19 @@ Rule::Rule(const AgentContext& context) : platform_(context.platform), scenario_
   }
 }
 
+int Rule::least_level(const App& app, double floor_pct) {
+  int least = app.profile.width_for(floor_pct);
+  for (int w = 0; w < app.profile.width_count(); ++w) {
+    if (app.profile.reaches(w, floor_pct) &&
+        app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least))
+      least = w;
+  }
+  return least;
+}
+
 int Rule::rung_for(const App& app, const Requirements& required) const {
   const auto& ladder =
-      app.ladder[static_cast<std::size_t>(app.profile.width_for(required.accuracy_floor_pct))];
+      app.ladder[static_cast<std::size_t>(least_level(app, required.accuracy_floor_pct))];
   int rung = static_cast<int>(ladder.size()) - 1;
   const double limit_ns = kDeadlineShare * static_cast<double>(required.deadline_ns);
   if (required.deadline_ns > 0) {
@@ -51,17 +62,18 @@ void Rule::decide(const Observation& now, Action& out) {
     const App& app = apps_[a];
     const AppObservation& seen = now.app[a];
     out.app[a] = seen.setting;
-    const int least = app.profile.width_for(seen.required.accuracy_floor_pct);
+    const int least = least_level(app, seen.required.accuracy_floor_pct);
     const auto& ladder = app.ladder[static_cast<std::size_t>(least)];
     if (!seen.active || ladder.empty()) continue;
     const Rung& rung = ladder[static_cast<std::size_t>(rung_for(app, seen.required))];
     out.app[a] = rung.setting;
     // Applications that share a cluster get the higher of their frequencies.
     for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], rung.opp[c]);
-    explain(why_, "{}: table says {} width {} in {:.1f} ms, {} steps above", scenario_.apps[a].name,
-            platform_.mappings[rung.setting.mapping].name,
-            platform_.apps[scenario_.apps[a].profile].widths[rung.setting.width].width_pct,
-            rung.time_ns * 1e-6, app.steps_up);
+    const WidthProfile& width =
+        platform_.apps[scenario_.apps[a].profile].widths[rung.setting.width];
+    explain(why_, "{}: table says {} width {}{} in {:.1f} ms, {} steps above",
+            scenario_.apps[a].name, platform_.mappings[rung.setting.mapping].name, width.width_pct,
+            width.suffix(), rung.time_ns * 1e-6, app.steps_up);
   }
 }
 

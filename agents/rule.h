@@ -34,11 +34,14 @@ class Rule final : public Agent {
     AppSetting setting;
   };
   struct App {
-    std::array<std::vector<Rung>, kMaxWidths> ladder;  ///< per least width; ascending time
+    /// Per level, of those at least as accurate as that one; ascending time.
+    std::array<std::vector<Rung>, kMaxWidths> ladder;
     Profile profile;
     int steps_up = 0;
     int on_time = 0;
   };
+  /// The least accurate level that reaches the floor.
+  static int least_level(const App& app, double floor_pct);
   int rung_for(const App& app, const Requirements& required) const;
 
   const PlatformSpec& platform_;

@@ -79,13 +79,17 @@ AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
   }
   if (!found)
     wrong(part, fmt::format("{} has no mapping '{}'", platform.name, value.substr(0, at)));
-  const std::int64_t pct = number(part, value.substr(at + 1));
+  constexpr std::string_view kInt8 = "int8";
+  std::string_view digits = value.substr(at + 1);
+  const bool int8 = digits.ends_with(kInt8);
+  if (int8) digits.remove_suffix(kInt8.size());
+  const std::int64_t pct = number(part, digits);
   for (std::size_t w = 0; w < profile.widths.size(); ++w) {
-    if (profile.widths[w].width_pct != pct) continue;
+    if (profile.widths[w].width_pct != pct || profile.widths[w].int8 != int8) continue;
     setting.width = static_cast<std::uint8_t>(w);
     return setting;
   }
-  wrong(part, fmt::format("{} has no width of {} %", profile.name, pct));
+  wrong(part, fmt::format("{} has no width of {} %{}", profile.name, pct, int8 ? " in int8" : ""));
 }
 
 }  // namespace
@@ -129,9 +133,10 @@ std::string format_action(const PlatformSpec& platform, const Scenario& scenario
   }
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const AppProfile& profile = platform.apps[static_cast<std::size_t>(scenario.apps[a].profile)];
-    text += fmt::format("{}{}={}@{}", a == 0 ? ";" : ",", scenario.apps[a].name,
-                        platform.mappings[action.app[a].mapping].name,
-                        profile.widths[action.app[a].width].width_pct);
+    const WidthProfile& width = profile.widths[action.app[a].width];
+    text += fmt::format("{}{}={}@{}{}", a == 0 ? ";" : ",", scenario.apps[a].name,
+                        platform.mappings[action.app[a].mapping].name, width.width_pct,
+                        width.int8 ? width.precision() : "");
   }
   return text;
 }

@@ -82,14 +82,43 @@ std::string value_of(const KnobSpec& knob, const Action& action) {
   return index < knob.values.size() ? knob.values[index] : std::to_string(index);
 }
 
+/// A width is two columns, its percentage and its precision: "75 int8" is 75 and int8, "75" is 75
+/// and fp32.
+struct WidthCells {
+  explicit WidthCells(const std::string& value)
+      : pct(value.substr(0, value.find(' '))),
+        precision(pct.size() < value.size() ? value.substr(pct.size() + 1) : "fp32") {}
+  std::string pct, precision;
+};
+
+void knob_names(CsvFile& csv, const std::string& prefix, const std::vector<KnobSpec>& knobs) {
+  for (const KnobSpec& knob : knobs) {
+    csv.text(prefix + knob.name + unit_suffix(knob.unit));
+    // "camera.width" goes with "camera.precision".
+    if (knob.kind == KnobSpec::Kind::kWidth)
+      csv.text(prefix + knob.name.substr(0, knob.name.rfind('.')) + ".precision");
+  }
+}
+
+void knob_values(CsvFile& csv, const std::vector<KnobSpec>& knobs, const Action& action) {
+  for (const KnobSpec& knob : knobs) {
+    if (knob.kind == KnobSpec::Kind::kWidth) {
+      const WidthCells width(value_of(knob, action));
+      csv.text(width.pct).text(width.precision);
+    } else {
+      csv.text(value_of(knob, action));
+    }
+  }
+}
+
 void epochs_header(CsvFile& csv, const RecordingInfo& info) {
   for (const char* name :
        {"epoch", "end_ns", "epoch_ns", "decide_ns", "energy_mj", "power_mw", "battery_pct",
         "energy_preference", "reward", "cost_energy", "cost_misses", "cost_accuracy", "cost_budget",
         "cost_heat", "sensors_ok", "jobs_unlisted"})
     csv.text(name);
-  for (const KnobSpec& knob : info.knobs) csv.text("decided." + knob.name + unit_suffix(knob.unit));
-  for (const KnobSpec& knob : info.knobs) csv.text("applied." + knob.name + unit_suffix(knob.unit));
+  knob_names(csv, "decided.", info.knobs);
+  knob_names(csv, "applied.", info.knobs);
   for (const std::string& name : info.clusters)
     for (const char* column :
          {"freq_khz", "opp_cap", "util_max", "util_mean", "power_mw", "temp_c"})
@@ -106,8 +135,8 @@ void epoch_line(CsvFile& csv, const RecordingInfo& info, const EpochRow& row) {
   csv.cell(row.energy_mj).cell(row.power_mw).cell(row.battery_pct).cell(row.energy_preference);
   csv.cell(row.reward).cell(row.cost_energy).cell(row.cost_misses).cell(row.cost_accuracy);
   csv.cell(row.cost_budget).cell(row.cost_heat).cell(row.sensors_ok).cell(row.jobs_unlisted);
-  for (const KnobSpec& knob : info.knobs) csv.text(value_of(knob, row.decided));
-  for (const KnobSpec& knob : info.knobs) csv.text(value_of(knob, row.applied));
+  knob_values(csv, info.knobs, row.decided);
+  knob_values(csv, info.knobs, row.applied);
   for (std::size_t c = 0; c < info.clusters.size(); ++c) {
     const EpochRow::Cluster& cluster = row.cluster[c];
     csv.cell(cluster.freq_khz).cell(int{cluster.opp_cap}).cell(cluster.util_max);
@@ -123,7 +152,7 @@ void epoch_line(CsvFile& csv, const RecordingInfo& info, const EpochRow& row) {
 
 void jobs_header(CsvFile& csv) {
   for (const char* name : {"app", "job", "release_ns", "start_ns", "finish_ns", "deadline_ns",
-                           "latency_ns", "energy_mj", "cycles", "mapping", "width_pct",
+                           "latency_ns", "energy_mj", "cycles", "mapping", "width_pct", "precision",
                            "accuracy_pct", "accuracy_floor_pct", "missed", "dropped", "infeasible"})
     csv.text(name);
   csv.end_line();
@@ -133,16 +162,17 @@ void job_line(CsvFile& csv, const RecordingInfo& info, const JobRecord& job) {
   Action action;
   if (job.app < kMaxApps) action.app[job.app] = job.setting;
   std::string mapping = std::to_string(job.setting.mapping);
-  std::string width = std::to_string(job.setting.width);
+  WidthCells width(std::to_string(job.setting.width));
   for (const KnobSpec& knob : info.knobs) {
     if (knob.index != job.app) continue;
     if (knob.kind == KnobSpec::Kind::kMapping) mapping = value_of(knob, action);
-    if (knob.kind == KnobSpec::Kind::kWidth) width = value_of(knob, action);
+    if (knob.kind == KnobSpec::Kind::kWidth) width = WidthCells(value_of(knob, action));
   }
   csv.text(job.app < info.apps.size() ? info.apps[job.app] : std::to_string(job.app));
   csv.cell(job.sequence).cell(job.release_ns).cell(job.start_ns).cell(job.finish_ns);
   csv.cell(job.deadline_ns).cell(job.dropped ? 0 : job.latency_ns()).cell(job.energy_mj);
-  csv.cell(job.cycles).text(mapping).text(width).cell(job.accuracy_pct);
+  csv.cell(job.cycles).text(mapping).text(width.pct).text(width.precision);
+  csv.cell(job.accuracy_pct);
   csv.cell(job.accuracy_floor_pct).cell(job.missed).cell(job.dropped).cell(job.infeasible);
   csv.end_line();
 }

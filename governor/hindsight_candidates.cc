@@ -150,6 +150,26 @@ void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::ve
   }
 }
 
+/// The next narrower and wider width in the same precision, and the same width in the other one.
+std::vector<int> neighbouring_levels(const AppProfile& profile, int level) {
+  const WidthProfile& from = profile.widths[level];
+  int narrower = -1, wider = -1, other = -1;
+  for (int l = 0; l < profile.level_count(); ++l) {
+    const WidthProfile& to = profile.widths[l];
+    if (to.int8 != from.int8) {
+      if (to.width_pct == from.width_pct) other = l;
+    } else if (l < level) {
+      narrower = l;
+    } else if (l > level && wider < 0) {
+      wider = l;
+    }
+  }
+  std::vector<int> levels;
+  for (const int l : {narrower, wider, other})
+    if (l >= 0) levels.push_back(l);
+  return levels;
+}
+
 }  // namespace
 
 std::vector<Action> hindsight_candidates(const PlatformSpec& platform, const Scenario& scenario,
@@ -181,11 +201,9 @@ std::vector<Action> neighbours(const PlatformSpec& platform, const Scenario& sce
     }
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const AppProfile& profile = platform.apps[scenario.apps[a].profile];
-    for (const int step : {-1, 1}) {
-      const int width = action.app[a].width + step;
-      if (width < 0 || width >= static_cast<int>(profile.widths.size())) continue;
+    for (const int level : neighbouring_levels(profile, action.app[a].width)) {
       Action other = action;
-      other.app[a].width = static_cast<std::uint8_t>(width);
+      other.app[a].width = static_cast<std::uint8_t>(level);
       add_new(out, other);
     }
     for (std::size_t m = 0; m < platform.mappings.size(); ++m) {

@@ -15,7 +15,7 @@ std::vector<Action> hindsight_candidates(const PlatformSpec& platform, const Sce
                                          std::size_t per_margin);
 
 /// All configurations that differ from `action` in one knob, by one step of a frequency or a width,
-/// or by any mapping.
+/// by the precision, or by any mapping.
 std::vector<Action> neighbours(const PlatformSpec& platform, const Scenario& scenario,
                                const Action& action);
 

@@ -143,13 +143,6 @@ bool Shield::misses(const Observation& now, int app, const Action& action) const
   return alone_ns * slow + switch_ns(platform_, state.setting, setting) > limit_ns;
 }
 
-int Shield::width_for_floor(int app, double floor_pct) const {
-  const auto& widths = apps_[app].profile->widths;
-  for (std::size_t w = 0; w < widths.size(); ++w)
-    if (widths[w].accuracy_pct >= floor_pct) return static_cast<int>(w);
-  return static_cast<int>(widths.size()) - 1;
-}
-
 bool Shield::used_by_other(const Observation& now, int app, int cluster,
                            const Action& action) const {
   for (int a = 0; a < static_cast<int>(apps_.size()); ++a)
@@ -165,6 +158,10 @@ int Shield::find_safe(const Observation& now, int app, double limit_ns, double d
   const std::size_t widths = table.profile->widths.size();
   std::array<float, kMaxMappings> slow{};
   std::array<std::array<float, kMaxWidths>, kMaxMappings> move;
+  const double floor_pct = table.profile->attainable_pct(now.app[app].required.accuracy_floor_pct);
+  std::array<bool, kMaxWidths> accurate{};
+  for (std::size_t w = 0; w < widths; ++w)
+    accurate[w] = table.profile->widths[w].accuracy_pct >= floor_pct;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
     const unsigned mask = table.cluster_mask[m];
     slow[m] =
@@ -174,12 +171,11 @@ int Shield::find_safe(const Observation& now, int app, double limit_ns, double d
       move[m][w] = static_cast<float>(switch_ns(platform_, now.app[app].setting, after));
     }
   }
-  const int least_width = width_for_floor(app, now.app[app].required.accuracy_floor_pct);
   const float limit = static_cast<float>(limit_ns);
   for (std::size_t i = 0; i < table.candidates.size(); ++i) {
     const Candidate& candidate = table.candidates[i];
     const int m = candidate.setting.mapping;
-    if (candidate.setting.width < least_width) continue;
+    if (!accurate[candidate.setting.width]) continue;
     if (table.time_ns[i] * slow[m] + move[m][candidate.setting.width] > limit) continue;
     bool capped = false;
     for (int c = 0; c < now.cluster_count; ++c)
@@ -216,7 +212,7 @@ void Shield::take_over(const Observation& now, Action& action) const {
   for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
     const AppObservation& state = now.app[a];
     if (!state.active || apps_[a].profile->plain_load) continue;
-    const int width = width_for_floor(a, state.required.accuracy_floor_pct);
+    const int width = apps_[a].profile->level_for(state.required.accuracy_floor_pct);
     action.app[a] = {apps_[a].fastest_mapping[width], static_cast<std::uint8_t>(width)};
     for (int c = 0; c < now.cluster_count; ++c)
       needed[c] = needed[c] || platform_.mappings[action.app[a].mapping].cores[c] > 0;

@@ -77,7 +77,6 @@ class Shield {
   bool misses(const Observation& now, int app, const Action& action) const;
   int find_safe(const Observation& now, int app, double limit_ns, double deviations) const;
   bool used_by_other(const Observation& now, int app, int cluster, const Action& action) const;
-  int width_for_floor(int app, double floor_pct) const;
   void count_job(const JobRecord& job);
 
   const PlatformSpec& platform_;

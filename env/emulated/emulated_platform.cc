@@ -121,11 +121,7 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
   check(spec, scenario);
   knobs.cpus = available_cpus();
   cpus_at_start = cpus_fewest = std::popcount(knobs.cpus.load());
-  int full_width = 0;
-  if (!scenario.apps.empty()) {
-    full_width = static_cast<int>(spec.apps[at(scenario.apps[0].profile)].widths.size()) - 1;
-  }
-  const std::int64_t measured = executor.start(options.inference_ns <= 0, full_width);
+  const std::int64_t measured = executor.start(options.inference_ns <= 0);
   inference_ns = options.inference_ns > 0 ? options.inference_ns : measured;
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const double job_ns = reference_time_ns(spec, spec.apps[at(scenario.apps[a].profile)]);

@@ -55,6 +55,7 @@ double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveK
 Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
                    const LiveKnobs& knobs, Doorbell& listener)
     : spec_(spec),
+      scenario_(scenario),
       engine_(engine),
       knobs_(knobs),
       listener_(listener),
@@ -67,10 +68,9 @@ Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine
 
 Executor::~Executor() { stop(); }
 
-std::int64_t Executor::start(bool with_measurement, int full_width) {
+std::int64_t Executor::start(bool with_measurement) {
   try {
-    thread_ =
-        quiet_thread([this, with_measurement, full_width] { body(with_measurement, full_width); });
+    thread_ = quiet_thread([this, with_measurement] { body(with_measurement); });
   } catch (const std::system_error& error) {
     failure("the emulated platform cannot start its executor thread", error.what(),
             "raise the limit of threads (ulimit -u)");
@@ -87,13 +87,13 @@ std::int64_t Executor::start(bool with_measurement, int full_width) {
   return measured_ns_;
 }
 
-void Executor::body(bool with_measurement, int full_width) {
+void Executor::body(bool with_measurement) {
   const auto ready = [this] {
     ready_.store(true, std::memory_order_release);
     ready_bell_.ring();
   };
   try {
-    if (with_measurement) measured_ns_ = measure(full_width);
+    if (with_measurement) measured_ns_ = measure();
     ready();
     loop();
   } catch (const std::exception& error) {
@@ -134,11 +134,14 @@ bool Executor::submit(const ReadyJob& job) {
   return true;
 }
 
-std::int64_t Executor::measure(int full_width) {
+std::int64_t Executor::measure() {
   JobEngine::Setting setting;
   setting.cpu_mask = first_cpus(knobs_.cpus.load(), 1);
   setting.active = 1;
-  setting.width = full_width;
+  if (!scenario_.apps.empty()) {
+    const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[0].profile)];
+    setting.width = app.network_width(app.level_count() - 1);
+  }
   setting.speed_ratio = 1;
   // As jobs are run: in stretches, with pauses between, in which a core grows cold; a core that
   // never pauses was seen to be a quarter faster. The lower quartile: half the samples may be
@@ -194,7 +197,9 @@ void Executor::run(const ReadyJob& job) {
   setting.cpu_mask = mapping_cpus(spec_, knobs_.cpus.load(std::memory_order_acquire), mapping);
   setting.active = std::clamp(std::popcount(setting.cpu_mask), 1, engine_.max_active());
   setting.cpu_mask = first_cpus(setting.cpu_mask, setting.active);
-  setting.width = event.setting.width;
+  const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];
+  setting.width = app.network_width(event.setting.width);
+  setting.int8 = app.widths[event.setting.width].int8;
   setting.speed_ratio = event.speed_ratio;
   event.cores = setting.active;
 

@@ -20,7 +20,7 @@ namespace flyball {
 /// executor.
 struct LiveKnobs {
   std::array<std::atomic<std::uint8_t>, kMaxClusters> opp{};
-  std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + width
+  std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + level
   std::atomic<std::uint64_t> cpus{1};                          ///< available to the process
 
   AppSetting app(int a) const {
@@ -66,9 +66,9 @@ class Executor {
            const LiveKnobs& knobs, Doorbell& listener);
   ~Executor();
 
-  /// Starts the thread. With `measure`, it first measures one inference at `full_width`, for which
-  /// the caller waits, and the answer is its time in ns. Throws Error (kFailure).
-  std::int64_t start(bool measure, int full_width);
+  /// Starts the thread. With `measure`, it first measures one inference of the whole network, for
+  /// which the caller waits, and the answer is its time in ns. Throws Error (kFailure).
+  std::int64_t start(bool measure);
   /// Takes no more jobs; the one that runs goes on. Neither blocks nor allocates.
   void close();
   /// Closes and waits for the job that runs, at full speed. Further calls do nothing.
@@ -90,14 +90,15 @@ class Executor {
   }
 
  private:
-  void body(bool with_measurement, int full_width);
+  void body(bool with_measurement);
   void loop();
   void run(const ReadyJob& job);
   int choose() const;
-  std::int64_t measure(int full_width);
+  std::int64_t measure();
   void fail(const char* reason);
 
   const PlatformSpec& spec_;
+  const Scenario& scenario_;
   JobEngine& engine_;
   const LiveKnobs& knobs_;
   Doorbell& listener_;

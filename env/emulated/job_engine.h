@@ -11,12 +11,13 @@ class JobEngine {
  public:
   virtual ~JobEngine() = default;
   /// Takes effect with the next job: the CPUs its workers are pinned to (one worker each), the
-  /// width, and the speed ratio (0 < ratio <= 1, to the full speed of the core) that a duty cycle
-  /// emulates.
+  /// width and its precision, and the speed ratio (0 < ratio <= 1, to the full speed of the core)
+  /// that a duty cycle emulates.
   struct Setting {
     std::uint64_t cpu_mask = 1;
     int active = 1;
-    int width = 0;  ///< index into the network's widths
+    int width = 0;      ///< index into the network's widths
+    bool int8 = false;  ///< 8-bit integers; false: fp32
     double speed_ratio = 1;
   };
   /// Runs one job of `inferences` inferences and returns its execution time, ns.

@@ -21,6 +21,7 @@ std::vector<CharacteriseRow> characterise(const PlatformSpec& spec, const AppPro
                           .mhz = static_cast<double>(cluster.opps[opp].freq_khz) / 1000,
                           .cores = cores,
                           .width_pct = app.widths[width].width_pct,
+                          .int8 = app.widths[width].int8,
                           .time_ms = state.time_ms,
                           .power_mw = state.unit_power_mw,
                           .energy_mj = state.energy_mj,

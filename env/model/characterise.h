@@ -14,6 +14,7 @@ struct CharacteriseRow {
   double mhz = 0;
   int cores = 0;  ///< active ones
   int width_pct = 100;
+  bool int8 = false;
   double time_ms = 0;       ///< of one job; 0 for a plain load
   double power_mw = 0;      ///< of the unit's rail
   double energy_mj = 0;     ///< power_mw * time_ms / 1000; 0 for a plain load

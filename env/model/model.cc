@@ -28,13 +28,15 @@ double core_ns(const PlatformSpec& spec, const AppProfile& app, int cluster, con
   return unit.mcycles * 1e12 / khz + unit.memory_ms * 1e6;
 }
 
-JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
+JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping, int width,
                  const OppChoice& opp) {
   JobTime time;
+  int cores = 0;
   double fastest_ns = 0;
   double jobs_per_ns = 0;  // of all cores together
   for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
     if (mapping.cores[c] == 0) continue;
+    cores += mapping.cores[c];
     const double ns = core_ns(spec, app, c, opp);
     jobs_per_ns += mapping.cores[c] / ns;
     if (time.fastest < 0 || ns < fastest_ns) {
@@ -42,8 +44,9 @@ JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping&
       fastest_ns = ns;
     }
   }
-  time.serial_ns = (1 - app.parallel_fraction) * fastest_ns;
-  time.parallel_ns = app.parallel_fraction / jobs_per_ns;
+  const double parallel = app.parallel_fraction_of(width, cores);
+  time.serial_ns = (1 - parallel) * fastest_ns;
+  time.parallel_ns = parallel / jobs_per_ns;
   return time;
 }
 
@@ -86,7 +89,7 @@ double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSe
 double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
                     int width, const OppChoice& opp, double work) {
   if (app.plain_load || !runs_on(app, mapping)) return kNeverNs;
-  const JobTime time = job_time(spec, app, mapping, opp);
+  const JobTime time = job_time(spec, app, mapping, width, opp);
   return (time.serial_ns + time.parallel_ns) * app.widths[width].time_factor * work;
 }
 
@@ -98,7 +101,7 @@ std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppPr
   double parallel_share = 1;
   int fastest = 0;
   if (!app.plain_load) {
-    const JobTime time = job_time(spec, app, mapping, opp);
+    const JobTime time = job_time(spec, app, mapping, width, opp);
     parallel_share = time.parallel_ns / (time.serial_ns + time.parallel_ns);
     fastest = time.fastest;
   }

@@ -80,33 +80,57 @@ ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
   return cluster;
 }
 
-std::vector<WidthProfile> read_widths(const YamlMap& app, bool plain_load) {
+WidthProfile read_width(const YamlMap& entry, bool has_model) {
+  WidthProfile width;
+  width.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100));
+  width.int8 = entry.has("precision") && entry.choice("precision", {"fp32", "int8"}) == 1;
+  // Without instructions for it, int8 may well be the slower one.
+  width.time_factor = entry.number("time_factor", 1e-3, width.int8 ? 10 : 1);
+  width.activity_factor = entry.number("activity_factor", 0.01, 100);
+  if (!has_model) {
+    width.accuracy_pct = entry.number("accuracy_pct", 0, 100);
+    width.accuracy_source = entry.text("accuracy_source");
+  }
+  for (const char* key : {"accuracy_pct", "accuracy_source"}) {
+    if (has_model && entry.has(key)) {
+      entry.reject(key, "the application has a 'model', whose file says it", "remove one of them");
+    }
+  }
+  return width;
+}
+
+std::vector<WidthProfile> read_widths(const YamlMap& app, bool plain_load, bool has_model) {
   if (plain_load) {
     if (app.has("widths")) app.reject("widths", "a plain load has none", "remove it");
+    if (app.has("model")) app.reject("model", "a plain load has none", "remove it");
     return {WidthProfile{}};
   }
   std::vector<WidthProfile> widths;
-  const std::vector<YamlMap> list = app.list(
-      "widths", {"width_pct", "time_factor", "activity_factor", "accuracy_pct", "accuracy_source"});
+  const std::vector<YamlMap> list =
+      app.list("widths", {"width_pct", "precision", "time_factor", "activity_factor",
+                          "accuracy_pct", "accuracy_source"});
   if (!app.has("widths")) app.reject("widths", "is missing", "list the widths of the network");
   check_count(app, "widths", list.size(), kMaxWidths);
   for (const YamlMap& entry : list) {
-    const WidthProfile width{.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100)),
-                             .time_factor = entry.number("time_factor", 1e-3, 1),
-                             .activity_factor = entry.number("activity_factor", 0.01, 100),
-                             .accuracy_pct = entry.number("accuracy_pct", 0, 100),
-                             .accuracy_source = entry.text("accuracy_source")};
-    if (!widths.empty() && width.width_pct <= widths.back().width_pct) {
-      entry.reject("width_pct", "is not above that of the width before it",
-                   "sort the list by ascending width");
+    const WidthProfile width = read_width(entry, has_model);
+    if (!widths.empty()) {
+      const WidthProfile& before = widths.back();
+      const bool wider = width.width_pct > before.width_pct;
+      if (!wider && !(width.width_pct == before.width_pct && before.int8 && !width.int8)) {
+        entry.reject("width_pct", "is not above that of the width before it",
+                     "sort the list by ascending width, int8 before fp32");
+      }
     }
-    if (width.width_pct == 100 && width.time_factor != 1) {
+    if (width.width_pct == 100 && !width.int8 && width.time_factor != 1) {
       entry.reject("time_factor", "is relative to full width, which this is", "set it to 1");
     }
     widths.push_back(width);
   }
   if (widths.back().width_pct != 100) {
     list.back().reject("width_pct", "is the widest, but is not 100", "add full width");
+  }
+  if (widths.back().int8) {
+    list.back().reject("precision", "full width is there in int8 only", "add it in fp32, last");
   }
   return widths;
 }
@@ -117,7 +141,8 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
   app.name = name;
   app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
   app.parallel_fraction = app.plain_load ? 1 : map.number("parallel_fraction", 0, 1);
-  app.widths = read_widths(map, app.plain_load);
+  app.model = map.text_or("model", "");
+  app.widths = read_widths(map, app.plain_load, map.has("model"));
 
   std::vector<std::string> names;
   for (const ClusterSpec& cluster : clusters) names.push_back(cluster.name);
@@ -254,7 +279,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
                 fmt::format("have at most {}: set one_cluster, or fewer cores", kMaxMappings));
   }
 
-  const auto apps = root.named_maps("apps", {"kind", "parallel_fraction", "widths", "units"});
+  const auto apps =
+      root.named_maps("apps", {"kind", "model", "parallel_fraction", "widths", "units"});
   check_count(root, "apps", apps.size(), 16);
   for (const auto& [name, map] : apps) spec.apps.push_back(read_app(name, map, spec.clusters));
 

@@ -1,5 +1,8 @@
 #include "env/model/platform_spec.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace flyball {
 namespace {
 
@@ -12,6 +15,64 @@ int find_by_name(const std::vector<Named>& all, std::string_view name) {
 }
 
 }  // namespace
+
+int AppProfile::network_width(int level) const {
+  int below = 0;
+  for (int l = 1; l <= level; ++l) {
+    const auto i = static_cast<std::size_t>(l);
+    below += widths[i].width_pct != widths[i - 1].width_pct;
+  }
+  return below;
+}
+
+double AppProfile::highest_accuracy_pct() const {
+  double highest = 0;
+  for (const WidthProfile& width : widths) highest = std::max(highest, width.accuracy_pct);
+  return highest;
+}
+
+double AppProfile::attainable_pct(double accuracy_floor_pct) const {
+  return std::min(accuracy_floor_pct, highest_accuracy_pct());
+}
+
+int AppProfile::level_for(double accuracy_floor_pct) const {
+  const double floor_pct = attainable_pct(accuracy_floor_pct);
+  int quickest = level_count() - 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int level = 0; level < level_count(); ++level) {
+    const WidthProfile& width = widths[static_cast<std::size_t>(level)];
+    if (width.accuracy_pct < floor_pct || width.time_factor >= least) continue;
+    least = width.time_factor;
+    quickest = level;
+  }
+  return quickest;
+}
+
+double AppProfile::parallel_fraction_of(int level, int cores) const {
+  const auto& measured = widths[static_cast<std::size_t>(level)].parallel_fraction;
+  if (measured.empty() || cores < 2) return parallel_fraction;
+  return measured[std::min(static_cast<std::size_t>(cores) - 2, measured.size() - 1)];
+}
+
+bool AppProfile::never_dearer(int a, int b) const {
+  const WidthProfile& first = widths[static_cast<std::size_t>(a)];
+  const WidthProfile& second = widths[static_cast<std::size_t>(b)];
+  if (first.time_factor * first.activity_factor > second.time_factor * second.activity_factor) {
+    return false;
+  }
+  // A single core's time, then that of every number of cores that was measured.
+  const std::size_t counts =
+      1 + std::max(first.parallel_fraction.size(), second.parallel_fraction.size());
+  for (std::size_t i = 0; i < counts; ++i) {
+    const int cores = static_cast<int>(i) + 1;
+    const auto time = [&](const WidthProfile& width, int level) {
+      const double parallel = cores == 1 ? 0 : parallel_fraction_of(level, cores);
+      return width.time_factor * (1 - parallel + parallel / cores);
+    };
+    if (time(first, a) > time(second, b)) return false;
+  }
+  return true;
+}
 
 int PlatformSpec::find_cluster(std::string_view cluster) const {
   return find_by_name(clusters, cluster);

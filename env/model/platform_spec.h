@@ -54,12 +54,21 @@ struct UnitProfile {
   bool gate_idle_cores = false;  ///< measured with the idle cores powered off
 };
 
+/// A level of the width knob: how much of the network runs, and in which arithmetic.
 struct WidthProfile {
   int width_pct = 100;
-  double time_factor = 1;       ///< relative to full width
+  double time_factor = 1;       ///< relative to full width in fp32
   double activity_factor = 1;   ///< of core_nf
   double accuracy_pct = 0;      ///< top-1; 0 for a plain load
   std::string accuracy_source;  ///< shown wherever the accuracy is
+  bool int8 = false;            ///< 8-bit integers; false: fp32
+  /// Measured on the machine: the part that spreads over 2, 3, ... cores; above those the last one
+  /// holds. Empty: the application's.
+  std::vector<double> parallel_fraction{};
+
+  const char* precision() const { return int8 ? "int8" : "fp32"; }
+  /// What follows the width in a text for people: " int8", or nothing.
+  const char* suffix() const { return int8 ? " int8" : ""; }
 };
 
 /// A kind of job on this platform: the dynamic CNN, or a plain load, which never ends.
@@ -67,8 +76,26 @@ struct AppProfile {
   std::string name;
   bool plain_load = false;
   double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
-  std::vector<WidthProfile> widths;  ///< ascending; a plain load has one
+  std::vector<WidthProfile> widths;  ///< ascending width, int8 before fp32, so that the last one is
+                                     ///< the whole network in fp32; a plain load has one
   std::array<UnitProfile, kMaxClusters> unit;
+  /// The model file that real jobs run, and whose accuracies the levels have; empty: the network is
+  /// a published one, and the platform file says how accurate it is.
+  std::string model{};
+
+  int level_count() const { return static_cast<int>(widths.size()); }
+  /// The width of a level as an index into the network's own widths.
+  int network_width(int level) const;
+  double highest_accuracy_pct() const;
+  /// The floor, or the highest accuracy there is when that is below it.
+  double attainable_pct(double accuracy_floor_pct) const;
+  /// The quickest level whose accuracy reaches the floor; the most accurate when none does.
+  int level_for(double accuracy_floor_pct) const;
+  /// Whether level `a` takes neither longer nor more energy than `b`, whatever the cores and
+  /// clocks.
+  bool never_dearer(int a, int b) const;
+  /// Of a level on so many cores (1 or more).
+  double parallel_fraction_of(int level, int cores) const;
 };
 
 /// Which cores serve an application: how many of each cluster. A job may span CPU clusters.

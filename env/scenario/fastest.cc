@@ -1,7 +1,5 @@
 #include "env/scenario/fastest.h"
 
-#include <algorithm>
-
 #include "env/model/model.h"
 
 namespace flyball {
@@ -20,12 +18,6 @@ FastestConfiguration fastest_configuration(const PlatformSpec& spec, const AppPr
     }
   }
   return best;
-}
-
-double highest_accuracy_pct(const AppProfile& app) {
-  double highest = 0;
-  for (const WidthProfile& width : app.widths) highest = std::max(highest, width.accuracy_pct);
-  return highest;
 }
 
 }  // namespace flyball

@@ -7,13 +7,10 @@ namespace flyball {
 /// The configuration that finishes a nominal job soonest, with every cluster at its highest OPP.
 struct FastestConfiguration {
   double time_ns = 0;
-  int mapping = -1;  ///< -1: no width reaches the accuracy floor
+  int mapping = -1;  ///< -1: no level reaches the accuracy floor
   int width = 0;
 };
 FastestConfiguration fastest_configuration(const PlatformSpec& spec, const AppProfile& app,
                                            double accuracy_floor_pct);
-
-/// The highest accuracy that any width has.
-double highest_accuracy_pct(const AppProfile& app);
 
 }  // namespace flyball

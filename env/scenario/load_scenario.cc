@@ -186,7 +186,7 @@ class Loader {
     required.deadline_ns = time_or(map, "deadline", reference.time_ns, required.deadline_ns);
     required.accuracy_floor_pct =
         map.number_or("accuracy_floor_pct", required.accuracy_floor_pct, 0, 100);
-    const double highest = highest_accuracy_pct(profile(app));
+    const double highest = profile(app).highest_accuracy_pct();
     if (map.has("accuracy_floor_pct") && required.accuracy_floor_pct > highest) {
       map.reject("accuracy_floor_pct",
                  fmt::format("no width of '{}' reaches {:g} %; the highest available is {:g} %",
@@ -214,10 +214,11 @@ class Loader {
     if (best.mapping < 0 || best.time_ns <= static_cast<double>(required.deadline_ns)) return;
     out_.warnings.push_back(fmt::format(
         "{}: application '{}': its deadline of {:.4g} ms is infeasible {} on '{}', where the "
-        "fastest configuration ({} at width {} %) needs {:.4g} ms; its jobs count as infeasible",
+        "fastest configuration ({} at width {} %{}) needs {:.4g} ms; its jobs count as infeasible",
         map.where(), app.name, static_cast<double>(required.deadline_ns) * 1e-6, since,
         platform_.name, platform_.mappings[static_cast<std::size_t>(best.mapping)].name,
-        profile(app).widths[static_cast<std::size_t>(best.width)].width_pct, best.time_ns * 1e-6));
+        profile(app).widths[static_cast<std::size_t>(best.width)].width_pct,
+        profile(app).widths[static_cast<std::size_t>(best.width)].suffix(), best.time_ns * 1e-6));
   }
 
   int app_index(const std::string& name) const {

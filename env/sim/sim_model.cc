@@ -150,18 +150,24 @@ bool SimModel::feasible(int app, std::int64_t release_ns, std::int64_t deadline_
   for (int c = 0; c < clusters; ++c) {
     top[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
   }
-  int width = -1;
-  for (int w = 0; w < static_cast<int>(job.widths.size()); ++w) {
-    if (job.widths[w].accuracy_pct < accuracy_floor_pct) continue;
-    if (width < 0 || job.widths[w].time_factor < job.widths[width].time_factor) width = w;
+  const int quickest = job.level_for(accuracy_floor_pct);
+  for (int level = 0; level < job.level_count(); ++level) {
+    const WidthProfile& width = job.widths[level];
+    if (width.accuracy_pct < accuracy_floor_pct) continue;
+    // Quickest on one core, and on any number of them unless their scaling was measured.
+    if (level != quickest && width.parallel_fraction.empty()) continue;
+    if (feasible_at(app, level, top, release_ns, deadline_ns, work)) return true;
   }
-  if (width < 0) return false;
+  return false;
+}
 
+bool SimModel::feasible_at(int app, int level, const OppChoice& top, std::int64_t release_ns,
+                           std::int64_t deadline_ns, double work) const {
   const std::size_t first = static_cast<std::size_t>(segment_at(release_ns));
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
     if (!supported[app][m]) continue;
     const JobCost cost =
-        job_cost(app, {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(width)}, top);
+        job_cost(app, {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(level)}, top);
     auto at_ns = static_cast<double>(release_ns);
     double left = work;
     for (std::size_t s = first; s < segments.size(); ++s) {

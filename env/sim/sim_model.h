@@ -77,6 +77,9 @@ class SimModel {
                 double accuracy_floor_pct) const;
 
  private:
+  bool feasible_at(int app, int level, const OppChoice& top, std::int64_t release_ns,
+                   std::int64_t deadline_ns, double work) const;
+
   static constexpr int kLeakFromC = -60;
   static constexpr int kLeakPoints = 261;  // to 200 C
 

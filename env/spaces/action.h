@@ -8,7 +8,8 @@
 namespace flyball {
 
 /// What one application is asked to do from its next job on. Both are indices: `mapping` into
-/// `PlatformSpec::mappings`, `width` into `AppProfile::widths` (ascending).
+/// `PlatformSpec::mappings`, `width` into `AppProfile::widths`, whose levels are a width of the
+/// network and a precision each.
 struct AppSetting {
   std::uint8_t mapping = 0;
   std::uint8_t width = 0;

@@ -55,7 +55,7 @@ void add_knobs(const PlatformSpec& platform, const Scenario& scenario, std::vect
     out.push_back(std::move(mapping));
     KnobSpec width{app.name + ".width", "%", KnobSpec::Kind::kWidth, static_cast<int>(a), {}};
     for (const WidthProfile& w : profile_of(platform, app).widths) {
-      width.values.push_back(std::to_string(w.width_pct));
+      width.values.push_back(std::to_string(w.width_pct) + w.suffix());
     }
     out.push_back(std::move(width));
   }

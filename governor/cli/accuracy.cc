@@ -16,8 +16,8 @@ std::vector<std::string> accuracy_notes(const AppProfile& app) {
   if (app.plain_load) return {};
   std::vector<std::pair<std::string, std::vector<std::string>>> by_source;
   for (const WidthProfile& width : app.widths) {
-    const std::string figure =
-        fmt::format("{:g} % at width {} %", width.accuracy_pct, width.width_pct);
+    const std::string figure = fmt::format("{:.4g} % at width {} %{}", width.accuracy_pct,
+                                           width.width_pct, width.suffix());
     if (by_source.empty() || by_source.back().first != width.accuracy_source) {
       by_source.push_back({width.accuracy_source, {}});
     }

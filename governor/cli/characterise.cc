@@ -42,6 +42,7 @@ Json to_json(const PlatformSpec& platform, const AppProfile& app,
                     {"mhz", whole_or_real(row.mhz)},
                     {"cores", row.cores},
                     {"width_pct", row.width_pct},
+                    {"precision", row.int8 ? "int8" : "fp32"},
                     {"time_ms", of_job(row.time_ms)},
                     {"power_mw", number_or_null(row.power_mw)},
                     {"energy_mj", of_job(row.energy_mj)},
@@ -67,8 +68,9 @@ std::string to_text(const PlatformSpec& platform, const AppProfile& app,
   };
   for (const CharacteriseRow& row : rows) {
     table.add_row({row.unit, fmt::format("{:g}", row.mhz), fmt::to_string(row.cores),
-                   fmt::to_string(row.width_pct), of_job(row.time_ms, 2), fixed(row.power_mw, 1),
-                   of_job(row.energy_mj, 2), of_job(row.accuracy_pct, 1), fixed(row.temp_c, 1)});
+                   fmt::format("{}{}", row.width_pct, row.int8 ? " int8" : ""),
+                   of_job(row.time_ms, 2), fixed(row.power_mw, 1), of_job(row.energy_mj, 2),
+                   of_job(row.accuracy_pct, 1), fixed(row.temp_c, 1)});
   }
   std::string text =
       fmt::format("{} on {}, from the model: each row alone, settled at 25 C ambient\n\n", app.name,

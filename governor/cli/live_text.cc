@@ -42,8 +42,8 @@ std::string label(const std::string& text) {
 std::string setting_text(const PlatformSpec& platform, const AppSpec& app,
                          const AppSetting& setting) {
   const std::vector<WidthProfile>& widths = platform.apps[app.profile].widths;
-  return fmt::format("{}, width {:3} %", platform.mappings[setting.mapping].name,
-                     widths[setting.width].width_pct);
+  return fmt::format("{}, width {:3} %{}", platform.mappings[setting.mapping].name,
+                     widths[setting.width].width_pct, widths[setting.width].suffix());
 }
 
 std::string missed_text(const LiveState::App& app) {

@@ -185,7 +185,7 @@ TEST_F(PlatformFileTest, WidthsMustAscendToFullWidth) {
             "p.yaml:34: key 'time_factor': is relative to full width, which this is; set it to 1");
   EXPECT_EQ(refusal("width_pct: 100", "width_pct: 50"),
             "p.yaml:35: key 'width_pct': is not above that of the width before it; "
-            "sort the list by ascending width");
+            "sort the list by ascending width, int8 before fp32");
   EXPECT_EQ(refusal("width_pct: 100", "width_pct: 90"),
             "p.yaml:35: key 'width_pct': is the widest, but is not 100; add full width");
 }
