@@ -1,3 +1,76 @@
+// Compiled with -mavx2 -mfma on x86; nothing here may run before avx2_operators() has looked at the
+// CPU.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/ops/operators.h"
 
-namespace flyball {}
+#if defined(__AVX2__) && defined(__FMA__)
+namespace flyball {
+namespace {
+
+#include "kernels/ops/vectors.h"
+
+constexpr int kLanes = 8;
+constexpr int kPairLanes = 8;
+
+FLYBALL_INLINE __m256 maximum(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+
+// Pixels of a tile by its channels: twelve sums of eight lanes, which with the two or three vectors
+// of weights and one pixel fill the sixteen registers, and hide the four or five cycles of an FMA
+// on two pipes.
+template <int kChannels>
+constexpr int kTilePixels = kChannels == 24   ? 4
+                            : kChannels == 16 ? 6
+                                              : 8;
+template <int kChannels>
+constexpr int kPairTilePixels = kTilePixels<kChannels>;
+
+template <int kCount>
+struct PairWeights {
+  __m256i value;
+  FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
+  }
+};
+
+template <int kCount>
+struct PairSums {
+  __m256i value;
+  FLYBALL_INLINE void clear() { value = _mm256_setzero_si256(); }
+  FLYBALL_INLINE void add(PairWeights<kCount> weights, int pair) {
+    value = _mm256_add_epi32(value, _mm256_madd_epi16(weights.value, _mm256_set1_epi32(pair)));
+  }
+  FLYBALL_INLINE void store_to(int* to) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
+  }
+};
+
+#include "kernels/ops/blocked_convolution.h"
+#include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_rest.h"
+#include "kernels/ops/blocked_winograd.h"
+
+}  // namespace
+
+extern constinit const Operators kAvx2Operators;
+constinit const Operators kAvx2Operators = {
+    .name = "avx2",
+    .convolution = convolution,
+    .winograd = winograd,
+    .winograd = winograd,
+    .depthwise = depthwise,
+    .quantized_convolution = quantized_convolution,
+    .quantized_max_pooling = quantized_max_pooling,
+    .quantize = quantize,
+    .max_pooling = max_pooling,
+    .average_pooling = average_pooling,
+    .fully_connected = fully_connected,
+    .relu = relu,
+    .scale_bias = scale_bias,
+    .softmax = softmax,
+};
+}  // namespace flyball
+#endif

@@ -1,14 +1,74 @@
+// Vectors of four floats, as every x86-64 and aarch64 machine has them, made by the compiler alone.
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/ops/operators.h"
 
 namespace flyball {
+namespace {
+
+#include "kernels/ops/vectors.h"
+
+constexpr int kLanes = 4;
+constexpr int kPairLanes = 8;
+
+// Pixels of a tile by its channels: up to twelve sums.
+template <int kChannels>
+constexpr int kTilePixels = kChannels == 24   ? 2
+                            : kChannels == 16 ? 3
+                                              : 6;
+template <int kChannels>
+constexpr int kPairTilePixels = 1;
+
+template <int kCount>
+struct PairWeights {
+  const std::int8_t* from;
+  FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) { return {from}; }
+};
+
+template <int kCount>
+struct PairSums {
+  int value[kCount];
+  FLYBALL_INLINE void clear() {
+    for (int& sum : value) sum = 0;
+  }
+  FLYBALL_INLINE void add(PairWeights<kCount> weights, int pair) {
+    // In the order of memory, whatever the machine's.
+    Quantized inputs[2];
+    __builtin_memcpy(inputs, &pair, sizeof pair);
+    for (int o = 0; o < kCount; ++o)
+      value[o] += inputs[0] * weights.from[2 * o] + inputs[1] * weights.from[2 * o + 1];
+  }
+  FLYBALL_INLINE void store_to(int* to) const {
+    for (int o = 0; o < kCount; ++o) to[o] = value[o];
+  }
+};
+
+#include "kernels/ops/blocked_convolution.h"
+#include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_rest.h"
+#include "kernels/ops/blocked_winograd.h"
+
+}  // namespace
 
 const Operators& portable_operators() {
-  static const Operators operators = [] {
-    Operators same = reference_operators();
-    same.name = "portable";
-    return same;
-  }();
-  return operators;
+  static constexpr Operators kOperators = {
+      .name = "portable",
+      .convolution = convolution,
+      .winograd = winograd,
+      .winograd = winograd,
+      .depthwise = depthwise,
+      .quantized_convolution = quantized_convolution,
+      .quantized_max_pooling = quantized_max_pooling,
+      .quantize = quantize,
+      .max_pooling = max_pooling,
+      .average_pooling = average_pooling,
+      .fully_connected = fully_connected,
+      .relu = relu,
+      .scale_bias = scale_bias,
+      .softmax = softmax,
+  };
+  return kOperators;
 }
 
 }  // namespace flyball

@@ -45,7 +45,7 @@ void visit_outputs(const Image& out, int row_begin, int row_end, Visit&& visit) 
 template <class Op>
 float finish(const Op& op, float sum, int o) {
   const float value = sum * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
-  return op.relu ? std::max(value, 0.0f) : value;
+  return op.relu && !(value > 0) ? 0.0f : value;  // never -0
 }
 
 void convolution(const Convolution& op, int row_begin, int row_end) {
@@ -134,6 +134,42 @@ void relu(float* values, int count) {
   for (int i = 0; i < count; ++i) values[i] = std::max(values[i], 0.0f);
 }
 
+constexpr float kInputTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+constexpr float kOutputTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+
+/// One output of minimal filtering: sum over inputs of (A^T [(B^T d B) * w] A).
+float minimal_filter(const Convolution& op, int y, int x, int o) {
+  const int panel = panel_channels(op.weight_outputs);
+  const float* const weights =
+      op.weights + std::ptrdiff_t{o / panel * panel} * op.weight_inputs * 16 + o % panel;
+  float result = 0;
+  for (int p = 0; p < 16; ++p) {
+    const float factor = kOutputTransform[y % 2][p / 4] * kOutputTransform[x % 2][p % 4];
+    if (factor == 0) continue;
+    float sum = 0;
+    for (int i = 0; i < op.in.channels; ++i) {
+      float d = 0;
+      for (int k = 0; k < 4; ++k)
+        for (int l = 0; l < 4; ++l)
+          d += kInputTransform[p / 4][k] * kInputTransform[p % 4][l] *
+               op.in.at(y / 2 * 2 + k, x / 2 * 2 + l)[i];
+      sum += d * weights[(std::ptrdiff_t{p} * op.weight_inputs + i) * panel];
+    }
+    result += factor * sum;
+  }
+  return result;
+}
+
+void winograd(const Convolution& op, int row_begin, int row_end) {
+  for (int y = row_begin; y < row_end; ++y)
+    for (int x = 0; x < op.out.width; ++x)
+      for (int o = 0; o < op.out.channels; ++o) {
+        const float value = minimal_filter(op, y, x, o) * (op.scale ? op.scale[o] : 1.0f) +
+                            (op.bias ? op.bias[o] : 0.0f);
+        op.out.at(y, x)[o] = op.relu && !(value > 0) ? 0.0f : value;
+      }
+}
+
 void scale_bias(const Image& image, const float* scale, const float* bias) {
   for (int y = 0; y < image.height; ++y)
     for (int x = 0; x < image.width; ++x)
@@ -155,9 +191,21 @@ void softmax(const float* in, float* out, int count) {
 
 const Operators& reference_operators() {
   static constexpr Operators kOperators = {
-      "reference",           convolution, depthwise,   quantized_convolution,
-      quantized_max_pooling, quantize,    max_pooling, average_pooling,
-      fully_connected,       relu,        scale_bias,  softmax};
+      .name = "reference",
+      .convolution = convolution,
+      .winograd = winograd,
+      .winograd = winograd,
+      .depthwise = depthwise,
+      .quantized_convolution = quantized_convolution,
+      .quantized_max_pooling = quantized_max_pooling,
+      .quantize = quantize,
+      .max_pooling = max_pooling,
+      .average_pooling = average_pooling,
+      .fully_connected = fully_connected,
+      .relu = relu,
+      .scale_bias = scale_bias,
+      .softmax = softmax,
+  };
   return kOperators;
 }
 
