@@ -60,7 +60,6 @@ constinit const Operators kAvx2Operators = {
     .name = "avx2",
     .convolution = convolution,
     .winograd = winograd,
-    .winograd = winograd,
     .depthwise = depthwise,
     .quantized_convolution = quantized_convolution,
     .quantized_max_pooling = quantized_max_pooling,

@@ -56,7 +56,6 @@ const Operators& portable_operators() {
       .name = "portable",
       .convolution = convolution,
       .winograd = winograd,
-      .winograd = winograd,
       .depthwise = depthwise,
       .quantized_convolution = quantized_convolution,
       .quantized_max_pooling = quantized_max_pooling,

@@ -194,7 +194,6 @@ const Operators& reference_operators() {
       .name = "reference",
       .convolution = convolution,
       .winograd = winograd,
-      .winograd = winograd,
       .depthwise = depthwise,
       .quantized_convolution = quantized_convolution,
       .quantized_max_pooling = quantized_max_pooling,
