@@ -1,6 +1,7 @@
 // LibTorch: eager in its two layouts, and as a frozen, optimised TorchScript module.
 #include "tests/bench/peers/torch.h"
 
+#include <fmt/format.h>
 #include <torch/script.h>
 #include <torch/torch.h>
 
@@ -82,6 +83,29 @@ class TorchContender : public Contender {
   std::vector<torch::Tensor> weights_, biases_;
 };
 
+/// As TorchScript.
+std::string statement(const FlatLayer& layer, std::size_t l) {
+  const int window = layer.window, stride = layer.stride, pad = layer.pad;
+  switch (layer.kind) {
+    case FlatLayer::Kind::kConvolution:
+      return fmt::format(
+          "    x = torch.conv2d(x, self.w{0}, self.b{0}, [{1}, {1}], [{2}, {2}], [1, 1], {3})\n{4}",
+          l, stride, pad, layer.groups, layer.relu ? "    x = torch.relu(x)\n" : "");
+    case FlatLayer::Kind::kMaxPooling:
+      return fmt::format(
+          "    x = torch.max_pool2d(x, [{0}, {0}], [{1}, {1}], [{2}, {2}], [1, 1], False)\n",
+          window, stride, pad);
+    case FlatLayer::Kind::kAveragePooling:
+      return fmt::format(
+          "    x = torch.avg_pool2d(x, [{0}, {0}], [{1}, {1}], [{2}, {2}], False, True, None)\n",
+          window, stride, pad);
+    case FlatLayer::Kind::kLinear:
+      return fmt::format("    x = torch.linear(torch.flatten(x, 1, -1), self.w{0}, self.b{0})\n",
+                         l);
+  }
+  return {};
+}
+
 class ScriptContender : public Contender {
  public:
   ScriptContender(const FlatNetwork& network, torch::MemoryFormat format)
@@ -91,38 +115,15 @@ class ScriptContender : public Contender {
     std::string body = "def forward(self, x):\n";
     for (std::size_t l = 0; l < network.layers.size(); ++l) {
       const FlatLayer& layer = network.layers[l];
-      const std::string number = std::to_string(l);
-      const auto pair = [](int value) {
-        return "[" + std::to_string(value) + ", " + std::to_string(value) + "]";
-      };
       if (!layer.weights.empty()) {
         torch::Tensor weights = weights_of(layer);
         weights = layer.kind == FlatLayer::Kind::kLinear
                       ? weights.reshape({layer.out_channels, -1}).contiguous()
                       : weights.contiguous(format);
-        module.register_parameter("w" + number, weights, false);
-        module.register_parameter("b" + number, torch::tensor(layer.bias), false);
+        module.register_parameter(fmt::format("w{}", l), weights, false);
+        module.register_parameter(fmt::format("b{}", l), torch::tensor(layer.bias), false);
       }
-      switch (layer.kind) {
-        case FlatLayer::Kind::kConvolution:
-          body += "    x = torch.conv2d(x, self.w" + number + ", self.b" + number + ", " +
-                  pair(layer.stride) + ", " + pair(layer.pad) + ", [1, 1], " +
-                  std::to_string(layer.groups) + ")\n";
-          if (layer.relu) body += "    x = torch.relu(x)\n";
-          break;
-        case FlatLayer::Kind::kMaxPooling:
-          body += "    x = torch.max_pool2d(x, " + pair(layer.window) + ", " + pair(layer.stride) +
-                  ", " + pair(layer.pad) + ", [1, 1], False)\n";
-          break;
-        case FlatLayer::Kind::kAveragePooling:
-          body += "    x = torch.avg_pool2d(x, " + pair(layer.window) + ", " + pair(layer.stride) +
-                  ", " + pair(layer.pad) + ", False, True, None)\n";
-          break;
-        case FlatLayer::Kind::kLinear:
-          body += "    x = torch.linear(torch.flatten(x, 1, -1), self.w" + number + ", self.b" +
-                  number + ")\n";
-          break;
-      }
+      body += statement(layer, l);
     }
     module.define(body + "    return x\n");
     module.eval();
