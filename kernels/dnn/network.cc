@@ -43,9 +43,10 @@ struct Items {
   int row_blocks;
   int blocks_per_tower;
 
-  /// `cost`: multiplications of a tower. `panel`: channels that cannot be divided.
-  Items(int rows_in, int channels_in, int panel, bool divide_channels, std::size_t cost, int towers,
-        int workers)
+  /// `cost`: multiplications of a tower. `row_step`, `panel`: rows and channels that cannot be
+  /// divided.
+  Items(int rows_in, int row_step, int channels_in, int panel, bool divide_channels,
+        std::size_t cost, int towers, int workers)
       : rows(rows_in), channels(channels_in) {
     const int wanted = workers == 1 ? 1 : ceil_divide(workers * kItemsPerWorker, towers);
     const int most = std::max(1, static_cast<int>(cost / kLeastItem));
@@ -53,7 +54,9 @@ struct Items {
     const int panels = ceil_divide(channels, panel);
     const int channel_blocks = divide_channels ? std::min(items, panels) : 1;
     channels_per_block = ceil_divide(panels, channel_blocks) * panel;
-    rows_per_block = ceil_divide(rows, std::min(ceil_divide(items, channel_blocks), rows));
+    const int steps = ceil_divide(rows, row_step);
+    rows_per_block =
+        ceil_divide(steps, std::min(ceil_divide(items, channel_blocks), steps)) * row_step;
     row_blocks = ceil_divide(rows, rows_per_block);
     blocks_per_tower = row_blocks * ceil_divide(channels, channels_per_block);
   }
@@ -180,15 +183,16 @@ void Network::run_layers(ForEach&& for_each, int workers, int width, Convolve&& 
     const NetworkLayout::Layer& at = layout_.layers[l];
     const int outputs = spec_.active_channels(layer.channels, width);
     const std::size_t weights = std::size_t(layer.window) * layer.window * inputs * outputs;
-    const Items items(at.conv_size, outputs, panel_channels(layer.channels),
-                      weights > kCachedWeights, weights * at.conv_size * at.conv_size, towers,
-                      workers);
+    // Minimal filtering transforms its inputs once for all outputs: no division by them.
+    const bool divide_channels = weights > kCachedWeights && !at.winograd;
+    const Items items(at.conv_size, at.winograd ? 2 : 1, outputs, panel_channels(layer.channels),
+                      divide_channels, weights * at.conv_size * at.conv_size, towers, workers);
     for_each(std::size_t(towers) * items.blocks_per_tower,
              [&](std::size_t item) { convolve(static_cast<int>(l), items, item); });
     inputs = outputs;
 
     if (layer.pool == LayerSpec::Pool::kNone) continue;
-    const Items rows(at.out_size, outputs, outputs, false,
+    const Items rows(at.out_size, 1, outputs, outputs, false,
                      pooling_cost(layer, at.out_size, outputs), towers, workers);
     for_each(std::size_t(towers) * rows.blocks_per_tower, [&](std::size_t item) {
       pool_rows(static_cast<int>(l), rows.tower(item), rows.row_begin(item), rows.row_end(item));
@@ -215,7 +219,9 @@ void Network::run_float(ForEach&& for_each, int workers, Workspace& workspace, i
         op.weights += std::size_t(op.window) * op.window * op.weight_inputs * first;
         op.scale += first;
         op.bias += first;
-        operators_->convolution(op, items.row_begin(item), items.row_end(item));
+        const auto convolve =
+            layout_.layers[layer].winograd ? operators_->winograd : operators_->convolution;
+        convolve(op, items.row_begin(item), items.row_end(item));
       },
       [&](int layer, int tower, int begin, int end) {
         pool_floats(workspace, layer, tower, width, begin, end);

@@ -51,7 +51,8 @@ NetworkLayout::NetworkLayout(const NetworkSpec& spec) {
     return offset - count;
   };
   const std::size_t sets = spec.scale_sets_per_tower();
-  for (const LayerSpec& layer : spec.layers) {
+  for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+    const LayerSpec& layer = spec.layers[l];
     Layer& at = layers.emplace_back();
     const std::size_t out = layer.channels;
     at.in_size = size;
@@ -66,6 +67,10 @@ NetworkLayout::NetworkLayout(const NetworkSpec& spec) {
     at.scale = take(sets * out);
     at.bias = take(sets * out);
     at.multiplications = weight_count * at.conv_size * at.conv_size;
+    // Of the inputs, the narrowest width has the smallest number: all are multiples of it.
+    at.winograd = winograd_fits(layer.window, layer.stride, at.conv_size,
+                                l == 0 ? channels : spec.active_channels(channels, 0)) &&
+                  winograd_fits(layer.window, layer.stride, at.conv_size, channels);
     size = at.out_size;
     channels = layer.channels;
   }

@@ -67,6 +67,7 @@ struct NetworkLayout {
     int out_size;                      ///< behind the pooling
     std::size_t weights, scale, bias;  ///< offsets into the tower's parameters
     std::size_t multiplications;       ///< of the convolution, all channels
+    bool winograd;                     ///< runs by minimal filtering, see Operators::winograd
   };
   std::vector<Layer> layers;
   int features = 0;            ///< per tower, into the classifier

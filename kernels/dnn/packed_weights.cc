@@ -64,10 +64,14 @@ PackedWeights::PackedWeights(const Model& model)
       for (std::size_t l = 0; l < spec.layers.size(); ++l) {
         const NetworkLayout::Layer& at = layout.layers[l];
         const LayerSpec& layer = spec.layers[l];
-        float* const weights =
-            carver.take(packed_size(layer.window, at.in_channels, layer.channels));
-        if (weights)
-          pack_weights(tower + at.weights, layer.window, at.in_channels, layer.channels, weights);
+        const int in = at.in_channels;
+        const int out = layer.channels;
+        float* const weights = carver.take(at.winograd ? transformed_size(in, out)
+                                                       : packed_size(layer.window, in, out));
+        if (weights && at.winograd)
+          transform_weights(tower + at.weights, in, out, weights);
+        else if (weights)
+          pack_weights(tower + at.weights, layer.window, in, out, weights);
         const float* const scale = copy(tower + at.scale, at.bias - at.scale);
         const float* const bias = copy(tower + at.bias, at.bias - at.scale);
         layers_.push_back({weights, scale, bias});

@@ -57,6 +57,10 @@ BasicImage<T> Workspace::cut(BasicImage<T> image, int width) const {
   return image;
 }
 
+Image Workspace::image() const { return floats_.image.inside(0); }
+
+QuantizedImage Workspace::quantized_image() const { return quantized_.image.inside(0); }
+
 Image Workspace::input(int layer, int tower, int width) const {
   if (layer == 0) return floats_.image.whole(0);
   return cut(floats_.input(layer).whole(tower), width);

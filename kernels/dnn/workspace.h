@@ -22,7 +22,7 @@ class Workspace {
 
   const NetworkSpec& spec() const { return spec_; }
   /// The image as the first convolution reads it, without border.
-  Image image() const { return floats_.image.inside(0); }
+  Image image() const;
   /// What the layer's convolution reads, border included. Layer 0 has the image, whichever tower.
   Image input(int layer, int tower, int width) const;
   /// What the layer's convolution writes.
@@ -31,7 +31,7 @@ class Workspace {
   Image output(int layer, int tower, int width) const;
 
   /// The same in int8, where a pixel has an even number of slots. The last layer passes on floats.
-  QuantizedImage quantized_image() const { return quantized_.image.inside(0); }
+  QuantizedImage quantized_image() const;
   QuantizedImage quantized_input(int layer, int tower, int width) const;
   QuantizedImage quantized_convolved(int layer, int tower, int width) const;
   QuantizedImage quantized_output(int layer, int tower, int width) const;

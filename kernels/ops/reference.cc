@@ -137,37 +137,42 @@ void relu(float* values, int count) {
 constexpr float kInputTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
 constexpr float kOutputTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
-/// One output of minimal filtering: sum over inputs of (A^T [(B^T d B) * w] A).
-float minimal_filter(const Convolution& op, int y, int x, int o) {
-  const int panel = panel_channels(op.weight_outputs);
-  const float* const weights =
-      op.weights + std::ptrdiff_t{o / panel * panel} * op.weight_inputs * 16 + o % panel;
-  float result = 0;
+constexpr int kMostInputs = 256;  // winograd_fits
+
+/// B^T d B of input i of the tile whose upper left output is (y, x).
+void transform_tile(const Convolution& op, int y, int x, int i, float transformed[16]) {
   for (int p = 0; p < 16; ++p) {
-    const float factor = kOutputTransform[y % 2][p / 4] * kOutputTransform[x % 2][p % 4];
-    if (factor == 0) continue;
-    float sum = 0;
-    for (int i = 0; i < op.in.channels; ++i) {
-      float d = 0;
-      for (int k = 0; k < 4; ++k)
-        for (int l = 0; l < 4; ++l)
-          d += kInputTransform[p / 4][k] * kInputTransform[p % 4][l] *
-               op.in.at(y / 2 * 2 + k, x / 2 * 2 + l)[i];
-      sum += d * weights[(std::ptrdiff_t{p} * op.weight_inputs + i) * panel];
-    }
-    result += factor * sum;
+    transformed[p] = 0;
+    for (int k = 0; k < 4; ++k)
+      for (int l = 0; l < 4; ++l)
+        transformed[p] +=
+            kInputTransform[p / 4][k] * kInputTransform[p % 4][l] * op.in.at(y + k, x + l)[i];
   }
-  return result;
 }
 
 void winograd(const Convolution& op, int row_begin, int row_end) {
-  for (int y = row_begin; y < row_end; ++y)
-    for (int x = 0; x < op.out.width; ++x)
+  const int panel = panel_channels(op.weight_outputs);
+  for (int y = row_begin; y < row_end; y += 2)
+    for (int x = 0; x < op.out.width; x += 2) {
+      float inputs[kMostInputs][16];
+      for (int i = 0; i < op.in.channels; ++i) transform_tile(op, y, x, i, inputs[i]);
       for (int o = 0; o < op.out.channels; ++o) {
-        const float value = minimal_filter(op, y, x, o) * (op.scale ? op.scale[o] : 1.0f) +
-                            (op.bias ? op.bias[o] : 0.0f);
-        op.out.at(y, x)[o] = op.relu && !(value > 0) ? 0.0f : value;
+        const float* const weights =
+            op.weights + std::ptrdiff_t{o / panel * panel} * op.weight_inputs * 16 + o % panel;
+        float sums[16] = {};
+        for (int p = 0; p < 16; ++p)
+          for (int i = 0; i < op.in.channels; ++i)
+            sums[p] += inputs[i][p] * weights[(std::ptrdiff_t{p} * op.weight_inputs + i) * panel];
+        for (int pixel = 0; pixel < 4; ++pixel) {
+          float value = 0;
+          for (int p = 0; p < 16; ++p)
+            value += kOutputTransform[pixel / 2][p / 4] * kOutputTransform[pixel % 2][p % 4] *
+                     sums[p];
+          value = value * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
+          op.out.at(y + pixel / 2, x + pixel % 2)[o] = op.relu && !(value > 0) ? 0.0f : value;
+        }
       }
+    }
 }
 
 void scale_bias(const Image& image, const float* scale, const float* bias) {

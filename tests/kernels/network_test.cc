@@ -190,7 +190,7 @@ std::size_t counted_rows = 0;
 
 TEST_F(NetworkTest, WorkGrowsLinearlyWithWidth) {
   Operators counting = reference_operators();
-  counting.convolution = [](const Convolution&, int begin, int end) {
+  counting.convolution = counting.winograd = [](const Convolution&, int begin, int end) {
     counted_rows += static_cast<std::size_t>(end - begin);
   };
   network_.set_operators(&counting);
