@@ -1,0 +1,241 @@
+#include "kernels/training/trainer.h"
+
+#include <fmt/format.h>
+#include <torch/optim/adamw.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <optional>
+#include <span>
+
+#include "kernels/dnn/network.h"
+#include "kernels/training/augmentation.h"
+#include "kernels/training/tower.h"
+
+namespace flyball {
+namespace {
+
+constexpr double kWarmUp = 0.1;  // share of the steps in which the learning rate rises
+constexpr std::uint64_t kOrderKey = 1, kAugmentKey = 2;
+
+torch::Tensor as_images(std::span<float> values, int size, int channels) {
+  const std::int64_t n = values.size() / (std::size_t(size) * size * channels);
+  return torch::from_blob(values.data(), {n, size, size, channels}).permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
+struct Trainer::State {
+  Recipe recipe;
+  const Dataset& data;
+  NetworkSpec spec;
+  NetworkLayout layout;
+  std::size_t trained, held_out;  // images
+  std::vector<float> parameters;  // of the phases that are over
+  // Where it is.
+  int phase = 0, epoch = 0, step = 0;
+  double loss_sum = 0, hits = 0;
+  // Of the phase.
+  std::shared_ptr<Tower> tower;
+  std::unique_ptr<torch::optim::AdamW> optimiser;
+  std::optional<Network> frozen;
+  Workspace workspace;
+  // Of a step.
+  std::vector<std::uint32_t> order;
+  std::vector<float> images, evidence;
+  std::vector<std::int64_t> labels;
+
+  State(Recipe recipe_in, const Dataset& train);
+  bool grouped() const { return spec.kind == NetworkSpec::Kind::kGrouped; }
+  int phases() const { return spec.towers(); }
+  int steps() const { return static_cast<int>(trained / recipe.batch); }
+  void begin_phase();
+  void end_phase();
+  void begin_epoch();
+  void load_batch(std::span<const std::uint32_t> indices, bool augmented);
+  torch::Tensor frozen_evidence();
+  void learn();
+  double validate();
+  void write_tower(std::vector<float>& into) const;
+};
+
+Trainer::State::State(Recipe recipe_in, const Dataset& train)
+    : recipe(std::move(recipe_in)),
+      data(train),
+      spec(recipe.spec()),
+      layout(spec),
+      held_out(std::min<std::size_t>(2000, train.size() / 10)),
+      parameters(layout.parameters),
+      workspace(spec) {
+  trained = train.size() - held_out;
+  torch::set_num_threads(recipe.threads);
+  begin_phase();
+}
+
+void Trainer::State::begin_phase() {
+  torch::manual_seed(recipe.seed * 64 + phase);
+  tower = std::make_shared<Tower>(spec);
+  const auto groups = [this] {
+    using torch::optim::AdamWOptions;
+    std::vector<torch::optim::OptimizerParamGroup> all;
+    const double decay[] = {recipe.weight_decay, 0};
+    const std::vector<torch::Tensor> tensors[] = {tower->weights(), tower->others()};
+    for (int i = 0; i < 2; ++i) {
+      all.emplace_back(tensors[i]);
+      all.back().set_options(
+          std::make_unique<AdamWOptions>(AdamWOptions(recipe.lr).weight_decay(decay[i])));
+    }
+    return all;
+  };
+  optimiser = std::make_unique<torch::optim::AdamW>(groups());
+  frozen.reset();
+  if (phase == 0) return;
+  Model before;
+  before.spec = spec;
+  before.parameters = parameters;
+  torch::NoGradGuard no_grad;
+  const auto bias = before.parameters.begin() + layout.class_bias;
+  tower->class_bias().copy_(
+      torch::from_blob(&bias[(phase - 1) * spec.classes], {1, spec.classes}));
+  std::fill(bias, before.parameters.end(), 0.0f);
+  frozen.emplace(before);
+}
+
+void Trainer::State::write_tower(std::vector<float>& into) const {
+  tower->write(std::span(into).subspan(phase * layout.tower_parameters, layout.tower_parameters));
+  const torch::Tensor bias = tower->class_bias().detach().contiguous();
+  std::copy_n(bias.data_ptr<float>(), bias.numel(),
+              into.begin() + layout.class_bias + phase * spec.classes);
+}
+
+void Trainer::State::end_phase() {
+  write_tower(parameters);
+  ++phase;
+  epoch = 0;
+  if (phase < phases()) begin_phase();
+}
+
+void Trainer::State::begin_epoch() {
+  order.resize(trained);
+  for (std::size_t i = 0; i < trained; ++i) order[i] = static_cast<std::uint32_t>(i);
+  DataRandom random(recipe.seed, kOrderKey, phase, epoch);
+  for (std::size_t i = trained - 1; i > 0; --i)
+    std::swap(order[i], order[random.below(static_cast<std::uint32_t>(i + 1))]);
+}
+
+void Trainer::State::load_batch(std::span<const std::uint32_t> indices, bool augmented) {
+  const std::size_t values = data.image_values();
+  images.resize(indices.size() * values);
+  labels.resize(indices.size());
+  const Augmentation how{.flip = true, .shift = recipe.shift, .cutout = recipe.cutout};
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::span<float> to = std::span(images).subspan(i * values, values);
+    if (augmented)
+      augment(how, data.image(indices[i]), data.image_size, data.channels,
+              DataRandom(recipe.seed, kAugmentKey, phase, epoch, indices[i]), to);
+    else
+      normalise(data.image(indices[i]), to);
+    labels[i] = data.labels[indices[i]];
+  }
+}
+
+/// Of the images of the batch, [image][class]; undefined when no tower is frozen.
+torch::Tensor Trainer::State::frozen_evidence() {
+  if (!frozen) return {};
+  const std::size_t values = data.image_values();
+  evidence.resize(labels.size() * spec.classes);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    frozen->infer(workspace, phase - 1, Precision::kFloat32,
+                  std::span(images).subspan(i * values, values),
+                  std::span(evidence).subspan(i * spec.classes, spec.classes));
+  return torch::from_blob(evidence.data(),
+                          {static_cast<std::int64_t>(labels.size()), spec.classes});
+}
+
+void Trainer::State::learn() {
+  const int total = steps() * recipe.epochs, now = epoch * steps() + step;
+  const double at = (now + 0.5) / total;
+  const double rate =
+      at < kWarmUp ? at / kWarmUp
+                   : 0.5 * (1 + std::cos(std::numbers::pi * (at - kWarmUp) / (1 - kWarmUp)));
+  for (auto& group : optimiser->param_groups()) group.options().set_lr(recipe.lr * rate);
+
+  load_batch(std::span(order).subspan(std::size_t(step) * recipe.batch, recipe.batch), true);
+  const torch::Tensor x = as_images(images, data.image_size, data.channels);
+  const torch::Tensor y = torch::from_blob(labels.data(), {recipe.batch}, torch::kInt64);
+  const torch::Tensor before = frozen_evidence();
+  namespace F = torch::nn::functional;
+  const auto how = F::CrossEntropyFuncOptions().label_smoothing(recipe.smoothing);
+  tower->train();
+  optimiser->zero_grad();
+  torch::Tensor logits;
+  for (int width = grouped() ? phase : 0; width < (grouped() ? phase + 1 : spec.widths); ++width) {
+    logits = tower->forward(x, width);
+    if (before.defined()) logits = logits + before;
+    const torch::Tensor loss = F::cross_entropy(logits, y, how);
+    loss.backward();
+    if (width == (grouped() ? phase : spec.widths - 1)) loss_sum += loss.item<double>();
+  }
+  optimiser->step();
+  hits += logits.argmax(1).eq(y).sum().item<double>();
+}
+
+double Trainer::State::validate() {
+  torch::NoGradGuard no_grad;
+  tower->eval();
+  std::size_t right = 0;
+  std::vector<std::uint32_t> indices;
+  for (std::size_t begin = trained; begin < data.size(); begin += indices.size()) {
+    indices.clear();
+    for (std::size_t i = begin; i < data.size() && i < begin + recipe.batch; ++i)
+      indices.push_back(static_cast<std::uint32_t>(i));
+    load_batch(indices, false);
+    torch::Tensor logits = tower->forward(as_images(images, data.image_size, data.channels),
+                                          grouped() ? phase : spec.widths - 1);
+    const torch::Tensor before = frozen_evidence();
+    if (before.defined()) logits = logits + before;
+    const torch::Tensor guess = logits.argmax(1);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      right += guess[i].item<std::int64_t>() == labels[i];
+  }
+  return held_out ? 100.0 * right / held_out : -1;
+}
+
+Trainer::Trainer(Recipe recipe, const Dataset& train)
+    : state_(std::make_unique<State>(std::move(recipe), train)) {}
+Trainer::~Trainer() = default;
+
+bool Trainer::run(const Listener& listener) {
+  State& s = *state_;
+  while (s.phase < s.phases()) {
+    s.begin_epoch();
+    while (s.step < s.steps()) {
+      s.learn();
+      ++s.step;
+      TrainingReport report{s.phase,     s.phases(), s.epoch, s.recipe.epochs, s.step, s.steps(),
+                            s.loss_sum / s.step, 100.0 * s.hits / (double(s.step) * s.recipe.batch)};
+      if (s.step == s.steps()) report.validation_pct = s.validate();
+      if (!listener(report)) return false;
+    }
+    s.step = 0;
+    s.loss_sum = s.hits = 0;
+    if (++s.epoch >= s.recipe.epochs) s.end_phase();
+  }
+  return true;
+}
+
+const Recipe& Trainer::recipe() const { return state_->recipe; }
+int Trainer::phases_done() const { return state_->phase; }
+
+Model Trainer::model() const {
+  Model model;
+  model.spec = state_->spec;
+  model.parameters = state_->parameters;
+  if (state_->phase < state_->phases()) state_->write_tower(model.parameters);
+  return model;
+}
+
+}  // namespace flyball

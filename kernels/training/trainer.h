@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/data/dataset.h"
+#include "kernels/dnn/model.h"
+#include "kernels/training/recipe.h"
+
+namespace flyball {
+
+/// Where a training is, for who watches it.
+struct TrainingReport {
+  int phase = 0, phases = 1;  ///< the tower being trained (grouped); 0 of 1 (slimmable)
+  int epoch = 0, epochs = 1;  ///< of the phase
+  int step = 0, steps = 1;    ///< of the epoch; step == steps: the epoch has ended
+  double loss = 0;            ///< mean of the epoch so far
+  double accuracy_pct = 0;    ///< likewise, of the widest width that learns, on augmented images
+  double validation_pct = -1; ///< on images held out, at the end of an epoch; else -1
+};
+
+/// Trains a dynamic-width network.
+///
+/// Grouped: the incremental method of Xun et al. ("Incremental training and group convolution
+/// pruning for runtime DNN performance scaling on heterogeneous embedded platforms", MLCAD 2019).
+/// Tower 1 is trained alone, then frozen: weights, scales, biases and statistics. Tower 2 is added
+/// and trained, with a class bias of its own, on the sum of both; and so on. What the frozen towers
+/// say is computed by the very Network that will run them, so the narrow widths keep their bits, and
+/// the tower in training learns to correct exactly what it will meet.
+///
+/// Slimmable (Yu et al., "Slimmable neural networks", ICLR 2019): one tower, each step the sum of
+/// the losses of all widths, each with batch normalisation of its own.
+///
+/// Order and augmentation of the images depend on the seed, the epoch and the image alone, so a
+/// training that was interrupted and resumed ends as one that was not.
+class Trainer {
+ public:
+  /// `train` must outlive it. The last tenth of it, at most 2000 images, is held out for validation.
+  Trainer(Recipe recipe, const Dataset& train);
+  ~Trainer();
+
+  /// Called after each step; false interrupts.
+  using Listener = std::function<bool(const TrainingReport&)>;
+  /// True when the training is over, false when it was interrupted and may be continued.
+  bool run(const Listener& listener);
+
+  const Recipe& recipe() const;
+  int phases_done() const;
+  /// The network so far; towers not yet begun are zero, the one in training is as it stands.
+  Model model() const;
+
+  /// Atomic. Empty, or "path: why; what to do".
+  std::string save(const std::string& path) const;
+  /// Continues where `path` was saved. The recipes must agree. Empty, or the error.
+  std::string load(const std::string& path);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The recipe of a checkpoint. Empty, or the error.
+std::string read_recipe(const std::string& checkpoint, Recipe& recipe);
+
+}  // namespace flyball
