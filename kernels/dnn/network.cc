@@ -10,10 +10,10 @@
 namespace flyball {
 namespace {
 
-// An item of a job should outweigh the 20 to 100 ns of claiming it: at least about 1 us of a core.
+// An item of a job should outweigh the 20 to 100 ns of claiming it: at least 1 to 2 us of a core.
 // And none should be so long that the others wait for it at the end, or that a duty cycle, which
 // settles every 30 us, cannot keep to its ratio.
-constexpr std::size_t kLeastItem = 40'000;  // multiplications
+constexpr std::size_t kLeastItem = 100'000;  // multiplications
 constexpr std::size_t kMostItem = 400'000;
 constexpr int kItemsPerWorker = 4;
 // Weights that do not fit the first-level cache beside the image are read from the second level

@@ -2,11 +2,13 @@
 // slowed one is.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "governor/inference_engine.h"
 #include "kernels/dnn/network.h"
 #include "kernels/dnn/workspace.h"
+#include "kernels/pool/clock.h"
 #include "kernels/pool/pool.h"
 
 namespace flyball {
@@ -58,10 +60,39 @@ BENCHMARK_CAPTURE(inference, reference, "reference", Precision::kFloat32)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
+/// What changing the width, or the precision, between two inferences costs: `switch_us` is how much
+/// longer alternating takes than the two kinds each by itself, per change. All three in turns, and
+/// the least of each, because the machine is not quiet.
+void width_switch(benchmark::State& state, Precision to) {
+  const Network network(seeded_model(modified_alexnet(), 1));
+  Workspace workspace(network.spec());
+  const std::vector<float> image(network.image_values(), 0.5f);
+  std::vector<float> logits(network.spec().classes);
+  constexpr int kPairs = 4;
+  const auto time_of = [&](int first, Precision first_in, int second, Precision second_in) {
+    const std::int64_t start = monotonic_ns();
+    for (int i = 0; i < kPairs; ++i) {
+      network.infer(workspace, first, first_in, image, logits);
+      network.infer(workspace, second, second_in, image, logits);
+    }
+    return static_cast<double>(monotonic_ns() - start);
+  };
+  const Precision from = Precision::kFloat32;
+  double wide = 1e18, narrow = 1e18, mixed = 1e18;
+  for (auto _ : state) {
+    wide = std::min(wide, time_of(3, from, 3, from));
+    narrow = std::min(narrow, time_of(0, to, 0, to));
+    mixed = std::min(mixed, time_of(3, from, 0, to));
+  }
+  state.counters["switch_us"] = (mixed - (wide + narrow) / 2) / (2 * kPairs) / 1e3;
+}
+BENCHMARK_CAPTURE(width_switch, width, Precision::kFloat32)->Iterations(1000);
+BENCHMARK_CAPTURE(width_switch, width_and_precision, Precision::kInt8)->Iterations(1000);
+
 /// Argument: the speed ratio in percent. `achieved_pct` is the ratio of the times; both are of jobs
 /// of 20 inferences.
 void slowed_job(benchmark::State& state) {
-  InferenceEngine engine;
+  InferenceEngine engine(Network(seeded_model(modified_alexnet(), 1)));
   const int active = static_cast<int>(state.range(1));
   if (engine.max_active() < active) {
     state.SkipWithError("not on this machine");
