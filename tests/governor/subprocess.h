@@ -49,11 +49,13 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-/// The real `flyball`, started with its outputs in files.
+/// The real `flyball`, started with its outputs in files; in the emulator when cross-compiled.
 class Flyball {
  public:
   explicit Flyball(const std::vector<std::string>& arguments) {
-    std::vector<std::string> words = {std::string(FLYBALL_BIN_DIR) + "/flyball"};
+    std::vector<std::string> words;
+    if (*FLYBALL_EMULATOR != '\0') words.push_back(FLYBALL_EMULATOR);
+    words.push_back(std::string(FLYBALL_BIN_DIR) + "/flyball");
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -65,7 +67,7 @@ class Flyball {
       dup2(open("/dev/null", O_RDONLY), 0);
       dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), 1);
       dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), 2);
-      execv(argv[0], argv.data());
+      execvp(argv[0], argv.data());
       _exit(127);
     }
   }
