@@ -1,19 +1,20 @@
 // Compiled with -mavx2 -mfma on x86; nothing here may run before avx2_operators() has looked at the
 // CPU.
-#include <immintrin.h>
-
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/ops/operators.h"
 
 #if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
 namespace flyball {
 namespace {
 
 #include "kernels/ops/vectors.h"
 
 constexpr int kLanes = 8;
+constexpr int kInputsAtOnce = 1;
 constexpr int kPairLanes = 8;
 
 FLYBALL_INLINE __m256 maximum(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
@@ -28,6 +29,13 @@ constexpr int kTilePixels = kChannels == 24   ? 4
 template <int kChannels>
 constexpr int kPairTilePixels = kTilePixels<kChannels>;
 
+using Pair = __m256i;  // eight copies
+FLYBALL_INLINE Pair pair_at(const Quantized* from) {
+  int both;
+  __builtin_memcpy(&both, from, sizeof both);
+  return _mm256_set1_epi32(both);
+}
+
 template <int kCount>
 struct PairWeights {
   __m256i value;
@@ -40,8 +48,8 @@ template <int kCount>
 struct PairSums {
   __m256i value;
   FLYBALL_INLINE void clear() { value = _mm256_setzero_si256(); }
-  FLYBALL_INLINE void add(PairWeights<kCount> weights, int pair) {
-    value = _mm256_add_epi32(value, _mm256_madd_epi16(weights.value, _mm256_set1_epi32(pair)));
+  FLYBALL_INLINE void add(PairWeights<kCount> weights, Pair pair) {
+    value = _mm256_add_epi32(value, _mm256_madd_epi16(weights.value, pair));
   }
   FLYBALL_INLINE void store_to(int* to) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);

@@ -1,12 +1,17 @@
 // Vectors, and what the blocked operators share. The blocked*.h are included once per instruction
 // set, inside an unnamed namespace, by a file that is compiled for that set and has defined:
-//   kLanes                    floats in a vector
-//   maximum(a, b)             of two vectors
-//   PairWeights<n>, PairSums<n>, kPairLanes: see blocked_quantized.h
+//   kLanes                    floats in its widest vector
+//   kTilePixels<channels>     pixels of a tile for 24, 16 and 8 channels; kPairTilePixels in int8
+//   kInputsAtOnce             4 where it multiplies by one lane of a vector, and then
+//                             multiply_add_lane<lane>(sum, weights, inputs); else 1
+//   maximum(a, b)             where it has an instruction for it
+//   kPairLanes and more       for int8: see blocked_quantized.h
 // They call no inline function of the standard library: the linker keeps one copy of those, and it
 // could be the one that only this set's machines can run.
 #pragma once
 #include "kernels/ops/vectors.h"
+
+using Vector = Floats<kLanes>;
 
 FLYBALL_INLINE int smaller(int a, int b) { return a < b ? a : b; }
 FLYBALL_INLINE int larger(int a, int b) { return a > b ? a : b; }

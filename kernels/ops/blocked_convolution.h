@@ -15,6 +15,45 @@ struct Finish {
   int channels;  // of the output; less than the tile's only in the last one of a panel
 };
 
+/// One weight vector after the other for all pixels: sum(p) += weights * lane kLane of pixels[p].
+/// For instruction sets that multiply by a lane, with kInputsAtOnce in a vector.
+template <int kLane, int kPixels, int kChannels, class SumOf>
+FLYBALL_INLINE void add_lane(SumOf&& sum, const float* weight, const Vector* pixels) {
+  if constexpr (kChannels > 0) {
+    const Vector weights = load<kLanes>(weight);
+#pragma GCC unroll 16
+    for (int p = 0; p < kPixels; ++p)
+      sum(p).head = multiply_add_lane<kLane>(sum(p).head, weights, pixels[p]);
+    add_lane<kLane, kPixels, kChannels - kLanes>(
+        [&](int p) __attribute__((always_inline))->auto& { return sum(p).rest; }, weight + kLanes,
+        pixels);
+  }
+}
+
+/// Inputs [begin, end) of the pixels into their sums.
+template <int kPixels, int kChannels>
+FLYBALL_INLINE void add_run(Row<kChannels>* sum, const float* const* pixel, std::ptrdiff_t begin,
+                            std::ptrdiff_t end, const float* weight, std::ptrdiff_t step) {
+  std::ptrdiff_t i = begin;
+  if constexpr (kInputsAtOnce == 4) {
+    const auto sum_of = [&](int p) __attribute__((always_inline))->auto& { return sum[p]; };
+    for (; i + 4 <= end; i += 4, weight += 4 * step) {
+      Vector pixels[kPixels];
+#pragma GCC unroll 16
+      for (int p = 0; p < kPixels; ++p) pixels[p] = load<kLanes>(pixel[p] + i);
+      add_lane<0, kPixels, kChannels>(sum_of, weight, pixels);
+      add_lane<1, kPixels, kChannels>(sum_of, weight + step, pixels);
+      add_lane<2, kPixels, kChannels>(sum_of, weight + 2 * step, pixels);
+      add_lane<3, kPixels, kChannels>(sum_of, weight + 3 * step, pixels);
+    }
+  }
+  for (; i < end; ++i, weight += step) {
+    const Row<kChannels> weights = Row<kChannels>::load_from(weight);
+#pragma GCC unroll 16
+    for (int p = 0; p < kPixels; ++p) sum[p].add(weights, pixel[p][i]);
+  }
+}
+
 /// A function of its own, not inlined: among others, the compiler runs out of registers.
 template <int kPixels, int kChannels>
 [[gnu::noinline]] void convolve_tile(const float* const* in, float* const* out,
@@ -31,12 +70,7 @@ template <int kPixels, int kChannels>
     for (int q = 0; q < runs.runs; ++q) {
       const float* weight = weights + r * runs.weight_row_step + q * runs.weight_run_step;
       const std::ptrdiff_t begin = r * runs.row_step + q * runs.run_step;
-      const std::ptrdiff_t end = begin + runs.length;
-      for (std::ptrdiff_t i = begin; i < end; ++i, weight += step) {
-        const Row<kChannels> row = Row<kChannels>::load_from(weight);
-#pragma GCC unroll 16
-        for (int p = 0; p < kPixels; ++p) sum[p].add(row, pixel[p][i]);
-      }
+      add_run<kPixels, kChannels>(sum, pixel, begin, begin + runs.length, weight, step);
     }
   if (finish.last) {
 #pragma GCC unroll 16

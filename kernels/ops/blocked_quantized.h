@@ -1,7 +1,8 @@
 // The int8 operators; see blocked.h. The instruction set's file has defined
 //   kPairLanes      sums in its widest PairSums, 8 or 16
 //   PairWeights<n>  of n outputs for a pair of inputs: load_from(const std::int8_t*)
-//   PairSums<n>     n sums: clear(), add(PairWeights<n>, int pair of inputs), store_to(int*)
+//   PairSums<n>     n sums: clear(), add(PairWeights<n>, Pair), store_to(int*)
+//   Pair            two inputs, as add() takes them: pair_at(const Quantized*)
 // for n = kPairLanes and 8.
 #pragma once
 #include "kernels/ops/blocked_tiles.h"
@@ -28,11 +29,6 @@ struct PairRow<0> {
   FLYBALL_INLINE void store_to(int*) const {}
 };
 
-FLYBALL_INLINE int pair_at(const Quantized* from) {
-  typedef int Unaligned [[gnu::aligned(alignof(Quantized)), gnu::may_alias]];
-  return *reinterpret_cast<const Unaligned*>(from);
-}
-
 /// One pair of inputs of each pixel into kChannels of its sums, sum(p). Two vectors at a time share
 /// a pixel's pair: for three, AVX2 has a register too few.
 template <int kPixels, int kChannels, class SumOf>
@@ -43,7 +39,7 @@ FLYBALL_INLINE void add_pairs(SumOf&& sum, const Quantized* const* pixel, std::p
     const auto second = PairWeights<kPairLanes>::load_from(weight + 2 * kPairLanes);
 #pragma GCC unroll 16
     for (int p = 0; p < kPixels; ++p) {
-      const int pair = pair_at(pixel[p] + i);
+      const Pair pair = pair_at(pixel[p] + i);
       sum(p).head.add(first, pair);
       sum(p).rest.head.add(second, pair);
     }
@@ -116,25 +112,30 @@ FLYBALL_INLINE Shorts<kCount> to_quantized(Floats<kCount> value) {
       __builtin_convertvector(rounded(clamped + shift) - shift, Ints<kCount>), Shorts<kCount>);
 }
 
-FLYBALL_INLINE void write(Floats<kLanes> value, float* to) { store<kLanes>(to, value); }
-FLYBALL_INLINE void write(Floats<kLanes> value, Quantized* to) {
-  store<kLanes>(to, to_quantized<kLanes>(value));
+template <int kCount>
+FLYBALL_INLINE void write(Floats<kCount> value, float* to) {
+  store<kCount>(to, value);
+}
+template <int kCount>
+FLYBALL_INLINE void write(Floats<kCount> value, Quantized* to) {
+  store<kCount>(to, to_quantized<kCount>(value));
 }
 
 /// One pixel's sums into `wanted` values of the output.
 template <int kChannels, class T>
 FLYBALL_INLINE void finish_sums(const int* sums, const ScaleBias& after, float lowest, int wanted,
                                 T* out) {
-  constexpr int kWhole = (kChannels + kLanes - 1) / kLanes * kLanes;
-  T values[kWhole];
-  T* const to = wanted == kWhole ? out : values;
+  constexpr int kCount = kLanes < 8 ? kLanes : 8;  // that divides every number of channels
+  T values[kChannels];
+  T* const to = wanted == kChannels ? out : values;
 #pragma GCC unroll 8
-  for (int c = 0; c < kWhole; c += kLanes) {
-    const Floats<kLanes> sum = __builtin_convertvector(load<kLanes>(sums + c), Floats<kLanes>);
-    const Floats<kLanes> scaled = rounded(sum * load<kLanes>(after.scale + c));
-    write(maximum(scaled + load<kLanes>(after.bias + c), Floats<kLanes>{} + lowest), to + c);
+  for (int c = 0; c < kChannels; c += kCount) {
+    const Floats<kCount> sum = __builtin_convertvector(load<kCount>(sums + c), Floats<kCount>);
+    const Floats<kCount> scaled = rounded(sum * load<kCount>(after.scale + c));
+    write<kCount>(maximum(scaled + load<kCount>(after.bias + c), Floats<kCount>{} + lowest),
+                  to + c);
   }
-  if (wanted != kWhole)
+  if (wanted != kChannels)
     for (int c = 0; c < wanted; ++c) out[c] = values[c];
 }
 
@@ -154,7 +155,7 @@ void quantized_channels(const QuantizedConvolution& op, const BasicImage<T>& out
   for (int left = (block.y_end - block.y_begin) * (block.x_end - block.x_begin); left > 0;) {
     const int count = next_tile(left, kPixels);
     const Quantized* in[kPixels];
-    int sums[(kPixels + 1) * kChannels];  // a vector of the last pixel may reach behind it
+    int sums[kPixels * kChannels];
     for (int p = 0; p < count; ++p) in[p] = from.next();
     with_count<kPixels>(
         count, [&]<int kCount>() { quantized_tile<kCount, kChannels>(in, weights, runs, sums); });

@@ -10,6 +10,7 @@ namespace {
 #include "kernels/ops/vectors.h"
 
 constexpr int kLanes = 4;
+constexpr int kInputsAtOnce = 1;
 constexpr int kPairLanes = 8;
 
 // Pixels of a tile by its channels: up to twelve sums.
@@ -19,6 +20,9 @@ constexpr int kTilePixels = kChannels == 24   ? 2
                                               : 6;
 template <int kChannels>
 constexpr int kPairTilePixels = 1;
+
+using Pair = const Quantized*;
+FLYBALL_INLINE Pair pair_at(const Quantized* from) { return from; }
 
 template <int kCount>
 struct PairWeights {
@@ -32,12 +36,9 @@ struct PairSums {
   FLYBALL_INLINE void clear() {
     for (int& sum : value) sum = 0;
   }
-  FLYBALL_INLINE void add(PairWeights<kCount> weights, int pair) {
-    // In the order of memory, whatever the machine's.
-    Quantized inputs[2];
-    __builtin_memcpy(inputs, &pair, sizeof pair);
+  FLYBALL_INLINE void add(PairWeights<kCount> weights, Pair pair) {
     for (int o = 0; o < kCount; ++o)
-      value[o] += inputs[0] * weights.from[2 * o] + inputs[1] * weights.from[2 * o + 1];
+      value[o] += pair[0] * weights.from[2 * o] + pair[1] * weights.from[2 * o + 1];
   }
   FLYBALL_INLINE void store_to(int* to) const {
     for (int o = 0; o < kCount; ++o) to[o] = value[o];

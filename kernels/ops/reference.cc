@@ -166,8 +166,8 @@ void winograd(const Convolution& op, int row_begin, int row_end) {
         for (int pixel = 0; pixel < 4; ++pixel) {
           float value = 0;
           for (int p = 0; p < 16; ++p)
-            value += kOutputTransform[pixel / 2][p / 4] * kOutputTransform[pixel % 2][p % 4] *
-                     sums[p];
+            value +=
+                kOutputTransform[pixel / 2][p / 4] * kOutputTransform[pixel % 2][p % 4] * sums[p];
           value = value * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
           op.out.at(y + pixel / 2, x + pixel % 2)[o] = op.relu && !(value > 0) ? 0.0f : value;
         }

@@ -1,0 +1,102 @@
+// Compiled for AVX-512 F, BW, DQ and VL on x86; nothing here may run before avx512_operators() has
+// looked at the CPU.
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/ops/operators.h"
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+namespace flyball {
+namespace {
+
+#include "kernels/ops/vectors.h"
+
+constexpr int kLanes = 16;
+constexpr int kInputsAtOnce = 1;
+constexpr int kPairLanes = 16;
+
+FLYBALL_INLINE __m512 maximum(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
+FLYBALL_INLINE __m256 maximum(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+
+// Pixels of a tile by its channels. Two pipes of four cycles want eight sums; what limits it to
+// these is that each pixel has a pointer, and there are fifteen registers for those.
+template <int kChannels>
+constexpr int kTilePixels = kChannels == 16 ? 10 : 8;
+template <int kChannels>
+constexpr int kPairTilePixels = kTilePixels<kChannels>;
+
+using Pair = __m512i;  // sixteen copies
+FLYBALL_INLINE Pair pair_at(const Quantized* from) {
+  int both;
+  __builtin_memcpy(&both, from, sizeof both);
+  return _mm512_set1_epi32(both);
+}
+
+template <int kCount>
+struct PairWeights;
+template <int kCount>
+struct PairSums;
+
+template <>
+struct PairWeights<16> {
+  __m512i value;
+  FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
+    return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
+  }
+};
+template <>
+struct PairSums<16> {
+  __m512i value;
+  FLYBALL_INLINE void clear() { value = _mm512_setzero_si512(); }
+  FLYBALL_INLINE void add(PairWeights<16> weights, Pair pair) {
+    value = _mm512_add_epi32(value, _mm512_madd_epi16(weights.value, pair));
+  }
+  FLYBALL_INLINE void store_to(int* to) const { _mm512_storeu_si512(to, value); }
+};
+
+template <>
+struct PairWeights<8> {
+  __m256i value;
+  FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
+  }
+};
+template <>
+struct PairSums<8> {
+  __m256i value;
+  FLYBALL_INLINE void clear() { value = _mm256_setzero_si256(); }
+  FLYBALL_INLINE void add(PairWeights<8> weights, Pair pair) {
+    value = _mm256_add_epi32(value, _mm256_madd_epi16(weights.value, _mm512_castsi512_si256(pair)));
+  }
+  FLYBALL_INLINE void store_to(int* to) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
+  }
+};
+
+#include "kernels/ops/blocked_convolution.h"
+#include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_rest.h"
+#include "kernels/ops/blocked_winograd.h"
+
+}  // namespace
+
+extern constinit const Operators kAvx512Operators;
+constinit const Operators kAvx512Operators = {
+    .name = "avx512",
+    .convolution = convolution,
+    .winograd = winograd,
+    .depthwise = depthwise,
+    .quantized_convolution = quantized_convolution,
+    .quantized_max_pooling = quantized_max_pooling,
+    .quantize = quantize,
+    .max_pooling = max_pooling,
+    .average_pooling = average_pooling,
+    .fully_connected = fully_connected,
+    .relu = relu,
+    .scale_bias = scale_bias,
+    .softmax = softmax,
+};
+}  // namespace flyball
+#endif
