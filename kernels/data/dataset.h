@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +29,11 @@ struct Dataset {
 /// deviation wide, and symmetric enough for int8.
 inline float normalised(std::uint8_t pixel) {
   return static_cast<float>(static_cast<int>(pixel) - 128) * (1.0f / 64);
+}
+
+/// Of a whole image; `out` is as long.
+inline void normalise(std::span<const std::uint8_t> image, std::span<float> out) {
+  std::transform(image.begin(), image.end(), out.begin(), normalised);
 }
 
 /// Where training and test images come from.

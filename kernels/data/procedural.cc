@@ -9,12 +9,12 @@ namespace flyball {
 namespace {
 
 // What makes it hard; found by training the default network (see configs/models/README.md).
-constexpr float kMinScale = 7, kMaxScale = 14;  // half the thing's size, pixels
-constexpr float kMaxTilt = 0.27f;               // tangent of half the angle: 30 degrees
-constexpr int kMaxClutter = 5;
+constexpr float kMinScale = 8, kMaxScale = 14;  // half the thing's size, pixels
+constexpr float kMaxTilt = 0.41f;               // tangent of half the angle: 45 degrees
+constexpr int kMaxClutter = 4;
 constexpr float kOccluded = 0.4f;
-constexpr float kMinContrast = 0.3f;  // sum of the differences of red, green and blue
-constexpr float kMaxNoise = 0.16f;
+constexpr float kMinContrast = 0.45f;  // sum of the differences of red, green and blue
+constexpr float kMaxNoise = 0.12f;
 
 float distance(const Colour& a, const Colour& b) {
   float sum = 0;
@@ -241,7 +241,7 @@ int draw_procedural(std::uint64_t seed, Split split, std::uint64_t index,
 
   // Light that falls off across the picture, haze, noise of the sensor.
   const float across = random.uniform(-0.4f, 0.4f), down = random.uniform(-0.4f, 0.4f);
-  const float haze = random.uniform(0.0f, 0.45f), level = random.uniform(0.2f, 0.8f);
+  const float haze = random.uniform(0.0f, 0.3f), level = random.uniform(0.2f, 0.8f);
   const float noise = random.uniform(0.02f, kMaxNoise);
   for (int y = 0; y < kSize; ++y)
     for (int x = 0; x < kSize; ++x) {

@@ -38,8 +38,4 @@ void augment(const Augmentation& how, std::span<const std::uint8_t> image, int s
   }
 }
 
-void normalise(std::span<const std::uint8_t> image, std::span<float> out) {
-  std::transform(image.begin(), image.end(), out.begin(), normalised);
-}
-
 }  // namespace flyball

@@ -19,7 +19,4 @@ struct Augmentation {
 void augment(const Augmentation& how, std::span<const std::uint8_t> image, int size, int channels,
              DataRandom random, std::span<float> out);
 
-/// Normalised only.
-void normalise(std::span<const std::uint8_t> image, std::span<float> out);
-
 }  // namespace flyball

@@ -38,6 +38,9 @@ struct Trainer::State {
   // Where it is.
   int phase = 0, epoch = 0, step = 0;
   double loss_sum = 0, hits = 0;
+  int stale = 0;            // epochs without a better validation
+  double best_pct = -1;
+  std::vector<float> best;  // all parameters, at the best validation of the phase
   // Of the phase.
   std::shared_ptr<Tower> tower;
   std::unique_ptr<torch::optim::AdamW> optimiser;
@@ -59,7 +62,9 @@ struct Trainer::State {
   torch::Tensor frozen_evidence();
   void learn();
   double validate();
+  bool judge(double validation_pct);
   void write_tower(std::vector<float>& into) const;
+  std::vector<torch::Tensor> tensors();
 };
 
 Trainer::State::State(Recipe recipe_in, const Dataset& train)
@@ -112,9 +117,14 @@ void Trainer::State::write_tower(std::vector<float>& into) const {
 }
 
 void Trainer::State::end_phase() {
-  write_tower(parameters);
+  if (best.empty())
+    write_tower(parameters);
+  else
+    parameters = best;
   ++phase;
-  epoch = 0;
+  epoch = stale = 0;
+  best_pct = -1;
+  best.clear();
   if (phase < phases()) begin_phase();
 }
 
@@ -204,6 +214,39 @@ double Trainer::State::validate() {
   return held_out ? 100.0 * right / held_out : -1;
 }
 
+/// Whether the phase goes on after an epoch with this validation.
+bool Trainer::State::judge(double validation_pct) {
+  if (recipe.patience == 0) return true;
+  if (validation_pct > best_pct) {
+    best_pct = validation_pct;
+    best = parameters;
+    write_tower(best);
+    stale = 0;
+    return true;
+  }
+  return ++stale < recipe.patience;
+}
+
+/// All that the tower and its optimiser have learned, the latter's moments made where they are
+/// missing still.
+std::vector<torch::Tensor> Trainer::State::tensors() {
+  std::vector<torch::Tensor> all = tower->buffers();
+  for (auto& group : optimiser->param_groups())
+    for (torch::Tensor& parameter : group.params()) {
+      auto& slot = optimiser->state()[c10::guts::to_string(parameter.unsafeGetTensorImpl())];
+      if (!slot) {
+        auto fresh = std::make_unique<torch::optim::AdamWParamState>();
+        fresh->step(0);
+        fresh->exp_avg(torch::zeros_like(parameter));
+        fresh->exp_avg_sq(torch::zeros_like(parameter));
+        slot = std::move(fresh);
+      }
+      auto& moments = static_cast<torch::optim::AdamWParamState&>(*slot);
+      all.insert(all.end(), {parameter.detach(), moments.exp_avg(), moments.exp_avg_sq()});
+    }
+  return all;
+}
+
 Trainer::Trainer(Recipe recipe, const Dataset& train)
     : state_(std::make_unique<State>(std::move(recipe), train)) {}
 Trainer::~Trainer() = default;
@@ -217,14 +260,66 @@ bool Trainer::run(const Listener& listener) {
       ++s.step;
       TrainingReport report{s.phase,     s.phases(), s.epoch, s.recipe.epochs, s.step, s.steps(),
                             s.loss_sum / s.step, 100.0 * s.hits / (double(s.step) * s.recipe.batch)};
-      if (s.step == s.steps()) report.validation_pct = s.validate();
+      const bool epoch_over = s.step == s.steps();
+      if (epoch_over) {
+        report.validation_pct = s.validate();
+        const bool go_on = s.judge(report.validation_pct);
+        s.step = 0;
+        s.loss_sum = s.hits = 0;
+        ++s.epoch;
+        if (!go_on || s.epoch == s.recipe.epochs) s.end_phase();
+      }
       if (!listener(report)) return false;
+      if (epoch_over) break;
     }
-    s.step = 0;
-    s.loss_sum = s.hits = 0;
-    if (++s.epoch >= s.recipe.epochs) s.end_phase();
   }
   return true;
+}
+
+Checkpoint Trainer::checkpoint() const {
+  State& s = *state_;
+  Checkpoint c;
+  c.recipe = s.recipe;
+  c.phase = s.phase, c.epoch = s.epoch, c.step = s.step, c.stale = s.stale;
+  c.best_pct = s.best_pct, c.loss_sum = s.loss_sum, c.hits = s.hits;
+  c.parameters = s.parameters;
+  c.best = s.best;
+  if (s.phase == s.phases()) return c;
+  c.optimiser_steps = std::uint64_t(s.epoch) * s.steps() + s.step;
+  for (const torch::Tensor& tensor : s.tensors()) {
+    const torch::Tensor dense = tensor.contiguous();
+    const float* const values = dense.data_ptr<float>();
+    c.learning.insert(c.learning.end(), values, values + dense.numel());
+  }
+  return c;
+}
+
+std::string Trainer::restore(const Checkpoint& c) {
+  State& s = *state_;
+  const std::string refusal = "checkpoint: it does not fit this network or data; start afresh";
+  if (!(c.recipe == s.recipe) || c.parameters.size() != s.layout.parameters ||
+      (!c.best.empty() && c.best.size() != s.layout.parameters) || int(c.phase) > s.phases() ||
+      int(c.epoch) >= s.recipe.epochs || int(c.step) >= s.steps())
+    return refusal;
+  s.parameters = c.parameters;
+  s.best = c.best;
+  s.phase = c.phase, s.epoch = c.epoch, s.step = c.step, s.stale = c.stale;
+  s.best_pct = c.best_pct, s.loss_sum = c.loss_sum, s.hits = c.hits;
+  if (s.phase == s.phases()) return {};
+  s.begin_phase();
+  torch::NoGradGuard no_grad;
+  const std::vector<torch::Tensor> tensors = s.tensors();
+  std::int64_t values = 0;
+  for (const torch::Tensor& tensor : tensors) values += tensor.numel();
+  if (values != std::int64_t(c.learning.size())) return refusal;
+  const float* from = c.learning.data();
+  for (torch::Tensor tensor : tensors) {
+    tensor.copy_(torch::from_blob(const_cast<float*>(from), tensor.sizes()));
+    from += tensor.numel();
+  }
+  for (auto& [key, slot] : s.optimiser->state())
+    static_cast<torch::optim::AdamWParamState&>(*slot).step(std::int64_t(c.optimiser_steps));
+  return {};
 }
 
 const Recipe& Trainer::recipe() const { return state_->recipe; }

@@ -7,6 +7,7 @@
 
 #include "kernels/data/dataset.h"
 #include "kernels/dnn/model.h"
+#include "kernels/training/checkpoint.h"
 #include "kernels/training/recipe.h"
 
 namespace flyball {
@@ -51,17 +52,13 @@ class Trainer {
   /// The network so far; towers not yet begun are zero, the one in training is as it stands.
   Model model() const;
 
-  /// Atomic. Empty, or "path: why; what to do".
-  std::string save(const std::string& path) const;
-  /// Continues where `path` was saved. The recipes must agree. Empty, or the error.
-  std::string load(const std::string& path);
+  Checkpoint checkpoint() const;
+  /// Goes on from a checkpoint of the same recipe. Empty, or why it does not fit.
+  std::string restore(const Checkpoint& checkpoint);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
-
-/// The recipe of a checkpoint. Empty, or the error.
-std::string read_recipe(const std::string& checkpoint, Recipe& recipe);
 
 }  // namespace flyball

@@ -1,0 +1,171 @@
+#include "kernels/training/checkpoint.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <type_traits>
+
+namespace flyball {
+namespace {
+
+constexpr std::string_view kMagic = "FLYBTRN\n";
+constexpr std::uint32_t kVersion = 1;
+static_assert(std::endian::native == std::endian::little, "values are copied as they are");
+
+std::uint32_t crc32c(std::string_view bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+/// Calls field(value) for every number and list behind the recipe.
+template <class AnyCheckpoint, class Field>
+void for_each_value(AnyCheckpoint& c, Field&& field) {
+  field(c.phase), field(c.epoch), field(c.step), field(c.stale), field(c.best_pct);
+  field(c.loss_sum), field(c.hits), field(c.optimiser_steps);
+  field(c.parameters), field(c.best), field(c.learning);
+}
+
+std::string recipe_text(const Recipe& recipe) {
+  std::string text;
+  for_each_field(recipe, [&](const char* name, const auto& value, const char*) {
+    text += fmt::format("{}={}\n", name, value);
+  });
+  return text;
+}
+
+bool parse_recipe(std::string_view text, Recipe& recipe) {
+  bool good = true;
+  for_each_field(recipe, [&](const char* name, auto& value, const char*) {
+    const std::string start = std::string(name) + "=";
+    const std::size_t end = text.find('\n');
+    if (!good || !text.starts_with(start) || end == text.npos) return void(good = false);
+    const std::string_view field = text.substr(start.size(), end - start.size());
+    text.remove_prefix(end + 1);
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>)
+      value = field;
+    else
+      good = std::from_chars(field.data(), field.data() + field.size(), value).ptr ==
+             field.data() + field.size();
+  });
+  return good && text.empty();
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view data) : data_(data) {}
+  bool good() const { return good_; }
+  bool at_end() const { return data_.empty(); }
+  void bytes(void* to, std::size_t count) {
+    if (count > data_.size()) return void(good_ = false);
+    if (count) std::memcpy(to, data_.data(), count);
+    data_.remove_prefix(count);
+  }
+  template <class Number>
+  void operator()(Number& value) {
+    bytes(&value, sizeof value);
+  }
+  template <class Value>
+  void operator()(std::vector<Value>& list) {
+    std::uint64_t length = 0;
+    (*this)(length);
+    if (length > data_.size() / sizeof(Value)) return void(good_ = false);
+    list.resize(length);
+    bytes(list.data(), length * sizeof(Value));
+  }
+
+ private:
+  std::string_view data_;
+  bool good_ = true;
+};
+
+int write_file(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return errno;
+  int error = 0;
+  while (error == 0 && !bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written >= 0)
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      error = errno;
+  }
+  if (error == 0 && fsync(fd) != 0) error = errno;
+  close(fd);
+  return error;
+}
+
+}  // namespace
+
+std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
+  std::string out(kMagic);
+  const auto bytes = [&out](const void* from, std::size_t count) {
+    out.append(static_cast<const char*>(from), count);
+  };
+  bytes(&kVersion, sizeof kVersion);
+  const std::string recipe = recipe_text(checkpoint.recipe);
+  const std::uint64_t recipe_bytes = recipe.size();
+  bytes(&recipe_bytes, sizeof recipe_bytes);
+  out += recipe;
+  for_each_value(checkpoint, [&](const auto& value) {
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(value)>>) {
+      bytes(&value, sizeof value);
+    } else {
+      const std::uint64_t length = value.size();
+      bytes(&length, sizeof length);
+      bytes(value.data(), length * sizeof value[0]);
+    }
+  });
+  const std::uint32_t crc = crc32c(out);
+  bytes(&crc, sizeof crc);
+
+  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
+  int error = write_file(temporary, out);
+  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return {};
+  unlink(temporary.c_str());
+  return fmt::format("{}: {}; choose a place that can be written", path, std::strerror(error));
+}
+
+std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint) {
+  const auto refuse = [&path](std::string_view why) {
+    return fmt::format("{}: {}; give a checkpoint of flyball-torch train-network", path, why);
+  };
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) return refuse("it is a folder");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return refuse(std::strerror(errno));
+  const std::string data{std::istreambuf_iterator<char>(file), {}};
+  if (!data.starts_with(kMagic)) return refuse("it is no checkpoint");
+  if (data.size() < kMagic.size() + 8) return refuse("it is truncated");
+  std::uint32_t crc = 0, version = 0;
+  std::memcpy(&version, data.data() + kMagic.size(), sizeof version);
+  if (version != kVersion)
+    return refuse(fmt::format("its version is {}, this program reads {}", version, kVersion));
+  std::memcpy(&crc, data.data() + data.size() - 4, sizeof crc);
+  const std::string_view body(data.data(), data.size() - 4);
+  if (crc32c(body) != crc) return refuse("its checksum is wrong: it is damaged or truncated");
+
+  Reader in(body.substr(kMagic.size() + 4));
+  Checkpoint read;
+  std::vector<char> recipe;
+  in(recipe);
+  for_each_value(read, [&](auto& value) { in(value); });
+  if (!in.good() || !in.at_end() ||
+      !parse_recipe({recipe.data(), recipe.size()}, read.recipe) ||
+      !read.recipe.problem().empty())
+    return refuse("its content makes no sense");
+  checkpoint = std::move(read);
+  return {};
+}
+
+}  // namespace flyball
