@@ -30,6 +30,21 @@ PoolConfig all_workers(int count) {
   return config;
 }
 
+void full_fence() {
+  // ThreadSanitizer does not know fences; no data depends on this one.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#pragma GCC diagnostic pop
+}
+
+/// Sequentially consistent; against a `parked` that is set before looking for work once more. Both
+/// sides announce themselves with read-modify-writes: x86 has the same instruction for them as for
+/// a sequentially consistent store, and QEMU 7.2 lets Arm's loads pass such stores (3 % of tries).
+void wake_if_parked(std::atomic<std::uint32_t>& parked) {
+  if (parked.load() != 0 && parked.exchange(0) != 0) futex_wake(parked);
+}
+
 int workers_of(std::uint64_t ticket) { return static_cast<int>(ticket & 0xffff); }
 std::uint32_t tag_of(std::uint64_t ticket) {
   return static_cast<std::uint32_t>(ticket >> 16) & ItemRange::kTagMask;
@@ -39,9 +54,7 @@ std::uint32_t tag_of(std::uint64_t ticket) {
 
 Pool::Pool(int max_workers, PoolOptions options)
     : max_workers_(std::clamp(max_workers, 1, kMaxCpus)),
-      options_(std::move(options)),
-      topology_(options_.topology_root),
-      base_cpus_(thread_affinity()),
+      placement_(max_workers_, options),
       config_(all_workers(max_workers_)),
       slots_(std::make_unique<Slot[]>(max_workers_)),
       threads_(std::make_unique<std::thread[]>(max_workers_)) {
@@ -73,10 +86,11 @@ PoolStatus Pool::configure(const PoolConfig& config) {
   if (config.active < 1) return {PoolError::kNoActive, config.active};
   if (config.active > max_workers_) return {PoolError::kTooManyActive, config.active, max_workers_};
   if (config.spin_ns < 0) return {PoolError::kNegativeSpin, config.spin_ns};
+  if (!config.scheduling.sound()) return {PoolError::kPriority, config.scheduling.priority};
   if (!config.cpus.empty()) {
-    const int unknown = config.cpus.first_missing_in(topology_.present());
+    const int unknown = config.cpus.first_missing_in(topology().present());
     if (unknown >= 0) return {PoolError::kUnknownCpu, unknown};
-    const int offline = config.cpus.first_missing_in(topology_.online());
+    const int offline = config.cpus.first_missing_in(topology().online());
     if (offline >= 0) return {PoolError::kOfflineCpu, offline};
   }
   config_.publish(config);
@@ -89,39 +103,21 @@ bool Pool::set_speed_ratio(double ratio) {
   return true;
 }
 
-void Pool::pin(int worker, pthread_t thread) {
-  if (applied_.cpus.empty()) {
-    options_.set_affinity(thread, worker == 0 ? caller_mask_ : base_cpus_);
-    return;
-  }
-  const int cpu = applied_.cpus.nth(worker % applied_.cpus.count());
-  const int error = options_.set_affinity(thread, CpuSet{cpu});
-  if (error == 0) return;
-  ++pin_report_.failures;
-  pin_report_.cpu = cpu;
-  pin_report_.error = error;
-}
-
 void Pool::apply() {
   applied_version_ = config_.read(applied_);
-  pin_report_ = {};
-  const int cpus = applied_.cpus.empty() ? base_cpus_.count() : applied_.cpus.count();
-  const std::int64_t spin_ns = applied_.active <= cpus ? applied_.spin_ns : 0;
+  placement_.apply(applied_, threads_.get());
+  set_spin_budgets();
+}
+
+void Pool::set_spin_budgets() {
+  const std::int64_t spin_ns = applied_.active <= placement_.cpu_count() ? applied_.spin_ns : 0;
   for (int worker = 0; worker < max_workers_; ++worker)
     slots_[worker].spin_ns.store(worker < applied_.active ? spin_ns : 0, std::memory_order_relaxed);
-  // From here and not by the workers themselves: re-pinning a parked thread costs 2 us, moving
-  // oneself 40 to 140 us.
-  for (int worker = 1; worker < applied_.active; ++worker)
-    pin(worker, threads_[worker].native_handle());
-  if (!applied_.cpus.empty() || caller_pinned_) pin(0, caller_);
-  caller_pinned_ = !applied_.cpus.empty();
 }
 
 void Pool::adopt_caller() {
-  caller_ = pthread_self();
+  placement_.adopt_caller();
   caller_number_ = thread_number();
-  caller_pinned_ = false;
-  caller_mask_ = thread_affinity();
   slots_[0].pacer.forget();
   applied_version_ = 0;  // pins anew
 }
@@ -129,9 +125,8 @@ void Pool::adopt_caller() {
 void Pool::release_caller() {
   std::lock_guard lock(caller_mutex_);
   if (caller_number_ != thread_number()) return;
-  if (caller_pinned_) options_.set_affinity(caller_, caller_mask_);
+  placement_.release_caller();
   caller_number_ = 0;
-  caller_pinned_ = false;
 }
 
 void Pool::run(std::size_t n, Task task, void* context) {
@@ -143,74 +138,95 @@ void Pool::run(std::size_t n, Task task, void* context) {
   std::lock_guard lock(caller_mutex_);
   if (caller_number_ != thread_number()) adopt_caller();
   if (applied_version_ != config_.version()) apply();
+  placement_.look(0);
+  if (placement_.unsettled() && placement_.mend(threads_.get())) set_spin_budgets();
 
   const Position outer = position;
   position = {this, 0};
+  const Job job{task, context, n, (n + ItemRange::kMaxItems - 1) / ItemRange::kMaxItems};
   if (applied_.active == 1 || n == 1) {
-    run_here(0, n, task, context);
+    run_here(0, job);
   } else {
-    task_ = task;
-    context_ = context;
-    items_ = n;
-    chunk_size_ = (n + ItemRange::kMaxItems - 1) / ItemRange::kMaxItems;
-    const auto chunks = static_cast<std::uint32_t>((n + chunk_size_ - 1) / chunk_size_);
-    fork_join(chunks, static_cast<int>(std::min<std::size_t>(applied_.active, chunks)));
+    const auto chunks = static_cast<std::uint32_t>((n + job.chunk_size - 1) / job.chunk_size);
+    fork_join(job, chunks, static_cast<int>(std::min<std::size_t>(applied_.active, chunks)));
   }
   position = outer;
 }
 
-void Pool::run_here(int worker, std::size_t n, Task task, void* context) {
+void Pool::run_here(int worker, const Job& job) {
   Pacer& pacer = slots_[worker].pacer;
   pacer.begin(pace_);
-  for (std::size_t i = 0; i < n; ++i) {
-    task(context, worker, i);
+  for (std::size_t i = 0; i < job.items; ++i) {
+    job.task(job.context, worker, i);
     pacer.item_done(pace_);
   }
   pacer.end(pace_);
 }
 
-void Pool::fork_join(std::uint32_t chunks, int workers) {
+void Pool::fork_join(const Job& job, std::uint32_t chunks, int workers) {
   const std::uint64_t ticket = (++sequence_ << 16) | static_cast<std::uint64_t>(workers);
   const std::uint32_t tag = tag_of(ticket);
-  finished_.store(0, std::memory_order_relaxed);
   const std::uint32_t share = chunks / workers;
   const std::uint32_t longer = chunks % workers;  // the first ones take one more
-  std::uint32_t begin = 0;
-  for (int worker = 0; worker < workers; ++worker) {
+  std::uint32_t begin = share + (longer > 0 ? 1 : 0);
+  // The caller's first chunk is not up for claims: while it runs it, the lines travel.
+  if (begin > 1) slots_[0].range.fill(tag, 1, begin);
+  for (int worker = 1; worker < workers; ++worker) {
     Slot& slot = slots_[worker];
     const std::uint32_t end = begin + share + (static_cast<std::uint32_t>(worker) < longer ? 1 : 0);
+    slot.job = job;
     slot.range.fill(tag, begin, end);
+    slot.ticket.store(ticket, std::memory_order_release);
     begin = end;
-    if (worker == 0) continue;
-    // Sequentially consistent against wait_ticket: either the worker sees the ticket, or it is seen
-    // to be parked.
-    slot.ticket.store(ticket);
-    if (slot.parked.load() != 0 && slot.parked.exchange(0) != 0) futex_wake(slot.parked);
+    wake_if_parked(slot.parked);
   }
-  const std::uint64_t own = work(0, tag, workers);
-  wait_finished(chunks - own);
+  std::uint64_t own = run_caller_share(tag, job, workers);
+  own += steal(0, tag, job, workers);
+  wait_finished(chunks - own, workers);
 }
 
-void Pool::wait_finished(std::uint64_t expected) {
-  const auto done = [&] { return finished_.load(std::memory_order_acquire) == expected; };
-  const auto budget = [&] { return slots_[0].spin_ns.load(std::memory_order_relaxed); };
-  while (!spin_until(done, budget)) {
-    caller_parked_.store(1);
-    if (finished_.load() != expected) futex_wait(caller_parked_, 1);
-    caller_parked_.store(0);
+/// Chunk 0, then the rest of the own share from the front.
+std::uint64_t Pool::run_caller_share(std::uint32_t tag, const Job& job, int workers) {
+  Slot& slot = slots_[0];
+  slot.pacer.begin(pace_);
+  run_chunk(job, 0, 0);
+  slot.pacer.item_done(pace_);
+  // A worker that was about to park while it got its ticket may have been missed. Waiting for that
+  // at once would take a fence that drains the tickets' stores, 50 ns in which chunk 0 can run.
+  full_fence();
+  for (int worker = 1; worker < workers; ++worker) wake_if_parked(slots_[worker].parked);
+  std::uint64_t done = 1;
+  for (std::uint32_t chunk = 0; slot.range.claim_front(tag, chunk); ++done) {
+    run_chunk(job, 0, chunk);
+    slot.pacer.item_done(pace_);
   }
+  slot.pacer.end(pace_);
+  return done;
 }
 
-std::uint64_t Pool::work(int worker, std::uint32_t tag, int workers) {
+/// The own share from the front.
+std::uint64_t Pool::run_worker_share(int worker, std::uint32_t tag, const Job& job) {
+  Slot& slot = slots_[worker];
+  std::uint64_t done = 0;
+  for (std::uint32_t chunk = 0; slot.range.claim_front(tag, chunk); ++done) {
+    if (done == 0) slot.pacer.begin(pace_);
+    run_chunk(job, worker, chunk);
+    slot.pacer.item_done(pace_);
+  }
+  if (done != 0) slot.pacer.end(pace_);
+  return done;
+}
+
+/// The rest of the others' shares, from the back.
+std::uint64_t Pool::steal(int worker, std::uint32_t tag, const Job& job, int workers) {
   Pacer& pacer = slots_[worker].pacer;
   std::uint64_t done = 0;
   std::uint32_t chunk = 0;
-  for (int turn = 0; turn < workers; ++turn) {
+  for (int turn = 1; turn < workers; ++turn) {
     const int victim = worker + turn < workers ? worker + turn : worker + turn - workers;
-    ItemRange& range = slots_[victim].range;
-    while (turn == 0 ? range.claim_front(tag, chunk) : range.claim_back(tag, chunk)) {
+    while (slots_[victim].range.claim_back(tag, chunk)) {
       if (done++ == 0) pacer.begin(pace_);
-      run_chunk(worker, chunk);
+      run_chunk(job, worker, chunk);
       pacer.item_done(pace_);
     }
   }
@@ -218,10 +234,27 @@ std::uint64_t Pool::work(int worker, std::uint32_t tag, int workers) {
   return done;
 }
 
-void Pool::run_chunk(int worker, std::uint32_t chunk) {
-  const std::size_t begin = chunk * chunk_size_;
-  const std::size_t end = std::min(begin + chunk_size_, items_);
-  for (std::size_t i = begin; i < end; ++i) task_(context_, worker, i);
+void Pool::run_chunk(const Job& job, int worker, std::uint32_t chunk) {
+  const std::size_t begin = chunk * job.chunk_size;
+  const std::size_t end = std::min(begin + job.chunk_size, job.items);
+  for (std::size_t i = begin; i < end; ++i) job.task(job.context, worker, i);
+}
+
+void Pool::wait_finished(std::uint64_t expected, int workers) {
+  const auto finished = [&] {
+    std::uint64_t sum = 0;
+    for (int worker = 1; worker < workers; ++worker)
+      sum += slots_[worker].done.load() - slots_[worker].counted;
+    return sum == expected;
+  };
+  const auto budget = [&] { return slots_[0].spin_ns.load(std::memory_order_relaxed); };
+  while (!spin_until(finished, budget)) {
+    caller_parked_.exchange(1);
+    if (!finished()) futex_wait(caller_parked_, 1);
+    caller_parked_.store(0);
+  }
+  for (int worker = 1; worker < workers; ++worker)
+    slots_[worker].counted = slots_[worker].done.load(std::memory_order_relaxed);
 }
 
 std::uint64_t Pool::wait_ticket(Slot& slot, std::uint64_t last) {
@@ -232,11 +265,18 @@ std::uint64_t Pool::wait_ticket(Slot& slot, std::uint64_t last) {
   };
   const auto budget = [&] { return slot.spin_ns.load(std::memory_order_relaxed); };
   while (!spin_until(arrived, budget)) {
-    slot.parked.store(1);
+    slot.parked.exchange(1);
     if (slot.ticket.load() == last) futex_wait(slot.parked, 1);
     slot.parked.store(0);
   }
   return ticket;
+}
+
+void Pool::publish_done(Slot& slot, std::uint64_t chunks) {
+  // Sequentially consistent against wait_finished: either the caller sees the count, or it is seen
+  // to be parked.
+  slot.done.fetch_add(chunks);
+  wake_if_parked(caller_parked_);
 }
 
 void Pool::worker_main(int worker) {
@@ -246,11 +286,13 @@ void Pool::worker_main(int worker) {
   for (;;) {
     ticket = wait_ticket(slot, ticket);
     if (ticket == kStop) return;
-    const std::uint64_t done = work(worker, tag_of(ticket), workers_of(ticket));
-    if (done == 0) continue;
-    // Sequentially consistent against wait_finished, as above.
-    finished_.fetch_add(done);
-    if (caller_parked_.load() != 0 && caller_parked_.exchange(0) != 0) futex_wake(caller_parked_);
+    const std::uint32_t tag = tag_of(ticket);
+    placement_.look(worker);
+    // The own share is counted before looking for others', which costs a transfer each.
+    if (const std::uint64_t done = run_worker_share(worker, tag, slot.job))
+      publish_done(slot, done);
+    if (const std::uint64_t done = steal(worker, tag, slot.job, workers_of(ticket)))
+      publish_done(slot, done);
   }
 }
 

@@ -13,24 +13,10 @@
 
 #include "kernels/pool/item_range.h"
 #include "kernels/pool/pacer.h"
+#include "kernels/pool/placement.h"
 #include "kernels/pool/pool_config.h"
-#include "kernels/pool/topology.h"
 
 namespace flyball {
-
-/// The outside world of a pool; only tests change it.
-struct PoolOptions {
-  std::string topology_root = "/sys/devices/system/cpu";
-  int (*set_affinity)(pthread_t, const CpuSet&) = set_thread_affinity;  ///< 0 or errno
-};
-
-/// Whether the workers are where they should be. Not being able to pin is reported, and nothing
-/// worse.
-struct PinReport {
-  int failures = 0;  ///< workers that could not be pinned for the configuration in force
-  int cpu = -1;      ///< of the last failure
-  int error = 0;     ///< its errno value
-};
 
 /// A fixed set of pinned threads that run the items of one job at a time, reconfigured while in
 /// use.
@@ -51,8 +37,8 @@ struct PinReport {
 ///
 /// The calling thread is pinned as worker 0 for as long as it uses the pool and not only during a
 /// job: moving it in and out would cost two system calls (2 us, and 40 to 140 us when it really
-/// moves) for each of the sub-microsecond joins. `release_caller` gives its own mask back. Threads
-/// that it starts before that inherit the pin.
+/// moves) for each of the sub-microsecond joins. `release_caller` gives its own mask and scheduling
+/// class back. Threads that it starts before that inherit the pin.
 ///
 /// An item must not throw. A `parallel_for` from inside an item runs its items there and then, one
 /// after the other, on that worker. Calls from several threads take turns.
@@ -65,8 +51,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   /// Takes effect with the next `parallel_for`. A refused one changes nothing. An accepted one pins
-  /// again even when it equals the last: Linux widens the mask of a thread whose CPU goes offline,
-  /// and does not restore it when the CPU returns.
+  /// again even when it equals the last. CPUs that go offline later are done without until they
+  /// return, see Placement.
   PoolStatus configure(const PoolConfig& config);
 
   /// Runs `item(worker, i)` for every i in [0, n), with worker in [0, active). Returns when all are
@@ -93,68 +79,71 @@ class Pool {
   void release_caller();
 
   int max_workers() const { return max_workers_; }
-  const CpuTopology& topology() const { return topology_; }
+  const CpuTopology& topology() const { return placement_.topology(); }
   /// The configuration that the last `parallel_for` ran with. For the thread that calls
   /// `parallel_for`.
   const PoolConfig& applied() const { return applied_; }
-  PinReport pinning() const { return pin_report_; }  ///< likewise
+  PinReport pinning() const { return placement_.pinning(); }               ///< likewise
+  SchedulingReport scheduling() const { return placement_.scheduling(); }  ///< likewise
 
  private:
   using Task = void (*)(void* context, int worker, std::size_t i);
 
-  // What the caller writes for a worker is on one cache line, so that a spinning worker gets a job
-  // with one transfer.
+  struct Job {
+    Task task = nullptr;
+    void* context = nullptr;
+    std::size_t items = 0;
+    std::size_t chunk_size = 1;  // items that are claimed at once: 1 up to a million items
+  };
+
+  // What the caller and one worker tell each other fills one cache line: a job given out and done
+  // is that line there and back, and nothing else moves between the two cores.
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> ticket{0};  // job sequence number << 16 | workers in the job
     ItemRange range;
-    std::atomic<std::int64_t> spin_ns{0};
+    std::atomic<std::uint64_t> done{0};  // chunks run by this worker, ever
+    // Written before the ticket; read by the worker only while it holds an item that is not yet
+    // counted in `done`.
+    Job job;
+    // Hardly ever written.
+    alignas(64) std::atomic<std::int64_t> spin_ns{0};
     std::atomic<std::uint32_t> parked{0};
     alignas(64) Pacer pacer;
+    alignas(64) std::uint64_t counted = 0;  // `done` when the last job was over; of the caller
   };
+  static_assert(offsetof(Slot, job) + sizeof(Job) <= 64);
 
   void run(std::size_t n, Task task, void* context);
-  void run_here(int worker, std::size_t n, Task task, void* context);
-  void fork_join(std::uint32_t chunks, int workers);
-  void wait_finished(std::uint64_t expected);
-  std::uint64_t work(int worker, std::uint32_t tag, int workers);
-  void run_chunk(int worker, std::uint32_t chunk);
+  void run_here(int worker, const Job& job);
+  void fork_join(const Job& job, std::uint32_t chunks, int workers);
+  std::uint64_t run_caller_share(std::uint32_t tag, const Job& job, int workers);
+  std::uint64_t run_worker_share(int worker, std::uint32_t tag, const Job& job);
+  std::uint64_t steal(int worker, std::uint32_t tag, const Job& job, int workers);
+  static void run_chunk(const Job& job, int worker, std::uint32_t chunk);
+  void wait_finished(std::uint64_t expected, int workers);
   void worker_main(int worker);
   std::uint64_t wait_ticket(Slot& slot, std::uint64_t last);
+  void publish_done(Slot& slot, std::uint64_t chunks);
   void apply();
-  void pin(int worker, pthread_t thread);
+  void set_spin_budgets();
   void adopt_caller();
   void stop();
 
   const int max_workers_;
-  const PoolOptions options_;
-  const CpuTopology topology_;
-  const CpuSet base_cpus_;  // where a thread may run that is not pinned
+  Placement placement_;
   PoolConfigCell config_;
   PaceControl pace_;
   std::unique_ptr<Slot[]> slots_;
   std::unique_ptr<std::thread[]> threads_;  // [0] stays empty: the caller
 
-  // Of the caller alone.
-  std::mutex caller_mutex_;
+  // Of the caller alone, and away from the lines that the workers read.
+  alignas(64) std::mutex caller_mutex_;
   std::uint64_t applied_version_ = 0;
   PoolConfig applied_;
-  PinReport pin_report_;
   std::uint64_t sequence_ = 0;
   std::uint64_t caller_number_ = 0;  // 0: nobody
-  pthread_t caller_{};
-  CpuSet caller_mask_;
-  bool caller_pinned_ = false;
 
-  // The job. Written before the shares are filled; read by whoever holds an item of it that is not
-  // yet counted as finished.
-  Task task_ = nullptr;
-  void* context_ = nullptr;
-  std::size_t items_ = 0;
-  std::size_t chunk_size_ = 1;
-
-  alignas(64) std::atomic<std::uint64_t> finished_{
-      0};  // chunks run by workers other than the caller
-  std::atomic<std::uint32_t> caller_parked_{0};
+  alignas(64) std::atomic<std::uint32_t> caller_parked_{0};
 };
 
 }  // namespace flyball

@@ -24,9 +24,26 @@ std::string PoolStatus::message() const {
     case PoolError::kNegativeSpin:
       return fmt::format("spin budget {} ns: a time cannot be negative; use 0 to park at once",
                          value);
+    case PoolError::kPriority:
+      return fmt::format(
+          "priority {}: it does not go with the scheduling class; use 1 to 99 with the real-time "
+          "classes and 0 with the others",
+          value);
   }
   return "unknown error";
 }
+
+namespace {
+
+std::uint32_t pack(const Scheduling& scheduling) {
+  return static_cast<std::uint32_t>(scheduling.sched_class) << 8 |
+         static_cast<std::uint32_t>(scheduling.priority);
+}
+Scheduling unpack(std::uint32_t packed) {
+  return {static_cast<SchedClass>(packed >> 8), static_cast<int>(packed & 0xff)};
+}
+
+}  // namespace
 
 void PoolConfigCell::publish(const PoolConfig& config) {
   while (writing_.test_and_set(std::memory_order_acquire)) sched_yield();
@@ -35,6 +52,7 @@ void PoolConfigCell::publish(const PoolConfig& config) {
   // Release stores: a reader that sees one of them also sees that its version was overtaken.
   snapshot.active.store(config.active, std::memory_order_release);
   snapshot.spin_ns.store(config.spin_ns, std::memory_order_release);
+  snapshot.scheduling.store(pack(config.scheduling), std::memory_order_release);
   for (int w = 0; w < CpuSet::kWords; ++w)
     snapshot.cpu_words[w].store(config.cpus.word(w), std::memory_order_release);
   version_.store(next, std::memory_order_release);
@@ -47,6 +65,7 @@ std::uint64_t PoolConfigCell::read(PoolConfig& out) const {
     const Snapshot& snapshot = snapshots_[version % kSnapshots];
     out.active = snapshot.active.load(std::memory_order_acquire);
     out.spin_ns = snapshot.spin_ns.load(std::memory_order_acquire);
+    out.scheduling = unpack(snapshot.scheduling.load(std::memory_order_acquire));
     for (int w = 0; w < CpuSet::kWords; ++w)
       out.cpus.set_word(w, snapshot.cpu_words[w].load(std::memory_order_acquire));
     // Publication version + 4 reuses this snapshot; it starts after version + 3 is out.

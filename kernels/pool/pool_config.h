@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/pool/scheduling.h"
 #include "kernels/pool/topology.h"
 
 namespace flyball {
@@ -14,7 +15,8 @@ struct PoolConfig {
   CpuSet cpus;  ///< worker i is pinned to the i-th of them (modulo their number); empty: nobody is
                 ///< pinned
   std::int64_t spin_ns =
-      50'000;  ///< how long a worker that waits spins before it parks; 0: parks at once
+      50'000;             ///< how long a worker that waits spins before it parks; 0: parks at once
+  Scheduling scheduling;  ///< of the active workers, the calling thread included
   bool operator==(const PoolConfig&) const = default;
 };
 
@@ -25,12 +27,13 @@ enum class PoolError : std::uint8_t {
   kUnknownCpu,     ///< the machine has no such CPU
   kOfflineCpu,     ///< it has, but the CPU is switched off
   kNegativeSpin,
+  kPriority,  ///< does not go with the scheduling class
 };
 
 /// Why a configuration was refused, and which value it was.
 struct PoolStatus {
   PoolError error = PoolError::kNone;
-  std::int64_t value = 0;  ///< the offending number: active, the CPU, or spin_ns
+  std::int64_t value = 0;  ///< the offending number: active, the CPU, spin_ns, or the priority
   std::int64_t limit = 0;  ///< kTooManyActive: how many there are
   explicit operator bool() const { return error == PoolError::kNone; }
   /// One line: what, why, what to do. Allocates.
@@ -53,6 +56,7 @@ class PoolConfigCell {
   struct Snapshot {
     std::atomic<int> active{1};
     std::atomic<std::int64_t> spin_ns{0};
+    std::atomic<std::uint32_t> scheduling{0};  // class << 8 | priority
     std::array<std::atomic<std::uint64_t>, CpuSet::kWords> cpu_words{};
   };
   static constexpr std::uint64_t kSnapshots = 4;

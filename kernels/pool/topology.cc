@@ -53,6 +53,12 @@ int CpuSet::first_missing_in(const CpuSet& other) const {
   return -1;
 }
 
+CpuSet CpuSet::operator&(const CpuSet& other) const {
+  CpuSet both;
+  for (int w = 0; w < kWords; ++w) both.words_[w] = words_[w] & other.words_[w];
+  return both;
+}
+
 std::string CpuSet::to_string() const {
   std::string text;
   for (int cpu = 0; cpu < kMaxCpus; ++cpu) {

@@ -72,6 +72,19 @@ TEST_F(FakeMachine, RefusesAndNamesWhatIsWrongAndStaysUsable) {
   negative.spin_ns = -1;
   EXPECT_EQ(pool.configure(negative).error, PoolError::kNegativeSpin);
 
+  for (const Scheduling wrong : {Scheduling{SchedClass::kFifo, 0},
+                                 {SchedClass::kFifo, 100},
+                                 {SchedClass::kRoundRobin, -1},
+                                 {SchedClass::kNormal, 1},
+                                 {SchedClass::kInherited, 5}}) {
+    PoolConfig config = with_cpus(2, {0});
+    config.scheduling = wrong;
+    status = pool.configure(config);
+    EXPECT_EQ(status.error, PoolError::kPriority);
+    EXPECT_EQ(status.value, wrong.priority);
+    EXPECT_THAT(status.message(), HasSubstr("1 to 99 with the real-time classes"));
+  }
+
   EXPECT_EQ(run_items(pool), 50);
   EXPECT_EQ(pool.applied(), with_cpus(2, {4, 5})) << "a refused configuration changes nothing";
 }
@@ -97,30 +110,12 @@ TEST_F(FakeMachine, WorksWherePinningIsImpossibleAndSaysSo) {
   EXPECT_EQ(pool.pinning().failures, 0);
 }
 
-thread_local int pins = 0;
-int count_pins(pthread_t, const CpuSet&) {
-  ++pins;
-  return 0;
-}
-
-TEST_F(FakeMachine, PinsAgainOnlyWhenConfigured) {
-  Pool pool(2, {root_, count_pins});
-  ASSERT_TRUE(pool.configure(with_cpus(2, {1, 2})));
-  pins = 0;
-  run_items(pool);
-  EXPECT_EQ(pins, 2);
-  run_items(pool);
-  EXPECT_EQ(pins, 2);
-  ASSERT_TRUE(pool.configure(with_cpus(2, {1, 2})));
-  run_items(pool);
-  EXPECT_EQ(pins, 4) << "the same configuration again restores what a hotplug event has undone";
-}
-
 TEST(PoolConfigCell, ReadsWhatWasPublishedWhole) {
   // Every publication has active = spin_ns = the number of the only CPU: a mixture would show.
   const auto numbered = [](int k) {
     PoolConfig config = with_cpus(k, {k});
     config.spin_ns = k;
+    config.scheduling = {SchedClass::kFifo, k % 100};
     return config;
   };
   PoolConfigCell cell(numbered(1));
