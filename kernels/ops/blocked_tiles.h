@@ -113,9 +113,11 @@ struct ScaleBias {
 
   FLYBALL_INLINE ScaleBias(const float* scales, const float* biases, int first, int count) {
     for (int c = 0; c < 24; ++c) {
-      scale[c] = scales && c < count ? scales[first + c] : 1.0f;
-      bias[c] = biases && c < count ? biases[first + c] : 0.0f;
+      scale[c] = 1;
+      bias[c] = 0;
     }
+    if (scales) __builtin_memcpy(scale, scales + first, count * sizeof(float));
+    if (biases) __builtin_memcpy(bias, biases + first, count * sizeof(float));
   }
 };
 
