@@ -25,15 +25,16 @@ void Placement::adopt_caller() {
   caller_ = pthread_self();
   caller_mask_ = thread_affinity();
   caller_scheduling_ = thread_scheduling();
-  caller_pinned_ = false;
+  places_[0].pinned = false;
+  places_[0].cpu.store(-1, std::memory_order_relaxed);
   places_[0].scheduling = caller_scheduling_;
 }
 
 void Placement::release_caller() {
-  if (caller_pinned_) options_.set_affinity(caller_, caller_mask_);
+  if (places_[0].pinned) options_.set_affinity(caller_, caller_mask_);
   if (places_[0].scheduling != caller_scheduling_)
     options_.set_scheduling(caller_, caller_scheduling_);
-  caller_pinned_ = false;
+  places_[0].pinned = false;
   places_[0].cpu.store(-1, std::memory_order_relaxed);
 }
 
@@ -45,9 +46,12 @@ void Placement::apply(const PoolConfig& config, const std::thread* threads) {
   wanted_ = config;
   scheduling_ = {};
   set_in_force(config.cpus);
-  pin_all(threads);
+  // Who is where he should be stays untouched: two pins that change nothing would double the cost
+  // of a reconfiguration.
+  pin_all(threads, strayed_.load(std::memory_order_relaxed));
   // EINVAL: a CPU has gone offline since the configuration was accepted.
-  if (pins_.error == EINVAL && set_in_force(config.cpus & topology_.online())) pin_all(threads);
+  if (pins_.error == EINVAL && set_in_force(config.cpus & topology_.online()))
+    pin_all(threads, true);
   for (int worker = 0; worker < config.active; ++worker)
     schedule(worker, thread_of(worker, threads));
 }
@@ -57,7 +61,7 @@ bool Placement::mend(const std::thread* threads) {
   if (now_ns - mended_ns_ < kMendIntervalNs) return false;
   mended_ns_ = now_ns;
   const bool changed = set_in_force(wanted_.cpus & topology_.online());
-  if (changed || strayed_.load(std::memory_order_relaxed)) pin_all(threads);
+  if (changed || strayed_.load(std::memory_order_relaxed)) pin_all(threads, true);
   return changed;
 }
 
@@ -69,30 +73,31 @@ bool Placement::set_in_force(const CpuSet& cpus) {
   return changed;
 }
 
-void Placement::pin_all(const std::thread* threads) {
+void Placement::pin_all(const std::thread* threads, bool anew) {
   pins_ = {};
   pins_.offline = wanted_.cpus.count() - in_force_.count();
   strayed_.store(false, std::memory_order_relaxed);
   // From here and not by the workers themselves: re-pinning a parked thread costs 2 us, moving
   // oneself 40 to 140 us.
-  for (int worker = wanted_.active - 1; worker >= 0; --worker)
+  for (int worker = wanted_.active - 1; worker >= 0; --worker) {
+    if (anew) places_[worker].cpu.store(-1, std::memory_order_relaxed);
     pin(worker, thread_of(worker, threads));
+  }
 }
 
 void Placement::pin(int worker, pthread_t thread) {
+  Place& place = places_[worker];
   if (in_force_.empty()) {
-    places_[worker].cpu.store(-1, std::memory_order_relaxed);
-    if (worker != 0)
-      options_.set_affinity(thread, base_cpus_);
-    else if (caller_pinned_)
-      options_.set_affinity(thread, caller_mask_);
-    if (worker == 0) caller_pinned_ = false;
+    if (place.pinned) options_.set_affinity(thread, worker == 0 ? caller_mask_ : base_cpus_);
+    place.pinned = false;
+    place.cpu.store(-1, std::memory_order_relaxed);
     return;
   }
   const int cpu = in_force_.nth(worker % in_force_.count());
+  if (place.cpu.load(std::memory_order_relaxed) == cpu) return;
   const int error = options_.set_affinity(thread, CpuSet{cpu});
-  if (worker == 0) caller_pinned_ = true;
-  places_[worker].cpu.store(error == 0 ? cpu : -1, std::memory_order_relaxed);
+  place.pinned = place.pinned || error == 0;
+  place.cpu.store(error == 0 ? cpu : -1, std::memory_order_relaxed);
   if (error == 0) return;
   // EINVAL: switched off just now, or kept from us by a cpuset. Either may end.
   if (error == EINVAL) strayed_.store(true, std::memory_order_relaxed);

@@ -77,12 +77,13 @@ class Placement {
  private:
   // A line of its own, which every job reads and hardly anything writes.
   struct alignas(64) Place {
-    std::atomic<int> cpu{-1};  // where the worker is pinned; -1: nowhere
+    std::atomic<int> cpu{-1};  // where the worker is known to be pinned; -1: nowhere
+    bool pinned = false;       // has a mask of ours
     Scheduling scheduling;     // that the worker has
   };
 
   pthread_t thread_of(int worker, const std::thread* threads) const;
-  void pin_all(const std::thread* threads);
+  void pin_all(const std::thread* threads, bool anew);
   void pin(int worker, pthread_t thread);
   void schedule(int worker, pthread_t thread);
   bool set_in_force(const CpuSet& cpus);
@@ -103,7 +104,6 @@ class Placement {
   pthread_t caller_{};
   CpuSet caller_mask_;
   Scheduling caller_scheduling_;
-  bool caller_pinned_ = false;
 };
 
 }  // namespace flyball

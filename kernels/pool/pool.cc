@@ -88,10 +88,12 @@ PoolStatus Pool::configure(const PoolConfig& config) {
   if (config.spin_ns < 0) return {PoolError::kNegativeSpin, config.spin_ns};
   if (!config.scheduling.sound()) return {PoolError::kPriority, config.scheduling.priority};
   if (!config.cpus.empty()) {
-    const int unknown = config.cpus.first_missing_in(topology().present());
-    if (unknown >= 0) return {PoolError::kUnknownCpu, unknown};
     const int offline = config.cpus.first_missing_in(topology().online());
-    if (offline >= 0) return {PoolError::kOfflineCpu, offline};
+    if (offline >= 0) {
+      const int unknown = config.cpus.first_missing_in(topology().present());
+      if (unknown >= 0) return {PoolError::kUnknownCpu, unknown};
+      return {PoolError::kOfflineCpu, offline};
+    }
   }
   config_.publish(config);
   return {};

@@ -50,9 +50,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Takes effect with the next `parallel_for`. A refused one changes nothing. An accepted one pins
-  /// again even when it equals the last. CPUs that go offline later are done without until they
-  /// return, see Placement.
+  /// Takes effect with the next `parallel_for`. A refused one changes nothing. CPUs that go
+  /// offline later are done without until they return, see Placement.
   PoolStatus configure(const PoolConfig& config);
 
   /// Runs `item(worker, i)` for every i in [0, n), with worker in [0, active). Returns when all are

@@ -112,7 +112,7 @@ PoolConfig two_on(const CpuSet& cpus) {
   return config;
 }
 
-TEST_F(HotplugMachine, PinsAgainOnlyWhenConfigured) {
+TEST_F(HotplugMachine, PinsOnlyWhoHasToMove) {
   Pool pool(2, options());
   ASSERT_TRUE(pool.configure(two_on({1, 2})));
   run_together(pool);
@@ -122,7 +122,26 @@ TEST_F(HotplugMachine, PinsAgainOnlyWhenConfigured) {
   EXPECT_EQ(pins(), 2);
   ASSERT_TRUE(pool.configure(two_on({1, 2})));
   run_together(pool);
-  EXPECT_EQ(pins(), 4);
+  EXPECT_EQ(pins(), 2);
+  ASSERT_TRUE(pool.configure(two_on({1, 3})));
+  run_together(pool);
+  EXPECT_EQ(pins(), 3);
+  EXPECT_TRUE(on({1}, {3}));
+  ASSERT_TRUE(pool.configure(two_on({})));
+  run_together(pool);
+  run_together(pool);
+  EXPECT_EQ(pins(), 5) << "both get their own mask back, once";
+}
+
+TEST_F(HotplugMachine, TakesBackAWorkerThatSomebodyElseHasMoved) {
+  Pool pool(2, options());
+  ASSERT_TRUE(pool.configure(two_on({1, 2})));
+  run_together(pool);
+  for (const auto& [mask, thread] : masks()) {
+    const std::lock_guard lock(mutex_);
+    masks_[thread] = {3};
+  }
+  EXPECT_TRUE(run_until(pool, [] { return on({1}, {2}); }));
 }
 
 TEST_F(HotplugMachine, DoesWithoutACpuThatGoesAndTakesItBack) {
