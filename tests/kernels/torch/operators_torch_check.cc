@@ -69,9 +69,12 @@ TEST_P(OperatorsAgainstTorch, GroupedConvolution) {
         bias.view({1, -1, 1, 1});
 
     const std::vector<float> ours_in = to_nhwc(in);
-    std::vector<float> ours_weights;
-    for (const torch::Tensor& group : weights.chunk(c.groups, 0))
-      for (float w : to_hwio(group)) ours_weights.push_back(w);
+    const int group_in = c.in / c.groups, group_out = c.out / c.groups;
+    const std::size_t group_weights = packed_size(c.window, group_in, group_out);
+    std::vector<float> ours_weights(c.groups * group_weights);
+    for (int g = 0; g < c.groups; ++g)
+      pack_weights(to_hwio(weights.chunk(c.groups, 0)[g]).data(), c.window, group_in, group_out,
+                   &ours_weights[g * group_weights]);
     const std::vector<float> ours_scale = values(scale), ours_bias = values(bias);
     const int out_size = output_size(c.size, c.window, c.stride, c.pad);
     std::vector<float> out(std::size_t(out_size) * out_size * c.out);
@@ -79,6 +82,8 @@ TEST_P(OperatorsAgainstTorch, GroupedConvolution) {
     op.in = dense_image(ours_in.data(), c.size, c.size, c.in);
     op.out = dense_image(out.data(), out_size, out_size, c.out);
     op.weights = ours_weights.data();
+    op.weight_inputs = c.in;
+    op.weight_outputs = c.out;
     op.scale = ours_scale.data();
     op.bias = ours_bias.data();
     op.window = c.window;
@@ -89,6 +94,72 @@ TEST_P(OperatorsAgainstTorch, GroupedConvolution) {
     op.relu = true;
     grouped_convolution(*operators_, op, c.groups);
     expect_near(out, to_nhwc(torch::relu(theirs)));
+  }
+}
+
+TEST_P(OperatorsAgainstTorch, MinimalFiltering) {
+  struct Case {
+    int size, in, out;
+  };
+  for (const Case& c : {Case{16, 16, 24}, Case{8, 24, 16}, Case{4, 128, 40}, Case{10, 8, 11}}) {
+    SCOPED_TRACE(testing::Message() << c.size << " px, " << c.in << " -> " << c.out);
+    // Zeros around it: the border lies in memory.
+    const torch::Tensor in =
+        F::pad(torch::randn({1, c.in, c.size, c.size}), F::PadFuncOptions({1, 1, 1, 1}));
+    const torch::Tensor weights = torch::randn({c.out, c.in, 3, 3}) * 0.1;
+    const torch::Tensor bias = torch::randn({c.out});
+    const std::vector<float> ours_in = to_nhwc(in), ours_bias = values(bias);
+    std::vector<float> transformed(transformed_size(c.in, c.out));
+    transform_weights(to_hwio(weights).data(), c.in, c.out, transformed.data());
+    std::vector<float> out(std::size_t(c.size) * c.size * c.out);
+    ASSERT_TRUE(winograd_fits(3, 1, c.size, c.in));
+    Convolution op;
+    op.in = dense_image(ours_in.data(), c.size + 2, c.size + 2, c.in);
+    op.out = dense_image(out.data(), c.size, c.size, c.out);
+    op.weights = transformed.data();
+    op.weight_inputs = c.in;
+    op.weight_outputs = c.out;
+    op.bias = ours_bias.data();
+    op.window = 3;
+    operators_->winograd(op, 0, c.size);
+    expect_near(out, to_nhwc(F::conv2d(in, weights, F::Conv2dFuncOptions().bias(bias))));
+  }
+}
+
+TEST_P(OperatorsAgainstTorch, DepthwiseConvolution) {
+  struct Case {
+    int size, channels, window, stride, pad;
+  };
+  for (const Case& c :
+       {Case{16, 24, 3, 1, 1}, Case{9, 5, 5, 2, 2}, Case{7, 33, 3, 2, 0}, Case{6, 16, 1, 1, 0}}) {
+    SCOPED_TRACE(testing::Message() << c.size << " px, " << c.channels << " channels, window "
+                                    << c.window << " stride " << c.stride << " pad " << c.pad);
+    const torch::Tensor in = torch::randn({1, c.channels, c.size, c.size});
+    const torch::Tensor weights = torch::randn({c.channels, 1, c.window, c.window}) * 0.3;
+    const torch::Tensor scale = torch::rand({c.channels}) + 0.5;
+    const torch::Tensor bias = torch::randn({c.channels});
+    const torch::Tensor theirs = torch::relu(
+        F::conv2d(in, weights,
+                  F::Conv2dFuncOptions().stride(c.stride).padding(c.pad).groups(c.channels)) *
+            scale.view({1, -1, 1, 1}) +
+        bias.view({1, -1, 1, 1}));
+    const std::vector<float> ours_in = to_nhwc(in), ours_weights = to_hwio(weights);
+    const std::vector<float> ours_scale = values(scale), ours_bias = values(bias);
+    const int out_size = output_size(c.size, c.window, c.stride, c.pad);
+    std::vector<float> out(std::size_t(out_size) * out_size * c.channels);
+    DepthwiseConvolution op;
+    op.in = dense_image(ours_in.data(), c.size, c.size, c.channels);
+    op.out = dense_image(out.data(), out_size, out_size, c.channels);
+    op.weights = ours_weights.data();
+    op.weight_channels = c.channels;
+    op.scale = ours_scale.data();
+    op.bias = ours_bias.data();
+    op.window = c.window;
+    op.stride = c.stride;
+    op.pad = c.pad;
+    op.relu = true;
+    operators_->depthwise(op, 0, out_size);
+    expect_near(out, to_nhwc(theirs));
   }
 }
 
@@ -185,8 +256,8 @@ torch::Tensor torch_network(const Model& model, int width, torch::Tensor x) {
           .clone();
   const std::vector<torch::Tensor> features = x.chunk(towers, 1);
   const int channels = spec.layers.back().channels;
-  const std::vector<torch::Tensor> classifier = gather(
-      layout.classifier, {layout.features / channels, channels, spec.classes});
+  const std::vector<torch::Tensor> classifier =
+      gather(layout.classifier, {layout.features / channels, channels, spec.classes});
   for (int t = 0; t < towers; ++t)
     logits += torch::matmul(features[t].permute({0, 2, 3, 1}).reshape({1, -1}),
                             classifier[t].slice(1, 0, inputs).reshape({-1, spec.classes}))[0];
@@ -215,15 +286,14 @@ TEST_P(OperatorsAgainstTorch, NetworkAtEveryWidth) {
     for (int width = 0; width < network.widths(); ++width) {
       const torch::Tensor image = torch::rand({1, 3, 32, 32}) * 2 - 1;
       std::vector<float> logits(10);
-      ASSERT_TRUE(
-          network.infer(workspace, width, Precision::kFloat32, to_nhwc(image), logits));
+      ASSERT_TRUE(network.infer(workspace, width, Precision::kFloat32, to_nhwc(image), logits));
       expect_near(logits, values(torch_network(model, width, image)));
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OperatorsAgainstTorch,
-                         testing::Values("reference", "portable", "avx2"),
+                         testing::Values("reference", "portable", "avx2", "avx512", "neon"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
