@@ -18,6 +18,16 @@ constexpr int kInputsAtOnce = 1;
 constexpr int kPairLanes = 8;
 
 FLYBALL_INLINE __m256 maximum(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+FLYBALL_INLINE __m256 minimum(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
+
+template <>
+struct Nearest<8> {
+  FLYBALL_INLINE static Shorts<8> of(__m256 value) {
+    const __m256i all = _mm256_cvtps_epi32(value);
+    return reinterpret_cast<Shorts<8>>(
+        _mm_packs_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+  }
+};
 
 // Pixels of a tile by its channels: twelve sums of eight lanes, which with the two or three vectors
 // of weights and one pixel fill the sixteen registers, and hide the four or five cycles of an FMA

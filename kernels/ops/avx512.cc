@@ -19,6 +19,23 @@ constexpr int kPairLanes = 16;
 
 FLYBALL_INLINE __m512 maximum(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
 FLYBALL_INLINE __m256 maximum(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+FLYBALL_INLINE __m256 minimum(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
+FLYBALL_INLINE __m512 minimum(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }
+
+template <>
+struct Nearest<8> {
+  FLYBALL_INLINE static Shorts<8> of(__m256 value) {
+    const __m256i all = _mm256_cvtps_epi32(value);
+    return reinterpret_cast<Shorts<8>>(
+        _mm_packs_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+  }
+};
+template <>
+struct Nearest<16> {
+  FLYBALL_INLINE static Shorts<16> of(__m512 value) {
+    return reinterpret_cast<Shorts<16>>(_mm512_cvtepi32_epi16(_mm512_cvtps_epi32(value)));
+  }
+};
 
 // Pixels of a tile by its channels. Two pipes of four cycles want eight sums; what limits it to
 // these is that each pixel has a pointer, and there are fifteen registers for those.

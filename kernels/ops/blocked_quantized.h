@@ -85,32 +85,9 @@ template <int kPixels, int kChannels>
   for (int p = 0; p < kPixels; ++p) sum[p].store_to(sums + p * kChannels);
 }
 
-/// Keeps a multiplication from being fused with the addition that follows it.
-template <class Vector>
-FLYBALL_INLINE Vector rounded(Vector value) {
-  if constexpr (sizeof(value) < 16)
-    asm("" : "+m"(value));  // a single float that the compiler need not keep in a vector register
-  else
-#if defined(__x86_64__)
-    asm("" : "+x"(value));
-#elif defined(__aarch64__)
-    asm("" : "+w"(value));
-#else
-    asm("" : "+m"(value));
-#endif
-  return value;
-}
-
-/// To the nearest integer, ties to even, of values clamped to [-127, 127].
-template <int kCount>
-FLYBALL_INLINE Shorts<kCount> to_quantized(Floats<kCount> value) {
-  const Floats<kCount> limit = Floats<kCount>{} + 127.0f;
-  // 1.5 * 2^23: a float that large has no fraction left, so the addition rounds.
-  const Floats<kCount> shift = Floats<kCount>{} + 12582912.0f;
-  const Floats<kCount> clamped = -maximum(-maximum(value, -limit), -limit);
-  return __builtin_convertvector(
-      __builtin_convertvector(rounded(clamped + shift) - shift, Ints<kCount>), Shorts<kCount>);
-}
+/// The smallest value that is written, where the operator has no ReLU.
+FLYBALL_INLINE float lowest_of(const float*) { return -__builtin_inff(); }
+FLYBALL_INLINE float lowest_of(const Quantized*) { return -127.0f; }
 
 template <int kCount>
 FLYBALL_INLINE void write(Floats<kCount> value, float* to) {
@@ -118,7 +95,7 @@ FLYBALL_INLINE void write(Floats<kCount> value, float* to) {
 }
 template <int kCount>
 FLYBALL_INLINE void write(Floats<kCount> value, Quantized* to) {
-  store<kCount>(to, to_quantized<kCount>(value));
+  store<kCount>(to, Nearest<kCount>::of(minimum(value, Floats<kCount>{} + 127.0f)));
 }
 
 /// One pixel's sums into `wanted` values of the output.
@@ -148,7 +125,7 @@ void quantized_channels(const QuantizedConvolution& op, const BasicImage<T>& out
                                      block.ky.begin * runs.weight_row_step +
                                      block.kx.begin * runs.weight_run_step;
   const ScaleBias after(op.scale, op.bias, first, wanted);
-  const float lowest = op.relu ? 0.0f : -__builtin_inff();
+  const float lowest = op.relu ? 0.0f : lowest_of(out.data);
   Walk from(first_input(op, block, 0), block, op.stride * op.in.pixel_stride,
             op.stride * op.in.row_stride);
   Walk to(out.at(block.y_begin, block.x_begin) + first, block, out.pixel_stride, out.row_stride);
@@ -186,6 +163,7 @@ void quantized_convolution(const QuantizedConvolution& op, int row_begin, int ro
 void quantize(const float* in, int count, float scale, Quantized* out) {
   for_vectors<kLanes>(
       count, [&]<int kCount>(int c) __attribute__((always_inline)) {
-        store<kCount>(out + c, to_quantized<kCount>(rounded(load<kCount>(in + c) * scale)));
+        const Floats<kCount> least = Floats<kCount>{} + lowest_of(out);
+        write<kCount>(maximum(load<kCount>(in + c) * scale, least), out + c);
       });
 }

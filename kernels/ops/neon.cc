@@ -17,6 +17,12 @@ constexpr int kInputsAtOnce = 4;
 constexpr int kPairLanes = 8;
 
 FLYBALL_INLINE float32x4_t maximum(float32x4_t a, float32x4_t b) { return vmaxq_f32(a, b); }
+FLYBALL_INLINE float32x4_t minimum(float32x4_t a, float32x4_t b) { return vminq_f32(a, b); }
+
+template <>
+struct Nearest<4> {
+  FLYBALL_INLINE static Shorts<4> of(float32x4_t value) { return vmovn_s32(vcvtnq_s32_f32(value)); }
+};
 
 template <int kLane>
 FLYBALL_INLINE float32x4_t multiply_add_lane(float32x4_t sum, float32x4_t weights,
