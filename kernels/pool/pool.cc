@@ -262,6 +262,7 @@ void Pool::wait_finished(std::uint64_t expected, int workers) {
 std::uint64_t Pool::wait_ticket(Slot& slot, std::uint64_t last) {
   std::uint64_t ticket = last;
   const auto arrived = [&] {
+    prefetch_to_write(&slot);  // to claim from it
     ticket = slot.ticket.load(std::memory_order_acquire);
     return ticket != last;
   };

@@ -95,15 +95,16 @@ class Pool {
     std::size_t chunk_size = 1;  // items that are claimed at once: 1 up to a million items
   };
 
-  // What the caller and one worker tell each other fills one cache line: a job given out and done
-  // is that line there and back, and nothing else moves between the two cores.
+  // A job travels to a worker on one cache line and its end travels back on another; nothing else
+  // that changes is shared. (Both on one line: a join is 25 % slower, because the caller that waits
+  // for `done` takes the line away from the worker that claims from it.)
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> ticket{0};  // job sequence number << 16 | workers in the job
     ItemRange range;
-    std::atomic<std::uint64_t> done{0};  // chunks run by this worker, ever
     // Written before the ticket; read by the worker only while it holds an item that is not yet
     // counted in `done`.
     Job job;
+    alignas(64) std::atomic<std::uint64_t> done{0};  // chunks run by this worker, ever
     // Hardly ever written.
     alignas(64) std::atomic<std::int64_t> spin_ns{0};
     std::atomic<std::uint32_t> parked{0};
