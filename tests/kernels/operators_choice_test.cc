@@ -105,6 +105,10 @@ TEST(Choice, EachHasFunctionsOfItsOwn) {
   EXPECT_EQ(functions.size(), 2u * implementations);
 }
 
+#if defined(__aarch64__)
+TEST(Choice, EveryArmMachineHasNeon) { EXPECT_NE(find_operators("neon"), nullptr); }
+#endif
+
 TEST(Choice, TheFastestUnlessForced) {
   const ForcedSimd not_forced("");
   const Operators* const chosen = choose_operators();

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "kernels/pool/pool.h"
+#include "tests/kernels/exact_time.h"
 
 namespace flyball {
 namespace {
@@ -79,6 +80,7 @@ double part_of_items(Pool& pool, int items, int units) {
 }
 
 TEST(Pacer, KeepsTheRatioWithinTwoPercentInCpuTime) {
+  FLYBALL_NEEDS_EXACT_TIME();
   Pool pool(1);
   // Items much shorter and much longer than the 30 us after which a worker settles.
   struct Case {
@@ -98,6 +100,7 @@ TEST(Pacer, KeepsTheRatioWithinTwoPercentInCpuTime) {
 }
 
 TEST(Pacer, KeepsTheRatioOverManySmallShares) {
+  FLYBALL_NEEDS_EXACT_TIME();
   // As the layers of a network at its smallest width: 10 us each.
   Pool pool(1);
   const auto part = [&] {
@@ -132,6 +135,7 @@ std::int64_t run_queue_ns() {
 }
 
 TEST(Pacer, KeepsTheRatioWithinTwoPercentInElapsedTimeWhenItYields) {
+  FLYBALL_NEEDS_EXACT_TIME();
   Pool pool(1);
   pool.set_pace_mode(PaceMode::kYield);
   for (double ratio : {0.8, 0.25}) {
@@ -173,6 +177,7 @@ TEST(Pacer, LeavesTheCpuToOthersWhenItYields) {
 }
 
 TEST(Pacer, DoesNotMultiplyTheTimeWithoutTheCpu) {
+  FLYBALL_NEEDS_EXACT_TIME();
   // Each item is off the CPU twenty times as long as on it, as under heavy competition.
   Pool pool(1);
   const auto item = [&](int, std::size_t) {
@@ -191,6 +196,7 @@ TEST(Pacer, DoesNotMultiplyTheTimeWithoutTheCpu) {
 }
 
 TEST(Pacer, FollowsAChangeInTheMiddleOfAJob) {
+  FLYBALL_NEEDS_EXACT_TIME();
   Pool pool(1);
   const double error = best_error(1.5, [&] {
     pool.set_speed_ratio(1);
