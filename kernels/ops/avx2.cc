@@ -52,6 +52,9 @@ struct PairWeights {
   FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
     return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
   }
+  FLYBALL_INLINE static PairWeights load_from(const std::int16_t* from) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))};
+  }
 };
 
 template <int kCount>
@@ -68,6 +71,7 @@ struct PairSums {
 
 #include "kernels/ops/blocked_convolution.h"
 #include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
 
@@ -80,6 +84,7 @@ constinit const Operators kAvx2Operators = {
     .winograd = winograd,
     .depthwise = depthwise,
     .quantized_convolution = quantized_convolution,
+    .quantized_winograd = quantized_winograd,
     .quantized_max_pooling = quantized_max_pooling,
     .quantize = quantize,
     .max_pooling = max_pooling,

@@ -62,6 +62,9 @@ struct PairWeights<16> {
   FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
     return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
   }
+  FLYBALL_INLINE static PairWeights load_from(const std::int16_t* from) {
+    return {_mm512_loadu_si512(from)};
+  }
 };
 template <>
 struct PairSums<16> {
@@ -79,6 +82,9 @@ struct PairWeights<8> {
   FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) {
     return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
   }
+  FLYBALL_INLINE static PairWeights load_from(const std::int16_t* from) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))};
+  }
 };
 template <>
 struct PairSums<8> {
@@ -94,6 +100,7 @@ struct PairSums<8> {
 
 #include "kernels/ops/blocked_convolution.h"
 #include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
 
@@ -106,6 +113,7 @@ constinit const Operators kAvx512Operators = {
     .winograd = winograd,
     .depthwise = depthwise,
     .quantized_convolution = quantized_convolution,
+    .quantized_winograd = quantized_winograd,
     .quantized_max_pooling = quantized_max_pooling,
     .quantize = quantize,
     .max_pooling = max_pooling,

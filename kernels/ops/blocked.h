@@ -12,6 +12,7 @@
 #include "kernels/ops/vectors.h"
 
 using Vector = Floats<kLanes>;
+constexpr int kWidth = kLanes < 8 ? kLanes : 8;  // of vectors that divide a panel
 
 FLYBALL_INLINE int smaller(int a, int b) { return a < b ? a : b; }
 FLYBALL_INLINE int larger(int a, int b) { return a > b ? a : b; }

@@ -1,6 +1,7 @@
 // The int8 operators; see blocked.h. The instruction set's file has defined
 //   kPairLanes      sums in its widest PairSums, 8 or 16
-//   PairWeights<n>  of n outputs for a pair of inputs: load_from(const std::int8_t*)
+//   PairWeights<n>  of n outputs for a pair of inputs: load_from(const std::int8_t*), and the same
+//                   of std::int16_t
 //   PairSums<n>     n sums: clear(), add(PairWeights<n>, Pair), store_to(int*)
 //   Pair            two inputs, as add() takes them: pair_at(const Quantized*)
 // for n = kPairLanes and 8.
@@ -31,9 +32,9 @@ struct PairRow<0> {
 
 /// One pair of inputs of each pixel into kChannels of its sums, sum(p). Two vectors at a time share
 /// a pixel's pair: for three, AVX2 has a register too few.
-template <int kPixels, int kChannels, class SumOf>
+template <int kPixels, int kChannels, class SumOf, class Weight>
 FLYBALL_INLINE void add_pairs(SumOf&& sum, const Quantized* const* pixel, std::ptrdiff_t i,
-                              const std::int8_t* weight) {
+                              const Weight* weight) {
   if constexpr (kChannels >= 2 * kPairLanes) {
     const auto first = PairWeights<kPairLanes>::load_from(weight);
     const auto second = PairWeights<kPairLanes>::load_from(weight + 2 * kPairLanes);
@@ -98,20 +99,24 @@ FLYBALL_INLINE void write(Floats<kCount> value, Quantized* to) {
   store<kCount>(to, Nearest<kCount>::of(minimum(value, Floats<kCount>{} + 127.0f)));
 }
 
+/// kWidth sums from channel `c` of the panel on into `to`.
+template <class T>
+FLYBALL_INLINE void finish_vector(Ints<kWidth> sums, const ScaleBias& after, int c, float lowest,
+                                  T* to) {
+  const Floats<kWidth> sum = __builtin_convertvector(sums, Floats<kWidth>);
+  const Floats<kWidth> scaled = rounded(sum * load<kWidth>(after.scale + c));
+  write<kWidth>(maximum(scaled + load<kWidth>(after.bias + c), Floats<kWidth>{} + lowest), to);
+}
+
 /// One pixel's sums into `wanted` values of the output.
 template <int kChannels, class T>
 FLYBALL_INLINE void finish_sums(const int* sums, const ScaleBias& after, float lowest, int wanted,
                                 T* out) {
-  constexpr int kCount = kLanes < 8 ? kLanes : 8;  // that divides every number of channels
   T values[kChannels];
   T* const to = wanted == kChannels ? out : values;
 #pragma GCC unroll 8
-  for (int c = 0; c < kChannels; c += kCount) {
-    const Floats<kCount> sum = __builtin_convertvector(load<kCount>(sums + c), Floats<kCount>);
-    const Floats<kCount> scaled = rounded(sum * load<kCount>(after.scale + c));
-    write<kCount>(maximum(scaled + load<kCount>(after.bias + c), Floats<kCount>{} + lowest),
-                  to + c);
-  }
+  for (int c = 0; c < kChannels; c += kWidth)
+    finish_vector(load<kWidth>(sums + c), after, c, lowest, to + c);
   if (wanted != kChannels)
     for (int c = 0; c < wanted; ++c) out[c] = values[c];
 }

@@ -9,8 +9,7 @@ constexpr int kPositions = 16;  // of a transformed 4 x 4 tile
 constexpr int kTileBlock = 12;
 constexpr int kShallowTileBlock = 8;
 constexpr int kShallowInputs = 32;
-constexpr int kMostInputs = 256;                 // winograd_fits
-constexpr int kWidth = kLanes < 8 ? kLanes : 8;  // of the transforms: divides the channels
+constexpr int kMostInputs = 256;  // winograd_fits
 
 /// The upper left corners of the tiles, in the output.
 struct Tiles {
@@ -19,18 +18,20 @@ struct Tiles {
   int x[kTileBlock];
 };
 
-/// B^T d B of kWidth channels of one tile; its positions lie `step` apart.
-FLYBALL_INLINE void transform_input(const float* tile, std::ptrdiff_t row, std::ptrdiff_t pixel,
-                                    float* out, std::ptrdiff_t step) {
+/// B^T d B of kCount channels of one tile; its positions lie `step` apart.
+template <int kCount, class T>
+FLYBALL_INLINE void transform_input(const T* tile, std::ptrdiff_t row, std::ptrdiff_t pixel, T* out,
+                                    std::ptrdiff_t step) {
+  using Values = typename VectorOf<T, kCount>::Type;
   const auto at = [&](int y, int x) __attribute__((always_inline)) {
-    return load<kWidth>(tile + y * row + x * pixel);
+    return load<kCount>(tile + y * row + x * pixel);
   };
-  const auto put = [&](int y, Floats<kWidth> a, Floats<kWidth> b, Floats<kWidth> c,
-                       Floats<kWidth> d) __attribute__((always_inline)) {
-    store<kWidth>(out + (4 * y + 0) * step, a - c);
-    store<kWidth>(out + (4 * y + 1) * step, b + c);
-    store<kWidth>(out + (4 * y + 2) * step, c - b);
-    store<kWidth>(out + (4 * y + 3) * step, b - d);
+  const auto put = [&](int y, Values a, Values b, Values c, Values d)
+      __attribute__((always_inline)) {
+    store<kCount>(out + (4 * y + 0) * step, a - c);
+    store<kCount>(out + (4 * y + 1) * step, b + c);
+    store<kCount>(out + (4 * y + 2) * step, c - b);
+    store<kCount>(out + (4 * y + 3) * step, b - d);
   };
   put(0, at(0, 0) - at(2, 0), at(0, 1) - at(2, 1), at(0, 2) - at(2, 2), at(0, 3) - at(2, 3));
   put(1, at(1, 0) + at(2, 0), at(1, 1) + at(2, 1), at(1, 2) + at(2, 2), at(1, 3) + at(2, 3));
@@ -39,13 +40,14 @@ FLYBALL_INLINE void transform_input(const float* tile, std::ptrdiff_t row, std::
 }
 
 /// A^T sums A, the four pixels of kWidth channels of one tile, in `out`.
-FLYBALL_INLINE void transform_output(const float* sums, std::ptrdiff_t step, Floats<kWidth>* out) {
-  Floats<kWidth> upper[4], lower[4];
+template <class T>
+FLYBALL_INLINE void transform_output(const T* sums, std::ptrdiff_t step,
+                                     typename VectorOf<T, kWidth>::Type* out) {
+  typename VectorOf<T, kWidth>::Type upper[4], lower[4];
 #pragma GCC unroll 4
   for (int x = 0; x < 4; ++x) {
-    const Floats<kWidth> a = load<kWidth>(sums + x * step), b = load<kWidth>(sums + (4 + x) * step);
-    const Floats<kWidth> c = load<kWidth>(sums + (8 + x) * step),
-                         d = load<kWidth>(sums + (12 + x) * step);
+    const auto a = load<kWidth>(sums + x * step), b = load<kWidth>(sums + (4 + x) * step);
+    const auto c = load<kWidth>(sums + (8 + x) * step), d = load<kWidth>(sums + (12 + x) * step);
     upper[x] = a + b + c;
     lower[x] = b - c - d;
   }
@@ -53,6 +55,48 @@ FLYBALL_INLINE void transform_output(const float* sums, std::ptrdiff_t step, Flo
   out[1] = upper[1] - upper[2] - upper[3];
   out[2] = lower[0] + lower[1] + lower[2];
   out[3] = lower[1] - lower[2] - lower[3];
+}
+
+/// Transforms the rows' tiles, some at a time, and calls compute(tiles, inputs), where the inputs
+/// are [position][kTileBlock][channel].
+template <int kCount, class T, class Op, class Compute>
+FLYBALL_INLINE void for_tiles(const Op& op, int width, int row_begin, int row_end, T* inputs,
+                              Compute&& compute) {
+  const int depth = op.in.channels;
+  const int together = depth <= kShallowInputs ? kShallowTileBlock : kTileBlock;
+  for (int y = row_begin, x = 0; y < row_end;) {
+    Tiles tiles;
+    while (tiles.count < together && y < row_end) {
+      const T* const from = op.in.at(y, x);
+      T* const to = inputs + tiles.count * depth;
+      for_vectors<kCount>(
+          depth, [&]<int kVector>(int c) __attribute__((always_inline)) {
+            transform_input<kVector>(from + c, op.in.row_stride, op.in.pixel_stride, to + c,
+                                     std::ptrdiff_t{kTileBlock} * depth);
+          });
+      tiles.y[tiles.count] = y;
+      tiles.x[tiles.count++] = x;
+      if ((x += 2) >= width) {
+        x = 0;
+        y += 2;
+      }
+    }
+    compute(tiles);
+  }
+}
+
+/// Calls multiply.operator()<tiles at a time>(first tile, groups of as many) until all are done.
+template <int kMost, class Multiply>
+FLYBALL_INLINE void for_groups(int tiles, Multiply&& multiply) {
+  for (int t = 0; t < tiles;) {
+    const int count = next_tile(tiles - t, kMost);
+    int groups = 1;
+    while (t + groups * count < tiles && next_tile(tiles - t - groups * count, kMost) == count)
+      ++groups;
+    with_count<kMost>(count,
+                      [&]<int kCount>() { multiply.template operator()<kCount>(t, groups); });
+    t += groups * count;
+  }
 }
 
 /// sums[tile][kChannels] = inputs[tile][depth] x weights[depth][panel], for kTiles tiles at a time,
@@ -83,21 +127,12 @@ void winograd_channels(const Convolution& op, const Tiles& tiles, const float* i
   const int depth = op.in.channels;
   const float* const weights = op.weights + std::ptrdiff_t{first} * op.weight_inputs * kPositions;
   for (int p = 0; p < kPositions; ++p)
-    for (int t = 0; t < tiles.count;) {
-      constexpr int kMost = kTilePixels<kChannels>;
-      const int count = next_tile(tiles.count - t, kMost);
-      int groups = 1;  // of as many tiles
-      while (t + groups * count < tiles.count &&
-             next_tile(tiles.count - t - groups * count, kMost) == count)
-        ++groups;
-      with_count<kMost>(count, [&]<int kCount>() {
-        multiply_tiles<kCount, kChannels>(inputs + std::ptrdiff_t{p * kTileBlock + t} * depth,
-                                          groups, depth,
-                                          weights + std::ptrdiff_t{p} * op.weight_inputs * panel,
-                                          panel, sums + p * kStep + t * kChannels);
-      });
-      t += groups * count;
-    }
+    for_groups<kTilePixels<kChannels>>(tiles.count, [&]<int kCount>(int t, int groups) {
+      multiply_tiles<kCount, kChannels>(inputs + std::ptrdiff_t{p * kTileBlock + t} * depth, groups,
+                                        depth,
+                                        weights + std::ptrdiff_t{p} * op.weight_inputs * panel,
+                                        panel, sums + p * kStep + t * kChannels);
+    });
 
   const ScaleBias after(op.scale, op.bias, first, wanted);
   const Floats<kWidth> lowest = Floats<kWidth>{} + (op.relu ? 0.0f : -__builtin_inff());
@@ -129,25 +164,10 @@ void winograd_channels(const Convolution& op, const Tiles& tiles, const float* i
 
 void winograd(const Convolution& op, int row_begin, int row_end) {
   alignas(64) float inputs[kPositions * kTileBlock * kMostInputs];
-  const int depth = op.in.channels;
   const int panel = panel_channels(op.weight_outputs);
-  const int together = depth <= kShallowInputs ? kShallowTileBlock : kTileBlock;
-  for (int y = row_begin, x = 0; y < row_end;) {
-    Tiles tiles;
-    while (tiles.count < together && y < row_end) {
-      float* const to = inputs + tiles.count * depth;
-      for (int c = 0; c < depth; c += kWidth)
-        transform_input(op.in.at(y, x) + c, op.in.row_stride, op.in.pixel_stride, to + c,
-                        std::ptrdiff_t{kTileBlock} * depth);
-      tiles.y[tiles.count] = y;
-      tiles.x[tiles.count++] = x;
-      if ((x += 2) >= op.out.width) {
-        x = 0;
-        y += 2;
-      }
-    }
+  for_tiles<kWidth>(op, op.out.width, row_begin, row_end, inputs, [&](const Tiles& tiles) {
     for_panels(op.out.channels, panel, [&]<int kChannels>(int first, int wanted) {
       winograd_channels<kChannels>(op, tiles, inputs, first, wanted, panel);
     });
-  }
+  });
 }

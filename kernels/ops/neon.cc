@@ -53,6 +53,10 @@ struct PairWeights {
     const int8x8x2_t pairs = vld2_s8(from);
     return {vmovl_s8(pairs.val[0]), vmovl_s8(pairs.val[1])};
   }
+  FLYBALL_INLINE static PairWeights load_from(const std::int16_t* from) {
+    const int16x8x2_t pairs = vld2q_s16(from);
+    return {pairs.val[0], pairs.val[1]};
+  }
 };
 
 template <int kCount>
@@ -73,6 +77,7 @@ struct PairSums {
 
 #include "kernels/ops/blocked_convolution.h"
 #include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
 
@@ -85,6 +90,7 @@ constinit const Operators kNeonOperators = {
     .winograd = winograd,
     .depthwise = depthwise,
     .quantized_convolution = quantized_convolution,
+    .quantized_winograd = quantized_winograd,
     .quantized_max_pooling = quantized_max_pooling,
     .quantize = quantize,
     .max_pooling = max_pooling,

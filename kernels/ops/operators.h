@@ -114,6 +114,14 @@ std::size_t packed_size_int8(int window, int inputs, int outputs);  ///< bytes
 void pack_weights_int8(const std::int8_t* plain, int window, int inputs, int outputs,
                        std::int8_t* packed);
 
+/// Values of the transformed weights of an int8 layer that winograd_fits: 16-bit, 16 for every 9.
+std::size_t transformed_size_int8(int inputs, int outputs);
+
+/// From [window row][window column][input][output] to 2G w (2G)^T, which is exact:
+/// [panel][position of 16][input pair][panel channel][2].
+void transform_weights_int8(const std::int8_t* plain, int inputs, int outputs,
+                            std::int16_t* transformed);
+
 /// value = relu?(scale * (in * weights) + bias), the sum in exact 32-bit integers; one rounded
 /// multiplication, then one rounded addition, so that every implementation gives the same bits.
 /// `in` has an even number of channels (an odd one is followed by a slot of zeros); at most 65,536
@@ -123,8 +131,9 @@ struct QuantizedConvolution {
   ConstQuantizedImage in;
   QuantizedImage out;
   Image out_float;
-  const std::int8_t* weights = nullptr;  ///< as pack_weights_int8 leaves them
-  int weight_inputs = 0;                 ///< that were packed (an odd number counts as one more)
+  const std::int8_t* weights = nullptr;       ///< as pack_weights_int8 leaves them
+  const std::int16_t* transformed = nullptr;  ///< as transform_weights_int8: for quantized_winograd
+  int weight_inputs = 0;  ///< that were packed (an odd number counts as one more)
   int weight_outputs = 0;
   const float* scale = nullptr;  ///< per output channel, never nullptr
   const float* bias = nullptr;   ///< per output channel, never nullptr
@@ -165,6 +174,9 @@ struct Operators {
   void (*winograd)(const Convolution& op, int row_begin, int row_end);
   void (*depthwise)(const DepthwiseConvolution& op, int row_begin, int row_end);
   void (*quantized_convolution)(const QuantizedConvolution& op, int row_begin, int row_end);
+  /// The same bits by minimal filtering in 16 and 32 bits, as `winograd`: `op.transformed` is set,
+  /// winograd_fits, op.pad is 0, and both row numbers are even.
+  void (*quantized_winograd)(const QuantizedConvolution& op, int row_begin, int row_end);
   void (*quantized_max_pooling)(const QuantizedPooling& op, int row_begin, int row_end);
   /// out[i] = in[i] * scale, rounded to the nearest (ties to even), clamped to [-127, 127].
   void (*quantize)(const float* in, int count, float scale, Quantized* out);

@@ -1,3 +1,5 @@
+#include "kernels/ops/packing.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -54,6 +56,11 @@ std::size_t packed_size_int8(int window, int inputs, int outputs) {
 
 void pack_weights_int8(const std::int8_t* plain, int window, int inputs, int outputs,
                        std::int8_t* packed) {
+  pack(plain, window, inputs, outputs, 2, packed);
+}
+
+void pack_pairs(const std::int16_t* plain, int window, int inputs, int outputs,
+                std::int16_t* packed) {
   pack(plain, window, inputs, outputs, 2, packed);
 }
 

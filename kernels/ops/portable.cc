@@ -26,8 +26,13 @@ FLYBALL_INLINE Pair pair_at(const Quantized* from) { return from; }
 
 template <int kCount>
 struct PairWeights {
-  const std::int8_t* from;
-  FLYBALL_INLINE static PairWeights load_from(const std::int8_t* from) { return {from}; }
+  Quantized value[2 * kCount];
+  template <class Weight>
+  FLYBALL_INLINE static PairWeights load_from(const Weight* from) {
+    PairWeights weights;
+    for (int i = 0; i < 2 * kCount; ++i) weights.value[i] = from[i];
+    return weights;
+  }
 };
 
 template <int kCount>
@@ -36,9 +41,9 @@ struct PairSums {
   FLYBALL_INLINE void clear() {
     for (int& sum : value) sum = 0;
   }
-  FLYBALL_INLINE void add(PairWeights<kCount> weights, Pair pair) {
+  FLYBALL_INLINE void add(const PairWeights<kCount>& weights, Pair pair) {
     for (int o = 0; o < kCount; ++o)
-      value[o] += pair[0] * weights.from[2 * o] + pair[1] * weights.from[2 * o + 1];
+      value[o] += pair[0] * weights.value[2 * o] + pair[1] * weights.value[2 * o + 1];
   }
   FLYBALL_INLINE void store_to(int* to) const {
     for (int o = 0; o < kCount; ++o) to[o] = value[o];
@@ -47,6 +52,7 @@ struct PairSums {
 
 #include "kernels/ops/blocked_convolution.h"
 #include "kernels/ops/blocked_quantized.h"
+#include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
 
@@ -59,6 +65,7 @@ const Operators& portable_operators() {
       .winograd = winograd,
       .depthwise = depthwise,
       .quantized_convolution = quantized_convolution,
+      .quantized_winograd = quantized_winograd,
       .quantized_max_pooling = quantized_max_pooling,
       .quantize = quantize,
       .max_pooling = max_pooling,

@@ -134,45 +134,61 @@ void relu(float* values, int count) {
   for (int i = 0; i < count; ++i) values[i] = std::max(values[i], 0.0f);
 }
 
-constexpr float kInputTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
-constexpr float kOutputTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+constexpr int kInputTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+constexpr int kOutputTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
 constexpr int kMostInputs = 256;  // winograd_fits
 
-/// B^T d B of input i of the tile whose upper left output is (y, x).
-void transform_tile(const Convolution& op, int y, int x, int i, float transformed[16]) {
-  for (int p = 0; p < 16; ++p) {
-    transformed[p] = 0;
-    for (int k = 0; k < 4; ++k)
-      for (int l = 0; l < 4; ++l)
-        transformed[p] +=
-            kInputTransform[p / 4][k] * kInputTransform[p % 4][l] * op.in.at(y + k, x + l)[i];
-  }
+/// Calls write(y, x, channel, A^T sums A) for each output; T: of the sums. `depth` inputs lie
+/// together in the weights.
+template <class T, class Op, class Out, class Weight, class Write>
+void filter_minimally(const Op& op, const Out& out, const Weight* weights, int depth, int row_begin,
+                      int row_end, Write&& write) {
+  const PackedIndex index{4, op.weight_inputs, op.weight_outputs, depth};
+  for (int y = row_begin; y < row_end; y += 2)
+    for (int x = 0; x < out.width; x += 2) {
+      T inputs[kMostInputs][16] = {};  // B^T d B
+      for (int i = 0; i < op.in.channels; ++i)
+        for (int p = 0; p < 16; ++p)
+          for (int k = 0; k < 4; ++k)
+            for (int l = 0; l < 4; ++l)
+              inputs[i][p] +=
+                  static_cast<T>(kInputTransform[p / 4][k] * kInputTransform[p % 4][l]) *
+                  op.in.at(y + k, x + l)[i];
+      for (int o = 0; o < out.channels; ++o) {
+        T sums[16] = {}, pixels[4] = {};
+        for (int p = 0; p < 16; ++p)
+          for (int i = 0; i < op.in.channels; ++i)
+            sums[p] += inputs[i][p] * weights[index(p / 4, p % 4, i, o)];
+        for (int pixel = 0; pixel < 4; ++pixel)
+          for (int p = 0; p < 16; ++p)
+            pixels[pixel] += static_cast<T>(kOutputTransform[pixel / 2][p / 4] *
+                                            kOutputTransform[pixel % 2][p % 4]) *
+                             sums[p];
+        for (int pixel = 0; pixel < 4; ++pixel)
+          write(y + pixel / 2, x + pixel % 2, o, pixels[pixel]);
+      }
+    }
 }
 
 void winograd(const Convolution& op, int row_begin, int row_end) {
-  const int panel = panel_channels(op.weight_outputs);
-  for (int y = row_begin; y < row_end; y += 2)
-    for (int x = 0; x < op.out.width; x += 2) {
-      float inputs[kMostInputs][16];
-      for (int i = 0; i < op.in.channels; ++i) transform_tile(op, y, x, i, inputs[i]);
-      for (int o = 0; o < op.out.channels; ++o) {
-        const float* const weights =
-            op.weights + std::ptrdiff_t{o / panel * panel} * op.weight_inputs * 16 + o % panel;
-        float sums[16] = {};
-        for (int p = 0; p < 16; ++p)
-          for (int i = 0; i < op.in.channels; ++i)
-            sums[p] += inputs[i][p] * weights[(std::ptrdiff_t{p} * op.weight_inputs + i) * panel];
-        for (int pixel = 0; pixel < 4; ++pixel) {
-          float value = 0;
-          for (int p = 0; p < 16; ++p)
-            value +=
-                kOutputTransform[pixel / 2][p / 4] * kOutputTransform[pixel % 2][p % 4] * sums[p];
-          value = value * (op.scale ? op.scale[o] : 1.0f) + (op.bias ? op.bias[o] : 0.0f);
-          op.out.at(y + pixel / 2, x + pixel % 2)[o] = op.relu && !(value > 0) ? 0.0f : value;
-        }
-      }
-    }
+  filter_minimally<float>(
+      op, op.out, op.weights, 1, row_begin, row_end,
+      [&](int y, int x, int o, float sum) { op.out.at(y, x)[o] = finish(op, sum, o); });
+}
+
+void quantized_winograd(const QuantizedConvolution& op, int row_begin, int row_end) {
+  const auto run = [&](const auto& out, auto&& convert) {
+    filter_minimally<std::int32_t>(op, out, op.transformed, 2, row_begin, row_end,
+                                   [&](int y, int x, int o, std::int32_t four_times) {
+                                     out.at(y, x)[o] =
+                                         convert(finish(op, static_cast<float>(four_times / 4), o));
+                                   });
+  };
+  if (op.out.data)
+    run(op.out, rounded);
+  else
+    run(op.out_float, [](float value) { return value; });
 }
 
 void scale_bias(const Image& image, const float* scale, const float* bias) {
@@ -201,6 +217,7 @@ const Operators& reference_operators() {
       .winograd = winograd,
       .depthwise = depthwise,
       .quantized_convolution = quantized_convolution,
+      .quantized_winograd = quantized_winograd,
       .quantized_max_pooling = quantized_max_pooling,
       .quantize = quantize,
       .max_pooling = max_pooling,

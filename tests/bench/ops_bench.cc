@@ -196,17 +196,21 @@ void minimal_filtering(benchmark::State& state, const Operators& operators,
           [&] { operators.winograd(op, 0, shape.out_size()); });
 }
 
-void int8(benchmark::State& state, const Operators& operators, const LayerShape& shape) {
+void int8(benchmark::State& state, const Operators& operators, const LayerShape& shape,
+          bool minimal) {
   const int channels = (shape.inputs + 1) / 2 * 2, side = shape.size + 2 * shape.pad();
   const auto in = noise<Quantized>(in_values(shape, channels));
   const auto weights =
       noise<std::int8_t>(packed_size_int8(shape.window, shape.inputs, shape.outputs));
+  const auto transformed =
+      noise<std::int16_t>(minimal ? transformed_size_int8(shape.inputs, shape.outputs) : 0);
   const std::vector<float> scale(shape.outputs, 1e-3f), bias(shape.outputs, 0.5f);
   Values<Quantized> out(out_values(shape));
   QuantizedConvolution op;
   op.in = dense_image(in.data(), side, side, channels);
   op.out = dense_image(out.data(), shape.out_size(), shape.out_size(), shape.outputs);
   op.weights = weights.data();
+  op.transformed = transformed.data();
   op.weight_inputs = shape.inputs;
   op.weight_outputs = shape.outputs;
   op.scale = scale.data();
@@ -214,8 +218,10 @@ void int8(benchmark::State& state, const Operators& operators, const LayerShape&
   op.window = shape.window;
   op.stride = shape.stride;
   op.relu = true;
-  measure(state, operators, shape.multiplications(),
-          [&] { operators.quantized_convolution(op, 0, shape.out_size()); });
+  measure(state, operators, shape.multiplications(), [&] {
+    (minimal ? operators.quantized_winograd : operators.quantized_convolution)(op, 0,
+                                                                               shape.out_size());
+  });
 }
 
 /// 3 x 3 windows two apart, as behind the first and the second layer; a comparison is a
@@ -258,10 +264,16 @@ const bool registered = [] {
     };
     const auto always = [](const LayerShape&) { return true; };
     each("direct", direct, always);
-    each("minimal", minimal_filtering, [](const LayerShape& shape) {
+    const auto fits = [](const LayerShape& shape) {
       return winograd_fits(shape.window, shape.stride, shape.out_size(), shape.inputs);
-    });
-    each("int8", int8, always);
+    };
+    each("minimal", minimal_filtering, fits);
+    each(
+        "int8", [](auto& state, auto& ops, auto& shape) { int8(state, ops, shape, false); },
+        always);
+    each(
+        "int8_minimal", [](auto& state, auto& ops, auto& shape) { int8(state, ops, shape, true); },
+        fits);
     add(std::string(name) + "/max_pooling/32x32x16",
         [=](benchmark::State& state) { max_pooling(state, *found, 32, 16); });
     add(std::string(name) + "/max_pooling/16x16x24",
