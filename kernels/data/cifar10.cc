@@ -19,7 +19,8 @@ constexpr std::size_t kPlane = 32 * 32;
 constexpr std::size_t kRecordBytes = 1 + 3 * kPlane;
 constexpr std::size_t kFileBytes = kRecords * kRecordBytes;
 constexpr std::string_view kRemedy =
-    "unpack cifar-10-binary.tar.gz (CIFAR-10, binary version) and name its folder cifar-10-batches-bin";
+    "unpack cifar-10-binary.tar.gz (CIFAR-10, binary version) and name its folder "
+    "cifar-10-batches-bin";
 
 Dataset empty_set(std::string name) {
   Dataset set;
@@ -42,8 +43,8 @@ std::string read_file(const std::string& path, std::vector<unsigned char>& bytes
   if (size != kFileBytes)
     return fmt::format("{} bytes instead of {}: it is {}", size, kFileBytes,
                        size < kFileBytes && size % kRecordBytes == 0 ? "cut short between records"
-                       : size < kFileBytes                           ? "truncated, or another kind of file"
-                                                                     : "another kind of file");
+                       : size < kFileBytes ? "truncated, or another kind of file"
+                                           : "another kind of file");
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              std::fclose);
   if (!file) return std::strerror(errno);

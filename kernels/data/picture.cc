@@ -104,8 +104,7 @@ void paint_background(const Colour& first, const Colour& second, DataRandom& ran
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x) {
       const float t = 0.65f * noise(coarse, kCoarse, y, x) + 0.35f * noise(fine, kFine, y, x);
-      for (int c = 0; c < 3; ++c)
-        picture[y * size + x][c] = first[c] + (second[c] - first[c]) * t;
+      for (int c = 0; c < 3; ++c) picture[y * size + x][c] = first[c] + (second[c] - first[c]) * t;
     }
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/data/procedural.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "kernels/data/picture.h"
@@ -8,13 +9,20 @@
 namespace flyball {
 namespace {
 
-// What makes it hard; found by training the default network (see configs/models/README.md).
-constexpr float kMinScale = 8, kMaxScale = 14;  // half the thing's size, pixels
-constexpr float kMaxTilt = 0.41f;               // tangent of half the angle: 45 degrees
-constexpr int kMaxClutter = 4;
-constexpr float kOccluded = 0.4f;
-constexpr float kMinContrast = 0.45f;  // sum of the differences of red, green and blue
-constexpr float kMaxNoise = 0.12f;
+// What makes an image hard, from the easiest to the hardest of them; found by training the default
+// network (configs/models/README.md). Easy ones among them let a network begin to learn at all.
+struct Range {
+  float easy, hard;
+  float at(float difficulty) const { return easy + (hard - easy) * difficulty; }
+};
+constexpr float kMaxScale = 14;      // half the thing's size, pixels
+constexpr Range kMinScale{12, 6};    // likewise
+constexpr Range kTilt{0.05f, 0.7f};  // tangent of half the largest angle: 6 to 70 degrees
+constexpr Range kClutter{1, 8};      // most pieces of it
+constexpr Range kOccluded{0, 0.9f};  // probability
+constexpr Range kContrast{1, 0.2f};  // least sum of the differences of red, green and blue
+constexpr Range kNoise{0.02f, 0.22f};
+constexpr Range kHaze{0, 0.55f};
 
 float distance(const Colour& a, const Colour& b) {
   float sum = 0;
@@ -29,9 +37,9 @@ Colour any_colour(DataRandom& random) {
 }
 
 /// Unlike `other`, or the last of some tries.
-Colour colour_unlike(const Colour& other, DataRandom& random) {
+Colour colour_unlike(const Colour& other, float contrast, DataRandom& random) {
   Colour colour = any_colour(random);
-  for (int tries = 0; tries < 16 && distance(colour, other) < kMinContrast; ++tries)
+  for (int tries = 0; tries < 16 && distance(colour, other) < contrast; ++tries)
     colour = any_colour(random);
   return colour;
 }
@@ -43,8 +51,7 @@ void house(Parts& parts, const Colour& main, const Colour& other, DataRandom& ra
   const float width = random.uniform(0.55f, 0.8f), wall = random.uniform(-0.15f, 0.15f);
   const float eaves = random.uniform(1.0f, 1.3f);
   parts.push_back(box(0, (wall + 0.9f) / 2, width, (0.9f - wall) / 2, main));
-  parts.push_back(
-      trapezoid(0, (wall - 0.9f) / 2, width * eaves, (wall + 0.9f) / 2, 0, 1, other));
+  parts.push_back(trapezoid(0, (wall - 0.9f) / 2, width * eaves, (wall + 0.9f) / 2, 0, 1, other));
   const float door = random.uniform(-0.5f, 0.5f) * width;
   parts.push_back(box(door, 0.65f, 0.14f, 0.25f, other));
   if (random.chance(0.5f)) parts.push_back(box(-door, wall + 0.35f, 0.13f, 0.13f, other));
@@ -109,7 +116,7 @@ constexpr float kFive[5][2] = {{0, -1},
                                {0.58778525f, 0.80901699f},
                                {-0.58778525f, 0.80901699f},
                                {-0.95105652f, -0.30901699f}};
-constexpr float kSix[6][2] = {{0, -1}, {0.8660254f, -0.5f},  {0.8660254f, 0.5f},
+constexpr float kSix[6][2] = {{0, -1}, {0.8660254f, -0.5f}, {0.8660254f, 0.5f},
                               {0, 1},  {-0.8660254f, 0.5f}, {-0.8660254f, -0.5f}};
 
 void flower(Parts& parts, const Colour& main, const Colour& other, DataRandom& random) {
@@ -161,12 +168,12 @@ void mushroom(Parts& parts, const Colour& main, const Colour& other, DataRandom&
   parts.push_back(dome);
   const int spots = static_cast<int>(random.below(4));
   for (int s = 0; s < spots; ++s)
-    parts.push_back(disc(cap * random.uniform(-0.5f, 0.5f), random.uniform(-0.5f, -0.1f), 0.12f,
-                         0.12f, other));
+    parts.push_back(
+        disc(cap * random.uniform(-0.5f, 0.5f), random.uniform(-0.5f, -0.1f), 0.12f, 0.12f, other));
 }
 
-constexpr decltype(&house) kThings[] = {house, tree, fish, boat, car,
-                                        flower, mug, key, star, mushroom};
+constexpr decltype(&house) kThings[] = {house,  tree, fish, boat, car,
+                                        flower, mug,  key,  star, mushroom};
 
 /// A disc, box, triangle, ring or bar of any colour, anywhere.
 Part scrap(DataRandom& random, float most, const Colour& colour) {
@@ -197,8 +204,7 @@ Dataset draw_all(std::size_t images, std::uint64_t seed, Split split, std::strin
   set.labels.resize(images);
   for (std::size_t i = 0; i < images; ++i)
     set.labels[i] = static_cast<std::uint8_t>(draw_procedural(
-        seed, split, i,
-        std::span(set.pixels).subspan(i * set.image_values(), set.image_values())));
+        seed, split, i, std::span(set.pixels).subspan(i * set.image_values(), set.image_values())));
   return set;
 }
 
@@ -211,38 +217,46 @@ int draw_procedural(std::uint64_t seed, Split split, std::uint64_t index,
   const int label = static_cast<int>(index % kProceduralClasses.size());
   std::array<Colour, kSize * kSize> picture;
 
+  const float difficulty = std::sqrt(random.uniform());  // more hard ones than easy ones
   const Colour ground = any_colour(random), ground_too = any_colour(random);
   paint_background(ground, ground_too, random, kSize, picture);
   Colour middle;
   for (int c = 0; c < 3; ++c) middle[c] = 0.5f * (ground[c] + ground_too[c]);
-  const Colour main = colour_unlike(middle, random), other = colour_unlike(main, random);
+  const float contrast = kContrast.at(difficulty);
+  const Colour main = colour_unlike(middle, contrast, random);
+  const Colour other = colour_unlike(main, contrast, random);
 
   // Clutter behind the thing, some of it in its colours.
-  for (std::uint32_t n = 1 + random.below(kMaxClutter); n > 0; --n) {
+  const auto most = static_cast<std::uint32_t>(kClutter.at(difficulty));
+  for (std::uint32_t n = random.below(most + 1); n > 0; --n) {
     const std::uint32_t pick = random.below(4);
-    paint(scrap(random, 6, pick == 0 ? main : pick == 1 ? other : any_colour(random)), kSize,
-          picture);
+    paint(scrap(random, 6,
+                pick == 0   ? main
+                : pick == 1 ? other
+                            : any_colour(random)),
+          kSize, picture);
   }
 
   Parts parts;
   kThings[label](parts, main, other, random);
-  const float scale = random.uniform(kMinScale, kMaxScale);
+  const float scale = random.uniform(kMinScale.at(difficulty), kMaxScale);
   const float slack = 0.5f * kSize - 0.8f * scale;
   const Affine place =
       Affine::stretch(random.chance(0.5f) ? scale : -scale, scale * random.uniform(0.8f, 1.1f))
-          .then(Affine::turn_by(random.uniform(-kMaxTilt, kMaxTilt)))
+          .then(Affine::turn_by(random.uniform(-1, 1) * kTilt.at(difficulty)))
           .then(Affine::move(0.5f * kSize + slack * random.uniform(-1, 1),
                              0.5f * kSize + slack * random.uniform(-1, 1)));
   for (Part& part : parts) {
     part.place = part.place.then(place);
     paint(part, kSize, picture);
   }
-  if (random.chance(kOccluded)) paint(scrap(random, 5, any_colour(random)), kSize, picture);
+  if (random.chance(kOccluded.at(difficulty)))
+    paint(scrap(random, 5, any_colour(random)), kSize, picture);
 
   // Light that falls off across the picture, haze, noise of the sensor.
   const float across = random.uniform(-0.4f, 0.4f), down = random.uniform(-0.4f, 0.4f);
-  const float haze = random.uniform(0.0f, 0.3f), level = random.uniform(0.2f, 0.8f);
-  const float noise = random.uniform(0.02f, kMaxNoise);
+  const float haze = random.uniform() * kHaze.at(difficulty), level = random.uniform(0.2f, 0.8f);
+  const float noise = random.uniform(0.3f, 1.0f) * kNoise.at(difficulty);
   for (int y = 0; y < kSize; ++y)
     for (int x = 0; x < kSize; ++x) {
       const float light = 1 + across * (x * (2.0f / kSize) - 1) + down * (y * (2.0f / kSize) - 1);

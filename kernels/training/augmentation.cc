@@ -9,9 +9,7 @@ namespace flyball {
 void augment(const Augmentation& how, std::span<const std::uint8_t> image, int size, int channels,
              DataRandom random, std::span<float> out) {
   const bool flip = how.flip && random.chance(0.5f);
-  const auto offset = [&] {
-    return static_cast<int>(random.below(2 * how.shift + 1)) - how.shift;
-  };
+  const auto offset = [&] { return static_cast<int>(random.below(2 * how.shift + 1)) - how.shift; };
   const int dy = offset(), dx = offset();
   const float gain = how.light ? random.uniform(0.8f, 1.2f) : 1;
   const float level = how.light ? random.uniform(-0.2f, 0.2f) : 0;

@@ -160,8 +160,7 @@ std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint) {
   std::vector<char> recipe;
   in(recipe);
   for_each_value(read, [&](auto& value) { in(value); });
-  if (!in.good() || !in.at_end() ||
-      !parse_recipe({recipe.data(), recipe.size()}, read.recipe) ||
+  if (!in.good() || !in.at_end() || !parse_recipe({recipe.data(), recipe.size()}, read.recipe) ||
       !read.recipe.problem().empty())
     return refuse("its content makes no sense");
   checkpoint = std::move(read);

@@ -54,8 +54,8 @@ void check_writable(const std::string& path) {
   const std::string probe = fmt::format("{}.{}.tmp", path, getpid());
   const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
-    fail(kFailure, fmt::format("{}: {}; choose a place that can be written", path,
-                               std::strerror(errno)));
+    fail(kFailure,
+         fmt::format("{}: {}; choose a place that can be written", path, std::strerror(errno)));
   close(fd);
   unlink(probe.c_str());
 }
@@ -74,12 +74,13 @@ void take_recipe_of(const Checkpoint& checkpoint, const CLI::App& given, TrainOp
 }
 
 void measure(Model& model, const TrainingData& data) {
-  model.activation_max = activation_ranges(model, normalised_images(data.train, kCalibrationImages));
+  model.activation_max =
+      activation_ranges(model, normalised_images(data.train, kCalibrationImages));
   const Network network(model);
   model.accuracy.top1_pct = measure_top1(network, Precision::kFloat32, data.test);
   model.accuracy.int8_top1_pct = measure_top1(network, Precision::kInt8, data.test);
-  model.accuracy.source = fmt::format("{}, {} images, top-1 of one inference each",
-                                      data.test.name, data.test.size());
+  model.accuracy.source =
+      fmt::format("{}, {} images, top-1 of one inference each", data.test.name, data.test.size());
 }
 
 void print_result(const Model& model, const std::string& out, bool json) {
@@ -132,7 +133,8 @@ void train_network(const CLI::App& given, TrainOptions options) {
   const TrainingData& data = *loaded.data;
   if (data.train.size() * 9 / 10 < std::size_t(recipe.batch))
     fail(kWrongUse, fmt::format("--batch {}: {} images are fewer; give fewer per step, or more of "
-                                "them", recipe.batch, data.train.size() * 9 / 10));
+                                "them",
+                                recipe.batch, data.train.size() * 9 / 10));
 
   Trainer trainer(recipe, data.train);
   if (!options.resume.empty())
@@ -187,8 +189,8 @@ void draw_samples(const std::string& out, int columns) {
     good = std::fclose(file) == 0 && good;
   }
   if (!good)
-    fail(kFailure, fmt::format("{}: {}; choose a place that can be written", out,
-                               std::strerror(errno)));
+    fail(kFailure,
+         fmt::format("{}: {}; choose a place that can be written", out, std::strerror(errno)));
 }
 
 int run(int argc, char** argv) {
@@ -201,9 +203,11 @@ int run(int argc, char** argv) {
   for_each_field(options.recipe, [&](const char* name, auto& value, const char* help) {
     train->add_option("--" + std::string(name), value, help)->capture_default_str();
   });
-  train->add_option("--out", options.out, "the model file (dynamic_cnn.flynet or slimmable_cnn.flynet)");
-  train->add_option("--checkpoint", options.checkpoint,
-                    "written after each epoch and on Ctrl-C; kept (OUT.checkpoint, removed at the end)");
+  train->add_option("--out", options.out,
+                    "the model file (dynamic_cnn.flynet or slimmable_cnn.flynet)");
+  train->add_option(
+      "--checkpoint", options.checkpoint,
+      "written after each epoch and on Ctrl-C; kept (OUT.checkpoint, removed at the end)");
   train->add_option("--resume", options.resume, "go on from this checkpoint, with its recipe");
   train->add_flag("--json", options.json, "print the accuracies as JSON");
 

@@ -29,8 +29,7 @@ ProgressLine::~ProgressLine() {
 void ProgressLine::show(const TrainingReport& r) {
   const Clock::time_point now = Clock::now();
   const bool epoch_over = r.step == r.steps;
-  const double done =
-      (r.phase + (r.epoch + double(r.step) / r.steps) / r.epochs) / r.phases;
+  const double done = (r.phase + (r.epoch + double(r.step) / r.steps) / r.epochs) / r.phases;
   if (done_at_start_ < 0) done_at_start_ = done;
   if (!epoch_over && (!terminal_ || now - drawn_ < kRedraw)) return;
   drawn_ = now;

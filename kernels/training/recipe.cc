@@ -30,6 +30,7 @@ std::string Recipe::problem() const {
   if (!(weight_decay >= 0 && weight_decay <= 10))
     return refuse("weight-decay", weight_decay, "0 to 10");
   if (!(smoothing >= 0 && smoothing < 1)) return refuse("smoothing", smoothing, "0 to below 1");
+  if (!(alone >= 0 && alone <= 100)) return refuse("alone", alone, "0 to 100");
   if (shift < 0 || shift > 16) return refuse("shift", shift, "0 to 16");
   if (cutout < 0 || cutout > 32) return refuse("cutout", cutout, "0 to 32");
   if (patience < 0) return refuse("patience", patience, "0 or more");

@@ -12,15 +12,16 @@ namespace flyball {
 struct Recipe {
   std::string kind = "grouped";
   std::string data = "procedural";
-  int images = 60000;   ///< training images to draw, or to use of a folder's; 0: all it has
-  int epochs = 6;       ///< per group (grouped), or in all (slimmable)
-  int batch = 100;
-  double lr = 0.004;            ///< of AdamW, at the top of the schedule
+  int images = 60000;  ///< training images to draw, or to use of a folder's; 0: all it has
+  int epochs = 4;      ///< per group (grouped), or in all (slimmable)
+  int batch = 50;
+  double lr = 0.004;  ///< of AdamW, at the top of the schedule
   double weight_decay = 0.02;
-  double smoothing = 0.05;      ///< of the labels
-  int shift = 2;                ///< pixels
-  int cutout = 8;               ///< side of the patch, pixels; 0: none
-  int patience = 0;             ///< epochs without a better validation; 0: no early stop
+  double smoothing = 0.05;  ///< of the labels
+  double alone = 1;         ///< weight of the loss of what a new group says alone
+  int shift = 2;            ///< pixels
+  int cutout = 0;           ///< side of the patch, pixels; 0: none
+  int patience = 0;         ///< epochs without a better validation; 0: no early stop
   int threads = 1;
   std::uint64_t seed = 1;
 
@@ -44,9 +45,11 @@ void for_each_field(AnyRecipe& r, Field&& field) {
   field("lr", r.lr, "learning rate of AdamW at its top; a warm-up, then a cosine down to 0");
   field("weight-decay", r.weight_decay, "of AdamW");
   field("smoothing", r.smoothing, "of the labels, 0 to below 1");
+  field("alone", r.alone, "grouped: weight of a new group's own loss beside that of the sum");
   field("shift", r.shift, "augmentation: up to so many pixels each way");
   field("cutout", r.cutout, "augmentation: side of a blanked patch in pixels, 0 for none");
-  field("patience", r.patience, "stop after so many epochs without a better validation; 0 is never");
+  field("patience", r.patience,
+        "stop after so many epochs without a better validation; 0 is never");
   field("threads", r.threads, "of LibTorch; one gives the same bytes every time");
   field("seed", r.seed, "of weights, data and order");
 }

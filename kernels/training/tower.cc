@@ -9,8 +9,8 @@
 namespace flyball {
 namespace {
 
-constexpr double kEpsilon = 1e-5;   // added to a variance
-constexpr double kMomentum = 0.1;   // of the running statistics
+constexpr double kEpsilon = 1e-5;  // added to a variance
+constexpr double kMomentum = 0.1;  // of the running statistics
 
 void copy_out(const torch::Tensor& tensor, float* to) {
   const torch::Tensor dense = tensor.contiguous();
@@ -24,7 +24,8 @@ Tower::Tower(const NetworkSpec& spec) : spec_(spec), layout_(spec) {
     const LayerSpec& layer = spec.layers[l];
     const std::string name = "layer" + std::to_string(l);
     torch::Tensor kernel = register_parameter(
-        name, torch::empty({layer.channels, layout_.layers[l].in_channels, layer.window, layer.window}));
+        name,
+        torch::empty({layer.channels, layout_.layers[l].in_channels, layer.window, layer.window}));
     torch::nn::init::kaiming_normal_(kernel, 0, torch::kFanOut, torch::kReLU);
     kernels_.push_back(kernel);
     std::vector<Norm>& sets = norms_.emplace_back();
@@ -41,17 +42,17 @@ Tower::Tower(const NetworkSpec& spec) : spec_(spec), layout_(spec) {
   classifier_ = register_parameter(
       "classifier", torch::empty({spec.classes, spec.layers.back().channels, side, side}));
   torch::nn::init::kaiming_uniform_(classifier_, 1.0);
-  class_bias_ = register_parameter("class_bias",
-                                   torch::zeros({spec.scale_sets_per_tower(), spec.classes}));
+  class_bias_ =
+      register_parameter("class_bias", torch::zeros({spec.scale_sets_per_tower(), spec.classes}));
 }
 
 torch::Tensor Tower::forward(torch::Tensor x, int width) {
   const int set = spec_.scale_sets_per_tower() == 1 ? 0 : width;
   for (std::size_t l = 0; l < spec_.layers.size(); ++l) {
     const LayerSpec& layer = spec_.layers[l];
-    const torch::Tensor kernel =
-        kernels_[l].narrow(0, 0, spec_.active_channels(layer.channels, width))
-            .narrow(1, 0, x.size(1));
+    const torch::Tensor kernel = kernels_[l]
+                                     .narrow(0, 0, spec_.active_channels(layer.channels, width))
+                                     .narrow(1, 0, x.size(1));
     const Norm& norm = norms_[l][set];
     x = torch::conv2d(x, kernel, {}, layer.stride, layer.pad);
     x = torch::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, is_training(),
@@ -77,6 +78,15 @@ std::vector<torch::Tensor> Tower::others() const {
   for (const std::vector<Norm>& sets : norms_)
     for (const Norm& norm : sets) tensors.insert(tensors.end(), {norm.weight, norm.bias});
   return tensors;
+}
+
+void Tower::copy_from(const Tower& other) {
+  torch::NoGradGuard no_grad;
+  const auto copy = [](std::vector<torch::Tensor> to, const std::vector<torch::Tensor>& from) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);
+  };
+  copy(parameters(), other.parameters());
+  copy(buffers(), other.buffers());
 }
 
 void Tower::write(std::span<float> into) const {

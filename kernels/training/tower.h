@@ -20,6 +20,8 @@ class Tower : public torch::nn::Module {
   /// training mode batch normalisation uses, and learns, the statistics of the batch.
   torch::Tensor forward(torch::Tensor images, int width);
 
+  /// Makes all that is learned equal.
+  void copy_from(const Tower& other);
   /// The tower's parameters as NetworkLayout orders them, batch normalisation folded into scale
   /// and bias. `into` has NetworkLayout::tower_parameters values.
   void write(std::span<float> into) const;
@@ -35,9 +37,9 @@ class Tower : public torch::nn::Module {
   };
   NetworkSpec spec_;
   NetworkLayout layout_;
-  std::vector<torch::Tensor> kernels_;      // [layer]: [out][in][row][column]
-  std::vector<std::vector<Norm>> norms_;    // [layer][set]
-  torch::Tensor classifier_;                // [class][channel][row][column]
+  std::vector<torch::Tensor> kernels_;    // [layer]: [out][in][row][column]
+  std::vector<std::vector<Norm>> norms_;  // [layer][set]
+  torch::Tensor classifier_;              // [class][channel][row][column]
   torch::Tensor class_bias_;
 };
 

@@ -1,8 +1,8 @@
 #include "kernels/training/trainer.h"
 
 #include <fmt/format.h>
-#include <torch/optim/adamw.h>
 #include <torch/nn/functional/loss.h>
+#include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <numbers>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "kernels/dnn/network.h"
 #include "kernels/training/augmentation.h"
@@ -38,7 +39,7 @@ struct Trainer::State {
   // Where it is.
   int phase = 0, epoch = 0, step = 0;
   double loss_sum = 0, hits = 0;
-  int stale = 0;            // epochs without a better validation
+  int stale = 0;  // epochs without a better validation
   double best_pct = -1;
   std::vector<float> best;  // all parameters, at the best validation of the phase
   // Of the phase.
@@ -82,7 +83,8 @@ Trainer::State::State(Recipe recipe_in, const Dataset& train)
 
 void Trainer::State::begin_phase() {
   torch::manual_seed(recipe.seed * 64 + phase);
-  tower = std::make_shared<Tower>(spec);
+  const std::shared_ptr<Tower> last = std::exchange(tower, std::make_shared<Tower>(spec));
+  if (last) tower->copy_from(*last);
   const auto groups = [this] {
     using torch::optim::AdamWOptions;
     std::vector<torch::optim::OptimizerParamGroup> all;
@@ -103,8 +105,7 @@ void Trainer::State::begin_phase() {
   before.parameters = parameters;
   torch::NoGradGuard no_grad;
   const auto bias = before.parameters.begin() + layout.class_bias;
-  tower->class_bias().copy_(
-      torch::from_blob(&bias[(phase - 1) * spec.classes], {1, spec.classes}));
+  tower->class_bias().copy_(torch::from_blob(&bias[(phase - 1) * spec.classes], {1, spec.classes}));
   std::fill(bias, before.parameters.end(), 0.0f);
   frozen.emplace(before);
 }
@@ -168,9 +169,9 @@ torch::Tensor Trainer::State::frozen_evidence() {
 void Trainer::State::learn() {
   const int total = steps() * recipe.epochs, now = epoch * steps() + step;
   const double at = (now + 0.5) / total;
-  const double rate =
-      at < kWarmUp ? at / kWarmUp
-                   : 0.5 * (1 + std::cos(std::numbers::pi * (at - kWarmUp) / (1 - kWarmUp)));
+  const double rate = at < kWarmUp
+                          ? at / kWarmUp
+                          : 0.5 * (1 + std::cos(std::numbers::pi * (at - kWarmUp) / (1 - kWarmUp)));
   for (auto& group : optimiser->param_groups()) group.options().set_lr(recipe.lr * rate);
 
   load_batch(std::span(order).subspan(std::size_t(step) * recipe.batch, recipe.batch), true);
@@ -183,11 +184,13 @@ void Trainer::State::learn() {
   optimiser->zero_grad();
   torch::Tensor logits;
   for (int width = grouped() ? phase : 0; width < (grouped() ? phase + 1 : spec.widths); ++width) {
-    logits = tower->forward(x, width);
-    if (before.defined()) logits = logits + before;
-    const torch::Tensor loss = F::cross_entropy(logits, y, how);
-    loss.backward();
+    const torch::Tensor alone = tower->forward(x, width);
+    logits = before.defined() ? alone + before : alone;
+    torch::Tensor loss = F::cross_entropy(logits, y, how);
     if (width == (grouped() ? phase : spec.widths - 1)) loss_sum += loss.item<double>();
+    if (before.defined() && recipe.alone > 0)
+      loss = loss + recipe.alone * F::cross_entropy(alone, y, how);
+    loss.backward();
   }
   optimiser->step();
   hits += logits.argmax(1).eq(y).sum().item<double>();
@@ -258,8 +261,14 @@ bool Trainer::run(const Listener& listener) {
     while (s.step < s.steps()) {
       s.learn();
       ++s.step;
-      TrainingReport report{s.phase,     s.phases(), s.epoch, s.recipe.epochs, s.step, s.steps(),
-                            s.loss_sum / s.step, 100.0 * s.hits / (double(s.step) * s.recipe.batch)};
+      TrainingReport report{s.phase,
+                            s.phases(),
+                            s.epoch,
+                            s.recipe.epochs,
+                            s.step,
+                            s.steps(),
+                            s.loss_sum / s.step,
+                            100.0 * s.hits / (double(s.step) * s.recipe.batch)};
       const bool epoch_over = s.step == s.steps();
       if (epoch_over) {
         report.validation_pct = s.validate();

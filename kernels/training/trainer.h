@@ -14,12 +14,12 @@ namespace flyball {
 
 /// Where a training is, for who watches it.
 struct TrainingReport {
-  int phase = 0, phases = 1;  ///< the tower being trained (grouped); 0 of 1 (slimmable)
-  int epoch = 0, epochs = 1;  ///< of the phase
-  int step = 0, steps = 1;    ///< of the epoch; step == steps: the epoch has ended
-  double loss = 0;            ///< mean of the epoch so far
-  double accuracy_pct = 0;    ///< likewise, of the widest width that learns, on augmented images
-  double validation_pct = -1; ///< on images held out, at the end of an epoch; else -1
+  int phase = 0, phases = 1;   ///< the tower being trained (grouped); 0 of 1 (slimmable)
+  int epoch = 0, epochs = 1;   ///< of the phase
+  int step = 0, steps = 1;     ///< of the epoch; step == steps: the epoch has ended
+  double loss = 0;             ///< mean of the epoch so far
+  double accuracy_pct = 0;     ///< likewise, of the widest width that learns, on augmented images
+  double validation_pct = -1;  ///< on images held out, at the end of an epoch; else -1
 };
 
 /// Trains a dynamic-width network.
@@ -28,8 +28,12 @@ struct TrainingReport {
 /// pruning for runtime DNN performance scaling on heterogeneous embedded platforms", MLCAD 2019).
 /// Tower 1 is trained alone, then frozen: weights, scales, biases and statistics. Tower 2 is added
 /// and trained, with a class bias of its own, on the sum of both; and so on. What the frozen towers
-/// say is computed by the very Network that will run them, so the narrow widths keep their bits, and
-/// the tower in training learns to correct exactly what it will meet.
+/// say is computed by the very Network that will run them, so the narrow widths keep their bits,
+/// and the tower in training learns to correct exactly what it will meet. A new tower starts as a
+/// copy of the last one and learns from the loss of the sum plus that of what it says alone: the
+/// errors that are left teach a blank tower next to nothing (0.6 points where the copy brings 12),
+/// and each restart of the learning rate makes it another enough to be worth adding up (Huang et
+/// al., "Snapshot ensembles", ICLR 2017).
 ///
 /// Slimmable (Yu et al., "Slimmable neural networks", ICLR 2019): one tower, each step the sum of
 /// the losses of all widths, each with batch normalisation of its own.
@@ -38,7 +42,8 @@ struct TrainingReport {
 /// training that was interrupted and resumed ends as one that was not.
 class Trainer {
  public:
-  /// `train` must outlive it. The last tenth of it, at most 2000 images, is held out for validation.
+  /// `train` must outlive it. The last tenth of it, at most 2000 images, is held out for
+  /// validation.
   Trainer(Recipe recipe, const Dataset& train);
   ~Trainer();
 
