@@ -9,6 +9,9 @@
 namespace flyball {
 namespace {
 
+// Random numbers are drawn one per statement: the order in which a call's arguments are worked out
+// is not the same everywhere, and these pictures must be.
+
 // What makes an image hard, from the easiest to the hardest of them; found by training the default
 // network (configs/models/README.md). Easy ones among them let a network begin to learn at all.
 struct Range {
@@ -167,9 +170,10 @@ void mushroom(Parts& parts, const Colour& main, const Colour& other, DataRandom&
   dome.cut = 0;
   parts.push_back(dome);
   const int spots = static_cast<int>(random.below(4));
-  for (int s = 0; s < spots; ++s)
-    parts.push_back(
-        disc(cap * random.uniform(-0.5f, 0.5f), random.uniform(-0.5f, -0.1f), 0.12f, 0.12f, other));
+  for (int s = 0; s < spots; ++s) {
+    const float y = random.uniform(-0.5f, -0.1f), x = cap * random.uniform(-0.5f, 0.5f);
+    parts.push_back(disc(x, y, 0.12f, 0.12f, other));
+  }
 }
 
 constexpr decltype(&house) kThings[] = {house,  tree, fish, boat, car,
@@ -182,10 +186,10 @@ Part scrap(DataRandom& random, float most, const Colour& colour) {
   if (random.chance(0.3f)) part.inner = 0.6f;
   part.top = static_cast<float>(random.below(3)) * 0.5f;
   const float slim = random.uniform(0.2f, 1.0f), size = random.uniform(0.25f, 1.0f) * most;
-  part.place = Affine::stretch(size * slim, size)
-                   .then(Affine::turn_by(random.uniform(-1, 1)))
-                   .then(Affine::move(random.uniform(0, kProceduralSize),
-                                      random.uniform(0, kProceduralSize)));
+  const float turn = random.uniform(-1, 1);
+  const float y = random.uniform(0, kProceduralSize), x = random.uniform(0, kProceduralSize);
+  part.place =
+      Affine::stretch(size * slim, size).then(Affine::turn_by(turn)).then(Affine::move(x, y));
   part.colour = colour;
   return part;
 }
@@ -240,12 +244,14 @@ int draw_procedural(std::uint64_t seed, Split split, std::uint64_t index,
   Parts parts;
   kThings[label](parts, main, other, random);
   const float scale = random.uniform(kMinScale.at(difficulty), kMaxScale);
+  const float tall = scale * random.uniform(0.8f, 1.1f);
+  const float wide = random.chance(0.5f) ? scale : -scale;
+  const float tilt = random.uniform(-1, 1) * kTilt.at(difficulty);
   const float slack = 0.5f * kSize - 0.8f * scale;
+  const float y = 0.5f * kSize + slack * random.uniform(-1, 1);
+  const float x = 0.5f * kSize + slack * random.uniform(-1, 1);
   const Affine place =
-      Affine::stretch(random.chance(0.5f) ? scale : -scale, scale * random.uniform(0.8f, 1.1f))
-          .then(Affine::turn_by(random.uniform(-1, 1) * kTilt.at(difficulty)))
-          .then(Affine::move(0.5f * kSize + slack * random.uniform(-1, 1),
-                             0.5f * kSize + slack * random.uniform(-1, 1)));
+      Affine::stretch(wide, tall).then(Affine::turn_by(tilt)).then(Affine::move(x, y));
   for (Part& part : parts) {
     part.place = part.place.then(place);
     paint(part, kSize, picture);

@@ -56,7 +56,8 @@ class FlyballTorch : public testing::Test {
     EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / ("flyball_torch_" + std::to_string(getpid()));
+  const fs::path folder_ =
+      fs::temp_directory_path() / ("flyball_torch_" + std::to_string(getpid()));
 };
 
 const std::string kTiny = "train-network --images 60 --batch 10 --epochs 1 --seed 3 ";

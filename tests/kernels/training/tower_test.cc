@@ -68,8 +68,8 @@ TEST(Tower, GroupedTowersAddUpAsInTheNetwork) {
   for (int t = 0; t < 4; ++t) {
     Tower tower(spec);
     live(tower, spec);
-    tower.write(std::span(model.parameters).subspan(t * layout.tower_parameters,
-                                                    layout.tower_parameters));
+    tower.write(
+        std::span(model.parameters).subspan(t * layout.tower_parameters, layout.tower_parameters));
     sum += tower.forward(image, t) - tower.class_bias();
     expect_near(infer(model, t, image), sum);
   }
