@@ -60,10 +60,13 @@ const bool registered = register_all();
 }  // namespace
 }  // namespace flyball::bench
 
-/// libgomp reads its wait policy when it is loaded: starts the program once more with it.
+/// Two libraries read their settings when they are loaded: libgomp how to wait, OpenBLAS (under
+/// LibTorch) how many threads to use. Starts the program once more with them.
 int main(int argc, char** argv) {
-  if (setenv("OMP_WAIT_POLICY", "active", 0) == 0 && !getenv("FLYBALL_PEERS_STARTED")) {
+  if (!getenv("FLYBALL_PEERS_STARTED")) {
     setenv("FLYBALL_PEERS_STARTED", "1", 1);
+    setenv("OMP_WAIT_POLICY", "active", 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
     execv("/proc/self/exe", argv);
   }
   benchmark::Initialize(&argc, argv);
