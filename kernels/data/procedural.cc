@@ -18,13 +18,15 @@ struct Range {
   float easy, hard;
   float at(float difficulty) const { return easy + (hard - easy) * difficulty; }
 };
-constexpr float kMaxScale = 14;      // half the thing's size, pixels
-constexpr Range kMinScale{12, 6};    // likewise
-constexpr Range kTilt{0.05f, 0.7f};  // tangent of half the largest angle: 6 to 70 degrees
-constexpr Range kClutter{1, 8};      // most pieces of it
-constexpr Range kOccluded{0, 0.9f};  // probability
-constexpr Range kContrast{1, 0.2f};  // least sum of the differences of red, green and blue
-constexpr Range kNoise{0.02f, 0.22f};
+constexpr float kMaxScale = 14;       // half the thing's size, pixels
+constexpr Range kMinScale{12, 5.5f};  // likewise
+constexpr Range kTilt{0.05f, 1};      // tangent of half the largest angle: 6 to 90 degrees
+constexpr Range kShear{0, 0.35f};     // most, either way
+constexpr Range kOutline{0, 0.5f};    // probability of being drawn hollow
+constexpr Range kClutter{1, 9};       // most pieces of it
+constexpr Range kOccluded{0, 0.9f};   // probability
+constexpr Range kContrast{1, 0.2f};   // least sum of the differences of red, green and blue
+constexpr Range kNoise{0.02f, 0.25f};
 constexpr Range kHaze{0, 0.55f};
 
 float distance(const Colour& a, const Colour& b) {
@@ -247,13 +249,20 @@ int draw_procedural(std::uint64_t seed, Split split, std::uint64_t index,
   const float tall = scale * random.uniform(0.8f, 1.1f);
   const float wide = random.chance(0.5f) ? scale : -scale;
   const float tilt = random.uniform(-1, 1) * kTilt.at(difficulty);
+  Affine lean;
+  lean.b = random.uniform(-1, 1) * kShear.at(difficulty);
+  const bool hollow = random.chance(kOutline.at(difficulty));
   const float slack = 0.5f * kSize - 0.8f * scale;
   const float y = 0.5f * kSize + slack * random.uniform(-1, 1);
   const float x = 0.5f * kSize + slack * random.uniform(-1, 1);
   const Affine place =
-      Affine::stretch(wide, tall).then(Affine::turn_by(tilt)).then(Affine::move(x, y));
+      lean.then(Affine::stretch(wide, tall)).then(Affine::turn_by(tilt)).then(Affine::move(x, y));
   for (Part& part : parts) {
     part.place = part.place.then(place);
+    paint(part, kSize, picture);
+    if (!hollow) continue;
+    part.place = Affine::stretch(0.65f, 0.65f).then(part.place);
+    part.colour = middle;
     paint(part, kSize, picture);
   }
   if (random.chance(kOccluded.at(difficulty)))

@@ -80,7 +80,7 @@ TEST_F(Cifar10, ReadsSixFilesIntoInterleavedPixels) {
 }
 
 TEST_F(Cifar10, RefusesWhatIsNotTheSixFiles) {
-  EXPECT_NE(error_with("data_batch_3.bin", "").find("truncated"), std::string::npos);
+  EXPECT_NE(error_with("data_batch_3.bin", "label, pixels").find("truncated"), std::string::npos);
   EXPECT_NE(error_with("data_batch_5.bin", std::string(kRecord * 9999, 1)).find("cut short"),
             std::string::npos);
   EXPECT_NE(
@@ -132,8 +132,8 @@ std::uint64_t hash(std::span<const std::uint8_t> bytes) {
 }
 
 TEST(Procedural, SameBitsOnEveryMachine) {
-  EXPECT_EQ(hash(procedural_training_set(100, 1).pixels), 0x1b84ab5a57c297fbu);
-  EXPECT_EQ(hash(procedural_test_set(100).pixels), 0x9f51482777c3a40fu);
+  EXPECT_EQ(hash(procedural_training_set(100, 1).pixels), 0x487ed95e6a453372u);
+  EXPECT_EQ(hash(procedural_test_set(100).pixels), 0xf33104e0ed250951u);
 }
 
 TEST(Procedural, AnImageDoesNotDependOnTheOthers) {
