@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,55 +17,95 @@ namespace flyball {
 struct EngineCalibration {
   struct Row {
     int width = 0;
-    int active = 1;
-    std::int64_t inference_ns = 0;  ///< median of the batches
+    Precision precision = Precision::kFloat32;
+    CpuSet cpus;              ///< that the workers are pinned to, one each
+    double inference_ns = 0;  ///< first decile of the batches: most of them may be disturbed
+    double median_ns = 0;
+    double high_ns = 0;  ///< last decile
     int batches = 0;
+    int active() const { return cpus.count(); }
+    /// Half the distance of the two deciles, in percent of the median.
+    double spread_pct() const { return 50 * (high_ns - inference_ns) / median_ns; }
   };
-  std::vector<Row> rows;                                   ///< by width, then by active workers
-  std::int64_t inference_ns(int width, int active) const;  ///< 0 when it was not measured
+  std::vector<Row> rows;  ///< by CPUs, then by width, then fp32 before int8
+  const Row* find(int width, Precision precision, int active) const;  ///< nullptr: not measured
+};
+
+/// Images that jobs look at, with what they show.
+struct LabelledImages {
+  std::vector<float> images;         ///< [image][row][column][channel], as the network sees them
+  std::vector<std::uint8_t> labels;  ///< [image]
+};
+
+/// How many images were recognised.
+struct Tally {
+  std::uint64_t right = 0, total = 0;
+  double pct() const {
+    return total > 0 ? 100.0 * static_cast<double>(right) / static_cast<double>(total) : 0;
+  }
+  friend Tally operator-(Tally a, const Tally& b) { return {a.right - b.right, a.total - b.total}; }
 };
 
 /// The jobs of the emulated platform: inferences of the dynamic-width network in the pinned worker
-/// pool, on an image that is always the same (an inference costs the same whatever it sees).
+/// pool. Each inference takes the next image, and its answer is counted: the accuracy monitor.
 class InferenceEngine : public JobEngine {
  public:
-  /// Seeded weights, and a worker for every CPU that this process may use. Throws Error (kInput)
-  /// when the environment variable FLYBALL_SIMD asks for what this machine lacks, std::system_error
-  /// when it has no room for the threads.
-  InferenceEngine();
-  explicit InferenceEngine(Network network, int max_workers = 0);  ///< 0: as above
+  /// A worker for every CPU that this process may use (`max_workers` 0). All images are the same
+  /// pattern, whose answers are not counted, until use_images(). Throws Error (kInput) when the
+  /// environment variable FLYBALL_SIMD asks for what this machine lacks, std::system_error when it
+  /// has no room for the threads.
+  explicit InferenceEngine(Network network, int max_workers = 0);
+
+  /// From the next inference on, in turn. Throws Error (kInput) that names the image when one is of
+  /// another size or has a value that is no number, or a label that is no class; then nothing has
+  /// changed. From the thread that calls `run`, or before it does.
+  void use_images(LabelledImages images);
 
   /// A CPU that cannot be had (it went offline) leaves the workers unpinned for this job; `problem`
-  /// then names it. Throws std::invalid_argument when the setting is out of range.
+  /// then names it. Throws std::invalid_argument when the setting is out of range; the engine can
+  /// be used as before.
   std::int64_t run(const Setting& setting, int inferences) override;
   void set_speed_ratio(double ratio) override { pool_.set_speed_ratio(ratio); }
   int max_active() const override { return pool_.max_workers(); }
   void release_thread() override { pool_.release_caller(); }
 
-  /// Measures every width on 1 to `most_active` workers (0: all), at full speed, in turns so that a
-  /// disturbance hits all of them, until `budget_ns` is used up but at least three batches each.
-  /// From the thread that calls `run`, or none does.
-  EngineCalibration calibrate(int most_active = 0, std::int64_t budget_ns = 1'000'000'000);
+  /// Measures every width and precision on each of the sets of CPUs, at full speed, in turns so
+  /// that a disturbance hits all of them, until `budget_ns` is used up but at least three batches
+  /// each. From the thread that calls `run`, or none does.
+  EngineCalibration calibrate(const std::vector<CpuSet>& cpus, std::int64_t budget_ns);
 
   Pool& pool() { return pool_; }
   const Network& network() const { return network_; }
   /// The logits of the last inference.
   const std::vector<float>& logits() const { return logits_; }
+  /// Of all inferences at this width and precision so far; from any thread.
+  Tally tally(int width, Precision precision) const;
   /// Why the last job ran unpinned; empty when it did not.
-  const std::string& problem() const { return problem_; }
+  const std::string& problem() const override { return problem_; }
 
  private:
-  void configure(const Setting& setting);
-  void infer(int width, int inferences);
+  struct Counter {
+    std::atomic<std::uint64_t> right{0}, total{0};
+  };
+  static constexpr int kMaxNetworkWidths = 16;
+
+  void configure(const PoolConfig& wanted);
+  std::int64_t infer(int width, Precision precision, int inferences);
+  void count(int width, Precision precision);
 
   Network network_;
   Workspace workspace_;
   Pool pool_;
-  std::vector<float> image_;
+  LabelledImages images_;
+  std::size_t next_image_ = 0;
   std::vector<float> logits_;
+  std::array<std::array<Counter, kMaxNetworkWidths>, kPrecisions> counters_;
   PoolConfig configured_;
   bool has_configured_ = false;
   std::string problem_;
 };
+
+/// The first CPU that this process may use, the first two, and so on up to `most` of them (0: all).
+std::vector<CpuSet> growing_cpu_sets(int most = 0);
 
 }  // namespace flyball

@@ -14,6 +14,8 @@ class Error : public std::runtime_error {
   enum class Kind { kInput, kFailure };
   Error(Kind kind, const std::string& what, const std::string& why, const std::string& remedy)
       : std::runtime_error(what + ": " + why + "; " + remedy), kind_(kind) {}
+  /// `line` has that form already.
+  Error(Kind kind, const std::string& line) : std::runtime_error(line), kind_(kind) {}
   Kind kind() const { return kind_; }
 
  private:

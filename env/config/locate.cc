@@ -16,6 +16,9 @@ bool is_configs(const fs::path& dir) {
   return fs::is_directory(dir / "platforms", ignored);
 }
 
+/// Of the files of a kind: models are binary, everything else is text.
+std::string extension_of(std::string_view kind) { return kind == "models" ? ".flynet" : ".yaml"; }
+
 std::string joined(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
@@ -55,25 +58,33 @@ std::vector<std::string> list_configs(std::string_view kind) {
   std::error_code error;
   for (fs::directory_iterator it(fs::path(configs_dir()) / kind, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().extension() == ".yaml") names.push_back(it->path().stem().string());
+    if (it->path().extension() == extension_of(kind)) names.push_back(it->path().stem().string());
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 std::string find_config(std::string_view kind, const std::string& name_or_path) {
+  const std::string extension = extension_of(kind);
   const bool is_path =
-      name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml");
+      name_or_path.find('/') != std::string::npos || name_or_path.ends_with(extension);
   if (is_path) return name_or_path;
   const std::vector<std::string> names = list_configs(kind);
+  const std::string folder = (fs::path(configs_dir()) / kind).string();
   if (std::find(names.begin(), names.end(), name_or_path) != names.end()) {
-    return (fs::path(configs_dir()) / kind / (name_or_path + ".yaml")).string();
+    return folder + '/' + name_or_path + extension;
   }
   std::string_view one = kind;  // "platforms": a platform
   if (one.ends_with('s')) one.remove_suffix(1);
-  input_error(fmt::format("{} '{}'", one, name_or_path),
-              "is unknown" + did_you_mean(name_or_path, names),
-              fmt::format("choose one of {}, or give the path of a YAML file", joined(names)));
+  const std::string what = fmt::format("{} '{}'", one, name_or_path);
+  const std::string file = kind == "models" ? "a model file" : "a YAML file";
+  if (names.empty()) {
+    input_error(
+        what, fmt::format("there is none in {}", folder),
+        fmt::format("put {}{} there, or give the path of {}", name_or_path, extension, file));
+  }
+  input_error(what, "is unknown" + did_you_mean(name_or_path, names),
+              fmt::format("choose one of {}, or give the path of {}", joined(names), file));
 }
 
 }  // namespace flyball

@@ -78,7 +78,7 @@ std::string did_you_mean(std::string_view wrong, const std::vector<std::string>&
 /// Where configs/ is: $FLYBALL_CONFIGS, else beside the program's build or install tree, else the
 /// source tree.
 std::string configs_dir();
-/// Resolves "NAME" to configs/KIND/NAME.yaml, or takes a path as it is. Throws Error that lists the
+/// Resolves "NAME" to configs/KIND/NAME.yaml (of models, NAME.flynet), or takes a path as it is. Throws Error that lists the
 /// known names.
 std::string find_config(std::string_view kind, const std::string& name_or_path);
 /// The names that `find_config` knows of a kind, sorted.

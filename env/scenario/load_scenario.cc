@@ -95,10 +95,11 @@ class Loader {
   }
 
   void load_apps() {
-    const auto list = root_.list(
-        "apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x", "accuracy_floor_pct",
-                 "energy_budget_mj", "energy_budget_x", "power_budget_mw", "priority", "work_cv",
-                 "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
+    const auto list =
+        root_.list("apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x",
+                            "accuracy_floor_pct", "accuracy_floor_x", "energy_budget_mj",
+                            "energy_budget_x", "power_budget_mw", "priority", "work_cv",
+                            "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
     if (list.empty() || list.size() > kMaxApps) {
       input_error(root_.where("apps"),
                   fmt::format("{} applications are listed", list.empty() ? "no" : "too many"),
@@ -186,6 +187,15 @@ class Loader {
     required.deadline_ns = time_or(map, "deadline", reference.time_ns, required.deadline_ns);
     required.accuracy_floor_pct =
         map.number_or("accuracy_floor_pct", required.accuracy_floor_pct, 0, 100);
+    if (map.has("accuracy_floor_x")) {
+      if (map.has("accuracy_floor_pct")) {
+        map.reject("accuracy_floor_x", "'accuracy_floor_pct' is given as well",
+                   "give one of the two");
+      }
+      // Of the whole network in fp32, so that one scenario asks the same of every network.
+      required.accuracy_floor_pct =
+          map.number("accuracy_floor_x", 0, 1) * profile(app).widths.back().accuracy_pct;
+    }
     const double highest = profile(app).highest_accuracy_pct();
     if (map.has("accuracy_floor_pct") && required.accuracy_floor_pct > highest) {
       map.reject("accuracy_floor_pct",
@@ -242,10 +252,11 @@ class Loader {
   }
 
   void load_events() {
-    const std::vector<YamlMap> list = root_.list(
-        "events", {"at_s", "app", "deadline_ms", "deadline_x", "accuracy_floor_pct",
-                   "energy_budget_mj", "energy_budget_x", "power_budget_mw", "priority",
-                   "period_ms", "period_x", "ambient_c", "energy_preference", "battery_pct"});
+    const std::vector<YamlMap> list =
+        root_.list("events", {"at_s", "app", "deadline_ms", "deadline_x", "accuracy_floor_pct",
+                              "accuracy_floor_x", "energy_budget_mj", "energy_budget_x",
+                              "power_budget_mw", "priority", "period_ms", "period_x", "ambient_c",
+                              "energy_preference", "battery_pct"});
     const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
     // Requirements build on those before them, so time order comes first. Pointers are sorted: to
     // assign a YAML::Node is to change the document.
@@ -276,9 +287,9 @@ class Loader {
       add(ScenarioEvent::Kind::kBattery, map.number("battery_pct", 0, 100));
     }
     constexpr std::string_view kOfAnApp[] = {
-        "deadline_ms",      "deadline_x",      "accuracy_floor_pct",
-        "energy_budget_mj", "energy_budget_x", "power_budget_mw",
-        "priority",         "period_ms",       "period_x"};
+        "deadline_ms",      "deadline_x",      "accuracy_floor_pct", "accuracy_floor_x",
+        "energy_budget_mj", "energy_budget_x", "power_budget_mw",    "priority",
+        "period_ms",        "period_x"};
     bool any = out_.events.size() > before;
     for (const std::string_view key : kOfAnApp) {
       if (!map.has(key)) continue;

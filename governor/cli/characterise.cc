@@ -14,12 +14,14 @@
 #include "governor/cli/options.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/governed_platform.h"
 
 namespace flyball::cli {
 namespace {
 
 struct CharacteriseOptions {
   std::string platform;
+  std::string profile;
   std::string app = "dynamic_cnn";
   bool json = false;
 };
@@ -30,9 +32,11 @@ Json whole_or_real(double value) {
 }
 
 /// Energy, time and accuracy belong to a job: a plain load, which never ends, has none.
-Json to_json(const PlatformSpec& platform, const AppProfile& app,
+Json to_json(const GovernedPlatform& governed, const AppProfile& app,
              const std::vector<CharacteriseRow>& rows) {
-  Json json{{"schema", 1}, {"platform", platform.name}, {"app", app.name}};
+  Json json{{"schema", 1}, {"platform", governed.spec.name}, {"app", app.name}};
+  json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
+  json["times_source"] = governed.notes;
   Json& list = json["rows"] = Json::array();
   const auto of_job = [&](double value) {
     return app.plain_load ? Json(nullptr) : number_or_null(value);
@@ -85,12 +89,19 @@ std::string to_text(const PlatformSpec& platform, const AppProfile& app,
   return text;
 }
 
+std::string notes_text(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += wrapped(note, Terminal::of(STDOUT_FILENO).columns);
+  return text;
+}
+
 int run_characterise(const CharacteriseOptions& options) {
-  const PlatformSpec platform = load_platform(options.platform);
+  const GovernedPlatform governed = load_governed_platform(options.platform, options.profile);
+  const PlatformSpec& platform = governed.spec;
   const AppProfile& app = platform.apps[find_app_or_throw(platform, options.app)];
   const std::vector<CharacteriseRow> rows = characterise(platform, app);
-  write_result(options.json ? json_text(to_json(platform, app, rows))
-                            : to_text(platform, app, rows));
+  write_result(options.json ? json_text(to_json(governed, app, rows))
+                            : to_text(platform, app, rows) + notes_text(governed.notes));
   return 0;
 }
 
@@ -108,6 +119,7 @@ Verb add_characterise(CLI::App& program) {
       ->add_option("--app", options->app,
                    "What runs: dynamic_cnn, whetstone or busy (default dynamic_cnn)")
       ->type_name("NAME");
+  profile_option(*parser, options->profile);
   json_option(*parser, options->json);
   parser->footer("Example:\n  flyball characterise --platform odroid_xu3 --app dynamic_cnn --json");
   return {parser, [options] { return run_characterise(*options); }};

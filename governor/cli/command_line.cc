@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "env/config/error.h"
@@ -11,9 +12,32 @@
 namespace flyball::cli {
 namespace {
 
+/// "network show" of a verb within a verb.
+std::string full_name(const CLI::App& parser) {
+  const CLI::App* parent = parser.get_parent();
+  const bool nested = parent != nullptr && parent->get_parent() != nullptr;
+  return nested ? full_name(*parent) + ' ' + parser.get_name() : parser.get_name();
+}
+
+/// What comes before a verb's own name.
+std::string prefix_of(const CLI::App& parser) {
+  const std::string name = "flyball " + full_name(parser);
+  return name.substr(0, name.size() - parser.get_name().size() - 1);
+}
+
 std::string help_of(const CLI::App* parser) {
-  return parser ? fmt::format("see 'flyball {} --help'", parser->get_name())
+  return parser ? fmt::format("see 'flyball {} --help'", full_name(*parser))
                 : "see 'flyball --help'";
+}
+
+std::vector<const CLI::App*> verbs_of(const CLI::App& parser) {
+  return parser.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::vector<std::string> names_of(const std::vector<const CLI::App*>& verbs) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  return names;
 }
 
 std::vector<std::string> option_names(const CLI::App& parser) {
@@ -35,33 +59,32 @@ void check_option(const CLI::App& parser, const CLI::App* verb, const std::strin
   const std::vector<std::string> known = option_names(parser);
   input_error(
       fmt::format("option '{}'", name),
-      (verb ? fmt::format("'{}' has none of that name", verb->get_name()) : "is not known here") +
+      (verb ? fmt::format("'{}' has none of that name", full_name(*verb)) : "is not known here") +
           did_you_mean(name, known),
       fmt::format("use one of {}, or {}", joined(known), help_of(verb)));
 }
 
 /// CLI11 reports what it met first, which is seldom what the user got wrong. Verbs and options are
 /// checked before it runs.
-const CLI::App* check_names(const CLI::App& program, const std::vector<Verb>& verbs, int argc,
-                            char** argv) {
+const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
   const CLI::App* verb = nullptr;
-  std::vector<std::string> known;
-  for (const Verb& v : verbs) known.push_back(v.parser->get_name());
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument == "--") break;
+    if (argument == "--" || (verb && verb->get_prefix_command())) break;
     if (looks_like_option(argument)) {
       check_option(verb ? *verb : program, verb, argument);
-    } else if (!verb) {
-      for (const Verb& v : verbs) {
-        if (v.parser->get_name() == argument) verb = v.parser;
-      }
-      if (!verb) {
-        input_error(fmt::format("verb '{}'", argument),
-                    "there is none of that name" + did_you_mean(argument, known),
-                    fmt::format("use one of {}, or see 'flyball --help'", joined(known)));
-      }
+      continue;
     }
+    const std::vector<const CLI::App*> within = verbs_of(verb ? *verb : program);
+    if (within.empty()) continue;  // a positional argument
+    const std::vector<std::string> known = names_of(within);
+    const auto found = std::find(known.begin(), known.end(), argument);
+    if (found == known.end()) {
+      input_error(fmt::format("verb '{}{}'", verb ? full_name(*verb) + ' ' : "", argument),
+                  "there is none of that name" + did_you_mean(argument, known),
+                  fmt::format("use one of {}, or {}", joined(known), help_of(verb)));
+    }
+    verb = within[static_cast<std::size_t>(found - known.begin())];
   }
   return verb;
 }
@@ -91,11 +114,11 @@ const CLI::App* check_names(const CLI::App& program, const std::vector<Verb>& ve
 
 const Verb* parse_command_line(CLI::App& program, const std::vector<Verb>& verbs, int argc,
                                char** argv) {
-  const CLI::App* named = check_names(program, verbs, argc, argv);
+  const CLI::App* named = check_names(program, argc, argv);
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    write_result(named ? named->help("flyball") : program.help());
+    write_result(named ? named->help(prefix_of(*named)) : program.help());
     return nullptr;
   } catch (const CLI::CallForVersion& version) {
     write_result(fmt::format("{}\n", version.what()));
@@ -106,10 +129,10 @@ const Verb* parse_command_line(CLI::App& program, const std::vector<Verb>& verbs
   for (const Verb& verb : verbs) {
     if (verb.parser->parsed()) return &verb;
   }
-  std::vector<std::string> known;
-  for (const Verb& verb : verbs) known.push_back(verb.parser->get_name());
-  input_error("command line", "no verb was given",
-              fmt::format("use one of {}, or see 'flyball --help'", joined(known)));
+  const std::string what = named ? fmt::format("verb '{}'", named->get_name()) : "command line";
+  input_error(what, named ? "it needs one of its own" : "no verb was given",
+              fmt::format("use one of {}, or {}",
+                          joined(names_of(verbs_of(named ? *named : program))), help_of(named)));
 }
 
 }  // namespace flyball::cli

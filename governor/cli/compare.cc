@@ -18,12 +18,14 @@
 #include "governor/cli/policies.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
+#include "governor/governed_platform.h"
 
 namespace flyball::cli {
 namespace {
 
 struct CompareVerb {
   std::string platform;
+  std::string profile;
   std::string scenario;
   std::vector<std::string> policies = {"performance", "schedutil",  "ondemand",    "rule",
                                        "prime",       "q_learning", "static_best", "oracle"};
@@ -75,13 +77,14 @@ std::string infeasible_note(const std::vector<PolicyResult>& results) {
       fixed(share, 2));
 }
 
-Json to_json(const CompareVerb& verb, const PlatformSpec& platform, const Scenario& scenario,
+Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Scenario& scenario,
              const Start& start, const std::vector<PolicyResult>& results) {
   Json json{{"schema", 1},
-            {"platform", platform.name},
+            {"platform", governed.spec.name},
             {"scenario", scenario.name},
             {"seeds", verb.seeds}};
   json["first_seed"] = verb.first_seed;
+  json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["policy_files"] = start.files;
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
@@ -99,7 +102,8 @@ Json to_json(const CompareVerb& verb, const PlatformSpec& platform, const Scenar
 
 int run_compare(const CompareVerb& verb) {
   for (const std::string& policy : verb.policies) check_policy_name(policy);
-  const PlatformSpec platform = load_platform(verb.platform);
+  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  const PlatformSpec& platform = governed.spec;
   const Scenario scenario = load_scenario(verb.scenario, platform);
   const Start start = starting_points(verb, platform, scenario);
 
@@ -118,7 +122,7 @@ int run_compare(const CompareVerb& verb) {
     failure("compare", "interrupted before every run was done", "run it again");
 
   if (verb.json) {
-    write_result(json_text(to_json(verb, platform, scenario, start, results)));
+    write_result(json_text(to_json(verb, governed, scenario, start, results)));
     return 0;
   }
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
@@ -138,6 +142,7 @@ int run_compare(const CompareVerb& verb) {
   for (const std::string& note : accuracy_notes(platform, scenario)) {
     text += wrapped(note, terminal.columns);
   }
+  for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
   write_result(text);
   return 0;
 }
@@ -154,6 +159,7 @@ Verb add_compare(CLI::App& program) {
   parser->add_option("--scenario", verb->scenario, "A scenario's name or its file")
       ->required()
       ->type_name("NAME|FILE");
+  profile_option(*parser, verb->profile);
   names_option(*parser, "--policies", verb->policies,
                "What to compare (default: " + joined(verb->policies) + ")");
   parser

@@ -51,6 +51,19 @@ std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scena
 
 }  // namespace
 
+std::vector<Tally> tallies_of(const Stream& stream) {
+  // All applications run the engine's one model, so the first one's levels are everyone's.
+  const auto profile = static_cast<std::size_t>(stream.scenario.apps[0].profile);
+  const AppProfile& app = stream.platform.apps[profile];
+  std::vector<Tally> tallies;
+  for (int level = 0; level < app.level_count(); ++level) {
+    const bool int8 = app.widths[static_cast<std::size_t>(level)].int8;
+    tallies.push_back(stream.engine.tally(app.network_width(level),
+                                          int8 ? Precision::kInt8 : Precision::kFloat32));
+  }
+  return tallies;
+}
+
 Scenario with_duration(Scenario scenario, double duration_s) {
   const auto duration_ns = static_cast<std::int64_t>(duration_s * 1e9);
   const auto stretch = [&](std::int64_t& stop_ns) {
@@ -99,8 +112,10 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   if (before_start) before_start();
   Stopwatch stopwatch;
   LiveSink live;
+  SettingSink settings;
   SessionOptions session;
-  session.sinks = {&stopwatch, &live};
+  session.sinks = {&stopwatch, &live, &settings};
+  const std::vector<Tally> before = tallies_of(stream);
   if (recorder) session.sinks.push_back(recorder.get());
   {
     const InterruptsPlatform interrupts(platform);
@@ -109,6 +124,10 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
       result.metrics = run_session(platform, *agent, weights, session).metrics;
   }
   result.measured_s = stopwatch.seconds();
+  result.uses = settings.uses();
+  result.tallies = tallies_of(stream);
+  for (std::size_t level = 0; level < before.size(); ++level)
+    result.tallies[level] = result.tallies[level] - before[level];
   result.notes = platform.notes();
   if (recorder) {
     if (const std::string problem = recorder->finish(); !problem.empty())

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "env/emulated/job_engine.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/live_text.h"
+#include "governor/cli/setting_sink.h"
+#include "governor/inference_engine.h"
 #include "governor/metrics.h"
 
 namespace flyball::cli {
@@ -28,6 +29,8 @@ struct LiveResult {
   std::string policy;
   Metrics metrics;
   double measured_s = 0;
+  std::vector<SettingUse> uses;    ///< of the knobs, the most used first
+  std::vector<Tally> tallies;      ///< per level of the stream's model: images its jobs recognised
   std::vector<std::string> notes;  ///< what did not go as asked, for the end
 };
 
@@ -39,11 +42,15 @@ Scenario with_duration(Scenario scenario, double duration_s);
 struct Stream {
   const PlatformSpec& platform;
   const Scenario& scenario;
-  JobEngine& engine;
+  InferenceEngine& engine;
   std::uint64_t seed = 1;
   std::int64_t inference_ns = 0;          ///< measured by the first run
   std::vector<int> inferences_per_job{};  ///< of each application, known after the first run
 };
+
+/// Per level of the scenario's application: images that the engine's jobs saw and recognised so
+/// far.
+std::vector<Tally> tallies_of(const Stream& stream);
 
 /// `before_start` is called when all that can be refused has been accepted, before the first job.
 /// Throws Error.

@@ -38,9 +38,13 @@ int run_program(int argc, char** argv) {
   program.footer(
       "Each verb explains itself with an example: flyball run --help\n"
       "Exit status: 0 done, 1 failed, 2 wrong use or bad input.");
-  const std::vector<Verb> verbs = {add_run(program),     add_train(program),
-                                   add_compare(program), add_characterise(program),
-                                   add_list(program),    add_export(program)};
+  std::vector<Verb> verbs = {add_run(program), add_train(program), add_compare(program),
+                             add_profile(program)};
+  const std::vector<Verb> network = add_network(program);
+  verbs.insert(verbs.end(), network.begin(), network.end());
+  const std::vector<Verb> others = {add_characterise(program), add_list(program),
+                                    add_export(program)};
+  verbs.insert(verbs.end(), others.begin(), others.end());
   const Verb* verb = parse_command_line(program, verbs, argc, argv);
   return verb ? verb->run() : 0;
 }

@@ -97,6 +97,14 @@ void json_option(CLI::App& parser, bool& value) {
   parser.add_flag("--json", value, "Print the result as JSON, with units in the keys");
 }
 
+void profile_option(CLI::App& parser, std::string& value) {
+  parser
+      .add_option("--profile", value,
+                  "Of an emulated platform: what 'flyball profile' measured (default: what it "
+                  "stored; none: the platform file's assumptions)")
+      ->type_name("FILE|none");
+}
+
 std::string joined(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }

@@ -18,6 +18,9 @@ struct Verb {
 Verb add_run(CLI::App& program);
 Verb add_train(CLI::App& program);
 Verb add_compare(CLI::App& program);
+Verb add_profile(CLI::App& program);
+/// One per verb within it: show, verify, bench, train.
+std::vector<Verb> add_network(CLI::App& program);
 Verb add_characterise(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
@@ -34,6 +37,8 @@ void seconds_option(CLI::App& parser, const std::string& flag, double& value, do
 void names_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& value,
                   const std::string& help);
 void json_option(CLI::App& parser, bool& value);
+/// Which times an emulated platform has: see load_governed_platform.
+void profile_option(CLI::App& parser, std::string& value);
 
 /// "a, b, c".
 std::string joined(const std::vector<std::string>& names);

@@ -14,6 +14,7 @@
 #include "env/config/error.h"
 #include "env/config/yaml.h"
 #include "governor/cli/accuracy.h"
+#include "governor/cli/engine.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/live_run.h"
@@ -22,6 +23,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/run_report.h"
 #include "governor/cli/terminal.h"
+#include "governor/governed_platform.h"
 #include "governor/inference_engine.h"
 #include "governor/recording.h"
 
@@ -33,6 +35,7 @@ struct RunVerb {
   std::string scenario = "live";
   std::string policy = "q_learning";
   std::string policy_file;
+  std::string profile;
   double duration_s = 0;          ///< 0: as long as the scenario
   double compare_duration_s = 0;  ///< 0: the same
   std::uint64_t seed = 1;
@@ -85,7 +88,7 @@ std::string busy_note() {
 
 /// Said before anything runs: what is real here and what is not.
 std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
-                         const StartingPoint& start) {
+                         const StartingPoint& start, const std::vector<std::string>& notes) {
   const PlatformSpec& platform = stream.platform;
   const int columns = Terminal::of(STDERR_FILENO).columns;
   std::string text;
@@ -111,6 +114,7 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   }
   if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
+  for (const std::string& note : notes) say(note);
   if (!start.note.empty()) say(start.note + ".");
   const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
   say(runs.size() > 1
@@ -154,19 +158,26 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
   return runs;
 }
 
-std::unique_ptr<InferenceEngine> make_engine() {
-  try {
-    return std::make_unique<InferenceEngine>();
-  } catch (const std::system_error& error) {
-    failure("worker pool", error.what(), "allow this process more threads (ulimit -u)");
+/// All jobs share one pool and one network.
+NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) {
+  const AppProfile& first = platform.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
+  for (const AppSpec& app : scenario.apps) {
+    const AppProfile& other = platform.apps[static_cast<std::size_t>(app.profile)];
+    if (other.model == first.model) continue;
+    input_error(fmt::format("scenario '{}'", scenario.name),
+                fmt::format("its applications run different models ('{}' and '{}')", first.model,
+                            other.model),
+                "run them one at a time, or let them share a profile");
   }
+  return model_of(first);
 }
 
 int run_run(const RunVerb& verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
   check_outputs(verb);
-  const PlatformSpec platform = load_platform(verb.platform);
+  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  const PlatformSpec& platform = governed.spec;
   if (!platform.emulated) {
     input_error(fmt::format("platform '{}'", platform.name), "is simulated only here",
                 "use 'flyball compare' or 'flyball train' with it, or run on '--platform host'");
@@ -179,10 +190,11 @@ int run_run(const RunVerb& verb) {
   }
 
   const InterruptScope interrupt;
-  const std::unique_ptr<InferenceEngine> engine = make_engine();
+  const NamedModel named = model_of_all(platform, scenario);
+  const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   Stream stream{platform, scenario, *engine, verb.seed};
   check_runs(stream, runs);
-  const auto introduce = [&] { write_note(introduction(stream, runs, start)); };
+  const auto introduce = [&] { write_note(introduction(stream, runs, start, governed.notes)); };
   std::vector<LiveResult> results;
   for (const LiveRun& run : runs) {
     if (interrupt.stopped()) break;
@@ -191,8 +203,9 @@ int run_run(const RunVerb& verb) {
   }
   if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
 
-  const RunReport report{platform, scenario, stream, start.file, verb.record, interrupt.stopped(),
-                         results};
+  const RunReport report{
+      governed, scenario, stream, named.path, start.file, verb.record, interrupt.stopped(),
+      results};
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
   write_result(verb.json ? json_text(run_json(report)) : run_text(report, terminal.columns));
   return 0;
@@ -218,6 +231,7 @@ Verb add_run(CLI::App& program) {
       ->add_option("--policy-file", verb->policy_file,
                    "What the policy has learned, by 'flyball train'")
       ->type_name("FILE");
+  profile_option(*parser, verb->profile);
   seconds_option(*parser, "--duration", verb->duration_s, 0.5, 86400,
                  "How long (default: as the scenario says)");
   names_option(*parser, "--compare-with", verb->compare_with,

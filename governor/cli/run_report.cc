@@ -43,6 +43,54 @@ std::string saving_sentence(const LiveResult& governed, const LiveResult& other)
       governed.metrics.accuracy_pct, other.metrics.accuracy_pct);
 }
 
+/// Of all images that a policy's jobs looked at.
+Tally total(const std::vector<Tally>& tallies) {
+  Tally sum;
+  for (const Tally& tally : tallies) {
+    sum.right += tally.right;
+    sum.total += tally.total;
+  }
+  return sum;
+}
+
+const AppProfile& profile_of(const RunReport& report, int app) {
+  const auto a = static_cast<std::size_t>(app);
+  return report.governed.spec.apps[static_cast<std::size_t>(report.scenario.apps[a].profile)];
+}
+
+/// What the agent turned between jobs: the settings that most jobs ran in.
+Table settings_table(const RunReport& report, const LiveResult& result) {
+  constexpr std::size_t kMostRows = 8;
+  Table table({{"application", ""},
+               {"mapping", "", true},
+               {"width", "%"},
+               {"jobs", ""},
+               {"share", "% of jobs"}});
+  for (std::size_t i = 0; i < std::min(result.uses.size(), kMostRows); ++i) {
+    const SettingUse& use = result.uses[i];
+    const WidthProfile& width = profile_of(report, use.app).widths[use.setting.width];
+    table.add_row({report.scenario.apps[static_cast<std::size_t>(use.app)].name,
+                   report.governed.spec.mappings[use.setting.mapping].name,
+                   fmt::format("{}{}", width.width_pct, width.suffix()), fmt::to_string(use.jobs),
+                   fixed(100 * static_cast<double>(use.jobs) / result.metrics.jobs, 1)});
+  }
+  return table;
+}
+
+/// Promised by the model file against what the images of these jobs showed.
+Table accuracy_table(const RunReport& report, const LiveResult& result) {
+  Table table({{"width", "%"}, {"promised", "% top-1"}, {"measured", "% top-1"}, {"images", ""}});
+  for (std::size_t level = 0; level < result.tallies.size(); ++level) {
+    const Tally& tally = result.tallies[level];
+    if (tally.total == 0) continue;
+    const WidthProfile& width = profile_of(report, 0).widths[level];
+    table.add_row({fmt::format("{}{}", width.width_pct, width.suffix()),
+                   fixed(width.accuracy_pct, 1), fixed(tally.pct(), 1),
+                   fmt::to_string(tally.total)});
+  }
+  return table;
+}
+
 Table comparison(const std::vector<LiveResult>& results) {
   Table table({{"policy", ""},
                {"ran", "s"},
@@ -51,6 +99,7 @@ Table comparison(const std::vector<LiveResult>& results) {
                {"saved", "% energy"},
                {"missed", "% of jobs"},
                {"accuracy", "% top-1"},
+               {"measured", "% top-1"},
                {"mean power", "mW"},
                {"latency p50", "ms"},
                {"latency p99", "ms"}});
@@ -58,13 +107,14 @@ Table comparison(const std::vector<LiveResult>& results) {
     const Metrics& m = results[i].metrics;
     const double saving = i == 0 ? std::nan("") : saving_pct(results[0].metrics, m);
     const bool any = measured(results[i]);
+    const Tally seen = total(results[i].tallies);
     const auto cell = [&](double value, int decimals) {
       return any ? fixed(value, decimals) : "-";
     };
     table.add_row({results[i].policy, fixed(results[i].measured_s, 1), fixed(m.jobs, 0),
                    cell(m.energy_mj_per_job, 2), cell(saving, 1), cell(m.deadline_miss_pct, 2),
-                   cell(m.accuracy_pct, 2), cell(m.power_mean_mw, 0), cell(m.latency_p50_ms, 2),
-                   cell(m.latency_p99_ms, 2)});
+                   cell(m.accuracy_pct, 2), seen.total > 0 ? fixed(seen.pct(), 2) : "-",
+                   cell(m.power_mean_mw, 0), cell(m.latency_p50_ms, 2), cell(m.latency_p99_ms, 2)});
   }
   return table;
 }
@@ -88,11 +138,23 @@ std::string run_text(const RunReport& report, int columns) {
     say(fmt::format("{:.2f} % of {}'s jobs could not be met by any configuration.",
                     governed.metrics.infeasible_pct, governed.policy));
   }
+  if (!governed.uses.empty()) {
+    text += fmt::format("\nWhat {} chose from job to job:\n\n", governed.policy);
+    text += settings_table(report, governed).render(columns) + '\n';
+  }
+  if (total(governed.tallies).total > 0) {
+    say(fmt::format(
+        "Accuracy is what the model file promises for the width and precision that a job "
+        "ran at; measured is the share of its images that were recognised. Of {}:",
+        governed.policy));
+    text += '\n' + accuracy_table(report, governed).render(columns) + '\n';
+  }
   if (report.results.size() > 1) {
     say(fmt::format("Saved: energy per job that {} saved against that row.", governed.policy));
   }
   say(fmt::format("Power and energy: {}.", kPowerSource));
-  for (const std::string& note : accuracy_notes(report.platform, report.scenario)) say(note);
+  for (const std::string& note : report.governed.notes) say(note);
+  for (const std::string& note : accuracy_notes(report.governed.spec, report.scenario)) say(note);
   for (const LiveResult& result : report.results) {
     for (const std::string& note : result.notes) say(fmt::format("{}: {}.", result.policy, note));
   }
@@ -103,15 +165,46 @@ std::string run_text(const RunReport& report, int columns) {
   return text;
 }
 
+Json settings_json(const RunReport& report, const LiveResult& result) {
+  Json settings = Json::array();
+  for (const SettingUse& use : result.uses) {
+    const WidthProfile& width = profile_of(report, use.app).widths[use.setting.width];
+    settings.push_back({{"app", report.scenario.apps[static_cast<std::size_t>(use.app)].name},
+                        {"mapping", report.governed.spec.mappings[use.setting.mapping].name},
+                        {"width_pct", width.width_pct},
+                        {"precision", width.precision()},
+                        {"jobs", use.jobs}});
+  }
+  return settings;
+}
+
+Json accuracy_json(const RunReport& report, const LiveResult& result) {
+  Json levels = Json::array();
+  for (std::size_t level = 0; level < result.tallies.size(); ++level) {
+    const Tally& tally = result.tallies[level];
+    const WidthProfile& width = profile_of(report, 0).widths[level];
+    levels.push_back({{"width_pct", width.width_pct},
+                      {"precision", width.precision()},
+                      {"promised_pct", width.accuracy_pct},
+                      {"measured_pct", tally.total > 0 ? Json(tally.pct()) : Json(nullptr)},
+                      {"images", tally.total}});
+  }
+  return levels;
+}
+
 Json run_json(const RunReport& report) {
-  Json json{{"schema", 1}, {"platform", report.platform.name}, {"scenario", report.scenario.name}};
+  Json json{
+      {"schema", 1}, {"platform", report.governed.spec.name}, {"scenario", report.scenario.name}};
   json["seed"] = report.stream.seed;
-  json["emulated"] = report.platform.emulated;
+  json["emulated"] = report.governed.spec.emulated;
   json["interrupted"] = report.interrupted;
   json["policy_file"] = report.policy_file.empty() ? Json(nullptr) : Json(report.policy_file);
+  json["profile"] = report.governed.profile.empty() ? Json(nullptr) : Json(report.governed.profile);
+  json["model"] = report.model;
+  json["times_source"] = report.governed.notes;
   json["record"] = report.record.empty() ? Json(nullptr) : Json(report.record);
   json["power_source"] = kPowerSource;
-  json["accuracy_source"] = accuracy_notes(report.platform, report.scenario);
+  json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
   json["inference_ns"] = report.stream.inference_ns;
   json["inferences_per_job"] = report.stream.inferences_per_job;
   Json& rows = json["policies"] = Json::array();
@@ -127,6 +220,10 @@ Json run_json(const RunReport& report) {
     }
     row["governed_saves_pct"] =
         number_or_null(saving_pct(report.results.front().metrics, result.metrics));
+    const Tally seen = total(result.tallies);
+    row["accuracy_measured_pct"] = seen.total > 0 ? Json(seen.pct()) : Json(nullptr);
+    row["settings"] = settings_json(report, result);
+    row["accuracy_monitor"] = accuracy_json(report, result);
     row["notes"] = result.notes;
     rows.push_back(row);
   }

@@ -5,14 +5,16 @@
 
 #include "governor/cli/json.h"
 #include "governor/cli/live_run.h"
+#include "governor/governed_platform.h"
 
 namespace flyball::cli {
 
 /// What 'run' measured: the governed policy first, then those it is compared with.
 struct RunReport {
-  const PlatformSpec& platform;
+  const GovernedPlatform& governed;
   const Scenario& scenario;
   const Stream& stream;
+  std::string model;
   std::string policy_file;
   std::string record;
   bool interrupted = false;

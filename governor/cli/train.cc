@@ -18,6 +18,7 @@
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "governor/compare.h"
+#include "governor/governed_platform.h"
 
 namespace flyball::cli {
 namespace {
@@ -25,6 +26,7 @@ namespace {
 struct TrainVerb {
   std::string agent = "q_learning";
   std::string platform;
+  std::string profile;
   std::vector<std::string> scenarios;
   std::string out;
   int episodes = 200;
@@ -133,11 +135,13 @@ std::vector<std::uint8_t> train_in_turns(const TrainVerb& verb, const PlatformSp
 int run_train(const TrainVerb& verb) {
   check_agent(verb.agent);
   check_policy_target(verb.out);
-  const PlatformSpec platform = load_platform(verb.platform);
+  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  const PlatformSpec& platform = governed.spec;
   std::vector<Scenario> scenarios;
   for (const std::string& name : verb.scenarios) scenarios.push_back(load_scenario(name, platform));
   check_same_spaces(platform, scenarios);
 
+  for (const std::string& note : governed.notes) write_note(note + '\n');
   InterruptScope interrupt;
   Progress progress(fmt::format("training {} on {}", verb.agent, platform.name));
   LearningCurve curve(verb.episodes, !verb.json, progress);
@@ -160,6 +164,7 @@ int run_train(const TrainVerb& verb) {
   Json json{{"schema", 1}, {"agent", verb.agent}, {"platform", platform.name}};
   Json& names = json["scenarios"] = Json::array();
   for (const Scenario& scenario : scenarios) names.push_back(scenario.name);
+  json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["episodes"] = verb.episodes;
   json["seed"] = verb.seed;
   json["out"] = verb.out;
@@ -186,6 +191,7 @@ Verb add_train(CLI::App& program) {
   parser->add_option("--platform", verb->platform, "A platform's name or its file")
       ->required()
       ->type_name("NAME|FILE");
+  profile_option(*parser, verb->profile);
   names_option(*parser, "--scenario", verb->scenarios, "One or more scenarios, which take turns");
   parser->get_option("--scenario")->required();
   integer_option(*parser, "--episodes", verb->episodes, 1, 10'000'000,

@@ -2,6 +2,7 @@
 
 #include "env/scenario/scenario.h"
 #include "env/sim/simulator.h"
+#include "tests/env/measured.h"
 
 namespace flyball {
 namespace {
@@ -19,7 +20,7 @@ Action middle_frequencies(const PlatformSpec& spec, const Observation& now) {
 
 /// Epochs a second under a fixed policy; ranges: platform, ms of an epoch.
 void BM_SimulatedEpoch(benchmark::State& state) {
-  const PlatformSpec spec = load_platform(kPlatforms[state.range(0)]);
+  const PlatformSpec spec = measured_platform(kPlatforms[state.range(0)]);
   const Scenario scenario = load_scenario("single_periodic", spec);
   Observation out;
   const EpochRequest epoch{.interval_ns = state.range(1) * 1'000'000};
@@ -42,7 +43,7 @@ BENCHMARK(BM_SimulatedEpoch)->ArgsProduct({{0, 1, 2}, {10, 50}})->ArgNames({"pla
 
 /// One preview of a search: every frequency of the first cluster with every mapping.
 void BM_Preview(benchmark::State& state) {
-  const PlatformSpec spec = load_platform(kPlatforms[state.range(0)]);
+  const PlatformSpec spec = measured_platform(kPlatforms[state.range(0)]);
   const Scenario scenario = load_scenario("single_periodic", spec);
   Simulator sim(spec, scenario);
   Observation out;

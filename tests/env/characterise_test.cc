@@ -198,7 +198,7 @@ TEST(Characterise, HasARowForEveryUnitFrequencyCoreCountAndWidth) {
 }
 
 TEST(Characterise, ShowsWhereEachAccuracyComesFrom) {
-  for (const char* name : {"odroid_xu3", "jetson_nano", "host"}) {
+  for (const char* name : {"odroid_xu3", "jetson_nano"}) {
     const PlatformSpec spec = load_platform(name);
     const AppProfile& cnn = spec.apps[spec.find_app("dynamic_cnn")];
     ASSERT_EQ(cnn.widths.size(), 4u);

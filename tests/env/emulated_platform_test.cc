@@ -185,6 +185,53 @@ TEST(EmulatedPlatform, MappingAndWidthComeWithTheNextJob) {
   EXPECT_EQ(runs.back().setting.width, 0);
 }
 
+// Levels 50 int8, 50, 100 int8, 100: the engine is told the network's width and the precision.
+TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
+  PlatformSpec spec = easy_spec();
+  spec.apps[0].widths = {{50, 0.3, 0.5, 59, "test", true},
+                         {50, 0.5, 0.5, 60, "test"},
+                         {100, 0.6, 1, 69, "test", true},
+                         {100, 1, 1, 70, "test"}};
+  const Scenario scenario = easy_scenario(400);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  platform.observe(out);
+  EXPECT_EQ(out.app[0].setting.width, 3) << "begins with the whole network in fp32";
+  Totals totals;
+  for (const int level : {3, 0, 2}) {
+    platform.apply(fixed(2, 0, level));
+    platform.advance({120 * kMs, false}, out);
+    totals.add(out);
+  }
+  for (const JobRecord& job : totals.records) {
+    EXPECT_FLOAT_EQ(job.accuracy_pct,
+                    static_cast<float>(spec.apps[0].widths[job.setting.width].accuracy_pct));
+  }
+  bool seen_narrow = false, seen_whole = false;
+  for (const auto& run : engine.runs()) {
+    EXPECT_TRUE(run.setting.int8 || run.setting.width == 1);
+    seen_narrow = seen_narrow || (run.setting.int8 && run.setting.width == 0);
+    seen_whole = seen_whole || (run.setting.int8 && run.setting.width == 1);
+  }
+  EXPECT_TRUE(seen_narrow);
+  EXPECT_TRUE(seen_whole);
+}
+
+// What is measured first is the whole network in fp32.
+TEST(EmulatedPlatform, MeasuresTheWholeNetwork) {
+  PlatformSpec spec = easy_spec();
+  spec.apps[0].widths = {
+      {50, 0.5, 0.5, 60, "test"}, {100, 0.6, 1, 69, "test", true}, {100, 1, 1, 70, "test"}};
+  const Scenario scenario = easy_scenario(100);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, {});
+  for (const auto& run : engine.runs()) {
+    EXPECT_EQ(run.setting.width, 1);
+    EXPECT_FALSE(run.setting.int8);
+  }
+}
+
 TEST(EmulatedPlatform, AnEpochMayEndWithARelease) {
   const PlatformSpec spec = easy_spec();
   const Scenario scenario = easy_scenario(400);

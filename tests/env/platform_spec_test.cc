@@ -190,6 +190,42 @@ TEST_F(PlatformFileTest, WidthsMustAscendToFullWidth) {
             "p.yaml:35: key 'width_pct': is the widest, but is not 100; add full width");
 }
 
+TEST_F(PlatformFileTest, AWidthMayComeInInt8BeforeFp32) {
+  const std::string half = "      - {width_pct: 50, time_factor: 0.5, ";
+  const std::string full = "      - {width_pct: 100, time_factor: 1, ";
+  const std::string rest = "activity_factor: 1, accuracy_pct: 59, accuracy_source: test}\n";
+  const std::string int8_half =
+      "      - {width_pct: 50, precision: int8, time_factor: 0.3, " + rest;
+  const std::string int8_full =
+      "      - {width_pct: 100, precision: int8, time_factor: 1.5, " + rest;
+  const auto loaded = [&](const std::string& from, const std::string& to) {
+    std::string text = kGood;
+    return load(text.replace(text.find(from), from.size(), to));
+  };
+  const PlatformSpec spec = loaded(half, int8_half + half);
+  ASSERT_EQ(spec.apps[0].widths.size(), 3u);
+  EXPECT_TRUE(spec.apps[0].widths[0].int8);
+  EXPECT_FALSE(spec.apps[0].widths[1].int8);
+  EXPECT_FALSE(spec.apps[0].widths[2].int8);
+  EXPECT_DOUBLE_EQ(loaded(full, int8_full + full).apps[0].widths[1].time_factor, 1.5);
+  EXPECT_EQ(
+      refusal(half, half.substr(0, 6) + "- {width_pct: 50, precision: fp16, time_factor: 0.5, ")
+          .substr(0, 32),
+      "p.yaml:34: key 'precision': 'fp1");
+  EXPECT_EQ(refusal(full, int8_half + full),
+            "p.yaml:35: key 'width_pct': is not above that of the width before it; "
+            "sort the list by ascending width, int8 before fp32");
+  EXPECT_EQ(refusal(full, "      - {width_pct: 100, precision: int8, time_factor: 1, "),
+            "p.yaml:35: key 'precision': full width is there in int8 only; add it in fp32, last");
+}
+
+TEST_F(PlatformFileTest, AccuraciesAreTheModelsOrTheFiles) {
+  EXPECT_EQ(refusal("    kind: network\n", "    kind: network\n    model: cnn\n"),
+            "p.yaml:35: key 'accuracy_pct': the application has a 'model', whose file says it; "
+            "remove one of them");
+  EXPECT_EQ(refusal("accuracy_pct: 60, ", ""), "p.yaml:34: key 'accuracy_pct': is missing; add it");
+}
+
 TEST_F(PlatformFileTest, WhatIsMissingOrUnconnectedIsRefused) {
   EXPECT_EQ(refusal("      gpu: {mcycles: 1, core_nf: 1}\n", ""),
             "p.yaml:36: key 'units': says nothing about cluster 'gpu'; add its profile");

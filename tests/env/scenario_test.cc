@@ -8,6 +8,7 @@
 #include "env/config/yaml.h"
 #include "env/model/model.h"
 #include "env/scenario/fastest.h"
+#include "tests/env/measured.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
@@ -149,6 +150,19 @@ TEST_F(ScenarioFile, RefusesAFloorThatNoWidthReaches) {
       HasSubstr("the highest available is 70 %"));
 }
 
+// 0.8 of the 70 % of the whole network in fp32.
+TEST_F(ScenarioFile, AnAccuracyFloorMayBeAShareOfTheWholeNetworks) {
+  const Scenario scenario = load(kHead + kApp +
+                                 "    accuracy_floor_x: 0.8\n"
+                                 "events:\n"
+                                 "  - {at_s: 1, app: camera, accuracy_floor_x: 1}\n");
+  EXPECT_DOUBLE_EQ(scenario.apps[0].required.accuracy_floor_pct, 56);
+  EXPECT_DOUBLE_EQ(scenario.events[0].required.accuracy_floor_pct, 70);
+  EXPECT_THAT(refusal(kHead + kApp + "    accuracy_floor_x: 1.1\n"), HasSubstr("accuracy_floor_x"));
+  EXPECT_THAT(refusal(kHead + kApp + "    accuracy_floor_x: 0.5\n    accuracy_floor_pct: 9\n"),
+              HasSubstr("'accuracy_floor_pct' is given as well"));
+}
+
 TEST_F(ScenarioFile, WarnsOfADeadlineThatNothingCanMeet) {
   // Four big cores need 12.5 ms at full width, 6.25 at half.
   const Scenario scenario = load(kHead + kApp +
@@ -258,7 +272,7 @@ TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
   const std::vector<std::string> platforms = list_configs("platforms");
   EXPECT_GE(platforms.size(), 3u);
   for (const std::string& platform : platforms) {
-    const PlatformSpec spec = load_platform(platform);
+    const PlatformSpec spec = measured_platform(platform);
     for (const std::string& name : names) {
       const Scenario scenario = load_scenario(name, spec);
       EXPECT_EQ(scenario.name, name);
@@ -270,7 +284,7 @@ TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
 
 TEST(Scenarios, LiveKeepsOneCoreAtFullSpeedBusyFor40To80PercentOfTheDeadline) {
   for (const std::string& platform : list_configs("platforms")) {
-    const PlatformSpec spec = load_platform(platform);
+    const PlatformSpec spec = measured_platform(platform);
     const Scenario scenario = load_scenario("live", spec);
     ASSERT_EQ(scenario.apps.size(), 1u);
     EXPECT_EQ(scenario.duration_ns, 30'000 * kMs);

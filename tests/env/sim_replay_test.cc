@@ -6,6 +6,7 @@
 
 #include "env/config/yaml.h"
 #include "tests/env/allocation_counter.h"
+#include "tests/env/measured.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
@@ -139,7 +140,7 @@ TEST(SimReplay, NothingIsAllocatedWithinAnEpoch) {
 
 TEST(SimReplay, EveryScenarioPlaysOnEveryPlatform) {
   for (const std::string& platform : list_configs("platforms")) {
-    const PlatformSpec spec = load_platform(platform);
+    const PlatformSpec spec = measured_platform(platform);
     for (const std::string& name : list_configs("scenarios")) {
       Scenario scenario = load_scenario(name, spec);
       scenario.duration_ns = std::min<std::int64_t>(scenario.duration_ns, 40'000 * kMs);

@@ -5,8 +5,10 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
+#include "tests/governor/own_configs.h"
 #include "tests/governor/subprocess.h"
 
 namespace flyball::testing {
@@ -108,6 +110,7 @@ TEST(CliTrain, MakesAPolicyThatCompareUses) {
 }
 
 TEST(CliRun, GovernsRealJobsAndComparesThem) {
+  const OwnConfigs configs;
   const TempDir dir;
   const std::string record = dir / "run.flyrec";
   const Finished finished = flyball_run({"run", "--duration", "3", "--compare-duration", "1",
@@ -128,7 +131,34 @@ TEST(CliRun, GovernsRealJobsAndComparesThem) {
     EXPECT_GT(row.at("latency_p99_ms"), 0.0);
     EXPECT_GT(row.at("power_mean_mw"), 0.0);
     EXPECT_GT(row.at("accuracy_pct"), 50.0);
+    EXPECT_GE(row.at("accuracy_measured_pct"), 0.0);
   }
+  EXPECT_TRUE(result.at("profile").is_null());
+  EXPECT_THAT(std::string(result.at("times_source")[0]), HasSubstr("no profile of this machine"));
+
+  // What the agent turned between jobs adds up to all of them, and so do the images they saw.
+  for (const json& row : result.at("policies")) {
+    std::uint64_t jobs = 0, images = 0;
+    for (const json& use : row.at("settings")) {
+      jobs += use.at("jobs").get<std::uint64_t>();
+      EXPECT_EQ(use.at("app"), "camera");
+      EXPECT_THAT(std::string(use.at("mapping")), HasSubstr("cpux"));
+      EXPECT_THAT(std::string(use.at("precision")), ::testing::AnyOf("fp32", "int8"));
+    }
+    EXPECT_EQ(jobs, row.at("jobs").get<std::uint64_t>());
+    ASSERT_EQ(row.at("accuracy_monitor").size(), 8u);
+    for (const json& level : row.at("accuracy_monitor")) {
+      images += level.at("images").get<std::uint64_t>();
+      EXPECT_EQ(level.at("measured_pct").is_null(), level.at("images") == 0);
+    }
+    EXPECT_GE(images, jobs);
+  }
+  // Linux's governors leave width, precision and the one core alone.
+  const json& performance = result.at("policies")[1].at("settings");
+  ASSERT_EQ(performance.size(), 1u);
+  EXPECT_EQ(performance[0].at("mapping"), "cpux1");
+  EXPECT_EQ(performance[0].at("width_pct"), 100);
+  EXPECT_EQ(performance[0].at("precision"), "fp32");
   // What is said on the way, a line per second for a file.
   EXPECT_THAT(finished.err, HasSubstr("Times and deadlines are real"));
   EXPECT_THAT(finished.err, HasSubstr(" missed "));
@@ -144,6 +174,7 @@ TEST(CliRun, GovernsRealJobsAndComparesThem) {
 }
 
 TEST(CliRun, AnInterruptEndsItWithTheRecordComplete) {
+  const OwnConfigs configs;
   for (const int signal : {SIGINT, SIGTERM}) {
     const TempDir dir;
     const std::string record = dir / "run.flyrec";
@@ -167,12 +198,56 @@ TEST(CliRun, AnInterruptEndsItWithTheRecordComplete) {
 }
 
 TEST(CliRun, WithoutLearningAndWithoutComparison) {
+  const OwnConfigs configs;
   const Finished finished =
       flyball_run({"run", "--policy", "performance", "--duration", "1", "--no-compare"});
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_THAT(finished.out, HasSubstr("performance"));
   EXPECT_EQ(finished.out.find("schedutil"), std::string::npos);
   EXPECT_THAT(finished.out, HasSubstr("Accuracy of "));
+}
+
+// A scenario whose floor rises from what a quarter of the network reaches to what only all of it
+// does: the agent must turn the width, and int8 with it where that is quicker.
+TEST(CliRun, TurnsWidthAndPrecisionBetweenJobs) {
+  const OwnConfigs configs;
+  std::ofstream(configs / "floors.yaml")
+      << "schema: 1\nname: floors\nduration_s: 4\napps:\n"
+         "  - {name: camera, profile: dynamic_cnn, arrival: {kind: periodic, period_x: 3},\n"
+         "     deadline_x: 3, accuracy_floor_pct: 55}\n"
+         "events:\n"
+         "  - {at_s: 1, app: camera, accuracy_floor_pct: 62}\n"
+         "  - {at_s: 2, app: camera, accuracy_floor_pct: 71.1}\n";
+  const Finished finished =
+      flyball_run({"run", "--scenario", configs / "floors.yaml", "--policy", "rule", "--no-compare",
+                   "--record", configs / "r.flyrec", "--csv", configs / "csv", "--json"});
+  const json result = parsed(finished);
+  std::set<std::pair<int, std::string>> levels;
+  for (const json& use : result.at("policies")[0].at("settings"))
+    levels.emplace(use.at("width_pct").get<int>(), use.at("precision").get<std::string>());
+  EXPECT_THAT(levels, ::testing::IsSupersetOf({std::pair<int, std::string>{25, "int8"},
+                                               std::pair<int, std::string>{50, "int8"},
+                                               std::pair<int, std::string>{100, "fp32"}}));
+  EXPECT_GE(result.at("policies")[0].at("width_switches"), 2.0);
+  // On the way, in the reasons given, and in the record.
+  EXPECT_THAT(finished.err, HasSubstr("width  25 % int8"));
+  EXPECT_THAT(finished.err, HasSubstr("width 100 %,"));
+  EXPECT_THAT(finished.err, HasSubstr("width 25 int8 in"));
+  const std::string jobs = read_text(configs / "csv/jobs.csv");
+  EXPECT_THAT(jobs, HasSubstr(",width_pct,precision,accuracy_pct,"));
+  EXPECT_THAT(jobs, HasSubstr(",25,int8,55.5,"));
+  EXPECT_THAT(jobs, HasSubstr(",100,fp32,71.2,"));
+  EXPECT_THAT(read_text(configs / "csv/epochs.csv"),
+              HasSubstr("applied.camera.width_pct,applied.camera.precision,"));
+}
+
+TEST(CliRun, SaysWhatHappenedJobByJob) {
+  const OwnConfigs configs;
+  const Finished finished = flyball_run({"run", "--duration", "1", "--no-compare"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("What q_learning chose from job to job:"));
+  EXPECT_THAT(finished.out, HasSubstr("promised  measured"));
+  EXPECT_THAT(finished.out, HasSubstr("measure it with 'flyball profile'"));
 }
 
 }  // namespace

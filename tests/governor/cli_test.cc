@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/governor/own_configs.h"
 #include "tests/governor/subprocess.h"
 
 namespace flyball::testing {
@@ -16,8 +17,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kVerbs = {"run",          "train", "compare",
-                                         "characterise", "list",  "export"};
+const std::vector<std::string> kVerbs = {"run",     "train",        "compare", "profile",
+                                         "network", "characterise", "list",    "export"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,
@@ -48,7 +49,8 @@ TEST(Cli, EveryVerbHasHelpWithAnExample) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, characterise, list, export, or see 'flyball --help'\n";
+      "use one of run, train, compare, profile, network, characterise, list, export, or see "
+      "'flyball --help'\n";
   EXPECT_EQ(
       flyball_run({"comapre"}).err,
       "flyball: verb 'comapre': there is none of that name (did you mean 'compare'?); " + verbs);
@@ -104,6 +106,7 @@ TEST(CliErrors, UnknownNamesListTheKnownOnes) {
 }
 
 TEST(CliErrors, RunRefusesWhatItCannotGovern) {
+  const OwnConfigs configs;
   expect_wrong_use({"run", "--platform", "odroid_xu3"},
                    "flyball: platform 'odroid_xu3': is simulated only here; use ", "compare");
   expect_wrong_use({"run", "--policy", "oracle"}, "flyball: policy 'oracle': ");
@@ -193,10 +196,13 @@ TEST(CliCharacterise, GivesTheTableAsJson) {
   EXPECT_EQ(table.at("schema"), 1);
   EXPECT_EQ(table.at("platform"), "odroid_xu3");
   EXPECT_EQ(table.at("app"), "dynamic_cnn");
-  EXPECT_EQ(table.size(), 4u);
+  EXPECT_EQ(table.size(), 6u);
+  EXPECT_TRUE(table.at("profile").is_null());
+  EXPECT_EQ(table.at("times_source"), json::array());
   bool found = false;
   for (const json& row : table.at("rows")) {
-    ASSERT_EQ(row.size(), 9u);
+    ASSERT_EQ(row.size(), 10u);
+    EXPECT_EQ(row.at("precision"), "fp32");
     EXPECT_THAT(row.at("unit"), ::testing::AnyOf("A15", "A7"));
     EXPECT_GT(row.at("time_ms"), 0.0);
     // Energy is power times time.

@@ -126,6 +126,23 @@ TEST_F(HindsightTest, CandidatesAreDistinctAndLetUnusedClustersRest) {
   }
 }
 
+// A step of the width keeps the precision, and the precision is a step of its own.
+TEST_F(HindsightTest, NeighboursOfALevelAreWidthsInItsPrecisionAndTheOtherPrecision) {
+  spec_.apps[0].widths = {{50, 0.3, 1, 59, "", true},  {50, 0.5, 1, 60, ""},
+                          {75, 0.4, 1, 64, "", true},  {75, 0.75, 1, 65, ""},
+                          {100, 0.6, 1, 69, "", true}, {100, 1, 1, 70, ""}};
+  const auto levels_from = [&](int level) {
+    std::vector<int> levels;
+    for (const Action& other : neighbours(spec_, scenario_, small_action(1, 0, 1, level))) {
+      if (other.app[0].width != level) levels.push_back(other.app[0].width);
+    }
+    return levels;
+  };
+  EXPECT_EQ(levels_from(3), (std::vector<int>{1, 5, 2}));
+  EXPECT_EQ(levels_from(0), (std::vector<int>{2, 1}));
+  EXPECT_EQ(levels_from(5), (std::vector<int>{3, 4}));
+}
+
 TEST(ParallelForTest, DoesEverythingOnce) {
   std::vector<int> done(1000, 0);
   std::size_t told = 0;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
@@ -10,11 +11,15 @@
 
 #include "env/config/error.h"
 #include "kernels/pool/clock.h"
+#include "tests/governor/allocation_count.h"
+#include "tests/kernels/exact_time.h"
 
 namespace flyball {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
+
+Network seeded_network() { return Network(seeded_model(modified_alexnet(), 1)); }
 
 JobEngine::Setting on_first_cpu(int width, double speed_ratio) {
   JobEngine::Setting setting;
@@ -26,7 +31,7 @@ JobEngine::Setting on_first_cpu(int width, double speed_ratio) {
 }
 
 TEST(InferenceEngine, RunsRealInferences) {
-  InferenceEngine engine;
+  InferenceEngine engine{seeded_network()};
   EXPECT_EQ(engine.max_active(), thread_affinity().count());
   EXPECT_GT(engine.run(on_first_cpu(0, 1), 1), 0);
   const std::vector<float> quarter = engine.logits();
@@ -44,33 +49,40 @@ constexpr double kTolerance = 0.06;  // its bookkeeping costs more than what the
 constexpr double kTolerance = 0.02;
 #endif
 
-std::int64_t in_convolutions_ns = 0;
+std::int64_t in_operators_ns = 0;
 
-/// The usual operators, except that the CPU time spent in convolutions is added up. For one worker.
+template <auto member, class Op>
+void timed(const Op& op, int begin, int end) {
+  const std::int64_t from = thread_cpu_ns();
+  (choose_operators()->*member)(op, begin, end);
+  in_operators_ns += thread_cpu_ns() - from;
+}
+
+/// The usual operators, except that the CPU time spent in those that take most of it is added up.
+/// For one worker.
 Operators timed_operators() {
-  Operators timed = *choose_operators();
-  timed.convolution = [](const Convolution& op, int begin, int end) {
-    const std::int64_t from = thread_cpu_ns();
-    choose_operators()->convolution(op, begin, end);
-    in_convolutions_ns += thread_cpu_ns() - from;
-  };
-  return timed;
+  Operators operators = *choose_operators();
+  operators.convolution = timed<&Operators::convolution, Convolution>;
+  operators.winograd = timed<&Operators::winograd, Convolution>;
+  operators.max_pooling = timed<&Operators::max_pooling, Pooling>;
+  return operators;
 }
 
 TEST(InferenceEngine, ASlowerCoreStretchesAJobWithinTwoPercent) {
-  const Operators timed = timed_operators();
-  Network network = Network::seeded(modified_alexnet(), 1);
-  network.set_operators(&timed);
+  FLYBALL_NEEDS_EXACT_TIME();
+  const Operators operators = timed_operators();
+  Network network = seeded_network();
+  network.set_operators(&operators);
   InferenceEngine engine(std::move(network), 1);
-  // The convolutions' part of the thread's CPU time. Both are of the same moment, so it does not
+  // The operators' part of the thread's CPU time. Both are of the same moment, so it does not
   // matter what the machine does besides; at ratio r it is r times that at full speed.
   const auto part = [&](int width, double ratio) {
     const JobEngine::Setting setting = on_first_cpu(width, ratio);
     engine.run(setting, 1);
-    in_convolutions_ns = 0;
+    in_operators_ns = 0;
     const std::int64_t from = thread_cpu_ns();
     engine.run(setting, 2);
-    return static_cast<double>(in_convolutions_ns) / static_cast<double>(thread_cpu_ns() - from);
+    return static_cast<double>(in_operators_ns) / static_cast<double>(thread_cpu_ns() - from);
   };
   for (int width : {0, 3})
     for (double ratio : {0.9, 0.5, 0.15}) {
@@ -88,7 +100,7 @@ TEST(InferenceEngine, ASlowerCoreStretchesAJobWithinTwoPercent) {
 
 TEST(InferenceEngine, ReportsACpuThatIsNotThereAndRunsAnyway) {
   if (thread_affinity().contains(63)) GTEST_SKIP() << "this machine has a CPU 63";
-  InferenceEngine engine;
+  InferenceEngine engine{seeded_network()};
   JobEngine::Setting setting = on_first_cpu(3, 1);
   setting.cpu_mask = std::uint64_t{1} << 63;
   EXPECT_GT(engine.run(setting, 1), 0);
@@ -99,7 +111,7 @@ TEST(InferenceEngine, ReportsACpuThatIsNotThereAndRunsAnyway) {
 }
 
 TEST(InferenceEngine, RefusesSettingsOutOfRange) {
-  InferenceEngine engine(Network::seeded(modified_alexnet(), 1), 2);
+  InferenceEngine engine(seeded_network(), 2);
   JobEngine::Setting setting = on_first_cpu(4, 1);
   EXPECT_THROW(engine.run(setting, 1), std::invalid_argument);
   setting = on_first_cpu(0, 0);
@@ -114,31 +126,157 @@ TEST(InferenceEngine, RefusesSettingsOutOfRange) {
 
 TEST(InferenceEngine, GivesTheThreadItsCpusBack) {
   const CpuSet before = thread_affinity();
-  InferenceEngine engine;
+  InferenceEngine engine{seeded_network()};
   engine.run(on_first_cpu(0, 1), 1);
   EXPECT_EQ(thread_affinity().count(), 1);
   engine.release_thread();
   EXPECT_EQ(thread_affinity(), before);
 }
 
-TEST(InferenceEngine, CalibratesEveryWidthAndCoreCount) {
+TEST(InferenceEngine, CalibratesEveryWidthPrecisionAndCoreCount) {
   const CpuSet before = thread_affinity();
-  InferenceEngine engine(Network::seeded(modified_alexnet(), 1), 2);
-  const EngineCalibration calibration = engine.calibrate(0, 100'000'000);
-  ASSERT_EQ(calibration.rows.size(), 8u);
+  InferenceEngine engine(seeded_network(), 2);
+  const std::vector<CpuSet> cpus = growing_cpu_sets(2);
+  const EngineCalibration calibration = engine.calibrate(cpus, 100'000'000);
+  ASSERT_EQ(calibration.rows.size(), 8 * cpus.size());
   for (const EngineCalibration::Row& row : calibration.rows) {
     EXPECT_GT(row.inference_ns, 0);
+    EXPECT_LE(row.inference_ns, row.median_ns);
+    EXPECT_LE(row.median_ns, row.high_ns);
     EXPECT_GE(row.batches, 3);
-    EXPECT_EQ(calibration.inference_ns(row.width, row.active), row.inference_ns);
+    EXPECT_EQ(calibration.find(row.width, row.precision, row.active()), &row);
   }
-  EXPECT_EQ(calibration.inference_ns(3, 5), 0);
+  EXPECT_EQ(calibration.find(3, Precision::kFloat32, 5), nullptr);
   EXPECT_EQ(thread_affinity(), before);
+}
+
+TEST(InferenceEngine, RunsTheSamePixelsInInt8) {
+  InferenceEngine engine(seeded_network(), 1);
+  JobEngine::Setting setting = on_first_cpu(3, 1);
+  engine.run(setting, 1);
+  const std::vector<float> exact = engine.logits();
+  setting.int8 = true;
+  engine.run(setting, 1);
+  EXPECT_NE(engine.logits(), exact);
+  setting.int8 = false;
+  engine.run(setting, 1);
+  EXPECT_EQ(engine.logits(), exact);
+  engine.release_thread();
+}
+
+/// Images of one value each, all of class `label`.
+LabelledImages flat_images(std::initializer_list<float> values, std::uint8_t label) {
+  LabelledImages images;
+  for (const float value : values) images.images.insert(images.images.end(), 32 * 32 * 3, value);
+  images.labels.assign(values.size(), label);
+  return images;
+}
+
+/// What the engine answers to an image of one value.
+std::uint8_t answer_to(InferenceEngine& engine, float value) {
+  engine.use_images(flat_images({value}, 0));
+  engine.run(on_first_cpu(3, 1), 1);
+  const auto& logits = engine.logits();
+  return static_cast<std::uint8_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+TEST(InferenceEngine, TakesImagesInTurnAndCountsRightAnswersPerWidthAndPrecision) {
+  InferenceEngine engine(seeded_network(), 1);
+  engine.run(on_first_cpu(3, 1), 1);  // the pattern has no right answer: not counted
+  EXPECT_EQ(engine.tally(3, Precision::kFloat32).total, 0u);
+  const std::uint8_t right = answer_to(engine, 0.5f);
+  const Tally before = engine.tally(3, Precision::kFloat32);
+  LabelledImages images = flat_images({0.5f, 0.5f, 0.5f}, right);
+  images.labels[2] = static_cast<std::uint8_t>((right + 1) % 10);
+  engine.use_images(images);
+  engine.run(on_first_cpu(3, 1),
+             7);  // two rounds and one more: images 0, 1, 2 are met 3, 2, 2 times
+  const Tally seen = engine.tally(3, Precision::kFloat32) - before;
+  EXPECT_EQ(seen.total, 7u);
+  EXPECT_EQ(seen.right, 5u);
+  EXPECT_EQ(engine.tally(3, Precision::kInt8).total, 0u);
+  EXPECT_EQ(engine.tally(0, Precision::kFloat32).total, 0u);
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, CountsWithoutAllocating) {
+  InferenceEngine engine(seeded_network(), 1);
+  engine.use_images(flat_images({0.5f, -0.5f}, 3));
+  JobEngine::Setting setting = on_first_cpu(0, 1);
+  engine.run(setting, 1);
+  const std::uint64_t before = test::allocations();
+  engine.run(setting, 20);
+  EXPECT_EQ(test::allocations(), before);
+  EXPECT_EQ(engine.tally(0, Precision::kFloat32).total, 21u);
+  engine.release_thread();
+}
+
+std::string refusal_of(InferenceEngine& engine, LabelledImages images) {
+  try {
+    engine.use_images(std::move(images));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::kInput);
+    return error.what();
+  }
+  return "accepted";
+}
+
+// Whatever is wrong is named, and pool and engine go on with what they had.
+TEST(InferenceEngine, BadInputIsNamedAndLeavesItUsable) {
+  InferenceEngine engine(seeded_network(), 2);
+  engine.use_images(flat_images({0.5f}, 3));
+  engine.run(on_first_cpu(3, 1), 1);
+  const std::vector<float> logits = engine.logits();
+
+  LabelledImages bad = flat_images({0.5f, 0.25f}, 3);
+  bad.images[3072 + 17] = std::nanf("");
+  EXPECT_THAT(refusal_of(engine, bad), HasSubstr("image 1: value 17 is nan"));
+  bad.images[3072 + 17] = -INFINITY;
+  EXPECT_THAT(refusal_of(engine, bad), HasSubstr("image 1: value 17 is -inf"));
+  bad = flat_images({0.5f}, 3);
+  bad.images.pop_back();
+  EXPECT_THAT(refusal_of(engine, bad), HasSubstr("3071 values for 1 images of 3072"));
+  EXPECT_THAT(refusal_of(engine, flat_images({0.5f}, 10)), HasSubstr("image 0: its label is 10"));
+  EXPECT_THAT(refusal_of(engine, {}), HasSubstr("at least one image"));
+
+  const auto thrown = [&](const JobEngine::Setting& setting) -> std::string {
+    try {
+      engine.run(setting, 1);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  JobEngine::Setting setting = on_first_cpu(3, 1);
+  setting.active = 0;
+  EXPECT_THAT(thrown(setting), HasSubstr("active workers 0"));
+  setting = on_first_cpu(3, 1);
+  setting.cpu_mask = 0;
+  EXPECT_THAT(thrown(setting), HasSubstr("CPU mask 0"));
+  EXPECT_THAT(thrown(on_first_cpu(9, 1)), HasSubstr("width 9"));
+
+  engine.run(on_first_cpu(3, 1), 1);
+  EXPECT_EQ(engine.logits(), logits);
+  EXPECT_EQ(engine.problem(), "");
+  engine.release_thread();
+}
+
+TEST(InferenceEngine, RefusesInt8OfAModelWithoutIt) {
+  Model model = seeded_model(modified_alexnet(), 1);
+  model.activation_max.clear();
+  InferenceEngine engine(Network(model), 1);
+  JobEngine::Setting setting = on_first_cpu(3, 1);
+  setting.int8 = true;
+  EXPECT_THROW(engine.run(setting, 1), std::invalid_argument);
+  setting.int8 = false;
+  EXPECT_GT(engine.run(setting, 1), 0);
+  engine.release_thread();
 }
 
 TEST(InferenceEngine, SaysWhenTheForcedOperatorsAreUnknown) {
   setenv("FLYBALL_SIMD", "abacus", 1);
   try {
-    InferenceEngine engine;
+    InferenceEngine engine{seeded_network()};
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("abacus"));

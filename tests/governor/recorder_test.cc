@@ -92,7 +92,7 @@ class RecorderTest : public ::testing::Test {
 
   /// Ten epochs, a block for every second one.
   std::string small_recording() {
-    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
     for (int i = 0; i < 10; ++i) epoch(recorder, i);
     EXPECT_EQ(recorder.finish(), "");
     return contents(path_);
@@ -285,7 +285,7 @@ TEST_F(RecorderTest, AFullDiskIsReportedAtTheEndAndLeavesAReadableFile) {
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   std::string problem;
   {
-    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
     for (int i = 0; i < 10; ++i) epoch(recorder, i);
     problem = recorder.finish();
   }
@@ -304,7 +304,7 @@ TEST_F(RecorderTest, WhatWasFlushedSurvivesSigkill) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
     for (int i = 0;; ++i) {
       epoch(recorder, i);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
@@ -360,9 +360,9 @@ TEST_F(RecorderTest, ExportsCsv) {
       "epoch,end_ns,epoch_ns,decide_ns,energy_mj,power_mw,battery_pct,energy_preference,reward,"
       "cost_energy,cost_misses,cost_accuracy,cost_budget,cost_heat,sensors_ok,jobs_unlisted,"
       "decided.big.freq_khz,decided.little.freq_khz,decided.camera.mapping,decided.camera.width_"
-      "pct,"
+      "pct,decided.camera.precision,"
       "applied.big.freq_khz,applied.little.freq_khz,applied.camera.mapping,applied.camera.width_"
-      "pct,"
+      "pct,applied.camera.precision,"
       "big.freq_khz,big.opp_cap,big.util_max,big.util_mean,big.power_mw,big.temp_c,"
       "little.freq_khz,little.opp_cap,little.util_max,little.util_mean,little.power_mw,little.temp_"
       "c,"
@@ -370,15 +370,33 @@ TEST_F(RecorderTest, ExportsCsv) {
       "camera.deadline_ns,camera.accuracy_floor_pct,camera.last_latency_ns,"
       "verdict,explored,expected_reward,why\n"
       "1,50000000,50000000,321,12.5,250,100,0.5,-0.25,0.25,0,0,0,0,1,0,"
-      "2000000,250000,bigx2,100,1000000,250000,bigx2,100,1000000,2,0.5,0.25,200,41.5,0,2,0,0,0,0,"
+      "2000000,250000,bigx2,100,fp32,1000000,250000,bigx2,100,fp32,1000000,2,0.5,0.25,200,41.5,0,2,"
+      "0,0,0,0,"
       "1,1,0,0,0,150000000,70,0,replaced,1,-0.5,\"epoch 0, \"\"why\"\"\"\n"
       "2,100000000,50000000,321,12.5,250,100,0.5,-0.25,0.25,0,0,0,0,1,0,"
-      "2000000,250000,bigx2,100,1000000,250000,bigx2,100,1000000,2,0.5,0.25,200,41.5,0,2,0,0,0,0,"
+      "2000000,250000,bigx2,100,fp32,1000000,250000,bigx2,100,fp32,1000000,2,0.5,0.25,200,41.5,0,2,"
+      "0,0,0,0,"
       "1,1,0,0,0,150000000,70,0,replaced,1,-0.5,\"epoch 1, \"\"why\"\"\"\n");
   EXPECT_EQ(contents(out + "/jobs.csv"),
             "app,job,release_ns,start_ns,finish_ns,deadline_ns,latency_ns,energy_mj,cycles,mapping,"
-            "width_pct,accuracy_pct,accuracy_floor_pct,missed,dropped,infeasible\n"
-            "camera,0,0,0,80000000,150000000,80000000,20.25,0,bigx2,100,70,65,0,0,0\n");
+            "width_pct,precision,accuracy_pct,accuracy_floor_pct,missed,dropped,infeasible\n"
+            "camera,0,0,0,80000000,150000000,80000000,20.25,0,bigx2,100,fp32,70,65,0,0,0\n");
+}
+
+// "100 int8" is one value of the knob, and two columns.
+TEST_F(RecorderTest, ExportsThePrecisionBesideTheWidth) {
+  RecordingInfo info = info_;
+  info.knobs.back().values[1] = "100 int8";
+  {
+    Recorder recorder(path_, info);
+    epoch(recorder, 0);
+    epoch(recorder, 1);
+  }
+  const std::string out = folder_ + "/csv";
+  export_csv(path_, out);
+  EXPECT_THAT(contents(out + "/jobs.csv"), HasSubstr(",bigx2,100,int8,70,"));
+  EXPECT_THAT(contents(out + "/epochs.csv"),
+              HasSubstr("2000000,250000,bigx2,100,int8,1000000,250000,bigx2,100,int8,1000000,"));
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agents/profile.h"
+#include "agents/static_best.h"
+#include "env/config/error.h"
+#include "env/sim/simulator.h"
+#include "tests/agents/tiny_platform.h"
+
+// What agents make of a width knob whose levels are widths in fp32 and int8.
+
+namespace flyball {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// The tiny platform with every width in int8 as well: 0.3 points less accurate, and so quick that
+/// the next wider one in int8 is quicker than the narrower one in fp32.
+struct World : TinyWorld {
+  World() {
+    std::vector<WidthProfile>& widths = platform.apps[0].widths;
+    std::vector<WidthProfile> both;
+    for (const WidthProfile& width : widths) {
+      WidthProfile int8 = width;
+      int8.int8 = true;
+      int8.time_factor *= 0.5;
+      int8.accuracy_pct -= 0.3;
+      both.push_back(int8);
+      both.push_back(width);
+    }
+    widths = both;
+  }
+};
+
+constexpr int kWhole = 7;  // 100 % in fp32, the last level
+
+// Floor 68: 75 % in fp32 (68.8) takes 0.75, in int8 (68.5) 0.375, 100 % in int8 (70.9) 0.5.
+TEST(AgentLevels, TheProfileTakesTheQuickestThatReachesTheFloor) {
+  const World world;
+  const Profile profile(world.platform, 0, 0);
+  EXPECT_EQ(profile.width_for(68), 4);
+  EXPECT_EQ(profile.width_for(68.6), 6) << "100 % in int8 before 75 % in fp32";
+  EXPECT_EQ(profile.width_for(71), kWhole);
+  EXPECT_TRUE(profile.reaches(5, 68.6));
+  EXPECT_FALSE(profile.reaches(4, 68.6));
+  EXPECT_TRUE(profile.reaches(kWhole, 99)) << "none does, it comes nearest";
+  EXPECT_FALSE(profile.reaches(6, 99));
+}
+
+TEST(AgentLevels, LinuxsGovernorsRunTheWholeNetworkInFp32) {
+  const World world;
+  for (const char* policy : {"performance", "schedutil", "ondemand", "interactive", "prime"}) {
+    Action action;
+    world.make(policy)->decide(world.release(0), action);
+    EXPECT_EQ(action.app[0].width, kWhole) << policy;
+  }
+}
+
+TEST(AgentLevels, TheRuleAndTheLearnerUseInt8AndSaySo) {
+  const World world;
+  for (const char* policy : {"rule", "q_learning"}) {
+    const auto agent = world.make(policy);
+    Action action;
+    agent->decide(world.release(0), action);
+    EXPECT_EQ(action.app[0].width, 4) << policy;
+    EXPECT_THAT(agent->why().text, HasSubstr("width 75 int8")) << policy;
+  }
+}
+
+// The rule may also climb to wider levels, but never to one below the floor.
+TEST(AgentLevels, TheRuleStaysAboveTheFloorHoweverManyMisses) {
+  World world;
+  world.scenario.apps[0].required.accuracy_floor_pct = 68.6;
+  const auto rule = world.make("rule");
+  Action action;
+  for (int i = 0; i < 60; ++i) {
+    rule->decide(world.release(0), action);
+    EXPECT_GE(world.platform.apps[0].widths[action.app[0].width].accuracy_pct, 68.6);
+    Observation outcome = world.release(0, 1);
+    JobRecord job;
+    job.missed = true;
+    outcome.add_job(job);
+    rule->learn(outcome, action, 0);
+  }
+}
+
+// Dynamic-OFA turns the width alone: from 100 to 75 % in fp32, past 100 % in int8.
+TEST(AgentLevels, Mean20StepsOverWidthsInFp32) {
+  const World world;
+  const auto agent = world.make("mean20");
+  Action action;
+  const auto feed = [&](std::int64_t latency_ms) {
+    for (int i = 0; i < 20; ++i) {
+      Observation outcome = world.idle(0, 1);
+      JobRecord job;
+      job.finish_ns = latency_ms * 1'000'000;
+      outcome.add_job(job);
+      agent->learn(outcome, action, 0);
+    }
+    agent->decide(world.release(0), action);
+    return static_cast<int>(action.app[0].width);
+  };
+  EXPECT_EQ(feed(50), 5);
+  EXPECT_EQ(feed(50), 5) << "the floor of 68 % needs 75 %";
+  EXPECT_EQ(feed(28), 5);
+  EXPECT_EQ(feed(26), kWhole);
+  EXPECT_EQ(feed(26), kWhole);
+}
+
+TEST(AgentLevels, StaticBestNamesThePrecision) {
+  const World world;
+  const std::string text = "big=1500000,little=500000;camera=bigx2@75int8";
+  const Action action = parse_action(world.platform, world.scenario, text);
+  EXPECT_EQ(action.app[0].width, 4);
+  EXPECT_EQ(format_action(world.platform, world.scenario, action), text);
+  EXPECT_EQ(parse_action(world.platform, world.scenario, "big=500000;camera=bigx2@75").app[0].width,
+            5);
+  try {
+    const TinyWorld without;
+    parse_action(without.platform, without.scenario, "big=500000;camera=bigx2@75int8");
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cnn has no width of 75 % in int8"));
+  }
+}
+
+}  // namespace
+}  // namespace flyball
