@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "kernels/data/accuracy.h"
@@ -51,6 +53,9 @@ struct TrainOptions {
 
 /// Twenty minutes of work must not end at a folder that cannot be written.
 void check_writable(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    fail(kFailure, fmt::format("{}: it is a folder; name a file in it", path));
   const std::string probe = fmt::format("{}.{}.tmp", path, getpid());
   const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
@@ -121,9 +126,12 @@ void train_network(const CLI::App& given, TrainOptions options) {
   if (std::string why = recipe.problem(); !why.empty()) fail(kWrongUse, why);
   if (options.out.empty())
     options.out = recipe.kind == "grouped" ? "dynamic_cnn.flynet" : "slimmable_cnn.flynet";
-  const bool keep_checkpoint = !options.checkpoint.empty();
-  if (!keep_checkpoint)
-    options.checkpoint = options.resume.empty() ? options.out + ".checkpoint" : options.resume;
+  // Only the file that nobody asked for is removed at the end.
+  const std::string usual_checkpoint = options.out + ".checkpoint";
+  const bool keep_checkpoint = !options.checkpoint.empty() ||
+                               (!options.resume.empty() && options.resume != usual_checkpoint);
+  if (options.checkpoint.empty())
+    options.checkpoint = options.resume.empty() ? usual_checkpoint : options.resume;
   check_writable(options.out);
   check_writable(options.checkpoint);
 
@@ -151,6 +159,9 @@ void train_network(const CLI::App& given, TrainOptions options) {
     ProgressLine progress;
     finished = trainer.run([&](const TrainingReport& report) {
       progress.show(report);
+      if (!std::isfinite(report.loss))
+        fail(kFailure, fmt::format("--lr {}: the loss is no longer a number; give a smaller rate",
+                                   recipe.lr));
       if (report.step == report.steps) save();
       return !interrupted;
     });

@@ -29,19 +29,18 @@ ProgressLine::~ProgressLine() {
 void ProgressLine::show(const TrainingReport& r) {
   const Clock::time_point now = Clock::now();
   const bool epoch_over = r.step == r.steps;
-  const double done = (r.phase + (r.epoch + double(r.step) / r.steps) / r.epochs) / r.phases;
-  if (done_at_start_ < 0) done_at_start_ = done;
+  if (done_at_start_ < 0) done_at_start_ = r.done;
   if (!epoch_over && (!terminal_ || now - drawn_ < kRedraw)) return;
   drawn_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  const double speed = (done - done_at_start_) / std::max(seconds, 1e-3);
+  const double speed = (r.done - done_at_start_) / std::max(seconds, 1e-3);
   std::string line = r.phases > 1 ? fmt::format("group {}/{}, ", r.phase + 1, r.phases) : "";
   line += fmt::format("epoch {}/{}: loss {:.3f}, top-1 {:.1f} %", r.epoch + 1, r.epochs, r.loss,
                       r.accuracy_pct);
   if (r.validation_pct >= 0) line += fmt::format(", held out {:.1f} %", r.validation_pct);
-  if (speed > 0) line += fmt::format(", {} left", duration((1 - done) / speed));
+  if (speed > 0) line += fmt::format(", {} left", duration((1 - r.done) / speed));
   if (terminal_ && !epoch_over) {
-    const int filled = static_cast<int>(done * kBarWidth);
+    const int filled = static_cast<int>(r.done * kBarWidth);
     fmt::print(stderr, "\r\x1b[K[{}{}] {}", std::string(filled, '#'),
                std::string(kBarWidth - filled, '.'), line);
   } else {

@@ -25,6 +25,8 @@ std::string Recipe::problem() const {
   if (data == "procedural" && images == 0)
     return "--images 0: the procedural set has no end; give a number";
   if (epochs < 1 || epochs > 100'000) return refuse("epochs", epochs, "1 to 100000");
+  if (more_epochs < 0 || more_epochs > 100'000)
+    return refuse("more-epochs", more_epochs, "0 to 100000");
   if (batch < 2 || batch > 65'536) return refuse("batch", batch, "2 to 65536");
   if (!(lr > 0 && lr <= 1)) return refuse("lr", lr, "a number above 0, to 1");
   if (!(weight_decay >= 0 && weight_decay <= 10))

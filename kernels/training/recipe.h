@@ -12,8 +12,9 @@ namespace flyball {
 struct Recipe {
   std::string kind = "grouped";
   std::string data = "procedural";
-  int images = 60000;  ///< training images to draw, or to use of a folder's; 0: all it has
-  int epochs = 4;      ///< per group (grouped), or in all (slimmable)
+  int images = 60000;   ///< training images to draw, or to use of a folder's; 0: all it has
+  int epochs = 4;       ///< of the first group (grouped), or in all (slimmable)
+  int more_epochs = 1;  ///< for each further group: what is left is harder to learn
   int batch = 50;
   double lr = 0.004;  ///< of AdamW, at the top of the schedule
   double weight_decay = 0.02;
@@ -40,7 +41,8 @@ void for_each_field(AnyRecipe& r, Field&& field) {
   field("kind", r.kind, "grouped (incremental) or slimmable");
   field("data", r.data, "procedural, or cifar10:DIR with the binary version of CIFAR-10");
   field("images", r.images, "training images; 0 is all that a folder has");
-  field("epochs", r.epochs, "passes over them: per group, or in all (slimmable)");
+  field("epochs", r.epochs, "passes over them: for the first group, or in all (slimmable)");
+  field("more-epochs", r.more_epochs, "grouped: added for each further group");
   field("batch", r.batch, "images per step");
   field("lr", r.lr, "learning rate of AdamW at its top; a warm-up, then a cosine down to 0");
   field("weight-decay", r.weight_decay, "of AdamW");

@@ -55,7 +55,10 @@ struct Trainer::State {
   State(Recipe recipe_in, const Dataset& train);
   bool grouped() const { return spec.kind == NetworkSpec::Kind::kGrouped; }
   int phases() const { return spec.towers(); }
+  int epochs(int of_phase) const { return recipe.epochs + of_phase * recipe.more_epochs; }
+  int epochs() const { return epochs(phase); }
   int steps() const { return static_cast<int>(trained / recipe.batch); }
+  double done() const;
   void begin_phase();
   void end_phase();
   void begin_epoch();
@@ -79,6 +82,15 @@ Trainer::State::State(Recipe recipe_in, const Dataset& train)
   trained = train.size() - held_out;
   torch::set_num_threads(recipe.threads);
   begin_phase();
+}
+
+double Trainer::State::done() const {
+  int before = 0, all = 0;  // epochs
+  for (int p = 0; p < phases(); ++p) {
+    if (p < phase) before += epochs(p);
+    all += epochs(p);
+  }
+  return (before + epoch + double(step) / steps()) / all;
 }
 
 void Trainer::State::begin_phase() {
@@ -167,7 +179,7 @@ torch::Tensor Trainer::State::frozen_evidence() {
 }
 
 void Trainer::State::learn() {
-  const int total = steps() * recipe.epochs, now = epoch * steps() + step;
+  const int total = steps() * epochs(), now = epoch * steps() + step;
   const double at = (now + 0.5) / total;
   const double rate = at < kWarmUp
                           ? at / kWarmUp
@@ -261,14 +273,10 @@ bool Trainer::run(const Listener& listener) {
     while (s.step < s.steps()) {
       s.learn();
       ++s.step;
-      TrainingReport report{s.phase,
-                            s.phases(),
-                            s.epoch,
-                            s.recipe.epochs,
-                            s.step,
-                            s.steps(),
-                            s.loss_sum / s.step,
-                            100.0 * s.hits / (double(s.step) * s.recipe.batch)};
+      TrainingReport report{s.phase, s.phases(), s.epoch, s.epochs(), s.step, s.steps()};
+      report.done = s.done();
+      report.loss = s.loss_sum / s.step;
+      report.accuracy_pct = 100.0 * s.hits / (double(s.step) * s.recipe.batch);
       const bool epoch_over = s.step == s.steps();
       if (epoch_over) {
         report.validation_pct = s.validate();
@@ -276,7 +284,7 @@ bool Trainer::run(const Listener& listener) {
         s.step = 0;
         s.loss_sum = s.hits = 0;
         ++s.epoch;
-        if (!go_on || s.epoch == s.recipe.epochs) s.end_phase();
+        if (!go_on || s.epoch == s.epochs()) s.end_phase();
       }
       if (!listener(report)) return false;
       if (epoch_over) break;
@@ -307,8 +315,10 @@ std::string Trainer::restore(const Checkpoint& c) {
   State& s = *state_;
   const std::string refusal = "checkpoint: it does not fit this network or data; start afresh";
   if (!(c.recipe == s.recipe) || c.parameters.size() != s.layout.parameters ||
-      (!c.best.empty() && c.best.size() != s.layout.parameters) || int(c.phase) > s.phases() ||
-      int(c.epoch) >= s.recipe.epochs || int(c.step) >= s.steps())
+      (!c.best.empty() && c.best.size() != s.layout.parameters) ||
+      std::cmp_greater(c.phase, s.phases()) ||
+      std::cmp_greater_equal(c.epoch, s.epochs(static_cast<int>(c.phase))) ||
+      std::cmp_greater_equal(c.step, s.steps()))
     return refusal;
   s.parameters = c.parameters;
   s.best = c.best;

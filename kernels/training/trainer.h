@@ -17,6 +17,7 @@ struct TrainingReport {
   int phase = 0, phases = 1;   ///< the tower being trained (grouped); 0 of 1 (slimmable)
   int epoch = 0, epochs = 1;   ///< of the phase
   int step = 0, steps = 1;     ///< of the epoch; step == steps: the epoch has ended
+  double done = 0;             ///< of all steps of all phases, 0 to 1
   double loss = 0;             ///< mean of the epoch so far
   double accuracy_pct = 0;     ///< likewise, of the widest width that learns, on augmented images
   double validation_pct = -1;  ///< on images held out, at the end of an epoch; else -1
