@@ -50,7 +50,7 @@ class ConvolutionOf : public EveryImplementation {};
 
 TEST_P(ConvolutionOf, ManyShapesIsTheReference) {
   std::mt19937 random(5);
-  for (int trial = 0; trial < 400; ++trial) {
+  for (int trial = 0; trial < 200; ++trial) {
     Layer layer(random, trial);
     const Plane<float> expected = layer.output(), actual = layer.output();
     layer.op.out = expected.image;
@@ -65,7 +65,7 @@ TEST_P(ConvolutionOf, ManyShapesIsTheReference) {
 
 TEST_P(ConvolutionOf, RowsHasTheSameBitsHoweverTheyAreShared) {
   std::mt19937 random(6);
-  for (int trial = 0; trial < 200; ++trial) {
+  for (int trial = 0; trial < 100; ++trial) {
     Layer layer(random, trial);
     const int rows = layer.shape.out_height();
     const Plane<float> whole = layer.output(), parts = layer.output();
@@ -167,7 +167,7 @@ TEST_P(ConvolutionOf, GroupsAreConvolutionsOfTheirOwn) {
 
 TEST_P(ConvolutionOf, DepthwiseShapesIsTheReference) {
   std::mt19937 random(7);
-  for (int trial = 0; trial < 300; ++trial) {
+  for (int trial = 0; trial < 150; ++trial) {
     const Shape shape(random);
     const int channels = shape.outputs;
     const std::vector<float> weights =

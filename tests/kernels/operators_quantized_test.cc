@@ -19,7 +19,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST_P(Int8, ConvolutionHasTheBitsOfTheReference) {
   std::mt19937 random(8);
-  for (int trial = 0; trial < 400; ++trial) {
+  for (int trial = 0; trial < 200; ++trial) {
     const Shape shape(random);
     const int inputs = (shape.inputs + 1) / 2 * 2;
     const int rows = shape.out_height(), columns = shape.out_width();
