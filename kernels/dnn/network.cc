@@ -161,6 +161,7 @@ QuantizedConvolution Network::quantized_convolution(const Workspace& workspace, 
   else
     op.out_float = workspace.convolved(layer, tower, width);
   op.weights = quantized_->weights(layer, tower);
+  op.transformed = quantized_->transformed(layer, tower);
   op.weight_inputs = layout_.layers[layer].in_channels;
   op.weight_outputs = spec_.layers[layer].channels;
   op.scale = quantized_->scale(layer, tower, width);
@@ -249,10 +250,14 @@ void Network::run_int8(ForEach&& for_each, int workers, Workspace& workspace, in
         if (op.out.data) op.out = op.out.channels_from(first, items.channel_count(item));
         if (op.out_float.data)
           op.out_float = op.out_float.channels_from(first, items.channel_count(item));
-        const int slots = op.weight_inputs + op.weight_inputs % 2;
-        op.weights += std::size_t(op.window) * op.window * slots * first;
         op.scale += first;
         op.bias += first;
+        if (op.transformed) {  // never divided by channels
+          operators_->quantized_winograd(op, items.row_begin(item), items.row_end(item));
+          return;
+        }
+        const int slots = op.weight_inputs + op.weight_inputs % 2;
+        op.weights += std::size_t(op.window) * op.window * slots * first;
         operators_->quantized_convolution(op, items.row_begin(item), items.row_end(item));
       },
       [&](int layer, int tower, int begin, int end) {

@@ -103,18 +103,26 @@ QuantizedWeights::QuantizedWeights(const Model& model)
   const std::size_t sets = spec.scale_sets_per_tower();
 
   std::size_t weight_bytes = 0;
+  std::size_t transformed_count = 0;
   std::size_t scale_count = 0;
   for (std::size_t l = 0; l < spec.layers.size(); ++l) {
     const LayerSpec& layer = spec.layers[l];
-    weight_bytes += whole_lines<std::int8_t>(
-        packed_size_int8(layer.window, layout.layers[l].in_channels, layer.channels));
+    const int inputs = layout.layers[l].in_channels;
+    if (layout.layers[l].winograd)
+      transformed_count += whole_lines<std::int16_t>(transformed_size_int8(inputs, layer.channels));
+    else
+      weight_bytes +=
+          whole_lines<std::int8_t>(packed_size_int8(layer.window, inputs, layer.channels));
     scale_count += 2 * whole_lines<float>(sets * layer.channels);
   }
   weights_ = aligned_zeros<std::int8_t>(weight_bytes * spec.towers());
+  transformed_ = aligned_zeros<std::int16_t>(transformed_count * spec.towers());
   scales_ = aligned_zeros<float>(scale_count * spec.towers());
-  bytes_ = (weight_bytes + scale_count * sizeof(float)) * spec.towers();
+  bytes_ = (weight_bytes + transformed_count * sizeof(std::int16_t) + scale_count * sizeof(float)) *
+           spec.towers();
 
   Carver<std::int8_t> weight_carver(weights_.get());
+  Carver<std::int16_t> transformed_carver(transformed_.get());
   Carver<float> scale_carver(scales_.get());
   std::vector<std::int8_t> plain;
   for (int t = 0; t < spec.towers(); ++t) {
@@ -134,9 +142,16 @@ QuantizedWeights::QuantizedWeights(const Model& model)
       plain.resize(count);
       for (std::size_t i = 0; i < count; ++i)
         plain[i] = static_cast<std::int8_t>(steps_of(from[i], step[i % channels]));
-      std::int8_t* const weights =
-          weight_carver.take(packed_size_int8(window, at.in_channels, static_cast<int>(channels)));
-      pack_weights_int8(plain.data(), window, at.in_channels, static_cast<int>(channels), weights);
+      const int out = static_cast<int>(channels);
+      std::int8_t* weights = nullptr;
+      std::int16_t* transformed = nullptr;
+      if (at.winograd) {
+        transformed = transformed_carver.take(transformed_size_int8(at.in_channels, out));
+        transform_weights_int8(plain.data(), at.in_channels, out, transformed);
+      } else {
+        weights = weight_carver.take(packed_size_int8(window, at.in_channels, out));
+        pack_weights_int8(plain.data(), window, at.in_channels, out, weights);
+      }
 
       float* const scale = scale_carver.take(sets * channels);
       float* const bias = scale_carver.take(sets * channels);
@@ -152,7 +167,7 @@ QuantizedWeights::QuantizedWeights(const Model& model)
           bias[set * channels + c] = tower[at.bias + set * channels + c] / out_step;
         }
       }
-      layers_.push_back({weights, scale, bias});
+      layers_.push_back({weights, transformed, scale, bias});
     }
   }
 }

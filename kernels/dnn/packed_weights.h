@@ -48,7 +48,11 @@ class QuantizedWeights {
  public:
   explicit QuantizedWeights(const Model& model);  ///< activation_max is not empty
 
+  /// One of the two is nullptr: layers that run by minimal filtering are transformed.
   const std::int8_t* weights(int layer, int tower) const { return at(layer, tower).weights; }
+  const std::int16_t* transformed(int layer, int tower) const {
+    return at(layer, tower).transformed;
+  }
   const float* scale(int layer, int tower, int width) const;
   const float* bias(int layer, int tower, int width) const;
   float image_scale() const { return image_scale_; }  ///< from a float to steps
@@ -57,6 +61,7 @@ class QuantizedWeights {
  private:
   struct Layer {
     const std::int8_t* weights;
+    const std::int16_t* transformed;
     const float* scale;
     const float* bias;
   };
@@ -64,6 +69,7 @@ class QuantizedWeights {
 
   std::size_t bytes_ = 0;
   AlignedBuffer<std::int8_t> weights_;
+  AlignedBuffer<std::int16_t> transformed_;
   AlignedBuffer<float> scales_;
   std::vector<Layer> layers_;
   std::vector<std::size_t> set_stride_;
