@@ -34,8 +34,14 @@ std::uint32_t worth_trying(const AppProfile& profile, double floor_pct) {
     bool pointless = !reaches(level);
     for (int other = 0; other < profile.level_count() && !pointless; ++other) {
       if (other == level || !reaches(other) || !profile.never_dearer(other, level)) continue;
-      pointless =
-          other < level || !profile.never_dearer(level, other);  // of equals the first stays
+      if (!profile.never_dearer(level, other)) {
+        pointless = true;
+        continue;
+      }
+      // Of equals the most accurate stays, and of those the first.
+      const double gain = profile.widths[static_cast<std::size_t>(other)].accuracy_pct -
+                          profile.widths[static_cast<std::size_t>(level)].accuracy_pct;
+      pointless = gain > 0 || (gain == 0 && other < level);
     }
     if (!pointless) levels |= 1u << level;
   }

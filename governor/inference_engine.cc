@@ -186,12 +186,15 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
       }
 
   pool_.set_speed_ratio(1);
+  std::string problem;
   const auto run_one = [&](const Candidate& candidate, int inferences) {
     PoolConfig wanted;
     wanted.active = candidate.row.active();
     wanted.cpus = candidate.row.cpus;
     configure(wanted);
-    return infer(candidate.row.width, candidate.row.precision, inferences);
+    const std::int64_t ns = infer(candidate.row.width, candidate.row.precision, inferences);
+    if (problem.empty()) problem = problem_;
+    return ns;
   };
   const std::int64_t start_ns = monotonic_ns();
   for (Candidate& candidate : candidates) {
@@ -209,6 +212,7 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
                                    candidate.batch);
     }
   pool_.release_caller();
+  problem_ = problem;
 
   EngineCalibration calibration;
   for (Candidate& candidate : candidates) {

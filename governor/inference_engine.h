@@ -80,7 +80,7 @@ class InferenceEngine : public JobEngine {
   const std::vector<float>& logits() const { return logits_; }
   /// Of all inferences at this width and precision so far; from any thread.
   Tally tally(int width, Precision precision) const;
-  /// Why the last job ran unpinned; empty when it did not.
+  /// Why the last job, or one of the last calibration, ran unpinned; empty when none did.
   const std::string& problem() const override { return problem_; }
 
  private:

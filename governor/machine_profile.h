@@ -55,6 +55,9 @@ std::vector<CpuSet> profile_cpu_sets(const std::string& sysfs = "/sys/devices/sy
 /// variable is set.
 std::string default_profile_path();
 
+/// Throws Error (kInput) when there is a file at `path` that is neither empty nor a profile: naming
+/// the wrong one must not cost it.
+void check_replaceable(const std::string& path);
 /// Makes the folder when it is absent. Throws Error.
 void write_profile(const std::string& path, const MachineProfile& profile);
 /// Throws Error (kInput).

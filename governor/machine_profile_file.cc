@@ -2,6 +2,8 @@
 
 #include <cctype>
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 #include <system_error>
 
 #include "env/config/atomic_file.h"
@@ -15,6 +17,8 @@ namespace flyball {
 namespace {
 
 constexpr int kSchema = 1;
+constexpr std::string_view kTitle =
+    "# Made by 'flyball profile': the time of one inference on this machine.\n";
 constexpr double kMinUs = 1e-3, kMaxUs = 1e9;
 
 /// As a YAML double-quoted scalar. What is no plain character is left out: it says nothing.
@@ -45,8 +49,19 @@ std::uint32_t read_checksum(const YamlMap& model) {
 
 }  // namespace
 
+void check_replaceable(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return;
+  std::string start(kTitle.size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty() || start == kTitle) return;
+  input_error(path, "exists and is not a profile", "name another file, or remove it first");
+}
+
 void write_profile(const std::string& path, const MachineProfile& profile) {
-  std::string text = "# Made by 'flyball profile': the time of one inference on this machine.\n";
+  std::string text(kTitle);
   text += fmt::format("schema: {}\n", kSchema);
   text +=
       fmt::format("machine: {{cpu: {}, cpus: {}, operators: {}}}\n", quoted(profile.machine.cpu),

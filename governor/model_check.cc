@@ -45,7 +45,8 @@ double deviation(const std::vector<float>& found, const std::vector<float>& refe
   for (const float value : reference) scale = std::max(scale, std::abs(static_cast<double>(value)));
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double off = std::abs(static_cast<double>(found[i]) - static_cast<double>(reference[i]));
-    if (!(off <= largest)) largest = off;  // a NaN stays
+    if (std::isnan(off)) return off;
+    largest = std::max(largest, off);
   }
   return largest / scale;
 }

@@ -22,6 +22,12 @@ std::vector<int> widths_of(const NetworkSpec& spec) {
   return pcts;
 }
 
+/// A terminal would obey it, and the file may be a stranger's.
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
 }  // namespace
 
 NamedModel load_named_model(const std::string& name_or_path) {
@@ -32,6 +38,10 @@ NamedModel load_named_model(const std::string& name_or_path) {
   if (!loaded.model) throw Error(Error::Kind::kInput, loaded.error);
   named.model = std::move(*loaded.model);
   named.checksum = loaded.checksum;
+  for (std::string* text : {&named.model.accuracy.source, &named.model.provenance}) {
+    for (char& c : *text)
+      if (is_control(c)) c = ' ';
+  }
   return named;
 }
 

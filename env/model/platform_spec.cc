@@ -1,7 +1,6 @@
 #include "env/model/platform_spec.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace flyball {
 namespace {
@@ -37,15 +36,18 @@ double AppProfile::attainable_pct(double accuracy_floor_pct) const {
 
 int AppProfile::level_for(double accuracy_floor_pct) const {
   const double floor_pct = attainable_pct(accuracy_floor_pct);
-  int quickest = level_count() - 1;
-  double least = std::numeric_limits<double>::infinity();
+  const auto before = [this](int a, int b) {
+    const WidthProfile& first = widths[static_cast<std::size_t>(a)];
+    const WidthProfile& second = widths[static_cast<std::size_t>(b)];
+    if (first.time_factor != second.time_factor) return first.time_factor < second.time_factor;
+    return first.accuracy_pct > second.accuracy_pct;
+  };
+  int quickest = -1;
   for (int level = 0; level < level_count(); ++level) {
-    const WidthProfile& width = widths[static_cast<std::size_t>(level)];
-    if (width.accuracy_pct < floor_pct || width.time_factor >= least) continue;
-    least = width.time_factor;
-    quickest = level;
+    if (widths[static_cast<std::size_t>(level)].accuracy_pct < floor_pct) continue;
+    if (quickest < 0 || before(level, quickest)) quickest = level;
   }
-  return quickest;
+  return std::max(quickest, 0);
 }
 
 double AppProfile::parallel_fraction_of(int level, int cores) const {

@@ -89,7 +89,8 @@ struct AppProfile {
   double highest_accuracy_pct() const;
   /// The floor, or the highest accuracy there is when that is below it.
   double attainable_pct(double accuracy_floor_pct) const;
-  /// The quickest level whose accuracy reaches the floor; the most accurate when none does.
+  /// The quickest level whose accuracy reaches the floor, of equally quick ones the most accurate;
+  /// the most accurate of all when none reaches it.
   int level_for(double accuracy_floor_pct) const;
   /// Whether level `a` takes neither longer nor more energy than `b`, whatever the cores and
   /// clocks.

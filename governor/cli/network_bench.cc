@@ -23,7 +23,8 @@ int run_bench(const BenchVerb& verb) {
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   if (verb.threads > engine->max_active()) {
     input_error(fmt::format("--threads {}", verb.threads),
-                fmt::format("this process may use {} CPUs", engine->max_active()),
+                fmt::format("this process may use {} CPU{}", engine->max_active(),
+                            engine->max_active() == 1 ? "" : "s"),
                 "ask for no more, or allow it more (taskset)");
   }
   const EngineCalibration calibration = engine->calibrate(

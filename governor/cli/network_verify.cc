@@ -95,9 +95,13 @@ struct Verdict {
     if (!remeasured || !remeasured->comparable) return true;
     return std::abs(stated_pct(check) - measured_pct(check)) <= kSamePct;
   }
-  bool good() const {
+  bool computes() const {
     return std::all_of(checks.begin(), checks.end(),
-                       [&](const LevelCheck& check) { return check.good() && as_stated(check); });
+                       [](const LevelCheck& check) { return check.good(); });
+  }
+  bool good() const {
+    return computes() && std::all_of(checks.begin(), checks.end(),
+                                     [&](const LevelCheck& check) { return as_stated(check); });
   }
 
  private:
@@ -160,7 +164,10 @@ std::string verify_text(const VerifyVerb& verb, const Verdict& verdict, int colu
                           "relative to the largest logit; {:g} is allowed.",
                           LevelCheck::kTolerance),
               columns);
-  text += wrapped(fmt::format("Stated: {}.", named.model.accuracy.source), columns);
+  text += wrapped(
+      fmt::format("Stated: {}.{}", named.model.accuracy.source,
+                  verdict.remeasured ? "" : " It was not measured again; --data does that."),
+      columns);
   if (verdict.remeasured && !verdict.remeasured->comparable) {
     text += wrapped(fmt::format("That is of other data than {}, so the two may differ.", verb.data),
                     columns);
@@ -169,6 +176,8 @@ std::string verify_text(const VerifyVerb& verb, const Verdict& verdict, int colu
 }
 
 int run_verify(const VerifyVerb& verb) {
+  std::string why;
+  if (choose_operators(&why) == nullptr) throw Error(Error::Kind::kInput, why);
   const NamedModel named = load_named_model(verb.model);
   const std::vector<LevelCheck> checks = check_levels(named.model);
   std::optional<Remeasured> remeasured;
@@ -177,7 +186,9 @@ int run_verify(const VerifyVerb& verb) {
   write_result(verb.json ? json_text(verify_json(verb, verdict))
                          : verify_text(verb, verdict, Terminal::of(STDOUT_FILENO).columns));
   if (!verdict.good()) {
-    failure(named.path, "some width does not compute what it should, see above",
+    failure(named.path,
+            verdict.computes() ? "its accuracy is not what it states, see above"
+                               : "some width does not compute what it should, see above",
             "take the file from where it came again, or report it");
   }
   return 0;

@@ -37,6 +37,7 @@ int run_profile(const ProfileVerb& verb) {
   const AppProfile& app = app_with_model(governed.spec);
   const NamedModel named = model_of(app);
   const std::string path = verb.out.empty() ? default_profile_path() : verb.out;
+  if (!verb.out.empty()) check_replaceable(path);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   const EngineCalibration calibration =
       engine->calibrate(profile_cpu_sets(), static_cast<std::int64_t>(verb.seconds * 1e9));

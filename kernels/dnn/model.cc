@@ -37,6 +37,7 @@ void he_uniform(std::span<float> weights, std::size_t fan_in, Generator& generat
 }
 
 constexpr std::size_t kMaxTextBytes = 4096;
+constexpr float kLeastRange = 1e-30f;  // 127 steps over a still smaller one are infinite
 
 /// Why a network of this shape cannot run in int8.
 std::string int8_problem(const NetworkSpec& spec) {
@@ -75,8 +76,8 @@ std::string Model::problem() const {
     if (activation_max.size() != activation_count())
       return "its number of activation ranges does not fit its shape";
     for (std::size_t i = 0; i < activation_max.size(); ++i)
-      if (!(activation_max[i] > 0 && std::isfinite(activation_max[i])))
-        return fmt::format("activation range {} is not positive and finite", i);
+      if (!(activation_max[i] >= kLeastRange && std::isfinite(activation_max[i])))
+        return fmt::format("activation range {} is not above 1e-30 and finite", i);
     if (std::string why = int8_problem(spec); !why.empty()) return why;
   }
   if (std::string why = problem_of(accuracy.top1_pct, "fp32", spec.widths); !why.empty())

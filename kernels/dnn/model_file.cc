@@ -104,7 +104,7 @@ std::string read_shape(Reader& in, NetworkSpec& spec) {
   bool fits = true;
   const auto number = [&] {
     const std::uint32_t value = in.u32();
-    if (value > 1u << 20) fits = false;
+    if (value >= 1u << 20) fits = false;
     return static_cast<int>(value & 0xfffff);
   };
   const int kind = number();
@@ -234,6 +234,8 @@ std::string save_model(const Model& model, const std::string& path) {
   out.reals(model.activation_max);
   out.reals(model.parameters);
   out.integer(crc32c(out.data()));
+  if (out.data().size() > kMaxFileBytes)
+    return refuse("it would be larger than the 64 MB that can be read", "nothing was written");
 
   const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
   int error = write_all(temporary, out.data());

@@ -18,6 +18,9 @@ std::string NetworkSpec::problem() const {
     return "images of more than 16 million values";
   if (layers.empty() || layers.size() > 64)
     return fmt::format("{} layers, not 1..64", layers.size());
+  // A file of a few kB can ask for terabytes of activations; these are 0.8 GB in both precisions.
+  constexpr long kMaxActivations = 1 << 27;
+  long activations = 0;
   int size = image_size;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const LayerSpec& layer = layers[l];
@@ -32,12 +35,17 @@ std::string NetworkSpec::problem() const {
     if (size < 1) return fmt::format("layer {}: its window does not fit the image", l);
     if (long{size} * size * layer.channels > kMaxValues)
       return fmt::format("layer {}: more than 16 million values", l);
-    if (layer.pool == LayerSpec::Pool::kNone) continue;
-    if (bad(layer.pool_window, 64) || bad(layer.pool_stride, 64) || layer.pool_pad < 0 ||
-        layer.pool_pad >= layer.pool_window)
-      return fmt::format("layer {}: pooling window, stride or pad out of range", l);
-    size = output_size(size, layer.pool_window, layer.pool_stride, layer.pool_pad);
-    if (size < 1) return fmt::format("layer {}: its pooling does not fit the image", l);
+    activations += long{size} * size * layer.channels * towers();
+    if (layer.pool != LayerSpec::Pool::kNone) {
+      if (bad(layer.pool_window, 64) || bad(layer.pool_stride, 64) || layer.pool_pad < 0 ||
+          layer.pool_pad >= layer.pool_window)
+        return fmt::format("layer {}: pooling window, stride or pad out of range", l);
+      size = output_size(size, layer.pool_window, layer.pool_stride, layer.pool_pad);
+      if (size < 1) return fmt::format("layer {}: its pooling does not fit the image", l);
+      activations += long{size} * size * layer.channels * towers();
+    }
+    if (activations > kMaxActivations)
+      return fmt::format("layer {}: more than 134 million values with those before it", l);
   }
   return {};
 }

@@ -13,8 +13,9 @@ enum class SchedClass : std::uint8_t {
   kInherited,  ///< what the thread had before: the pool leaves it alone
   kNormal,     ///< SCHED_OTHER
   kBatch,      ///< SCHED_BATCH: does not preempt others when it wakes up
-  kIdle,       ///< SCHED_IDLE: runs where nothing else wants to
-  kFifo,       ///< SCHED_FIFO: needs CAP_SYS_NICE, or RLIMIT_RTPRIO
+  kIdle,  ///< SCHED_IDLE: runs where nothing else wants to. Without CAP_SYS_NICE or RLIMIT_NICE
+          ///< Linux lets no thread leave it: the calling thread then stays in it for good
+  kFifo,  ///< SCHED_FIFO: needs CAP_SYS_NICE, or RLIMIT_RTPRIO
   kRoundRobin  ///< SCHED_RR: likewise
 };
 

@@ -218,6 +218,29 @@ TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
   EXPECT_TRUE(seen_whole);
 }
 
+// A CPU that workers could not be pinned to is told at the end of the run.
+TEST(EmulatedPlatform, WhatTheEngineWorkedAroundIsInTheNotes) {
+  class Unpinned final : public JobEngine {
+   public:
+    std::int64_t run(const Setting&, int) override { return 1000; }
+    void set_speed_ratio(double) override {}
+    int max_active() const override { return 1; }
+    const std::string& problem() const override { return problem_; }
+
+   private:
+    std::string problem_ = "CPU 7: cannot pin to it";
+  };
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(100);
+  Unpinned engine;
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  platform.apply(fixed(2));
+  while (platform.advance({10 * kMs, false}, out) == Status::kOk) {
+  }
+  EXPECT_THAT(platform.notes(), ::testing::Contains(HasSubstr("CPU 7: cannot pin to it")));
+}
+
 // What is measured first is the whole network in fp32.
 TEST(EmulatedPlatform, MeasuresTheWholeNetwork) {
   PlatformSpec spec = easy_spec();

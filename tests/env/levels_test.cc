@@ -42,6 +42,8 @@ TEST(Levels, TheQuickestThatIsAccurateEnoughIsChosen) {
   EXPECT_EQ(app.level_for(90), 3) << "none reaches it: the most accurate";
   app.widths[2].time_factor = 0.45;
   EXPECT_EQ(app.level_for(59.5), 2) << "the whole network in int8 before half of it in fp32";
+  app.widths[2].time_factor = 0.5;
+  EXPECT_EQ(app.level_for(59.5), 2) << "of two that are equally quick the more accurate";
   app.widths[2].accuracy_pct = 70.5;
   EXPECT_EQ(app.level_for(90), 2);
   EXPECT_DOUBLE_EQ(app.attainable_pct(90), 70.5);

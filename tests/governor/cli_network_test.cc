@@ -117,7 +117,7 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
   as_json.push_back("--json");
   const Finished finished = flyball_run(as_json);
   EXPECT_EQ(finished.exit_code, 1);
-  EXPECT_THAT(finished.err, HasSubstr("some width does not compute what it should"));
+  EXPECT_THAT(finished.err, HasSubstr("its accuracy is not what it states"));
   const json verdict = json::parse(finished.out);
   EXPECT_EQ(verdict.at("good"), false);
   ASSERT_EQ(verdict.at("levels").size(), 4u);
@@ -135,6 +135,31 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
 
   expect_error({"network", "verify", "--data", "imagenet"}, 2, "flyball: --data imagenet: ");
   expect_error({"network", "verify", "--data", "cifar10:/nowhere"}, 2, "flyball: /nowhere");
+}
+
+TEST(CliNetwork, VerifyRefusesInstructionsThatThereAreNot) {
+  const OwnConfigs configs;
+  setenv("FLYBALL_SIMD", "mmx", 1);
+  expect_error({"network", "verify"}, 2, "flyball: FLYBALL_SIMD=mmx: ", "portable");
+  unsetenv("FLYBALL_SIMD");
+}
+
+TEST(CliNetwork, VerifySaysThatNobodyMeasured) {
+  const OwnConfigs configs;
+  Model model = stubborn_model();
+  model.accuracy.top1_pct[0] = 95;
+  configs.set_model(model);
+  EXPECT_THAT(flyball_run({"network", "verify"}).out, HasSubstr("not measured again"));
+}
+
+TEST(CliNetwork, AModelsTextsCannotSteerTheTerminal) {
+  const OwnConfigs configs;
+  Model model = stubborn_model();
+  model.accuracy.source = "procedural\x1b[2Jset";
+  model.provenance = "made\aby\x7fme";
+  configs.set_model(model);
+  EXPECT_THAT(flyball_run({"network", "show"}).out,
+              AllOf(HasSubstr("procedural [2Jset"), HasSubstr("made by me")));
 }
 
 TEST(CliNetwork, RefusesFilesThatAreNoModels) {
@@ -269,6 +294,13 @@ TEST(CliProfile, RefusesWhatItCannotMeasureOrStore) {
   std::ofstream(configs / "file") << "x";
   expect_error({"profile", "--seconds", "0.1", "--out", configs / "file/p.yaml"}, 1, "flyball: ");
   EXPECT_EQ(read_text(configs / "file"), "x");
+  expect_error({"profile", "--seconds", "0.1", "--out", configs / "file"}, 2,
+               "flyball: ", "file: exists and is not a profile");
+  EXPECT_EQ(read_text(configs / "file"), "x");
+  const std::vector<std::string> again = {"profile", "--seconds", "0.1", "--out",
+                                          configs / "p.yaml"};
+  EXPECT_EQ(flyball_run(again).exit_code, 0);
+  EXPECT_EQ(flyball_run(again).exit_code, 0);
   expect_error({"run", "--profile", configs / "none.yaml"}, 2, "flyball: ", "none.yaml");
 }
 

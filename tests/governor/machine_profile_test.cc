@@ -57,7 +57,7 @@ TEST(MachineProfile, GivesTimeFactorsAndSpeedUps) {
   EXPECT_DOUBLE_EQ(app.parallel_fraction_of(2, 2), 0);
   EXPECT_DOUBLE_EQ(app.parallel_fraction_of(3, 1), 0.3);  // of no matter there
   EXPECT_NEAR(app.parallel_fraction_of(3, 4), 0.75, 1e-12);
-  EXPECT_EQ(app.level_for(60.5), 1);  // 100 % in int8 is as quick, and the first one wins
+  EXPECT_EQ(app.level_for(60.5), 2);  // as quick as 50 % in fp32, and more accurate
 }
 
 TEST(MachineProfile, WhatWasNotMeasuredChangesNothing) {

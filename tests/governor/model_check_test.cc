@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "governor/monitor_images.h"
 #include "tests/governor/own_configs.h"
@@ -22,6 +23,17 @@ TEST(ModelCheck, EveryWidthAndPrecisionComputesTheSameEverywhere) {
   Model float_only = stand_in_model();
   float_only.activation_max.clear();
   EXPECT_EQ(check_levels(float_only).size(), 4u);
+}
+
+TEST(ModelCheck, OneClassThatOverflowsIsBadWhateverTheOthersSay) {
+  Model model = stand_in_model();
+  const NetworkLayout layout(model.spec);
+  for (std::size_t i = layout.classifier; i < layout.tower_parameters; i += model.spec.classes)
+    model.parameters[i] = std::numeric_limits<float>::max();  // of class 0, the first one
+  ASSERT_EQ(model.problem(), "");
+  const std::vector<LevelCheck> checks = check_levels(model);
+  ASSERT_FALSE(checks.empty());
+  for (const LevelCheck& check : checks) EXPECT_FALSE(check.good());
 }
 
 TEST(ModelCheck, ADeviationOrOtherBitsAreBad) {

@@ -92,7 +92,7 @@ class RecorderTest : public ::testing::Test {
 
   /// Ten epochs, a block for every second one.
   std::string small_recording() {
-    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
     for (int i = 0; i < 10; ++i) epoch(recorder, i);
     EXPECT_EQ(recorder.finish(), "");
     return contents(path_);
@@ -285,7 +285,7 @@ TEST_F(RecorderTest, AFullDiskIsReportedAtTheEndAndLeavesAReadableFile) {
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   std::string problem;
   {
-    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
     for (int i = 0; i < 10; ++i) epoch(recorder, i);
     problem = recorder.finish();
   }

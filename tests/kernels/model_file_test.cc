@@ -111,6 +111,11 @@ TEST_F(ModelFile, RefusesAnotherVersionAndAShapeThatIsNone) {
   other = bytes_;
   put_u32(other, kShape + 4 * 3, 100);  // classes: other numbers of parameters
   EXPECT_THAT(refusal(sealed(other)), HasSubstr("number of parameters"));
+  for (std::size_t word : {0, 3, 5, 6, 13}) {
+    other = bytes_;
+    put_u32(other, kShape + 4 * word, 1u << 20);  // not to be read as 0
+    EXPECT_THAT(refusal(sealed(other)), HasSubstr("shape makes no sense"));
+  }
   for (std::uint32_t hostile : {0u, 0x7fffffffu, 0xffffffffu})
     for (std::size_t word = 1; word < 6 + 5 * 8; ++word) {
       other = bytes_;
@@ -144,6 +149,8 @@ TEST_F(ModelFile, RefusesWhatIsNotANumber) {
   other = bytes_;
   const std::size_t range = bytes_.size() - 4 - 4 * 80'552 - 4 - 4;  // the last one
   put_u32(other, range, std::bit_cast<std::uint32_t>(-1.0f));
+  EXPECT_THAT(refusal(sealed(other)), HasSubstr("activation range 20"));
+  put_u32(other, range, 1);  // the smallest float: 127 steps over it are infinite
   EXPECT_THAT(refusal(sealed(other)), HasSubstr("activation range 20"));
 }
 

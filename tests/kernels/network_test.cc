@@ -284,6 +284,23 @@ TEST(NetworkSpec, NamesWhatDoesNotFit) {
   spec = modified_alexnet();
   spec.image_size = 4096;
   EXPECT_THAT(spec.problem(), HasSubstr("16 million"));
+  // A few hundred kB of parameters that would take a terabyte to run.
+  spec = {};
+  spec.image_size = 4096;
+  spec.image_channels = spec.classes = 1;
+  spec.widths = 64;
+  spec.layers.assign(64, {.channels = 1, .window = 1, .stride = 1, .pad = 0});
+  EXPECT_THAT(spec.problem(), HasSubstr("layer 0: more than 134 million values"));
+  // Hardly a value before the pooling, 17 million a tower behind it.
+  spec.image_size = 1;
+  spec.layers = {{.channels = 4096,
+                  .window = 1,
+                  .pad = 0,
+                  .pool = LayerSpec::Pool::kMax,
+                  .pool_window = 64,
+                  .pool_stride = 1,
+                  .pool_pad = 63}};
+  EXPECT_THAT(spec.problem(), HasSubstr("layer 0: more than 134 million values"));
   EXPECT_EQ(plain_cifar_network().problem(), "");
 }
 

@@ -74,6 +74,10 @@ TEST_F(FlyballTorch, FailsBeforeTheWorkWhenFilesCannotBeUsed) {
   Result result = run(kTiny + "--out /no/such/folder/x.flynet");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, StartsWith("flyball-torch: /no/such/folder/x.flynet: No such file"));
+  fs::create_directory(folder_ / "folder");
+  result = run(kTiny + "--out folder");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("folder: it is a folder; name a file in it"));
   result = run("train-network --data cifar10:/no/such");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("/no/such/data_batch_1.bin: no such file; unpack"));
@@ -116,7 +120,7 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(127);
   }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(200);
   while (content(folder_ / "err").find("epoch 2/") == std::string::npos &&
          std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -130,6 +134,9 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
                         "parts.flynet.checkpoint --out parts.flynet"));
   ASSERT_FALSE(fs::exists(folder_ / "parts.flynet"));
 
+  fs::copy_file(folder_ / "parts.flynet.checkpoint", folder_ / "mine");
+  EXPECT_EQ(run("train-network --resume mine --out elsewhere.flynet").exit_code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "mine")) << "a file of the user's own";
   const Result other = run("train-network --resume parts.flynet.checkpoint --epochs 7");
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("--epochs 7: parts.flynet.checkpoint was made with 6"));
@@ -137,6 +144,7 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
       run("train-network --resume parts.flynet.checkpoint --epochs 6 --out parts.flynet");
   EXPECT_EQ(rest.exit_code, 0) << rest.err;
   EXPECT_TRUE(content(folder_ / "parts.flynet") == content(folder_ / "whole.flynet"));
+  EXPECT_FALSE(fs::exists(folder_ / "parts.flynet.checkpoint"));
 }
 
 TEST_F(FlyballTorch, DrawsSamples) {

@@ -133,6 +133,12 @@ TEST(Trainer, RefusesACheckpointThatDoesNotFit) {
   Checkpoint far = slimmable.checkpoint();
   far.epoch = 2;
   EXPECT_NE(slimmable.restore(far), "");
+  for (std::uint32_t Checkpoint::*place :
+       {&Checkpoint::phase, &Checkpoint::epoch, &Checkpoint::step}) {
+    Checkpoint hostile = slimmable.checkpoint();
+    hostile.*place = 0xffffffff;
+    EXPECT_NE(slimmable.restore(hostile), "");
+  }
 }
 
 TEST(Trainer, ReportsWhereItIs) {
