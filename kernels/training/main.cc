@@ -92,11 +92,13 @@ void print_result(const Model& model, const std::string& out, bool json) {
   const NetworkLayout layout(model.spec);
   const NetworkAccuracy& a = model.accuracy;
   if (json) {
+    // Percents as doubles of two digits: a float's own digits would read 59.70000076.
+    const auto percent = [](float value) { return std::round(value * 100.0) / 100; };
     nlohmann::ordered_json widths = nlohmann::ordered_json::array();
     for (int w = 0; w < model.spec.widths; ++w)
       widths.push_back({{"width_pct", 100 * (w + 1) / model.spec.widths},
-                        {"top1_pct", a.top1_pct[w]},
-                        {"int8_top1_pct", a.int8_top1_pct[w]},
+                        {"top1_pct", percent(a.top1_pct[w])},
+                        {"int8_top1_pct", percent(a.int8_top1_pct[w])},
                         {"multiplications", layout.multiplications(model.spec, w)},
                         {"parameters", layout.active_parameters(model.spec, w)}});
     nlohmann::ordered_json all = {{"file", out},
