@@ -103,8 +103,8 @@ void InferenceEngine::use_images(LabelledImages images) {
 }
 
 void InferenceEngine::configure(const PoolConfig& wanted) {
-  if (has_configured_ && wanted == configured_) return;
   problem_.clear();
+  if (has_configured_ && wanted == configured_) return;
   if (const PoolStatus status = pool_.configure(wanted); !status) {
     problem_ = status.message();
     PoolConfig unpinned = wanted;

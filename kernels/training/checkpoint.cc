@@ -18,7 +18,7 @@ namespace flyball {
 namespace {
 
 constexpr std::string_view kMagic = "FLYBTRN\n";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 static_assert(std::endian::native == std::endian::little, "values are copied as they are");
 
 std::uint32_t crc32c(std::string_view bytes) {

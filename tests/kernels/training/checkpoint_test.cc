@@ -81,7 +81,7 @@ TEST_F(CheckpointFile, SaysWhatIsWrong) {
   ASSERT_EQ(write_checkpoint(some_checkpoint(), path_), "");
   std::string newer = content();
   newer[8] = 9;
-  EXPECT_NE(error_for(newer).find("its version is 9, this program reads 1"), std::string::npos);
+  EXPECT_NE(error_for(newer).find("its version is 9, this program reads 2"), std::string::npos);
   Checkpoint c;
   EXPECT_NE(read_checkpoint("/no/such", c).find("/no/such: No such file"), std::string::npos);
   EXPECT_NE(read_checkpoint(fs::temp_directory_path(), c).find("it is a folder"),
