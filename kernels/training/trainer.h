@@ -32,7 +32,7 @@ struct TrainingReport {
 /// say is computed by the very Network that will run them, so the narrow widths keep their bits,
 /// and the tower in training learns to correct exactly what it will meet. A new tower starts as a
 /// copy of the last one and learns from the loss of the sum plus that of what it says alone: the
-/// errors that are left teach a blank tower next to nothing (0.6 points where the copy brings 12),
+/// errors that are left teach a blank tower next to nothing (0.1 points where the copy brought 12),
 /// and each restart of the learning rate makes it another enough to be worth adding up (Huang et
 /// al., "Snapshot ensembles", ICLR 2017).
 ///
