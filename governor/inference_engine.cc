@@ -20,7 +20,7 @@ constexpr int kLeastBatches = 3;
 
 Network checked(Network network) {
   std::string why;
-  if (!choose_operators(&why)) input_error("operators", why, "let the program choose");
+  if (!choose_operators(&why)) throw Error(Error::Kind::kInput, why);
   return network;
 }
 
