@@ -4,5 +4,6 @@ set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64)
+find_program(FLYBALL_QEMU qemu-aarch64 REQUIRED)  # by its whole path: a test empties PATH
+set(CMAKE_CROSSCOMPILING_EMULATOR ${FLYBALL_QEMU})
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})  # Findyaml-cpp.cmake

@@ -48,6 +48,7 @@ void listen_for_interrupts() {
 struct TrainOptions {
   Recipe recipe;
   std::string out, checkpoint, resume;
+  int test_images = 0;  ///< 0: all
   bool json = false;
 };
 
@@ -140,7 +141,11 @@ void train_network(const CLI::App& given, TrainOptions options) {
   LoadedTrainingData loaded =
       open_training_data(recipe.data, std::size_t(recipe.images), recipe.seed);
   if (!loaded.data) fail(kFailure, loaded.error);
-  const TrainingData& data = *loaded.data;
+  TrainingData& data = *loaded.data;
+  if (options.test_images > 0 && std::size_t(options.test_images) < data.test.size()) {
+    data.test.labels.resize(options.test_images);
+    data.test.pixels.resize(options.test_images * data.test.image_values());
+  }
   if (data.train.size() * 9 / 10 < std::size_t(recipe.batch))
     fail(kWrongUse, fmt::format("--batch {}: {} images are fewer; give fewer per step, or more of "
                                 "them",
@@ -175,6 +180,8 @@ void train_network(const CLI::App& given, TrainOptions options) {
                                options.checkpoint, options.out));
   Model model = trainer.model();
   model.provenance = recipe.command();
+  if (options.test_images > 0)
+    model.provenance += fmt::format(" --test-images {}", options.test_images);
   measure(model, data);
   if (std::string error = save_model(model, options.out); !error.empty()) fail(kFailure, error);
   if (!keep_checkpoint) unlink(options.checkpoint.c_str());
@@ -222,6 +229,10 @@ int run(int argc, char** argv) {
       "--checkpoint", options.checkpoint,
       "written after each epoch and on Ctrl-C; kept (OUT.checkpoint, removed at the end)");
   train->add_option("--resume", options.resume, "go on from this checkpoint, with its recipe");
+  train
+      ->add_option("--test-images", options.test_images,
+                   "measure on so many test images only; 0 is all of them")
+      ->check(CLI::Range(0, 1'000'000'000));
   train->add_flag("--json", options.json, "print the accuracies as JSON");
 
   std::string sheet = "procedural10.ppm";

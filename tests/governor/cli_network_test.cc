@@ -137,10 +137,11 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
   expect_error({"network", "verify", "--data", "cifar10:/nowhere"}, 2, "flyball: /nowhere");
 }
 
-TEST(CliNetwork, VerifyRefusesInstructionsThatThereAreNot) {
+TEST(CliNetwork, RefusesInstructionsThatThereAreNot) {
   const OwnConfigs configs;
   setenv("FLYBALL_SIMD", "mmx", 1);
-  expect_error({"network", "verify"}, 2, "flyball: FLYBALL_SIMD=mmx: ", "portable");
+  for (const char* verb : {"verify", "bench"})
+    expect_error({"network", verb}, 2, "flyball: FLYBALL_SIMD=mmx: ", "portable");
   unsetenv("FLYBALL_SIMD");
 }
 

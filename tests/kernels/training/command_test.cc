@@ -60,7 +60,8 @@ class FlyballTorch : public testing::Test {
       fs::temp_directory_path() / ("flyball_torch_" + std::to_string(getpid()));
 };
 
-const std::string kTiny = "train-network --images 60 --batch 10 --epochs 1 --seed 3 ";
+const std::string kTiny =
+    "train-network --images 60 --batch 10 --epochs 1 --seed 3 --test-images 200 ";
 
 TEST_F(FlyballTorch, RefusesWrongUse) {
   expect_wrong_use("", "subcommand");
@@ -96,8 +97,9 @@ TEST_F(FlyballTorch, TrainsMeasuresAndWritesAModel) {
   const LoadedModel loaded = load_model(folder_ / "dynamic_cnn.flynet");
   ASSERT_TRUE(loaded.model) << loaded.error;
   EXPECT_EQ(loaded.model->spec, modified_alexnet());
-  EXPECT_THAT(loaded.model->provenance, HasSubstr("--images 60"));
-  EXPECT_THAT(loaded.model->accuracy.source, HasSubstr("procedural test set, 5000 images"));
+  EXPECT_THAT(loaded.model->provenance, HasSubstr("--images 60 "));
+  EXPECT_THAT(loaded.model->provenance, HasSubstr(" --test-images 200"));
+  EXPECT_THAT(loaded.model->accuracy.source, HasSubstr("procedural test set, 200 images"));
   const nlohmann::json json = nlohmann::json::parse(result.out);
   ASSERT_EQ(json["widths"].size(), 4u);
   for (int w = 0; w < 4; ++w) {
@@ -110,7 +112,8 @@ TEST_F(FlyballTorch, TrainsMeasuresAndWritesAModel) {
 }
 
 TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
-  const std::string recipe = "train-network --images 60 --batch 10 --epochs 6 --seed 3 ";
+  const std::string recipe =
+      "train-network --images 60 --batch 10 --epochs 6 --seed 3 --test-images 200 ";
   ASSERT_EQ(run(recipe + "--out whole.flynet").exit_code, 0);
 
   fs::remove(folder_ / "err");
@@ -135,13 +138,15 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
   ASSERT_FALSE(fs::exists(folder_ / "parts.flynet"));
 
   fs::copy_file(folder_ / "parts.flynet.checkpoint", folder_ / "mine");
-  EXPECT_EQ(run("train-network --resume mine --out elsewhere.flynet").exit_code, 0);
+  EXPECT_EQ(run("train-network --resume mine --test-images 10 --out elsewhere.flynet").exit_code,
+            0);
   EXPECT_TRUE(fs::exists(folder_ / "mine")) << "a file of the user's own";
   const Result other = run("train-network --resume parts.flynet.checkpoint --epochs 7");
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("--epochs 7: parts.flynet.checkpoint was made with 6"));
   const Result rest =
-      run("train-network --resume parts.flynet.checkpoint --epochs 6 --out parts.flynet");
+      run("train-network --resume parts.flynet.checkpoint --epochs 6 --test-images 200 --out "
+          "parts.flynet");
   EXPECT_EQ(rest.exit_code, 0) << rest.err;
   EXPECT_TRUE(content(folder_ / "parts.flynet") == content(folder_ / "whole.flynet"));
   EXPECT_FALSE(fs::exists(folder_ / "parts.flynet.checkpoint"));
