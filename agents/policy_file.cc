@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -14,6 +13,8 @@
 #include "agents/bytes.h"
 #include "env/config/atomic_file.h"
 #include "env/config/error.h"
+#include "kernels/files/crc32c.h"
+#include "kernels/files/file_descriptor.h"
 
 namespace flyball {
 
@@ -27,42 +28,19 @@ constexpr std::size_t kMaxBytes = 16u
 constexpr std::size_t kMaxName = 64;
 constexpr const char* kTrainAgain = "train it again with 'flyball train'";
 
-using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
-
-std::uint32_t crc_of(const std::uint8_t* data, std::size_t size) {
-  Crc32c crc;
-  crc.process_bytes(data, size);
-  return crc.checksum();
-}
-
-/// The file's bytes, after what is known without reading them has been checked.
-class OpenFile {
- public:
-  explicit OpenFile(const std::string& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 [[noreturn]] void refuse(const std::string& path, const std::string& why,
                          const std::string& remedy) {
   input_error(fmt::format("policy file '{}'", path), why, remedy);
 }
 
+/// The file's bytes, after what is known without reading them has been checked.
 std::vector<std::uint8_t> read_trusted(const std::string& path) {
-  const OpenFile file(path);
-  if (file.fd() < 0) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) {
     refuse(path, std::strerror(errno), "give the file that 'flyball train --out' wrote");
   }
   struct stat status {};
-  if (::fstat(file.fd(), &status) != 0) refuse(path, std::strerror(errno), kTrainAgain);
+  if (::fstat(file.get(), &status) != 0) refuse(path, std::strerror(errno), kTrainAgain);
   if (!S_ISREG(status.st_mode)) {
     refuse(path, "it is not a regular file", "give the file that 'flyball train --out' wrote");
   }
@@ -82,7 +60,7 @@ std::vector<std::uint8_t> read_trusted(const std::string& path) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
   std::size_t at = 0;
   while (at < bytes.size()) {
-    const ssize_t got = ::read(file.fd(), bytes.data() + at, bytes.size() - at);
+    const ssize_t got = ::read(file.get(), bytes.data() + at, bytes.size() - at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) refuse(path, std::strerror(errno), kTrainAgain);
     if (got == 0) refuse(path, "it became shorter while it was read", kTrainAgain);
@@ -104,7 +82,7 @@ void write_policy(const std::string& path, const PolicyFile& policy) {
   out.bytes(policy.payload);
   std::vector<std::uint8_t> bytes = out.take();
   ByteWriter tail;
-  tail.u32(crc_of(bytes.data(), bytes.size()));
+  tail.u32(crc32c(bytes.data(), bytes.size()));
   for (std::uint8_t b : tail.take()) bytes.push_back(b);
   if (policy.agent.empty() || policy.agent.size() > kMaxName || bytes.size() > kMaxBytes) {
     failure(fmt::format("policy file '{}'", path), "its agent's name or its payload is too long",
@@ -146,7 +124,7 @@ PolicyFile read_policy(const std::string& path) {
   if (bytes.size() > kFixed + name_size + payload_size) {
     refuse(path, "it is longer than it says", kTrainAgain);
   }
-  if (crc_of(bytes.data(), bytes.size() - 4) != little(bytes.size() - 4, 4)) {
+  if (crc32c(bytes.data(), bytes.size() - 4) != little(bytes.size() - 4, 4)) {
     refuse(path, "its checksum does not match: it is damaged", kTrainAgain);
   }
   policy.agent.assign(bytes.begin() + 22,

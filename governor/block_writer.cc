@@ -2,20 +2,14 @@
 
 #include <unistd.h>
 
-#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "env/emulated/quiet_thread.h"
 #include "governor/record_codec.h"
+#include "kernels/files/crc32c.h"
 
 namespace flyball {
-
-std::uint32_t crc32c(const void* data, std::size_t bytes) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(data, bytes);
-  return crc.checksum();
-}
 
 BlockWriter::BlockWriter(FileDescriptor file, std::uint64_t offset, bool wait)
     : file_(std::move(file)),

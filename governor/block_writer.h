@@ -7,12 +7,9 @@
 #include <semaphore>
 #include <thread>
 
-#include "env/config/file_descriptor.h"
+#include "kernels/files/file_descriptor.h"
 
 namespace flyball {
-
-/// CRC-32C (Castagnoli), as in RFC 3720.
-std::uint32_t crc32c(const void* data, std::size_t bytes);
 
 inline constexpr char kBlockMagic[9] = "FLYBLOCK";
 inline constexpr std::size_t kBlockHeaderBytes = 16;  // magic, number, length

@@ -174,7 +174,7 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
   struct Candidate {
     EngineCalibration::Row row;
     int batch = 1;
-    std::vector<double> times_ns;
+    std::vector<double> times_ns = {};
   };
   std::vector<Candidate> candidates;
   for (const CpuSet& set : cpus)
@@ -182,17 +182,18 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
       for (const Precision precision : {Precision::kFloat32, Precision::kInt8}) {
         if (precision == Precision::kInt8 && !network_.has_int8()) continue;
         if (set.count() > max_active()) continue;
-        candidates.push_back({{width, precision, set, 0, 0, 0, 0}, 1, {}});
+        candidates.push_back({.row = {.width = width, .precision = precision, .cpus = set}});
       }
 
   pool_.set_speed_ratio(1);
   std::string problem;
-  const auto run_one = [&](const Candidate& candidate, int inferences) {
+  const auto run_one = [&](Candidate& candidate, int inferences) {
     PoolConfig wanted;
     wanted.active = candidate.row.active();
     wanted.cpus = candidate.row.cpus;
     configure(wanted);
     const std::int64_t ns = infer(candidate.row.width, candidate.row.precision, inferences);
+    if (!problem_.empty()) candidate.row.pinned = false;
     if (problem.empty()) problem = problem_;
     return ns;
   };

@@ -23,6 +23,7 @@ struct EngineCalibration {
     double median_ns = 0;
     double high_ns = 0;  ///< last decile
     int batches = 0;
+    bool pinned = true;  ///< in all of them
     int active() const { return cpus.count(); }
     /// Half the distance of the two deciles, in percent of the median.
     double spread_pct() const { return 50 * (high_ns - inference_ns) / median_ns; }

@@ -16,8 +16,8 @@ namespace flyball {
 namespace {
 
 /// The first of these that the machine tells: of x86 in /proc/cpuinfo, of Arm boards in the device
-/// tree.
-std::string cpu_model() {
+/// tree. As it is told.
+std::string raw_cpu_model() {
   std::ifstream cpuinfo("/proc/cpuinfo");
   for (std::string line; std::getline(cpuinfo, line);) {
     const std::size_t colon = line.find(": ");
@@ -28,6 +28,13 @@ std::string cpu_model() {
   std::string model;
   std::getline(board, model, '\0');
   return model.empty() ? "unknown CPU" : model;
+}
+
+/// Without what is no printable ASCII: the profile's file could not hold it.
+std::string cpu_model() {
+  std::string model = raw_cpu_model();
+  std::erase_if(model, [](char c) { return c < ' ' || c > '~'; });
+  return model;
 }
 
 long read_number(const std::string& path) {

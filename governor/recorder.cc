@@ -11,9 +11,9 @@
 #include <system_error>
 
 #include "env/config/error.h"
-#include "env/config/file_descriptor.h"
 #include "governor/record_codec.h"
 #include "governor/recording_header.h"
+#include "kernels/files/file_descriptor.h"
 
 namespace flyball {
 namespace {

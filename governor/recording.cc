@@ -11,10 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "env/config/error.h"
-#include "env/config/file_descriptor.h"
 #include "governor/block_writer.h"
 #include "governor/record_codec.h"
 #include "governor/recording_header.h"
+#include "kernels/files/crc32c.h"
+#include "kernels/files/file_descriptor.h"
 
 namespace flyball {
 namespace {

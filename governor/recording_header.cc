@@ -5,6 +5,7 @@
 
 #include "governor/block_writer.h"
 #include "governor/record_codec.h"
+#include "kernels/files/crc32c.h"
 
 namespace flyball {
 namespace {

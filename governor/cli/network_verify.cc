@@ -41,12 +41,14 @@ Dataset test_set(const std::string& data) {
   return std::move(loaded.data->test);
 }
 
-/// Whether the file's figures are of this data set, so that they must be met.
-bool same_data(const std::string& data, const std::string& source) {
+/// Whether the file's figures are of these images, so that they must be met.
+bool same_data(const std::string& data, std::size_t images, const std::string& source) {
   std::string lower;
   for (const char c : source)
     lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower.find(data == "procedural" ? "procedural" : "cifar") != std::string::npos;
+  return lower.find(data == "procedural" ? "procedural" : "cifar") != std::string::npos &&
+         (lower.find(" images") == std::string::npos ||
+          lower.find(fmt::format(" {} images", images)) != std::string::npos);
 }
 
 struct Remeasured {
@@ -69,7 +71,7 @@ Remeasured remeasure(const VerifyVerb& verb, const Model& model) {
   Progress progress("measuring accuracy");
   const Network network(model);
   Remeasured result;
-  result.comparable = same_data(verb.data, model.accuracy.source);
+  result.comparable = same_data(verb.data, dataset.size(), model.accuracy.source);
   result.fp32_pct = measure_top1(network, Precision::kFloat32, dataset);
   progress.update(0.5);
   if (network.has_int8()) result.int8_pct = measure_top1(network, Precision::kInt8, dataset);
@@ -92,7 +94,7 @@ struct Verdict {
               check.width);
   }
   bool as_stated(const LevelCheck& check) const {
-    if (!remeasured || !remeasured->comparable) return true;
+    if (!remeasured || !remeasured->comparable || std::isnan(stated_pct(check))) return true;
     return std::abs(stated_pct(check) - measured_pct(check)) <= kSamePct;
   }
   bool computes() const {
@@ -169,8 +171,8 @@ std::string verify_text(const VerifyVerb& verb, const Verdict& verdict, int colu
                   verdict.remeasured ? "" : " It was not measured again; --data does that."),
       columns);
   if (verdict.remeasured && !verdict.remeasured->comparable) {
-    text += wrapped(fmt::format("That is of other data than {}, so the two may differ.", verb.data),
-                    columns);
+    text += wrapped(
+        fmt::format("That is of other images than {}, so the two may differ.", verb.data), columns);
   }
   return text;
 }

@@ -124,7 +124,7 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   return text + '\n';
 }
 
-/// A folder that could not be made, found before the run and not after it.
+/// What can be seen to be wrong before the run is not said after it.
 void check_outputs(const RunVerb& verb) {
   if (!verb.csv.empty() && verb.record.empty()) {
     input_error("--csv", "makes its files from a recording, and none is written",

@@ -1,29 +1,19 @@
 #include "kernels/dnn/model_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <bit>
-#include <boost/crc.hpp>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <string_view>
 #include <vector>
+
+#include "kernels/files/crc32c.h"
+#include "kernels/files/whole_file.h"
 
 namespace flyball {
 namespace {
 
 constexpr std::string_view kMagic = "FLYBNET\n";
 constexpr std::size_t kMaxFileBytes = 64u << 20;  // 200 times the default network
-
-std::uint32_t crc32c(std::string_view bytes) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
-}
 
 class Writer {
  public:
@@ -155,48 +145,6 @@ std::string parse(std::string_view data, Model& model, std::uint32_t& checksum) 
   return model.problem();
 }
 
-/// A descriptor that is closed on the way out.
-class File {
- public:
-  File(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-/// 0 or errno.
-int read_all(const std::string& path, std::string& data) {
-  const File file(path, O_RDONLY);
-  if (file.fd() < 0) return errno;
-  char block[65536];
-  for (;;) {
-    const ssize_t got = read(file.fd(), block, sizeof block);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno;
-    if (got == 0) return 0;
-    data.append(block, static_cast<std::size_t>(got));
-    if (data.size() > kMaxFileBytes) return EFBIG;
-  }
-}
-
-int write_all(const std::string& path, std::string_view data) {
-  const File file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (file.fd() < 0) return errno;
-  while (!data.empty()) {
-    const ssize_t written = write(file.fd(), data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    data.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return fsync(file.fd()) == 0 ? 0 : errno;
-}
-
 }  // namespace
 
 LoadedModel load_model(const std::string& path) {
@@ -204,8 +152,8 @@ LoadedModel load_model(const std::string& path) {
   std::string data;
   std::string why;
   Model model;
-  if (const int error = read_all(path, data))
-    why = std::strerror(error);
+  if (const FileStatus status = read_whole_file(path, kMaxFileBytes, data); !status)
+    why = status.why;
   else
     why = parse(data, model, loaded.checksum);
   if (why.empty())
@@ -237,17 +185,8 @@ std::string save_model(const Model& model, const std::string& path) {
   if (out.data().size() > kMaxFileBytes)
     return refuse("it would be larger than the 64 MB that can be read", "nothing was written");
 
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  int error = write_all(temporary, out.data());
-  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    unlink(temporary.c_str());
-    return refuse(std::strerror(error), "choose a place that can be written");
-  }
-  // The rename itself must survive a power cut, too.
-  const std::string folder = std::filesystem::path(path).parent_path();
-  const File directory(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
-  if (directory.fd() >= 0) fsync(directory.fd());
+  if (const FileStatus status = replace_file(path, out.data()); !status)
+    return refuse(status.why, "choose a place that can be written");
   return {};
 }
 

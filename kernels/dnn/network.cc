@@ -325,7 +325,7 @@ InferStatus Network::infer(Pool& pool, Workspace& workspace, int width, Precisio
       [&pool](std::size_t n, auto&& item) {
         pool.parallel_for(n, [&item](int, std::size_t i) { item(i); });
       },
-      pool.applied().active, workspace, width, precision, image, logits);
+      pool.active(), workspace, width, precision, image, logits);
 }
 
 InferStatus Network::infer(Workspace& workspace, int width, Precision precision,

@@ -171,6 +171,7 @@ struct Operators {
   /// 2016), which takes 16 multiplications for four outputs in place of 36. `op.weights` is as
   /// transform_weights leaves it, winograd_fits, the border lies in memory (op.pad is 0), and both
   /// row numbers are even.
+  /// Takes up to 215 kB of the calling thread's stack.
   void (*winograd)(const Convolution& op, int row_begin, int row_end);
   void (*depthwise)(const DepthwiseConvolution& op, int row_begin, int row_end);
   void (*quantized_convolution)(const QuantizedConvolution& op, int row_begin, int row_end);

@@ -25,6 +25,7 @@ void Placement::adopt_caller() {
   caller_ = pthread_self();
   caller_mask_ = thread_affinity();
   caller_scheduling_ = thread_scheduling();
+  tried_ = {};
   places_[0].pinned = false;
   places_[0].cpu.store(-1, std::memory_order_relaxed);
   places_[0].scheduling = caller_scheduling_;
@@ -111,13 +112,24 @@ void Placement::schedule(int worker, pthread_t thread) {
   if (scheduling.sched_class == SchedClass::kInherited)
     scheduling = worker == 0 ? caller_scheduling_ : base_scheduling_;
   if (scheduling == places_[worker].scheduling) return;
-  const int error = options_.set_scheduling(thread, scheduling);
+  const bool keeps =
+      worker == 0 && scheduling != caller_scheduling_ && !caller_can_return(scheduling);
+  const int error = keeps ? EPERM : options_.set_scheduling(thread, scheduling);
   if (error == 0) {
     places_[worker].scheduling = scheduling;
     return;
   }
   ++scheduling_.failures;
   scheduling_.error = error;
+}
+
+/// From `scheduling` to its own class.
+bool Placement::caller_can_return(const Scheduling& scheduling) {
+  if (tried_ != scheduling) {
+    tried_ = scheduling;
+    can_return_ = options_.scheduling_can_return(caller_scheduling_, scheduling);
+  }
+  return can_return_;
 }
 
 }  // namespace flyball

@@ -20,6 +20,8 @@ struct PoolOptions {
   int (*set_affinity)(pthread_t, const CpuSet&) = set_thread_affinity;          ///< 0 or errno
   int (*set_scheduling)(pthread_t, const Scheduling&) = set_thread_scheduling;  ///< 0 or errno
   int (*current_cpu)() = sched_getcpu;
+  bool (*scheduling_can_return)(const Scheduling& from,
+                                const Scheduling& to) = flyball::scheduling_can_return;
 };
 
 /// Whether the workers are where they should be. Not being able to pin is reported, and nothing
@@ -31,7 +33,8 @@ struct PinReport {
   int offline = 0;   ///< CPUs of the set that are switched off at present
 };
 
-/// Likewise for the scheduling class.
+/// Likewise for the scheduling class. A calling thread that could not get its own class back keeps
+/// it, which counts as EPERM.
 struct SchedulingReport {
   int failures = 0;  ///< workers that kept the class they had
   int error = 0;     ///< errno value of the last failure: EPERM without CAP_SYS_NICE
@@ -86,6 +89,7 @@ class Placement {
   void pin_all(const std::thread* threads, bool anew);
   void pin(int worker, pthread_t thread);
   void schedule(int worker, pthread_t thread);
+  bool caller_can_return(const Scheduling& scheduling);
   bool set_in_force(const CpuSet& cpus);
 
   const PoolOptions options_;
@@ -104,6 +108,8 @@ class Placement {
   pthread_t caller_{};
   CpuSet caller_mask_;
   Scheduling caller_scheduling_;
+  Scheduling tried_;  // the class that `can_return_` is about
+  bool can_return_ = false;
 };
 
 }  // namespace flyball

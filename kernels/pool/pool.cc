@@ -54,6 +54,7 @@ std::uint32_t tag_of(std::uint64_t ticket) {
 
 Pool::Pool(int max_workers, PoolOptions options)
     : max_workers_(std::clamp(max_workers, 1, kMaxCpus)),
+      active_(max_workers_),
       placement_(max_workers_, options),
       config_(all_workers(max_workers_)),
       slots_(std::make_unique<Slot[]>(max_workers_)),
@@ -107,6 +108,7 @@ bool Pool::set_speed_ratio(double ratio) {
 
 void Pool::apply() {
   applied_version_ = config_.read(applied_);
+  active_.store(applied_.active, std::memory_order_relaxed);
   placement_.apply(applied_, threads_.get());
   set_spin_budgets();
 }

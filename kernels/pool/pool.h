@@ -41,7 +41,8 @@ namespace flyball {
 /// class back. Threads that it starts before that inherit the pin.
 ///
 /// An item must not throw. A `parallel_for` from inside an item runs its items there and then, one
-/// after the other, on that worker. Calls from several threads take turns.
+/// after the other, on that worker. Calls from several threads take turns. So an item may use
+/// another pool, but the items of that one must not use the first: they would wait for themselves.
 class Pool {
  public:
   /// Throws std::system_error when the threads cannot be made. `max_workers` is at least 1.
@@ -78,6 +79,8 @@ class Pool {
   void release_caller();
 
   int max_workers() const { return max_workers_; }
+  /// Workers that the last job had, or will have; from any thread.
+  int active() const { return active_.load(std::memory_order_relaxed); }
   const CpuTopology& topology() const { return placement_.topology(); }
   /// The configuration that the last `parallel_for` ran with. For the thread that calls
   /// `parallel_for`.
@@ -130,6 +133,7 @@ class Pool {
   void stop();
 
   const int max_workers_;
+  std::atomic<int> active_;  // of applied_
   Placement placement_;
   PoolConfigCell config_;
   PaceControl pace_;

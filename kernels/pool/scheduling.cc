@@ -3,6 +3,8 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <system_error>
+#include <thread>
 
 namespace flyball {
 
@@ -44,6 +46,21 @@ int set_thread_scheduling(pthread_t thread, const Scheduling& scheduling) {
       return pthread_setschedparam(thread, SCHED_RR, &parameters);
   }
   return EINVAL;
+}
+
+bool scheduling_can_return(const Scheduling& from, const Scheduling& to) {
+  if (from.sched_class == SchedClass::kInherited) return false;  // one that we cannot name
+  bool returned = false;
+  try {
+    std::thread([&] {
+      const auto enter = [](const Scheduling& s) {
+        return set_thread_scheduling(pthread_self(), s) == 0;
+      };
+      returned = enter(from) && enter(to) && enter(from);
+    }).join();
+  } catch (const std::system_error&) {  // no room for a thread
+  }
+  return returned;
 }
 
 }  // namespace flyball

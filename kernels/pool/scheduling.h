@@ -13,9 +13,8 @@ enum class SchedClass : std::uint8_t {
   kInherited,  ///< what the thread had before: the pool leaves it alone
   kNormal,     ///< SCHED_OTHER
   kBatch,      ///< SCHED_BATCH: does not preempt others when it wakes up
-  kIdle,  ///< SCHED_IDLE: runs where nothing else wants to. Without CAP_SYS_NICE or RLIMIT_NICE
-          ///< Linux lets no thread leave it: the calling thread then stays in it for good
-  kFifo,  ///< SCHED_FIFO: needs CAP_SYS_NICE, or RLIMIT_RTPRIO
+  kIdle,       ///< SCHED_IDLE: runs where nothing else wants to
+  kFifo,       ///< SCHED_FIFO: needs CAP_SYS_NICE, or RLIMIT_RTPRIO
   kRoundRobin  ///< SCHED_RR: likewise
 };
 
@@ -35,5 +34,10 @@ Scheduling thread_scheduling();
 
 /// 0, or the errno value of the refusal: EPERM when the process may not.
 int set_thread_scheduling(pthread_t thread, const Scheduling& scheduling);
+
+/// Whether a thread of this process in the class `from` may enter `to` and come back, tried on a
+/// thread that is made for it (some 50 us). Without CAP_SYS_NICE or RLIMIT_NICE Linux lets no
+/// thread leave SCHED_IDLE, and none return to a real-time class that a privileged parent gave it.
+bool scheduling_can_return(const Scheduling& from, const Scheduling& to);
 
 }  // namespace flyball

@@ -1,31 +1,23 @@
 #include "kernels/training/checkpoint.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <boost/crc.hpp>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <type_traits>
+
+#include "kernels/files/crc32c.h"
+#include "kernels/files/whole_file.h"
 
 namespace flyball {
 namespace {
 
 constexpr std::string_view kMagic = "FLYBTRN\n";
 constexpr std::uint32_t kVersion = 2;
+// Parameters, the best of them and AdamW's two moments: four times a model file's 64 MB.
+constexpr std::size_t kMaxBytes = 256u << 20;
 static_assert(std::endian::native == std::endian::little, "values are copied as they are");
-
-std::uint32_t crc32c(std::string_view bytes) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
-}
 
 /// Calls field(value) for every number and list behind the recipe.
 template <class AnyCheckpoint, class Field>
@@ -88,22 +80,6 @@ class Reader {
   bool good_ = true;
 };
 
-int write_file(const std::string& path, std::string_view bytes) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return errno;
-  int error = 0;
-  while (error == 0 && !bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written >= 0)
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno != EINTR)
-      error = errno;
-  }
-  if (error == 0 && fsync(fd) != 0) error = errno;
-  close(fd);
-  return error;
-}
-
 }  // namespace
 
 std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
@@ -128,23 +104,17 @@ std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& pa
   const std::uint32_t crc = crc32c(out);
   bytes(&crc, sizeof crc);
 
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  int error = write_file(temporary, out);
-  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error == 0) return {};
-  unlink(temporary.c_str());
-  return fmt::format("{}: {}; choose a place that can be written", path, std::strerror(error));
+  const FileStatus status = replace_file(path, out);
+  return status ? "" : fmt::format("{}: {}; choose a place that can be written", path, status.why);
 }
 
 std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint) {
   const auto refuse = [&path](std::string_view why) {
     return fmt::format("{}: {}; give a checkpoint of flyball-torch train-network", path, why);
   };
-  std::error_code code;
-  if (std::filesystem::is_directory(path, code)) return refuse("it is a folder");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return refuse(std::strerror(errno));
-  const std::string data{std::istreambuf_iterator<char>(file), {}};
+  std::string data;
+  if (const FileStatus status = read_whole_file(path, kMaxBytes, data); !status)
+    return refuse(status.why);
   if (!data.starts_with(kMagic)) return refuse("it is no checkpoint");
   if (data.size() < kMagic.size() + 8) return refuse("it is truncated");
   std::uint32_t crc = 0, version = 0;

@@ -137,6 +137,10 @@ void train_network(const CLI::App& given, TrainOptions options) {
     options.checkpoint = options.resume.empty() ? usual_checkpoint : options.resume;
   check_writable(options.out);
   check_writable(options.checkpoint);
+  if (options.resume.empty() && access(options.checkpoint.c_str(), F_OK) == 0)
+    fail(kWrongUse, fmt::format("{0}: an earlier training left it; go on with --resume {0}, or "
+                                "remove it to start afresh",
+                                options.checkpoint));
 
   LoadedTrainingData loaded =
       open_training_data(recipe.data, std::size_t(recipe.images), recipe.seed);
@@ -146,6 +150,8 @@ void train_network(const CLI::App& given, TrainOptions options) {
     data.test.labels.resize(options.test_images);
     data.test.pixels.resize(options.test_images * data.test.image_values());
   }
+  const std::string test_images =
+      options.test_images > 0 ? fmt::format(" --test-images {}", options.test_images) : "";
   if (data.train.size() * 9 / 10 < std::size_t(recipe.batch))
     fail(kWrongUse, fmt::format("--batch {}: {} images are fewer; give fewer per step, or more of "
                                 "them",
@@ -176,12 +182,10 @@ void train_network(const CLI::App& given, TrainOptions options) {
   }
   if (!finished)
     fail(kFailure, fmt::format("interrupted: the training so far is in {0}; go on with "
-                               "flyball-torch train-network --resume {0} --out {1}",
-                               options.checkpoint, options.out));
+                               "flyball-torch train-network --resume {0} --out {1}{2}",
+                               options.checkpoint, options.out, test_images));
   Model model = trainer.model();
-  model.provenance = recipe.command();
-  if (options.test_images > 0)
-    model.provenance += fmt::format(" --test-images {}", options.test_images);
+  model.provenance = recipe.command() + test_images;
   measure(model, data);
   if (std::string error = save_model(model, options.out); !error.empty()) fail(kFailure, error);
   if (!keep_checkpoint) unlink(options.checkpoint.c_str());

@@ -204,11 +204,14 @@ TEST_F(YamlTest, WhatIsNoReadableFileIsRefused) {
   EXPECT_EQ(read("none.yaml"),
             "none.yaml: cannot be read: No such file or directory; check the path");
   fs::create_directory(dir_ / "folder");
-  EXPECT_EQ(read("folder"), "folder: is not a regular file; give the path of a file");
+  EXPECT_EQ(read("folder"),
+            "folder: cannot be read: it is not a regular file; check that it is the right file");
   ASSERT_EQ(mkfifo((dir_ / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(read("pipe"), "pipe: is not a regular file; give the path of a file");
+  EXPECT_EQ(read("pipe"),
+            "pipe: cannot be read: it is not a regular file; check that it is the right file");
   std::ofstream(dir_ / "large") << std::string(2049, 'x');
-  EXPECT_EQ(read("large", 2048), "large: is larger than 2 kB; check that it is the right file");
+  EXPECT_EQ(read("large", 2048),
+            "large: cannot be read: it is larger than 2 kB; check that it is the right file");
   EXPECT_EQ(read_file((dir_ / "large").string(), 2049).size(), 2049u);
   if (geteuid() != 0) {
     fs::permissions(dir_ / "large", fs::perms::none);

@@ -126,12 +126,17 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
     EXPECT_EQ(verdict.at("levels")[i].at("good"), i < 3);
   }
 
-  // Of other data than the file's figures: shown, and no reason to refuse.
-  model.accuracy.source = "CIFAR-10 test set";
+  // Of other images than the file's figures: shown, and no reason to refuse.
+  for (const char* source : {"CIFAR-10 test set", "procedural test set, 200 images, once each"}) {
+    model.accuracy.source = source;
+    configs.set_model(model);
+    const Finished other = flyball_run(verify);
+    EXPECT_EQ(other.exit_code, 0) << other.err;
+    EXPECT_THAT(other.out, HasSubstr("of other images than procedural"));
+  }
+  model.accuracy = {{10, 10}, {}, "procedural test set, 5000 images"};
   configs.set_model(model);
-  const Finished other = flyball_run(verify);
-  EXPECT_EQ(other.exit_code, 0) << other.err;
-  EXPECT_THAT(other.out, HasSubstr("of other data than procedural"));
+  EXPECT_EQ(flyball_run(verify).exit_code, 0) << "int8 states nothing that could be wrong";
 
   expect_error({"network", "verify", "--data", "imagenet"}, 2, "flyball: --data imagenet: ");
   expect_error({"network", "verify", "--data", "cifar10:/nowhere"}, 2, "flyball: /nowhere");

@@ -150,6 +150,17 @@ TEST(InferenceEngine, CalibratesEveryWidthPrecisionAndCoreCount) {
   EXPECT_EQ(thread_affinity(), before);
 }
 
+TEST(InferenceEngine, CalibrationTellsWhichRowsRanUnpinned) {
+  if (thread_affinity().contains(63)) GTEST_SKIP() << "this machine has a CPU 63";
+  InferenceEngine engine(seeded_network(), 1);
+  const EngineCalibration calibration =
+      engine.calibrate({CpuSet{thread_affinity().nth(0)}, CpuSet{63}}, 1'000'000);
+  ASSERT_EQ(calibration.rows.size(), 16u);
+  for (const EngineCalibration::Row& row : calibration.rows)
+    EXPECT_EQ(row.pinned, !row.cpus.contains(63));
+  EXPECT_THAT(engine.problem(), HasSubstr("CPU 63"));
+}
+
 TEST(InferenceEngine, RunsTheSamePixelsInInt8) {
   InferenceEngine engine(seeded_network(), 1);
   JobEngine::Setting setting = on_first_cpu(3, 1);

@@ -17,6 +17,7 @@
 #include "allocation_count.h"
 #include "env/config/error.h"
 #include "fakes.h"
+#include "kernels/files/crc32c.h"
 
 namespace flyball::test {
 namespace {

@@ -156,7 +156,7 @@ TEST_F(ModelFile, RefusesWhatIsNotANumber) {
 
 TEST_F(ModelFile, NamesWhatCannotBeReadOrWritten) {
   EXPECT_THAT(load_model(folder_ + "/none").error, HasSubstr("No such file"));
-  EXPECT_THAT(load_model(folder_).error, HasSubstr("Is a directory"));
+  EXPECT_THAT(load_model(folder_).error, HasSubstr("it is not a regular file"));
   EXPECT_THAT(save_model(model_, folder_ + "/none/net"), HasSubstr("No such file"));
 }
 

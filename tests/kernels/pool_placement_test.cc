@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -28,11 +31,15 @@ class HotplugMachine : public testing::Test {
     pins_ = 0;
     classes_.clear();
     refusal_ = 0;
+    can_return_ = true;
     switch_to({0, 1, 2, 3});
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 
-  PoolOptions options() const { return {root_, set_affinity, set_scheduling, current_cpu}; }
+  PoolOptions options() const {
+    return {root_, set_affinity, set_scheduling, current_cpu,
+            [](const Scheduling&, const Scheduling&) { return can_return_; }};
+  }
 
   void switch_to(const CpuSet& online) {
     const std::lock_guard lock(mutex_);
@@ -100,6 +107,7 @@ class HotplugMachine : public testing::Test {
   inline static std::map<pthread_t, CpuSet> masks_;
   inline static std::map<pthread_t, Scheduling> classes_;
   inline static int refusal_ = 0;
+  inline static bool can_return_ = true;
   inline static CpuSet online_;
   inline static int pins_ = 0;
   std::string root_;
@@ -259,6 +267,46 @@ TEST_F(HotplugMachine, ReportsAClassThatItMayNotSetAndWorksOn) {
   ASSERT_TRUE(pool.configure(config));
   run_together(pool);
   EXPECT_EQ(pool.scheduling().failures, 0);
+}
+
+TEST_F(HotplugMachine, ACallerThatCouldNotComeBackKeepsItsClass) {
+  can_return_ = false;
+  Pool pool(2, options());
+  PoolConfig config = two_on({1, 2});
+  config.scheduling = {SchedClass::kIdle, 0};
+  ASSERT_TRUE(pool.configure(config));
+  run_together(pool);
+  EXPECT_EQ(pool.scheduling().failures, 1);
+  EXPECT_EQ(pool.scheduling().error, EPERM);
+  EXPECT_FALSE(classes_.contains(pthread_self()));
+  ASSERT_EQ(classes_.size(), 1u) << "the worker does follow";
+  EXPECT_EQ(classes_.begin()->second, config.scheduling);
+}
+
+// What Linux denies to a thread without privilege, asked of Linux.
+TEST(PoolScheduling, NeverLeavesAnUnprivilegedCallerInTheIdleClass) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_NICE, &none);
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(9);
+    Pool pool(2);
+    PoolConfig config;
+    config.active = 2;
+    config.scheduling.sched_class = SchedClass::kIdle;
+    if (!pool.configure(config)) _exit(2);
+    pool.parallel_for(2, [](int, std::size_t) {});
+    if (sched_getscheduler(0) != SCHED_OTHER) _exit(3);
+    if (pool.scheduling().failures != 1 || pool.scheduling().error != EPERM) _exit(4);
+    pool.release_caller();
+    _exit(sched_getscheduler(0) == SCHED_OTHER ? 0 : 5);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 9) GTEST_SKIP() << "root cannot step down here";
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(PoolScheduling, ReachesTheWorkersForReal) {

@@ -84,7 +84,7 @@ TEST_F(CheckpointFile, SaysWhatIsWrong) {
   EXPECT_NE(error_for(newer).find("its version is 9, this program reads 2"), std::string::npos);
   Checkpoint c;
   EXPECT_NE(read_checkpoint("/no/such", c).find("/no/such: No such file"), std::string::npos);
-  EXPECT_NE(read_checkpoint(fs::temp_directory_path(), c).find("it is a folder"),
+  EXPECT_NE(read_checkpoint(fs::temp_directory_path(), c).find("it is not a regular file"),
             std::string::npos);
   EXPECT_NE(write_checkpoint(c, "/no/such/folder/x").find("; choose a place"), std::string::npos);
 }

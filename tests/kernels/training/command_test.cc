@@ -134,8 +134,14 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
   EXPECT_THAT(content(folder_ / "err"),
               HasSubstr("flyball-torch: interrupted: the training so far is in "
                         "parts.flynet.checkpoint; go on with flyball-torch train-network --resume "
-                        "parts.flynet.checkpoint --out parts.flynet"));
+                        "parts.flynet.checkpoint --out parts.flynet --test-images 200"));
   ASSERT_FALSE(fs::exists(folder_ / "parts.flynet"));
+
+  const std::string kept = content(folder_ / "parts.flynet.checkpoint");
+  const Result afresh = run(recipe + "--out parts.flynet");
+  EXPECT_EQ(afresh.exit_code, 2);
+  EXPECT_THAT(afresh.err, HasSubstr("parts.flynet.checkpoint: an earlier training left it; go on"));
+  EXPECT_TRUE(content(folder_ / "parts.flynet.checkpoint") == kept);
 
   fs::copy_file(folder_ / "parts.flynet.checkpoint", folder_ / "mine");
   EXPECT_EQ(run("train-network --resume mine --test-images 10 --out elsewhere.flynet").exit_code,
