@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "env/emulated/job_engine.h"
@@ -27,7 +28,11 @@ inline void sleep_ns(std::int64_t ns) {
   nanosleep(&span, nullptr);
 }
 
+/// Of this process. ThreadSanitizer starts one of its own with the first thread, so there is one
+/// before anything is counted.
 inline int thread_count() {
+  static const bool started = (std::thread([] {}).join(), true);
+  static_cast<void>(started);
   const auto tasks = std::filesystem::directory_iterator("/proc/self/task");
   return static_cast<int>(std::distance(begin(tasks), end(tasks)));
 }
