@@ -6,6 +6,7 @@
 #include <bit>
 #include <cassert>
 #include <cmath>
+#include <numeric>
 
 namespace flyball {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 constexpr std::size_t kLeastItem = 100'000;  // multiplications
 constexpr std::size_t kMostItem = 400'000;
 constexpr int kItemsPerWorker = 4;
+// Each item of minimal filtering reads all of the layer's weights, which overflow the first level.
+constexpr int kWinogradItemsPerWorker = 2;
 // Weights that do not fit the first-level cache beside the image are read from the second level
 // for every block of rows; dividing by output channels reads each of them once.
 constexpr std::size_t kCachedWeights = 32 * 1024 / sizeof(float);
@@ -46,11 +49,15 @@ struct Items {
   /// `cost`: multiplications of a tower. `row_step`, `panel`: rows and channels that cannot be
   /// divided.
   Items(int rows_in, int row_step, int channels_in, int panel, bool divide_channels,
-        std::size_t cost, int towers, int workers)
+        std::size_t cost, int towers, int workers, int items_per_worker = kItemsPerWorker)
       : rows(rows_in), channels(channels_in) {
-    const int wanted = workers == 1 ? 1 : ceil_divide(workers * kItemsPerWorker, towers);
+    const int wanted = workers == 1 ? 1 : ceil_divide(workers * items_per_worker, towers);
     const int most = std::max(1, static_cast<int>(cost / kLeastItem));
-    const int items = std::max(std::min(wanted, most), ceil_divide(cost, kMostItem));
+    int items = std::max(std::min(wanted, most), ceil_divide(cost, kMostItem));
+    // As many for each worker, where that makes them little smaller than they should be.
+    const int step = workers / std::gcd(workers, towers);
+    const int even = ceil_divide(items, step) * step;
+    if (cost / even >= kLeastItem * 3 / 4) items = even;
     const int panels = ceil_divide(channels, panel);
     const int channel_blocks = divide_channels ? std::min(items, panels) : 1;
     channels_per_block = ceil_divide(panels, channel_blocks) * panel;
@@ -187,7 +194,8 @@ void Network::run_layers(ForEach&& for_each, int workers, int width, Convolve&& 
     // Minimal filtering transforms its inputs once for all outputs: no division by them.
     const bool divide_channels = weights > kCachedWeights && !at.winograd;
     const Items items(at.conv_size, at.winograd ? 2 : 1, outputs, panel_channels(layer.channels),
-                      divide_channels, weights * at.conv_size * at.conv_size, towers, workers);
+                      divide_channels, weights * at.conv_size * at.conv_size, towers, workers,
+                      at.winograd ? kWinogradItemsPerWorker : kItemsPerWorker);
     for_each(std::size_t(towers) * items.blocks_per_tower,
              [&](std::size_t item) { convolve(static_cast<int>(l), items, item); });
     inputs = outputs;

@@ -60,6 +60,43 @@ BENCHMARK_CAPTURE(inference, reference, "reference", Precision::kFloat32)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
+/// How much faster two threads are than one at a width: `speed_up`, of the least times of many,
+/// both in turns, because the machine is not quiet.
+void two_threads(benchmark::State& state) {
+  const CpuSet cpus = thread_affinity();
+  if (cpus.count() < 2) {
+    state.SkipWithError("this machine has one CPU");
+    return;
+  }
+  const Network network(seeded_model(modified_alexnet(), 1));
+  Workspace workspace(network.spec());
+  Pool pool(2);
+  const std::vector<float> image(network.image_values(), 0.5f);
+  std::vector<float> logits(network.spec().classes);
+  const int width = static_cast<int>(state.range(0));
+  constexpr int kInferences = 5;
+  double least_us[2] = {1e18, 1e18};
+  for (auto _ : state) {
+    for (int threads : {1, 2}) {
+      PoolConfig config;
+      config.active = threads;
+      for (int i = 0; i < threads; ++i) config.cpus.add(cpus.nth(i));
+      pool.configure(config);
+      std::int64_t start_ns = 0;
+      for (int i = -2; i < kInferences; ++i) {  // the first ones take over the configuration
+        if (i == 0) start_ns = monotonic_ns();
+        network.infer(pool, workspace, width, Precision::kFloat32, image, logits);
+      }
+      double& least = least_us[threads - 1];
+      least = std::min(least, static_cast<double>(monotonic_ns() - start_ns) / 1e3 / kInferences);
+    }
+  }
+  state.counters["one_us"] = least_us[0];
+  state.counters["two_us"] = least_us[1];
+  state.counters["speed_up"] = least_us[0] / least_us[1];
+}
+BENCHMARK(two_threads)->DenseRange(0, 3)->ArgName("width")->Iterations(3000);
+
 /// What changing the width, or the precision, between two inferences costs: `switch_us` is how much
 /// longer alternating takes than the two kinds each by itself, per change. All three in turns, and
 /// the least of each, because the machine is not quiet.
