@@ -74,25 +74,11 @@ struct PairSums {
 #include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
+#include "kernels/ops/table.h"
 
 }  // namespace
 
 extern constinit const Operators kAvx2Operators;
-constinit const Operators kAvx2Operators = {
-    .name = "avx2",
-    .convolution = convolution,
-    .winograd = winograd,
-    .depthwise = depthwise,
-    .quantized_convolution = quantized_convolution,
-    .quantized_winograd = quantized_winograd,
-    .quantized_max_pooling = quantized_max_pooling,
-    .quantize = quantize,
-    .max_pooling = max_pooling,
-    .average_pooling = average_pooling,
-    .fully_connected = fully_connected,
-    .relu = relu,
-    .scale_bias = scale_bias,
-    .softmax = softmax,
-};
+constinit const Operators kAvx2Operators = table_of("avx2");
 }  // namespace flyball
 #endif

@@ -80,25 +80,11 @@ struct PairSums {
 #include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
+#include "kernels/ops/table.h"
 
 }  // namespace
 
 extern constinit const Operators kNeonOperators;
-constinit const Operators kNeonOperators = {
-    .name = "neon",
-    .convolution = convolution,
-    .winograd = winograd,
-    .depthwise = depthwise,
-    .quantized_convolution = quantized_convolution,
-    .quantized_winograd = quantized_winograd,
-    .quantized_max_pooling = quantized_max_pooling,
-    .quantize = quantize,
-    .max_pooling = max_pooling,
-    .average_pooling = average_pooling,
-    .fully_connected = fully_connected,
-    .relu = relu,
-    .scale_bias = scale_bias,
-    .softmax = softmax,
-};
+constinit const Operators kNeonOperators = table_of("neon");
 }  // namespace flyball
 #endif

@@ -55,26 +55,12 @@ struct PairSums {
 #include "kernels/ops/blocked_quantized_winograd.h"
 #include "kernels/ops/blocked_rest.h"
 #include "kernels/ops/blocked_winograd.h"
+#include "kernels/ops/table.h"
 
 }  // namespace
 
 const Operators& portable_operators() {
-  static constexpr Operators kOperators = {
-      .name = "portable",
-      .convolution = convolution,
-      .winograd = winograd,
-      .depthwise = depthwise,
-      .quantized_convolution = quantized_convolution,
-      .quantized_winograd = quantized_winograd,
-      .quantized_max_pooling = quantized_max_pooling,
-      .quantize = quantize,
-      .max_pooling = max_pooling,
-      .average_pooling = average_pooling,
-      .fully_connected = fully_connected,
-      .relu = relu,
-      .scale_bias = scale_bias,
-      .softmax = softmax,
-  };
+  static constexpr Operators kOperators = table_of("portable");
   return kOperators;
 }
 

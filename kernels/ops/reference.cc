@@ -208,25 +208,12 @@ void softmax(const float* in, float* out, int count) {
   for (int i = 0; i < count; ++i) out[i] /= sum;
 }
 
+#include "kernels/ops/table.h"
+
 }  // namespace
 
 const Operators& reference_operators() {
-  static constexpr Operators kOperators = {
-      .name = "reference",
-      .convolution = convolution,
-      .winograd = winograd,
-      .depthwise = depthwise,
-      .quantized_convolution = quantized_convolution,
-      .quantized_winograd = quantized_winograd,
-      .quantized_max_pooling = quantized_max_pooling,
-      .quantize = quantize,
-      .max_pooling = max_pooling,
-      .average_pooling = average_pooling,
-      .fully_connected = fully_connected,
-      .relu = relu,
-      .scale_bias = scale_bias,
-      .softmax = softmax,
-  };
+  static constexpr Operators kOperators = table_of("reference");
   return kOperators;
 }
 
