@@ -185,15 +185,16 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
         candidates.push_back({.row = {.width = width, .precision = precision, .cpus = set}});
       }
 
+  EngineCalibration calibration;
   pool_.set_speed_ratio(1);
   std::string problem;
-  const auto run_one = [&](Candidate& candidate, int inferences) {
+  const auto run_one = [&](const Candidate& candidate, int inferences) {
     PoolConfig wanted;
     wanted.active = candidate.row.active();
     wanted.cpus = candidate.row.cpus;
     configure(wanted);
     const std::int64_t ns = infer(candidate.row.width, candidate.row.precision, inferences);
-    if (!problem_.empty()) candidate.row.pinned = false;
+    (problem_.empty() ? calibration.any_pinned : calibration.any_unpinned) = true;
     if (problem.empty()) problem = problem_;
     return ns;
   };
@@ -215,7 +216,6 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
   pool_.release_caller();
   problem_ = problem;
 
-  EngineCalibration calibration;
   for (Candidate& candidate : candidates) {
     std::sort(candidate.times_ns.begin(), candidate.times_ns.end());
     candidate.row.batches = static_cast<int>(candidate.times_ns.size());

@@ -23,12 +23,13 @@ struct EngineCalibration {
     double median_ns = 0;
     double high_ns = 0;  ///< last decile
     int batches = 0;
-    bool pinned = true;  ///< in all of them
     int active() const { return cpus.count(); }
     /// Half the distance of the two deciles, in percent of the median.
     double spread_pct() const { return 50 * (high_ns - inference_ns) / median_ns; }
   };
-  std::vector<Row> rows;  ///< by CPUs, then by width, then fp32 before int8
+  std::vector<Row> rows;      ///< by CPUs, then by width, then fp32 before int8
+  bool any_pinned = false;    ///< some batch ran pinned
+  bool any_unpinned = false;  ///< some batch did not
   const Row* find(int width, Precision precision, int active) const;  ///< nullptr: not measured
 };
 

@@ -27,14 +27,14 @@ std::string raw_cpu_model() {
   std::ifstream board("/proc/device-tree/model");
   std::string model;
   std::getline(board, model, '\0');
-  return model.empty() ? "unknown CPU" : model;
+  return model;
 }
 
 /// Without what is no printable ASCII: the profile's file could not hold it.
 std::string cpu_model() {
   std::string model = raw_cpu_model();
   std::erase_if(model, [](char c) { return c < ' ' || c > '~'; });
-  return model;
+  return model.find_first_not_of(' ') == model.npos ? "unknown CPU" : model;
 }
 
 long read_number(const std::string& path) {

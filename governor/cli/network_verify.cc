@@ -46,9 +46,13 @@ bool same_data(const std::string& data, std::size_t images, const std::string& s
   std::string lower;
   for (const char c : source)
     lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower.find(data == "procedural" ? "procedural" : "cifar") != std::string::npos &&
-         (lower.find(" images") == std::string::npos ||
-          lower.find(fmt::format(" {} images", images)) != std::string::npos);
+  if (lower.find(data == "procedural" ? "procedural" : "cifar") == std::string::npos) return false;
+  // As the trainer writes it: "..., 5000 images, top-1 ...".
+  const std::size_t end = lower.find(" images, top-1");
+  if (end == std::string::npos) return true;
+  const std::string count = std::to_string(images);
+  return end > count.size() &&
+         lower.substr(end - count.size() - 1, count.size() + 1) == ' ' + count;
 }
 
 struct Remeasured {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "env/config/error.h"
@@ -44,9 +43,7 @@ int run_profile(const ProfileVerb& verb) {
       engine->calibrate(profile_cpu_sets(), static_cast<std::int64_t>(verb.seconds * 1e9));
   // Where nobody may pin, unpinned is how it will run. A CPU that went while the others were
   // measured says nothing of any run.
-  const auto pinned = std::count_if(calibration.rows.begin(), calibration.rows.end(),
-                                    [](const auto& row) { return row.pinned; });
-  if (pinned > 0 && !engine->problem().empty())
+  if (calibration.any_pinned && calibration.any_unpinned)
     failure("profile", engine->problem(), "nothing was stored; measure again when it is back");
   const Network& network = engine->network();
   const MachineProfile profile = make_profile(calibration, network, app.model, named.checksum);

@@ -21,12 +21,19 @@ FileStatus refused(const char* step, int error) {
   return {fmt::format("{}: {}", step, std::generic_category().message(error)), error};
 }
 
-/// Removes the temporary file unless it was renamed.
-struct TemporaryFile {
-  std::string path;
-  bool renamed = true;
-  ~TemporaryFile() {
-    if (!renamed) unlink(path.c_str());
+/// A file beside the one that it is to replace. Removed unless it was renamed.
+struct Replacement {
+  std::filesystem::path target;
+  bool replaces = false;
+  mode_t mode = 0;  // of what it replaces
+  std::string temporary;
+  FileDescriptor file;
+  bool pending = false;  // it was made, and not renamed
+  Replacement() = default;
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+  ~Replacement() {
+    if (pending) unlink(temporary.c_str());
   }
 };
 
@@ -38,6 +45,33 @@ bool write_all(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
+}
+
+FileStatus begin(const std::string& path, Replacement& to) {
+  // Through a symbolic link to its target: rename would replace the link itself.
+  std::error_code error;
+  to.target = path;
+  if (std::filesystem::is_symlink(to.target, error)) {
+    to.target = std::filesystem::weakly_canonical(to.target, error);
+    if (error) return refused("follow link", error.value());
+    if (std::filesystem::is_symlink(to.target, error)) return {"it is a link to nothing"};
+  }
+  struct stat old {};
+  to.replaces = stat(to.target.c_str(), &old) == 0;
+  to.mode = old.st_mode & 07777;
+  if (to.replaces && !S_ISREG(old.st_mode)) return {"it exists and is not a regular file"};
+
+  // O_EXCL: never through a link or over a file that somebody else has put there. Another number
+  // when the name is taken, by another thread or by a process that was killed at this point.
+  for (int attempt = 0; attempt < 100 && !to.file; ++attempt) {
+    to.temporary = fmt::format("{}.{}-{}.tmp", to.target.string(), getpid(), attempt);
+    to.file = FileDescriptor(
+        open(to.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!to.file && errno != EEXIST) return refused("create a file beside it", errno);
+  }
+  if (!to.file) return refused("create a file beside it", EEXIST);
+  to.pending = true;
+  return {};
 }
 
 }  // namespace
@@ -66,45 +100,27 @@ FileStatus read_whole_file(const std::string& path, std::size_t max_bytes, std::
 }
 
 FileStatus replace_file(const std::string& path, std::string_view bytes) {
-  // Through a symbolic link to its target: rename would replace the link itself.
-  std::error_code error;
-  std::filesystem::path target = path;
-  if (std::filesystem::is_symlink(target, error)) {
-    target = std::filesystem::weakly_canonical(target, error);
-    if (error) return refused("follow link", error.value());
-  }
-  const std::string directory =
-      target.has_parent_path() ? target.parent_path().string() : std::string(".");
-
-  struct stat old {};
-  const bool replaces = stat(target.c_str(), &old) == 0;
-  if (replaces && !S_ISREG(old.st_mode)) return {"it exists and is not a regular file"};
-
-  // O_EXCL: never through a link or over a file that somebody else has put there. Another number
-  // when the name is taken, by another thread or by a process that was killed at this point.
-  TemporaryFile temporary;
-  FileDescriptor file;
-  for (int attempt = 0; attempt < 100 && !file; ++attempt) {
-    temporary.path = fmt::format("{}.{}-{}.tmp", target.string(), getpid(), attempt);
-    file = FileDescriptor(
-        open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-    if (!file && errno != EEXIST) return refused("create a file beside it", errno);
-  }
-  if (!file) return refused("create a file beside it", EEXIST);
-  temporary.renamed = false;
-
-  if (replaces && fchmod(file.get(), old.st_mode & 07777) != 0) return refused("chmod", errno);
-  if (!write_all(file.get(), bytes)) return refused("write", errno);
-  if (fsync(file.get()) != 0) return refused("fsync", errno);
-  if (!file.close_now()) return refused("close", errno);
-  if (std::rename(temporary.path.c_str(), target.c_str()) != 0) return refused("rename", errno);
-  temporary.renamed = true;
+  Replacement to;
+  if (FileStatus status = begin(path, to); !status) return status;
+  if (to.replaces && fchmod(to.file.get(), to.mode) != 0) return refused("chmod", errno);
+  if (!write_all(to.file.get(), bytes)) return refused("write", errno);
+  if (fsync(to.file.get()) != 0) return refused("fsync", errno);
+  if (!to.file.close_now()) return refused("close", errno);
+  if (std::rename(to.temporary.c_str(), to.target.c_str()) != 0) return refused("rename", errno);
+  to.pending = false;
 
   // The rename itself must reach the disk. Some file systems refuse to sync a directory (EINVAL);
   // the file is in place, so that is no failure.
+  const std::filesystem::path directory =
+      to.target.has_parent_path() ? to.target.parent_path() : ".";
   const FileDescriptor folder(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder && fsync(folder.get()) != 0 && errno != EINVAL) return refused("fsync folder", errno);
   return {};
+}
+
+FileStatus can_replace_file(const std::string& path) {
+  Replacement to;
+  return begin(path, to);
 }
 
 }  // namespace flyball

@@ -24,4 +24,7 @@ FileStatus read_whole_file(const std::string& path, std::size_t max_bytes, std::
 /// beside it, unless it is the very last step, the fsync of the directory, that failed.
 FileStatus replace_file(const std::string& path, std::string_view bytes);
 
+/// What of that can be told beforehand, for those whose bytes take long to make. Leaves nothing.
+FileStatus can_replace_file(const std::string& path);
+
 }  // namespace flyball

@@ -24,8 +24,9 @@ Placement::Placement(int max_workers, const PoolOptions& options)
 void Placement::adopt_caller() {
   caller_ = pthread_self();
   caller_mask_ = thread_affinity();
-  caller_scheduling_ = thread_scheduling();
-  tried_ = {};
+  const Scheduling own = thread_scheduling();
+  if (own != caller_scheduling_) tried_ = {};
+  caller_scheduling_ = own;
   places_[0].pinned = false;
   places_[0].cpu.store(-1, std::memory_order_relaxed);
   places_[0].scheduling = caller_scheduling_;

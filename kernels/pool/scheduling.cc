@@ -3,6 +3,8 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <memory>
+#include <semaphore>
 #include <system_error>
 #include <thread>
 
@@ -50,16 +52,21 @@ int set_thread_scheduling(pthread_t thread, const Scheduling& scheduling) {
 
 bool scheduling_can_return(const Scheduling& from, const Scheduling& to) {
   if (from.sched_class == SchedClass::kInherited) return false;  // one that we cannot name
-  bool returned = false;
+  // The thread sleeps meanwhile, and nobody waits for its end: one that is left in SCHED_IDLE may
+  // not run for long.
+  const auto over = std::make_shared<std::binary_semaphore>(0);
+  std::thread sleeper;
   try {
-    std::thread([&] {
-      const auto enter = [](const Scheduling& s) {
-        return set_thread_scheduling(pthread_self(), s) == 0;
-      };
-      returned = enter(from) && enter(to) && enter(from);
-    }).join();
+    sleeper = std::thread([over] { over->acquire(); });
   } catch (const std::system_error&) {  // no room for a thread
+    return false;
   }
+  const auto enter = [&](const Scheduling& scheduling) {
+    return set_thread_scheduling(sleeper.native_handle(), scheduling) == 0;
+  };
+  const bool returned = enter(from) && enter(to) && enter(from);
+  over->release();
+  sleeper.detach();
   return returned;
 }
 

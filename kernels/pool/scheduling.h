@@ -36,8 +36,9 @@ Scheduling thread_scheduling();
 int set_thread_scheduling(pthread_t thread, const Scheduling& scheduling);
 
 /// Whether a thread of this process in the class `from` may enter `to` and come back, tried on a
-/// thread that is made for it (some 50 us). Without CAP_SYS_NICE or RLIMIT_NICE Linux lets no
-/// thread leave SCHED_IDLE, and none return to a real-time class that a privileged parent gave it.
+/// sleeping thread that is made for it (some 50 us). Without CAP_SYS_NICE or RLIMIT_NICE Linux lets
+/// no thread leave SCHED_IDLE, and none return to a real-time class that a privileged parent gave
+/// it.
 bool scheduling_can_return(const Scheduling& from, const Scheduling& to);
 
 }  // namespace flyball

@@ -1,6 +1,5 @@
 // flyball-torch: what needs LibTorch, kept out of `flyball`, which starts in milliseconds.
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "kernels/data/accuracy.h"
@@ -18,6 +16,7 @@
 #include "kernels/data/procedural.h"
 #include "kernels/dnn/calibration.h"
 #include "kernels/dnn/model_file.h"
+#include "kernels/files/whole_file.h"
 #include "kernels/training/progress.h"
 #include "kernels/training/trainer.h"
 
@@ -54,16 +53,8 @@ struct TrainOptions {
 
 /// Twenty minutes of work must not end at a folder that cannot be written.
 void check_writable(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    fail(kFailure, fmt::format("{}: it is a folder; name a file in it", path));
-  const std::string probe = fmt::format("{}.{}.tmp", path, getpid());
-  const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0)
-    fail(kFailure,
-         fmt::format("{}: {}; choose a place that can be written", path, std::strerror(errno)));
-  close(fd);
-  unlink(probe.c_str());
+  if (const FileStatus status = can_replace_file(path); !status)
+    fail(kFailure, fmt::format("{}: {}; choose a place that can be written", path, status.why));
 }
 
 void take_recipe_of(const Checkpoint& checkpoint, const CLI::App& given, TrainOptions& options) {
@@ -137,7 +128,7 @@ void train_network(const CLI::App& given, TrainOptions options) {
     options.checkpoint = options.resume.empty() ? usual_checkpoint : options.resume;
   check_writable(options.out);
   check_writable(options.checkpoint);
-  if (options.resume.empty() && access(options.checkpoint.c_str(), F_OK) == 0)
+  if (options.checkpoint != options.resume && access(options.checkpoint.c_str(), F_OK) == 0)
     fail(kWrongUse, fmt::format("{0}: an earlier training left it; go on with --resume {0}, or "
                                 "remove it to start afresh",
                                 options.checkpoint));

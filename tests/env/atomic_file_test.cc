@@ -13,6 +13,7 @@
 
 #include "env/config/error.h"
 #include "env/config/read_file.h"
+#include "kernels/files/whole_file.h"
 
 namespace flyball {
 namespace {
@@ -73,6 +74,24 @@ TEST_F(AtomicFileTest, ReplacesTheTargetOfALinkAndNotTheLink) {
   write_file_atomically(link, "new");
   EXPECT_TRUE(fs::is_symlink(link));
   EXPECT_EQ(read_file(path_, 100), "new");
+}
+
+TEST_F(AtomicFileTest, RefusesALinkToNothing) {
+  fs::create_symlink("nowhere", path_);
+  EXPECT_THAT(refusal(path_, "x"), ::testing::HasSubstr("it is a link to nothing"));
+  EXPECT_TRUE(fs::is_symlink(path_));
+  EXPECT_EQ(can_replace_file(path_).why, "it is a link to nothing");
+}
+
+TEST_F(AtomicFileTest, TellsBeforehandAndLeavesNothing) {
+  EXPECT_TRUE(can_replace_file(path_));
+  EXPECT_THAT(names(), ::testing::IsEmpty());
+  write_file_atomically(path_, "old");
+  EXPECT_TRUE(can_replace_file(path_));
+  EXPECT_EQ(read_file(path_, 10), "old");
+  EXPECT_FALSE(can_replace_file(dir_.string()));
+  EXPECT_FALSE(can_replace_file((dir_ / "none" / "file").string()));
+  EXPECT_THAT(names(), ::testing::ElementsAre("policy"));
 }
 
 TEST_F(AtomicFileTest, AWriteThatFailsLeavesTheOldFileAndNothingElse) {

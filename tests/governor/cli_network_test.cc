@@ -127,14 +127,14 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
   }
 
   // Of other images than the file's figures: shown, and no reason to refuse.
-  for (const char* source : {"CIFAR-10 test set", "procedural test set, 200 images, once each"}) {
+  for (const char* source : {"CIFAR-10 test set", "procedural test set, 200 images, top-1"}) {
     model.accuracy.source = source;
     configs.set_model(model);
     const Finished other = flyball_run(verify);
     EXPECT_EQ(other.exit_code, 0) << other.err;
     EXPECT_THAT(other.out, HasSubstr("of other images than procedural"));
   }
-  model.accuracy = {{10, 10}, {}, "procedural test set, 5000 images"};
+  model.accuracy = {{10, 10}, {}, "procedural test set, 5000 images, top-1"};
   configs.set_model(model);
   EXPECT_EQ(flyball_run(verify).exit_code, 0) << "int8 states nothing that could be wrong";
 

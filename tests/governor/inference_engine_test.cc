@@ -150,15 +150,19 @@ TEST(InferenceEngine, CalibratesEveryWidthPrecisionAndCoreCount) {
   EXPECT_EQ(thread_affinity(), before);
 }
 
-TEST(InferenceEngine, CalibrationTellsWhichRowsRanUnpinned) {
+TEST(InferenceEngine, CalibrationTellsWhetherItRanPinned) {
   if (thread_affinity().contains(63)) GTEST_SKIP() << "this machine has a CPU 63";
   InferenceEngine engine(seeded_network(), 1);
-  const EngineCalibration calibration =
-      engine.calibrate({CpuSet{thread_affinity().nth(0)}, CpuSet{63}}, 1'000'000);
-  ASSERT_EQ(calibration.rows.size(), 16u);
-  for (const EngineCalibration::Row& row : calibration.rows)
-    EXPECT_EQ(row.pinned, !row.cpus.contains(63));
+  const CpuSet here{thread_affinity().nth(0)}, nowhere{63};
+  const auto ran = [&](const std::vector<CpuSet>& cpus) {
+    const EngineCalibration calibration = engine.calibrate(cpus, 1'000'000);
+    return std::pair(calibration.any_pinned, calibration.any_unpinned);
+  };
+  EXPECT_EQ(ran({here}), std::pair(true, false));
+  EXPECT_EQ(engine.problem(), "");
+  EXPECT_EQ(ran({here, nowhere}), std::pair(true, true));
   EXPECT_THAT(engine.problem(), HasSubstr("CPU 63"));
+  EXPECT_EQ(ran({nowhere}), std::pair(false, true));
 }
 
 TEST(InferenceEngine, RunsTheSamePixelsInInt8) {

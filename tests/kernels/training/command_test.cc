@@ -74,11 +74,17 @@ TEST_F(FlyballTorch, RefusesWrongUse) {
 TEST_F(FlyballTorch, FailsBeforeTheWorkWhenFilesCannotBeUsed) {
   Result result = run(kTiny + "--out /no/such/folder/x.flynet");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, StartsWith("flyball-torch: /no/such/folder/x.flynet: No such file"));
+  EXPECT_THAT(
+      result.err,
+      HasSubstr("flyball-torch: /no/such/folder/x.flynet: create a file beside it: No such file"));
   fs::create_directory(folder_ / "folder");
   result = run(kTiny + "--out folder");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("folder: it is a folder; name a file in it"));
+  EXPECT_THAT(result.err, HasSubstr("folder: it exists and is not a regular file; choose a place"));
+  fs::create_symlink("nowhere", folder_ / "link");
+  result = run(kTiny + "--out link");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("link: it is a link to nothing; choose a place"));
   result = run("train-network --data cifar10:/no/such");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("/no/such/data_batch_1.bin: no such file; unpack"));
@@ -141,6 +147,9 @@ TEST_F(FlyballTorch, CtrlCLeavesACheckpointThatEndsAsIfNothingHadHappened) {
   const Result afresh = run(recipe + "--out parts.flynet");
   EXPECT_EQ(afresh.exit_code, 2);
   EXPECT_THAT(afresh.err, HasSubstr("parts.flynet.checkpoint: an earlier training left it; go on"));
+  std::ofstream(folder_ / "other") << "of another training";
+  EXPECT_EQ(run("train-network --resume parts.flynet.checkpoint --checkpoint other").exit_code, 2);
+  EXPECT_EQ(content(folder_ / "other"), "of another training");
   EXPECT_TRUE(content(folder_ / "parts.flynet.checkpoint") == kept);
 
   fs::copy_file(folder_ / "parts.flynet.checkpoint", folder_ / "mine");
