@@ -141,7 +141,7 @@ std::string default_profile_path() {
     return std::string(value != nullptr ? value : "");
   };
   std::string state = variable("XDG_STATE_HOME");
-  if (state.empty()) {
+  if (!state.starts_with('/')) {
     if (variable("HOME").empty()) {
       input_error("profile", "neither XDG_STATE_HOME nor HOME says where to keep it",
                   "set one of them, or name a file");

@@ -52,11 +52,11 @@ MachineProfile make_profile(const EngineCalibration& calibration, const Network&
 std::vector<CpuSet> profile_cpu_sets(const std::string& sysfs = "/sys/devices/system/cpu");
 
 /// ${XDG_STATE_HOME:-~/.local/state}/flyball/profile-HOST.yaml. Throws Error (kInput) where neither
-/// variable is set.
+/// variable is set. As its specification wants it, a relative XDG_STATE_HOME counts for nothing.
 std::string default_profile_path();
 
-/// Throws Error (kInput) when there is a file at `path` that is neither empty nor a profile: naming
-/// the wrong one must not cost it.
+/// Throws Error (kInput) when nothing can be written at `path`, or when there is a file that is
+/// neither empty nor a profile: naming the wrong one must not cost it.
 void check_replaceable(const std::string& path);
 /// Makes the folder when it is absent. Throws Error.
 void write_profile(const std::string& path, const MachineProfile& profile);

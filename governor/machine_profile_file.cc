@@ -10,6 +10,7 @@
 #include "env/config/error.h"
 #include "env/config/yaml.h"
 #include "governor/machine_profile.h"
+#include "kernels/files/whole_file.h"
 
 // The profile as a file.
 
@@ -50,6 +51,8 @@ std::uint32_t read_checksum(const YamlMap& model) {
 }  // namespace
 
 void check_replaceable(const std::string& path) {
+  if (const FileStatus status = can_replace_file(path); !status)
+    input_error(path, "cannot be written: " + status.why, "name a file in a folder that exists");
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return;
   std::string start(kTitle.size(), '\0');

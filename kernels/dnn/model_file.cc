@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <fstream>
 #include <string_view>
 #include <vector>
 
@@ -146,6 +147,12 @@ std::string parse(std::string_view data, Model& model, std::uint32_t& checksum) 
 }
 
 }  // namespace
+
+bool is_model_file(const std::string& path) {
+  char start[kMagic.size()] = {};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(start, sizeof start) && std::string_view(start, sizeof start) == kMagic;
+}
 
 LoadedModel load_model(const std::string& path) {
   LoadedModel loaded;

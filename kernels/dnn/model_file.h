@@ -22,6 +22,9 @@ struct LoadedModel {
   std::uint32_t checksum = 0;  ///< of the file: two models with the same one are the same
 };
 
+/// Whether the file begins as a network's does, of whatever version.
+bool is_model_file(const std::string& path);
+
 /// Refuses a file of another version, a damaged or truncated one, one with something behind the
 /// end, and a model that has a problem().
 LoadedModel load_model(const std::string& path);

@@ -17,6 +17,7 @@
 #include "kernels/dnn/calibration.h"
 #include "kernels/dnn/model_file.h"
 #include "kernels/files/whole_file.h"
+#include "kernels/ops/operators.h"
 #include "kernels/training/progress.h"
 #include "kernels/training/trainer.h"
 
@@ -54,7 +55,7 @@ struct TrainOptions {
 /// Twenty minutes of work must not end at a folder that cannot be written.
 void check_writable(const std::string& path) {
   if (const FileStatus status = can_replace_file(path); !status)
-    fail(kFailure, fmt::format("{}: {}; choose a place that can be written", path, status.why));
+    fail(kWrongUse, fmt::format("{}: {}; choose a place that can be written", path, status.why));
 }
 
 void take_recipe_of(const Checkpoint& checkpoint, const CLI::App& given, TrainOptions& options) {
@@ -110,10 +111,12 @@ void print_result(const Model& model, const std::string& out, bool json) {
 }
 
 void train_network(const CLI::App& given, TrainOptions options) {
+  std::string why_not;
+  if (choose_operators(&why_not) == nullptr) fail(kWrongUse, why_not);
   Checkpoint checkpoint;
   if (!options.resume.empty()) {
     if (std::string error = read_checkpoint(options.resume, checkpoint); !error.empty())
-      fail(kFailure, error);
+      fail(kWrongUse, error);
     take_recipe_of(checkpoint, given, options);
   }
   const Recipe& recipe = options.recipe;
@@ -128,6 +131,10 @@ void train_network(const CLI::App& given, TrainOptions options) {
     options.checkpoint = options.resume.empty() ? usual_checkpoint : options.resume;
   check_writable(options.out);
   check_writable(options.checkpoint);
+  if (access(options.out.c_str(), F_OK) == 0 && !is_model_file(options.out))
+    fail(kWrongUse, fmt::format("{}: it exists and is no network; name another file, or remove it "
+                                "first",
+                                options.out));
   if (options.checkpoint != options.resume && access(options.checkpoint.c_str(), F_OK) == 0)
     fail(kWrongUse, fmt::format("{0}: an earlier training left it; go on with --resume {0}, or "
                                 "remove it to start afresh",
@@ -135,7 +142,7 @@ void train_network(const CLI::App& given, TrainOptions options) {
 
   LoadedTrainingData loaded =
       open_training_data(recipe.data, std::size_t(recipe.images), recipe.seed);
-  if (!loaded.data) fail(kFailure, loaded.error);
+  if (!loaded.data) fail(kWrongUse, loaded.error);
   TrainingData& data = *loaded.data;
   if (options.test_images > 0 && std::size_t(options.test_images) < data.test.size()) {
     data.test.labels.resize(options.test_images);
@@ -196,16 +203,9 @@ void draw_samples(const std::string& out, int columns) {
         std::copy_n(&image[std::size_t(y) * kSize * 3], kSize * 3,
                     &sheet[(std::size_t(row * kCell + 1 + y) * width + column * kCell + 1) * 3]);
     }
-  std::FILE* const file = std::fopen(out.c_str(), "wb");
-  bool good = file != nullptr;
-  if (good) {
-    fmt::print(file, "P6\n{} {}\n255\n", width, height);
-    good = std::fwrite(sheet.data(), 1, sheet.size(), file) == sheet.size();
-    good = std::fclose(file) == 0 && good;
-  }
-  if (!good)
-    fail(kFailure,
-         fmt::format("{}: {}; choose a place that can be written", out, std::strerror(errno)));
+  const std::string head = fmt::format("P6\n{} {}\n255\n", width, height);
+  if (const FileStatus status = replace_file(out, head + sheet); !status)
+    fail(kFailure, fmt::format("{}: {}; choose a place that can be written", out, status.why));
 }
 
 int run(int argc, char** argv) {

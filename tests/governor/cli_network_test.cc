@@ -298,7 +298,10 @@ TEST(CliProfile, RefusesWhatItCannotMeasureOrStore) {
                "flyball: platform 'odroid_xu3': is simulated");
   expect_error({"profile", "--seconds", "9"}, 2, "flyball: --seconds 9: ");
   std::ofstream(configs / "file") << "x";
-  expect_error({"profile", "--seconds", "0.1", "--out", configs / "file/p.yaml"}, 1, "flyball: ");
+  expect_error({"profile", "--seconds", "0.1", "--out", configs / "file/p.yaml"}, 2,
+               "flyball: ", "a folder that exists");
+  expect_error({"profile", "--out", configs / "typo/p.yaml"}, 2, "flyball: ", "typo/p.yaml");
+  EXPECT_FALSE(std::filesystem::exists(configs / "typo"));
   EXPECT_EQ(read_text(configs / "file"), "x");
   expect_error({"profile", "--seconds", "0.1", "--out", configs / "file"}, 2,
                "flyball: ", "file: exists and is not a profile");

@@ -73,25 +73,34 @@ TEST_F(FlyballTorch, RefusesWrongUse) {
 
 TEST_F(FlyballTorch, FailsBeforeTheWorkWhenFilesCannotBeUsed) {
   Result result = run(kTiny + "--out /no/such/folder/x.flynet");
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(
       result.err,
       HasSubstr("flyball-torch: /no/such/folder/x.flynet: create a file beside it: No such file"));
   fs::create_directory(folder_ / "folder");
   result = run(kTiny + "--out folder");
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("folder: it exists and is not a regular file; choose a place"));
   fs::create_symlink("nowhere", folder_ / "link");
   result = run(kTiny + "--out link");
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("link: it is a link to nothing; choose a place"));
   result = run("train-network --data cifar10:/no/such");
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("/no/such/data_batch_1.bin: no such file; unpack"));
   std::ofstream(folder_ / "foreign") << "no checkpoint";
   result = run("train-network --resume foreign");
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("foreign: it is no checkpoint"));
+  result = run(kTiny + "--out foreign");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("foreign: it exists and is no network"));
+  EXPECT_EQ(content(folder_ / "foreign"), "no checkpoint");
+  setenv("FLYBALL_SIMD", "mmx", 1);
+  result = run(kTiny);
+  unsetenv("FLYBALL_SIMD");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("FLYBALL_SIMD=mmx"));
   EXPECT_FALSE(fs::exists(folder_ / "dynamic_cnn.flynet"));
 }
 
