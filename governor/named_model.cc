@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "env/config/control_character.h"
 #include "env/config/error.h"
 #include "env/config/yaml.h"
 #include "kernels/dnn/model_file.h"
@@ -20,12 +21,6 @@ std::vector<int> widths_of(const NetworkSpec& spec) {
   std::vector<int> pcts;
   for (int w = 0; w < spec.widths; ++w) pcts.push_back(100 * (w + 1) / spec.widths);
   return pcts;
-}
-
-/// A terminal would obey it, and the file may be a stranger's.
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "env/config/control_character.h"
 #include "env/config/read_file.h"
 
 namespace flyball {
@@ -23,7 +24,7 @@ std::string shown(std::string_view text) {
   constexpr std::size_t kMaxShown = 60;
   std::string out;
   for (const char c : text.substr(0, kMaxShown)) {
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    out += is_control(c) ? '?' : c;
   }
   if (text.size() > kMaxShown) out += "...";
   return out;
