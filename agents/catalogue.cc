@@ -16,7 +16,7 @@
 #include "agents/rule.h"
 #include "agents/schedutil.h"
 #include "agents/static_best.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 
 namespace flyball {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "agents/bytes.h"
+#include "kernels/base/bytes.h"
 
 namespace flyball {
 

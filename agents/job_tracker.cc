@@ -43,7 +43,7 @@ void JobTracker::start_stream() {
 double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) const {
   OppChoice opp{};
   for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
-  return execution_ns(platform_, profile_, platform_.mappings[setting.mapping], setting.width, opp);
+  return execution_ns(platform_, profile_, platform_.mappings[setting.mapping], setting.level, opp);
 }
 
 void JobTracker::observe(const Observation& outcome) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "agents/bytes.h"
+#include "kernels/base/bytes.h"
 #include "env/model/model.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"

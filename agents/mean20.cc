@@ -16,7 +16,7 @@ Mean20::Mean20(const AgentContext& context)
   Placement(Placement::Kind::kBigFirst, platform_, scenario_).place(Observation{}, placed);
   for (std::size_t a = 0; a < apps_.size(); ++a) {
     apps_[a].mapping = placed.app[a].mapping;
-    apps_[a].width = placed.app[a].width;
+    apps_[a].width = placed.app[a].level;
   }
 }
 
@@ -25,7 +25,7 @@ const AppProfile& Mean20::profile(std::size_t app) const {
 }
 
 int Mean20::least_width(std::size_t app, double floor_pct) const {
-  const auto& widths = profile(app).widths;
+  const auto& widths = profile(app).levels;
   for (std::size_t w = 0; w < widths.size(); ++w) {
     if (!widths[w].int8 && widths[w].accuracy_pct >= floor_pct) return static_cast<int>(w);
   }
@@ -33,7 +33,7 @@ int Mean20::least_width(std::size_t app, double floor_pct) const {
 }
 
 int Mean20::neighbour(std::size_t app, int width, int step) const {
-  const auto& widths = profile(app).widths;
+  const auto& widths = profile(app).levels;
   for (int w = width + step; w >= 0 && w < static_cast<int>(widths.size()); w += step) {
     if (!widths[static_cast<std::size_t>(w)].int8) return w;
   }
@@ -53,7 +53,7 @@ void Mean20::decide(const Observation& now, Action& out) {
     explain(why_, "{}: mean of {} jobs {:.1f} ms, limit {:.1f} -> width {}", scenario_.apps[a].name,
             app.latency_ms.size(), app.mean_ms,
             static_cast<double>(now.app[a].required.deadline_ns) * 1e-6,
-            profile(a).widths[static_cast<std::size_t>(app.width)].width_pct);
+            profile(a).levels[static_cast<std::size_t>(app.width)].width_pct);
   }
 }
 
@@ -67,7 +67,7 @@ void Mean20::learn(const Observation& outcome, const Action&, double) {
     if (!app.latency_ms.full()) continue;
     const Requirements& required = outcome.app[job.app].required;
     const double limit_ms = static_cast<double>(required.deadline_ns) * 1e-6;
-    const auto& widths = profile(job.app).widths;
+    const auto& widths = profile(job.app).levels;
     const auto factor = [&](int w) { return widths[static_cast<std::size_t>(w)].time_factor; };
     const int up = neighbour(job.app, app.width, 1);
     int next = app.width;

@@ -5,7 +5,7 @@
 #include "agents/explain.h"
 #include "agents/opp_search.h"
 #include "agents/profile.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -27,7 +27,7 @@ const Foresight& need_foresight(const Foresight* foresight) {
 std::uint32_t worth_trying(const AppProfile& profile, double floor_pct) {
   const double least_pct = profile.attainable_pct(floor_pct);
   const auto reaches = [&](int level) {
-    return profile.widths[static_cast<std::size_t>(level)].accuracy_pct >= least_pct;
+    return profile.levels[static_cast<std::size_t>(level)].accuracy_pct >= least_pct;
   };
   std::uint32_t levels = 0;
   for (int level = 0; level < profile.level_count(); ++level) {
@@ -39,8 +39,8 @@ std::uint32_t worth_trying(const AppProfile& profile, double floor_pct) {
         continue;
       }
       // Of equals the most accurate stays, and of those the first.
-      const double gain = profile.widths[static_cast<std::size_t>(other)].accuracy_pct -
-                          profile.widths[static_cast<std::size_t>(level)].accuracy_pct;
+      const double gain = profile.levels[static_cast<std::size_t>(other)].accuracy_pct -
+                          profile.levels[static_cast<std::size_t>(level)].accuracy_pct;
       pointless = gain > 0 || (gain == 0 && other < level);
     }
     if (!pointless) levels |= 1u << level;
@@ -266,7 +266,7 @@ void Oracle::search(const Observation& now, int app, const Action& others) {
   explain(why_, "{}: {} of {} tried: {} width {}{}, {:.1f} {}", scenario_.apps[app].name,
           best.on_time ? "cheapest" : "late, fastest", tried_,
           platform_.mappings[best.setting.mapping].name,
-          profile.widths[best.setting.width].width_pct, profile.widths[best.setting.width].suffix(),
+          profile.levels[best.setting.level].width_pct, profile.levels[best.setting.level].suffix(),
           best.on_time ? best.cost : best.cost * 1e-6, best.on_time ? "mJ" : "ms");
 }
 

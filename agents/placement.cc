@@ -77,7 +77,7 @@ void Placement::place(const Observation& now, Action& action) const {
   for (int a = 0; a < static_cast<int>(scenario_.apps.size()); ++a) {
     const AppSpec& app = scenario_.apps[a];
     AppSetting& setting = action.app[a];
-    setting.width = static_cast<std::uint8_t>(platform_.apps[app.profile].widths.size() - 1);
+    setting.level = static_cast<std::uint8_t>(platform_.apps[app.profile].levels.size() - 1);
     if (a < now.app_count && !now.app[a].active) {
       setting.mapping = now.app[a].setting.mapping;
       continue;

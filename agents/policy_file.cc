@@ -10,11 +10,11 @@
 #include <cstring>
 #include <string_view>
 
-#include "agents/bytes.h"
-#include "env/config/atomic_file.h"
-#include "env/config/error.h"
-#include "kernels/files/crc32c.h"
-#include "kernels/files/file_descriptor.h"
+#include "kernels/base/bytes.h"
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/error.h"
+#include "kernels/base/crc32c.h"
+#include "kernels/base/file_descriptor.h"
 
 namespace flyball {
 

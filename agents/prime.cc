@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agents/bytes.h"
+#include "kernels/base/bytes.h"
 #include "agents/explain.h"
 
 namespace flyball {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "agents/linux_governor.h"
-#include "env/random.h"
+#include "kernels/base/random.h"
 
 namespace flyball {
 

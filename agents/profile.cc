@@ -21,7 +21,7 @@ double idle_power_mw(const ClusterSpec& cluster, int opp) {
 Profile::Profile(const PlatformSpec& platform, int app_profile, double tail_ns)
     : platform_(platform), app_(platform.apps[static_cast<std::size_t>(app_profile)]) {
   mappings_ = static_cast<int>(platform.mappings.size());
-  widths_ = static_cast<int>(app_.widths.size());
+  widths_ = static_cast<int>(app_.levels.size());
   idle_mw_ = platform.board_mw;
   for (const ClusterSpec& cluster : platform.clusters) idle_mw_ += idle_power_mw(cluster, 0);
 

@@ -27,7 +27,7 @@ class Profile {
   Profile(const PlatformSpec& platform, int app_profile, double tail_ns);
 
   int mapping_count() const { return mappings_; }
-  int width_count() const { return widths_; }
+  int level_count() const { return widths_; }
   bool supports(int mapping) const { return !frontier(mapping, 0).empty(); }
   /// Ascending time, descending energy: no other choice of OPPs for this mapping and width is both
   /// faster and cheaper. Its first entry is the fastest. Empty for a mapping that the application
@@ -37,13 +37,13 @@ class Profile {
     return {points_.data() + range.begin, range.size};
   }
   /// The quickest level whose accuracy reaches the floor; the most accurate when none does.
-  int width_for(double accuracy_floor_pct) const { return app_.level_for(accuracy_floor_pct); }
+  int level_for(double accuracy_floor_pct) const { return app_.level_for(accuracy_floor_pct); }
   /// Whether the level is accurate enough, or none is and this one comes nearest.
   bool reaches(int width, double accuracy_floor_pct) const {
     return accuracy_pct(width) >= app_.attainable_pct(accuracy_floor_pct);
   }
   double accuracy_pct(int width) const {
-    return app_.widths[static_cast<std::size_t>(width)].accuracy_pct;
+    return app_.levels[static_cast<std::size_t>(width)].accuracy_pct;
   }
   /// Power of the whole platform when it idles at its lowest frequencies, mW.
   double idle_mw() const { return idle_mw_; }

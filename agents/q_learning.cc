@@ -153,12 +153,12 @@ void QLearning::set_frequencies(const Observation& now, int a) {
           std::max(app.opp[c], i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c]);
     }
   };
-  speed_up(app.mapping, app.accuracy_width);
+  speed_up(app.mapping, app.accuracy_level);
   // A job that still runs elsewhere must get out of the way in time.
   const AppSetting running = app.jobs.running();
   if (now.app[a].backlog > now.app[a].released && running.mapping != app.mapping &&
       app.profile.supports(running.mapping)) {
-    speed_up(running.mapping, running.width);
+    speed_up(running.mapping, running.level);
   }
 }
 
@@ -181,7 +181,7 @@ void QLearning::decide(const Observation& now, Action& out) {
   for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
     App& app = apps_[static_cast<std::size_t>(a)];
     const AppObservation& seen = now.app[a];
-    app.accuracy_width = app.profile.width_for(seen.required.accuracy_floor_pct);
+    app.accuracy_level = app.profile.level_for(seen.required.accuracy_floor_pct);
     meet_company(now, a);
     chosen = chosen || seen.finished > 0;  // who waited starts now
     if (!seen.active || (seen.released == 0 && app.mapping >= 0)) continue;
@@ -198,7 +198,7 @@ void QLearning::decide(const Observation& now, Action& out) {
     out.app[a] = seen.setting;
     if (app.mapping >= 0) {
       out.app[a] = {static_cast<std::uint8_t>(app.mapping),
-                    static_cast<std::uint8_t>(app.accuracy_width)};
+                    static_cast<std::uint8_t>(app.accuracy_level)};
     }
     if (seen.backlog == 0) {
       app.opp = {};

@@ -8,7 +8,7 @@
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
 #include "agents/profile.h"
-#include "env/random.h"
+#include "kernels/base/random.h"
 
 namespace flyball {
 
@@ -84,7 +84,7 @@ class QLearning final : public Agent {
     Profile profile;
     JobTracker jobs;
     DoubleQ slow, fast;
-    int accuracy_width = 0;
+    int accuracy_level = 0;
     // The setting in force and what was chosen for it.
     int mapping = -1;
     int margin = 0;

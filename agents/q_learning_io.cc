@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agents/bytes.h"
+#include "kernels/base/bytes.h"
 #include "agents/explain.h"
 #include "agents/q_learning.h"
 
@@ -34,8 +34,8 @@ const Explanation& QLearning::why() const {
                                                               : "";
   explain(why_, "{}slack {:.0f} %, demand {:.2f} -> {} at {} MHz, width {}{} (floor {:.3g})", lead,
           reason_.slack_pct, reason_.demand, mapping.name, mhz,
-          profile.widths[static_cast<std::size_t>(app.accuracy_width)].width_pct,
-          profile.widths[static_cast<std::size_t>(app.accuracy_width)].suffix(),
+          profile.levels[static_cast<std::size_t>(app.accuracy_level)].width_pct,
+          profile.levels[static_cast<std::size_t>(app.accuracy_level)].suffix(),
           app.required.accuracy_floor_pct);
   return why_;
 }

@@ -65,8 +65,8 @@ bool QLearning::in_reach_later(const Observation& now, int a, const OppChoice& o
   OppChoice top{};
   for (int c = 0; c < now.cluster_count; ++c) top[c] = now.cluster[c].opp_cap;
   const double slow = app.jobs.slowdown(running.mapping);
-  const double now_ns = execution_ns(platform_, profile, mapping, running.width, opp) * slow;
-  const double top_ns = execution_ns(platform_, profile, mapping, running.width, top) * slow;
+  const double now_ns = execution_ns(platform_, profile, mapping, running.level, opp) * slow;
+  const double top_ns = execution_ns(platform_, profile, mapping, running.level, top) * slow;
   const double worst = app.jobs.work(app.worst_case) - app.jobs.progress();
   const double left_ns =
       static_cast<double>(app.jobs.release_ns(0) + seen.required.deadline_ns - now.now_ns);
@@ -92,7 +92,7 @@ QLearning::Situation QLearning::assess(const Observation& now, int app) const {
   for (int m = 0; m < state.profile.mapping_count(); ++m) {
     if (!state.profile.supports(m)) continue;
     fastest_ns =
-        std::min(fastest_ns, state.profile.frontier(m, state.accuracy_width).front().time_ns *
+        std::min(fastest_ns, state.profile.frontier(m, state.accuracy_level).front().time_ns *
                                  state.jobs.slowdown(m));
   }
   s.pressure = limit_ns(now, app, state.jobs.work(0)) / fastest_ns;
@@ -120,7 +120,7 @@ void QLearning::slow_priors(const Observation& now, int app, const Situation& s,
   double least_excess = std::numeric_limits<double>::max();
   int quickest = -1;
   for (int m = 0; m < state.profile.mapping_count(); ++m) {
-    const auto frontier = state.profile.frontier(m, state.accuracy_width);
+    const auto frontier = state.profile.frontier(m, state.accuracy_level);
     if (frontier.empty()) continue;
     const int top = cheapest_within(frontier, 0, s.cap);
     if (top < 0) continue;
@@ -155,7 +155,7 @@ void QLearning::fast_priors(const Observation& now, int app, const Situation& s,
                             std::array<double, kMargins.size()>& prior) const {
   const App& state = apps_[static_cast<std::size_t>(app)];
   prior.fill(DoubleQ::kMasked);
-  const auto frontier = state.profile.frontier(mapping, state.accuracy_width);
+  const auto frontier = state.profile.frontier(mapping, state.accuracy_level);
   double best = DoubleQ::kMasked;
   const double scale = s.weight_energy * state.jobs.work(0) * state.jobs.slowdown(mapping);
   for (std::size_t z = 0; z < kMargins.size(); ++z) {

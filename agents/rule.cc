@@ -10,10 +10,10 @@ Rule::Rule(const AgentContext& context) : platform_(context.platform), scenario_
   for (const AppSpec& spec : scenario_.apps) {
     App app{
         .ladder = {}, .profile = Profile(platform_, spec.profile, 0), .steps_up = 0, .on_time = 0};
-    for (int least = 0; least < app.profile.width_count(); ++least) {
+    for (int least = 0; least < app.profile.level_count(); ++least) {
       std::vector<Rung> all;
       for (int m = 0; m < app.profile.mapping_count(); ++m) {
-        for (int w = 0; w < app.profile.width_count(); ++w) {
+        for (int w = 0; w < app.profile.level_count(); ++w) {
           if (app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least)) continue;
           for (const ProfilePoint& p : app.profile.frontier(m, w)) {
             all.push_back({p.time_ns,
@@ -36,8 +36,8 @@ Rule::Rule(const AgentContext& context) : platform_(context.platform), scenario_
 }
 
 int Rule::least_level(const App& app, double floor_pct) {
-  int least = app.profile.width_for(floor_pct);
-  for (int w = 0; w < app.profile.width_count(); ++w) {
+  int least = app.profile.level_for(floor_pct);
+  for (int w = 0; w < app.profile.level_count(); ++w) {
     if (app.profile.reaches(w, floor_pct) &&
         app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least))
       least = w;
@@ -69,8 +69,8 @@ void Rule::decide(const Observation& now, Action& out) {
     out.app[a] = rung.setting;
     // Applications that share a cluster get the higher of their frequencies.
     for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], rung.opp[c]);
-    const WidthProfile& width =
-        platform_.apps[scenario_.apps[a].profile].widths[rung.setting.width];
+    const LevelProfile& width =
+        platform_.apps[scenario_.apps[a].profile].levels[rung.setting.level];
     explain(why_, "{}: table says {} width {}{} in {:.1f} ms, {} steps above",
             scenario_.apps[a].name, platform_.mappings[rung.setting.mapping].name, width.width_pct,
             width.suffix(), rung.time_ns * 1e-6, app.steps_up);

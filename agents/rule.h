@@ -35,7 +35,7 @@ class Rule final : public Agent {
   };
   struct App {
     /// Per level, of those at least as accurate as that one; ascending time.
-    std::array<std::vector<Rung>, kMaxWidths> ladder;
+    std::array<std::vector<Rung>, kMaxLevels> ladder;
     Profile profile;
     int steps_up = 0;
     int on_time = 0;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agents/explain.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 
 namespace flyball {
@@ -84,9 +84,9 @@ AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
   const bool int8 = digits.ends_with(kInt8);
   if (int8) digits.remove_suffix(kInt8.size());
   const std::int64_t pct = number(part, digits);
-  for (std::size_t w = 0; w < profile.widths.size(); ++w) {
-    if (profile.widths[w].width_pct != pct || profile.widths[w].int8 != int8) continue;
-    setting.width = static_cast<std::uint8_t>(w);
+  for (std::size_t w = 0; w < profile.levels.size(); ++w) {
+    if (profile.levels[w].width_pct != pct || profile.levels[w].int8 != int8) continue;
+    setting.level = static_cast<std::uint8_t>(w);
     return setting;
   }
   wrong(part, fmt::format("{} has no width of {} %{}", profile.name, pct, int8 ? " in int8" : ""));
@@ -133,7 +133,7 @@ std::string format_action(const PlatformSpec& platform, const Scenario& scenario
   }
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const AppProfile& profile = platform.apps[static_cast<std::size_t>(scenario.apps[a].profile)];
-    const WidthProfile& width = profile.widths[action.app[a].width];
+    const LevelProfile& width = profile.levels[action.app[a].level];
     text += fmt::format("{}{}={}@{}{}", a == 0 ? ";" : ",", scenario.apps[a].name,
                         platform.mappings[action.app[a].mapping].name, width.width_pct,
                         width.int8 ? width.precision() : "");

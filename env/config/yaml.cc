@@ -8,8 +8,8 @@
 #include <optional>
 #include <set>
 
-#include "env/config/control_character.h"
-#include "env/config/read_file.h"
+#include "kernels/base/control_character.h"
+#include "kernels/base/read_file.h"
 
 namespace flyball {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 

@@ -10,7 +10,8 @@
 #include <new>
 
 #include "env/emulated/cpu_list.h"
-#include "env/emulated/quiet_thread.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/quiet_thread.h"
 
 namespace flyball {
 namespace {
@@ -132,10 +133,10 @@ void BackgroundThreads::body(Worker& self) {
   volatile std::uint64_t sink = 1;
   std::size_t position = 0;
   const auto busy_ns = static_cast<std::int64_t>(self.utilisation * static_cast<double>(kPeriodNs));
-  std::int64_t period_start = steady_ns();
+  std::int64_t period_start = monotonic_ns();
   while (!self.stop.load(std::memory_order_acquire)) {
     sink = buffer.empty() ? compute(sink) : stream(buffer, position);
-    const std::int64_t now = steady_ns();
+    const std::int64_t now = monotonic_ns();
     if (now - period_start < busy_ns) continue;
     const std::uint32_t seen = self.bell.mark();
     if (busy_ns < kPeriodNs && !self.stop.load(std::memory_order_acquire)) {
@@ -143,7 +144,7 @@ void BackgroundThreads::body(Worker& self) {
     }
     // From the plan and not from the clock, so that the share holds; anew when far behind.
     period_start += kPeriodNs;
-    if (steady_ns() - period_start > kPeriodNs) period_start = steady_ns();
+    if (monotonic_ns() - period_start > kPeriodNs) period_start = monotonic_ns();
   }
   self.done.store(true, std::memory_order_release);
 }

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "env/emulated/doorbell.h"
+#include "kernels/base/doorbell.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 

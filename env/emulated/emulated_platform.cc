@@ -11,14 +11,15 @@
 #include <system_error>
 #include <thread>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/emulated/background_threads.h"
 #include "env/emulated/cpu_list.h"
-#include "env/emulated/doorbell.h"
+#include "kernels/base/doorbell.h"
 #include "env/emulated/executor.h"
-#include "env/emulated/latest.h"
+#include "kernels/base/latest.h"
 #include "env/emulated/machine.h"
-#include "env/emulated/quiet_thread.h"
+#include "kernels/base/quiet_thread.h"
+#include "kernels/base/clock.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -151,7 +152,7 @@ EmulatedPlatform::Parts::~Parts() {
 
 void EmulatedPlatform::Parts::start_clock() {
   if (started.load(std::memory_order_relaxed)) return;
-  origin_ns = steady_ns();
+  origin_ns = monotonic_ns();
   started.store(true, std::memory_order_release);
   machine_bell.ring();
 }
@@ -161,7 +162,7 @@ void EmulatedPlatform::Parts::machine_loop() {
   prctl(PR_SET_TIMERSLACK, 1000UL);
   while (!stop.load(std::memory_order_acquire)) {
     const std::uint32_t seen = machine_bell.mark();
-    std::int64_t until = steady_ns() + kFarNs;
+    std::int64_t until = monotonic_ns() + kFarNs;
     if (started.load(std::memory_order_acquire)) until = std::min(until, machine_turn());
     if (!stop.load(std::memory_order_acquire)) machine_bell.wait(seen, until);
   }
@@ -169,7 +170,7 @@ void EmulatedPlatform::Parts::machine_loop() {
 
 // Does what is due and says when to look again, in absolute monotonic time.
 std::int64_t EmulatedPlatform::Parts::machine_turn() {
-  machine->watch_lateness(steady_ns() - origin_ns);
+  machine->watch_lateness(monotonic_ns() - origin_ns);
   if (const TimedAction* turned = actions.fetch()) {
     machine->request(turned->action, turned->at_ns);
   }
@@ -177,7 +178,7 @@ std::int64_t EmulatedPlatform::Parts::machine_turn() {
     machine->on_event(*event, event->at_ns - origin_ns);
     executor.pop_event();
   }
-  const std::int64_t now = steady_ns() - origin_ns;
+  const std::int64_t now = monotonic_ns() - origin_ns;
   machine->run_until(now);
   background.reap();
   worst_lateness_ns.store(machine->worst_lateness_ns(), std::memory_order_relaxed);
@@ -244,7 +245,7 @@ Status EmulatedPlatform::apply(const Action& action) {
   parts.last_action = action;
   parts.applied_any = true;
   if (parts.started.load(std::memory_order_relaxed)) {
-    parts.actions.put({action, steady_ns() - parts.origin_ns});
+    parts.actions.put({action, monotonic_ns() - parts.origin_ns});
     parts.machine_bell.ring();
   } else {
     parts.actions.put({action, 0});  // before the clock starts: the first job is released at once
@@ -264,7 +265,7 @@ Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) 
   while (parts.answered.load(std::memory_order_acquire) != ticket) {
     const std::uint32_t seen = parts.control_bell.mark();
     if (parts.answered.load(std::memory_order_acquire) == ticket) break;
-    parts.control_bell.wait(seen, steady_ns() + 1'000'000'000);
+    parts.control_bell.wait(seen, monotonic_ns() + 1'000'000'000);
   }
   out = parts.reply;
   return parts.reply_status;

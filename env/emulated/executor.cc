@@ -10,9 +10,10 @@
 #include <system_error>
 #include <thread>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/emulated/cpu_list.h"
-#include "env/emulated/quiet_thread.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/quiet_thread.h"
 
 namespace flyball {
 namespace {
@@ -78,7 +79,7 @@ std::int64_t Executor::start(bool with_measurement) {
   for (;;) {
     const std::uint32_t seen = ready_bell_.mark();
     if (ready_.load(std::memory_order_acquire)) break;
-    ready_bell_.wait(seen, steady_ns() + kIdleWaitNs);
+    ready_bell_.wait(seen, monotonic_ns() + kIdleWaitNs);
   }
   if (failure_reason() != nullptr) {
     failure("the emulated platform cannot measure an inference", failure_reason(),
@@ -123,7 +124,7 @@ void Executor::stop() {
     const std::uint32_t seen = ready_bell_.mark();
     if (ended_.load(std::memory_order_acquire)) break;
     engine_.set_speed_ratio(1);
-    ready_bell_.wait(seen, steady_ns() + kHurryNs);
+    ready_bell_.wait(seen, monotonic_ns() + kHurryNs);
   }
   thread_.join();
 }
@@ -164,7 +165,7 @@ void Executor::loop() {
     const std::uint32_t seen = bell_.mark();
     const int app = choose();
     if (app < 0) {
-      if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, steady_ns() + kIdleWaitNs);
+      if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, monotonic_ns() + kIdleWaitNs);
       continue;
     }
     const ReadyJob job = *queues_[static_cast<std::size_t>(app)]->front();
@@ -198,18 +199,18 @@ void Executor::run(const ReadyJob& job) {
   setting.active = std::clamp(std::popcount(setting.cpu_mask), 1, engine_.max_active());
   setting.cpu_mask = first_cpus(setting.cpu_mask, setting.active);
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];
-  setting.width = app.network_width(event.setting.width);
-  setting.int8 = app.widths[event.setting.width].int8;
+  setting.width = app.network_width(event.setting.level);
+  setting.int8 = app.levels[event.setting.level].int8;
   setting.speed_ratio = event.speed_ratio;
   event.cores = setting.active;
 
   event.kind = JobEvent::Kind::kStarted;
-  event.at_ns = steady_ns();
+  event.at_ns = monotonic_ns();
   events_.push(event);
   listener_.ring();
   engine_.run(setting, job.inferences);
   event.kind = JobEvent::Kind::kFinished;
-  event.at_ns = steady_ns();
+  event.at_ns = monotonic_ns();
   events_.push(event);
   listener_.ring();
   if (!engine_.problem().empty() && !has_problem_.load(std::memory_order_relaxed)) {

@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "env/emulated/doorbell.h"
+#include "kernels/base/doorbell.h"
 #include "env/emulated/job_engine.h"
-#include "env/emulated/spsc_ring.h"
+#include "kernels/base/spsc_ring.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "env/sim/arrivals.h"
@@ -30,7 +30,7 @@ struct LiveKnobs {
   }
   void set_app(int a, AppSetting value) {
     setting[static_cast<std::size_t>(a)].store(
-        static_cast<std::uint16_t>(value.mapping * 256 + value.width), std::memory_order_release);
+        static_cast<std::uint16_t>(value.mapping * 256 + value.level), std::memory_order_release);
   }
 };
 

@@ -19,10 +19,10 @@ std::int64_t poll_ns(const PlatformSpec& spec) {
 // The shortest time of one inference at every width: the time measured on one core, scaled by what
 // the model says of the best mapping at the highest OPPs.
 void fill_fastest(const PlatformSpec& spec, const AppProfile& app, std::int64_t inference_ns,
-                  std::array<double, kMaxWidths>& fastest_ns) {
+                  std::array<double, kMaxLevels>& fastest_ns) {
   const OppChoice highest = highest_opps(spec);
   const double scale = static_cast<double>(inference_ns) / reference_time_ns(spec, app);
-  for (std::size_t w = 0; w < app.widths.size(); ++w) {
+  for (std::size_t w = 0; w < app.levels.size(); ++w) {
     fastest_ns[w] = std::numeric_limits<double>::infinity();
     for (const Mapping& mapping : spec.mappings) {
       const double ns = execution_ns(spec, app, mapping, static_cast<int>(w), highest);
@@ -64,7 +64,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
     seen.required = app.required;
     seen.setting.mapping =
         static_cast<std::uint8_t>(std::max(0, spec.find_mapping(spec.big_cluster(), 1)));
-    seen.setting.width = static_cast<std::uint8_t>(spec.apps[at(app.profile)].widths.size() - 1);
+    seen.setting.level = static_cast<std::uint8_t>(spec.apps[at(app.profile)].levels.size() - 1);
     wanted_.app[at(a)] = seen.setting;
     knobs_.set_app(a, seen.setting);
   }
@@ -91,7 +91,7 @@ void EmulatedMachine::request(const Action& action, std::int64_t at_ns) {
     if (asked.mapping < spec_.mappings.size() && runs_on(profile, spec_.mappings[asked.mapping])) {
       setting.mapping = asked.mapping;
     }
-    if (asked.width < profile.widths.size()) setting.width = asked.width;
+    if (asked.level < profile.levels.size()) setting.level = asked.level;
     wanted_.app[at(a)] = setting;
     epoch_.app[at(a)].setting = setting;
     knobs_.set_app(a, setting);

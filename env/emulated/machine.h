@@ -7,7 +7,7 @@
 
 #include "env/emulated/executor.h"
 #include "env/emulated/power_meter.h"
-#include "env/emulated/spsc_ring.h"
+#include "kernels/base/spsc_ring.h"
 #include "env/platform.h"
 #include "env/scenario/scenario.h"
 #include "env/sim/arrivals.h"
@@ -84,7 +84,7 @@ class EmulatedMachine {
     WorkStream work;
     SpscRing<Outstanding> outstanding;  ///< released and not finished, oldest first
     std::uint64_t released = 0;
-    std::array<double, kMaxWidths>
+    std::array<double, kMaxLevels>
         fastest_ns{};  ///< of one inference, per width, by the model's best mapping
   };
   struct Running {

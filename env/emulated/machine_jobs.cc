@@ -51,8 +51,8 @@ bool EmulatedMachine::infeasible(int a, int inferences) const {
   const Requirements& required = epoch_.app[at(a)].required;
   if (required.deadline_ns <= 0) return false;
   const AppProfile& profile = spec_.apps[at(scenario_.apps[at(a)].profile)];
-  for (std::size_t w = 0; w < profile.widths.size(); ++w) {
-    if (profile.widths[w].accuracy_pct >= required.accuracy_floor_pct &&
+  for (std::size_t w = 0; w < profile.levels.size(); ++w) {
+    if (profile.levels[w].accuracy_pct >= required.accuracy_floor_pct &&
         apps_[at(a)]->fastest_ns[w] * inferences <= static_cast<double>(required.deadline_ns)) {
       return false;
     }
@@ -89,7 +89,7 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
   const AppProfile& profile = spec_.apps[at(scenario_.apps[event.app].profile)];
   const Mapping& mapping = spec_.mappings[event.setting.mapping];
   running_ = {true, event.app, event.setting, at_ns, meter_.energy_mj(), 0, meter_.now_ns()};
-  meter_.job_started(profile, mapping, event.setting.width, event.cores);
+  meter_.job_started(profile, mapping, event.setting.level, event.cores);
   // The knob may have turned between the executor's reading it and now.
   const double ratio = speed_ratio(spec_, mapping, knobs_);
   if (ratio != event.speed_ratio) {
@@ -115,7 +115,7 @@ void EmulatedMachine::finished(std::int64_t at_ns) {
   record.deadline_ns = job.deadline_ns;
   record.energy_mj = meter_.energy_mj() - running_.energy_mj;
   record.cycles = running_.cycles;
-  record.accuracy_pct = static_cast<float>(profile.widths[running_.setting.width].accuracy_pct);
+  record.accuracy_pct = static_cast<float>(profile.levels[running_.setting.level].accuracy_pct);
   record.accuracy_floor_pct = job.accuracy_floor_pct;
   record.app = running_.app;
   record.setting = running_.setting;

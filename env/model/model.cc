@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "env/model/det_math.h"
+#include "kernels/base/det_math.h"
 #include "env/model/thermal.h"
 
 namespace flyball {
@@ -78,7 +78,7 @@ OppChoice highest_opps(const PlatformSpec& spec) {
 }
 
 double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSetting& after) {
-  double ns = before.width != after.width ? spec.width_switch_us * 1e3 : 0;
+  double ns = before.level != after.level ? spec.width_switch_us * 1e3 : 0;
   const unsigned warm = cluster_mask(spec.mappings[before.mapping]);
   if ((cluster_mask(spec.mappings[after.mapping]) & ~warm) != 0) {
     ns += spec.migration_us * 1e3 + spec.cold_cache_ms * 1e6;
@@ -90,7 +90,7 @@ double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mappi
                     int width, const OppChoice& opp, double work) {
   if (app.plain_load || !runs_on(app, mapping)) return kNeverNs;
   const JobTime time = job_time(spec, app, mapping, width, opp);
-  return (time.serial_ns + time.parallel_ns) * app.widths[width].time_factor * work;
+  return (time.serial_ns + time.parallel_ns) * app.levels[width].time_factor * work;
 }
 
 std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppProfile& app,
@@ -109,7 +109,7 @@ std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppPr
     if (mapping.cores[c] == 0) continue;
     load[c].busy_cores =
         mapping.cores[c] * parallel_share + (c == fastest ? 1 - parallel_share : 0);
-    load[c].busy_nf = load[c].busy_cores * app.unit[c].core_nf * app.widths[width].activity_factor;
+    load[c].busy_nf = load[c].busy_cores * app.unit[c].core_nf * app.levels[width].activity_factor;
     load[c].static_ma = app.unit[c].static_ma;
   }
   return load;
@@ -198,7 +198,7 @@ SteadyState reference_state(const PlatformSpec& spec, const AppProfile& app) {
   OppChoice opp{};
   opp[big] = static_cast<std::uint8_t>(spec.clusters[big].max_opp());
   return steady_state(spec, app, spec.mappings[spec.find_mapping(big, 1)],
-                      static_cast<int>(app.widths.size()) - 1, opp);
+                      static_cast<int>(app.levels.size()) - 1, opp);
 }
 
 }  // namespace

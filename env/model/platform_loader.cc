@@ -80,8 +80,8 @@ ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
   return cluster;
 }
 
-WidthProfile read_width(const YamlMap& entry, bool has_model) {
-  WidthProfile width;
+LevelProfile read_width(const YamlMap& entry, bool has_model) {
+  LevelProfile width;
   width.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100));
   width.int8 = entry.has("precision") && entry.choice("precision", {"fp32", "int8"}) == 1;
   // Without instructions for it, int8 may well be the slower one.
@@ -99,22 +99,22 @@ WidthProfile read_width(const YamlMap& entry, bool has_model) {
   return width;
 }
 
-std::vector<WidthProfile> read_widths(const YamlMap& app, bool plain_load, bool has_model) {
+std::vector<LevelProfile> read_widths(const YamlMap& app, bool plain_load, bool has_model) {
   if (plain_load) {
     if (app.has("widths")) app.reject("widths", "a plain load has none", "remove it");
     if (app.has("model")) app.reject("model", "a plain load has none", "remove it");
-    return {WidthProfile{}};
+    return {LevelProfile{}};
   }
-  std::vector<WidthProfile> widths;
+  std::vector<LevelProfile> widths;
   const std::vector<YamlMap> list =
       app.list("widths", {"width_pct", "precision", "time_factor", "activity_factor",
                           "accuracy_pct", "accuracy_source"});
   if (!app.has("widths")) app.reject("widths", "is missing", "list the widths of the network");
-  check_count(app, "widths", list.size(), kMaxWidths);
+  check_count(app, "widths", list.size(), kMaxLevels);
   for (const YamlMap& entry : list) {
-    const WidthProfile width = read_width(entry, has_model);
+    const LevelProfile width = read_width(entry, has_model);
     if (!widths.empty()) {
-      const WidthProfile& before = widths.back();
+      const LevelProfile& before = widths.back();
       const bool wider = width.width_pct > before.width_pct;
       if (!wider && !(width.width_pct == before.width_pct && before.int8 && !width.int8)) {
         entry.reject("width_pct", "is not above that of the width before it",
@@ -142,7 +142,7 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
   app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
   app.parallel_fraction = app.plain_load ? 1 : map.number("parallel_fraction", 0, 1);
   app.model = map.text_or("model", "");
-  app.widths = read_widths(map, app.plain_load, map.has("model"));
+  app.levels = read_widths(map, app.plain_load, map.has("model"));
 
   std::vector<std::string> names;
   for (const ClusterSpec& cluster : clusters) names.push_back(cluster.name);

@@ -19,14 +19,14 @@ int AppProfile::network_width(int level) const {
   int below = 0;
   for (int l = 1; l <= level; ++l) {
     const auto i = static_cast<std::size_t>(l);
-    below += widths[i].width_pct != widths[i - 1].width_pct;
+    below += levels[i].width_pct != levels[i - 1].width_pct;
   }
   return below;
 }
 
 double AppProfile::highest_accuracy_pct() const {
   double highest = 0;
-  for (const WidthProfile& width : widths) highest = std::max(highest, width.accuracy_pct);
+  for (const LevelProfile& width : levels) highest = std::max(highest, width.accuracy_pct);
   return highest;
 }
 
@@ -37,28 +37,28 @@ double AppProfile::attainable_pct(double accuracy_floor_pct) const {
 int AppProfile::level_for(double accuracy_floor_pct) const {
   const double floor_pct = attainable_pct(accuracy_floor_pct);
   const auto before = [this](int a, int b) {
-    const WidthProfile& first = widths[static_cast<std::size_t>(a)];
-    const WidthProfile& second = widths[static_cast<std::size_t>(b)];
+    const LevelProfile& first = levels[static_cast<std::size_t>(a)];
+    const LevelProfile& second = levels[static_cast<std::size_t>(b)];
     if (first.time_factor != second.time_factor) return first.time_factor < second.time_factor;
     return first.accuracy_pct > second.accuracy_pct;
   };
   int quickest = -1;
   for (int level = 0; level < level_count(); ++level) {
-    if (widths[static_cast<std::size_t>(level)].accuracy_pct < floor_pct) continue;
+    if (levels[static_cast<std::size_t>(level)].accuracy_pct < floor_pct) continue;
     if (quickest < 0 || before(level, quickest)) quickest = level;
   }
   return std::max(quickest, 0);
 }
 
 double AppProfile::parallel_fraction_of(int level, int cores) const {
-  const auto& measured = widths[static_cast<std::size_t>(level)].parallel_fraction;
+  const auto& measured = levels[static_cast<std::size_t>(level)].parallel_fraction;
   if (measured.empty() || cores < 2) return parallel_fraction;
   return measured[std::min(static_cast<std::size_t>(cores) - 2, measured.size() - 1)];
 }
 
 bool AppProfile::never_dearer(int a, int b) const {
-  const WidthProfile& first = widths[static_cast<std::size_t>(a)];
-  const WidthProfile& second = widths[static_cast<std::size_t>(b)];
+  const LevelProfile& first = levels[static_cast<std::size_t>(a)];
+  const LevelProfile& second = levels[static_cast<std::size_t>(b)];
   if (first.time_factor * first.activity_factor > second.time_factor * second.activity_factor) {
     return false;
   }
@@ -67,7 +67,7 @@ bool AppProfile::never_dearer(int a, int b) const {
       1 + std::max(first.parallel_fraction.size(), second.parallel_fraction.size());
   for (std::size_t i = 0; i < counts; ++i) {
     const int cores = static_cast<int>(i) + 1;
-    const auto time = [&](const WidthProfile& width, int level) {
+    const auto time = [&](const LevelProfile& width, int level) {
       const double parallel = cores == 1 ? 0 : parallel_fraction_of(level, cores);
       return width.time_factor * (1 - parallel + parallel / cores);
     };

@@ -55,7 +55,7 @@ struct UnitProfile {
 };
 
 /// A level of the width knob: how much of the network runs, and in which arithmetic.
-struct WidthProfile {
+struct LevelProfile {
   int width_pct = 100;
   double time_factor = 1;       ///< relative to full width in fp32
   double activity_factor = 1;   ///< of core_nf
@@ -76,14 +76,14 @@ struct AppProfile {
   std::string name;
   bool plain_load = false;
   double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
-  std::vector<WidthProfile> widths;  ///< ascending width, int8 before fp32, so that the last one is
+  std::vector<LevelProfile> levels;  ///< ascending width, int8 before fp32, so that the last one is
                                      ///< the whole network in fp32; a plain load has one
   std::array<UnitProfile, kMaxClusters> unit;
   /// The model file that real jobs run, and whose accuracies the levels have; empty: the network is
   /// a published one, and the platform file says how accurate it is.
   std::string model{};
 
-  int level_count() const { return static_cast<int>(widths.size()); }
+  int level_count() const { return static_cast<int>(levels.size()); }
   /// The width of a level as an index into the network's own widths.
   int network_width(int level) const;
   double highest_accuracy_pct() const;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "env/model/det_math.h"
+#include "kernels/base/det_math.h"
 
 namespace flyball {
 namespace {

@@ -194,7 +194,7 @@ class Loader {
       }
       // Of the whole network in fp32, so that one scenario asks the same of every network.
       required.accuracy_floor_pct =
-          map.number("accuracy_floor_x", 0, 1) * profile(app).widths.back().accuracy_pct;
+          map.number("accuracy_floor_x", 0, 1) * profile(app).levels.back().accuracy_pct;
     }
     const double highest = profile(app).highest_accuracy_pct();
     if (map.has("accuracy_floor_pct") && required.accuracy_floor_pct > highest) {
@@ -227,8 +227,8 @@ class Loader {
         "fastest configuration ({} at width {} %{}) needs {:.4g} ms; its jobs count as infeasible",
         map.where(), app.name, static_cast<double>(required.deadline_ns) * 1e-6, since,
         platform_.name, platform_.mappings[static_cast<std::size_t>(best.mapping)].name,
-        profile(app).widths[static_cast<std::size_t>(best.width)].width_pct,
-        profile(app).widths[static_cast<std::size_t>(best.width)].suffix(), best.time_ns * 1e-6));
+        profile(app).levels[static_cast<std::size_t>(best.width)].width_pct,
+        profile(app).levels[static_cast<std::size_t>(best.width)].suffix(), best.time_ns * 1e-6));
   }
 
   int app_index(const std::string& name) const {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "env/random.h"
+#include "kernels/base/random.h"
 #include "env/scenario/scenario.h"
 
 namespace flyball {

@@ -22,7 +22,7 @@ void Engine::apply(const Action& action) {
     if (wanted.mapping < m_.spec.mappings.size() && m_.supported[a][wanted.mapping]) {
       app.setting.mapping = wanted.mapping;
     }
-    if (wanted.width < m_.profile[a]->widths.size()) app.setting.width = wanted.width;
+    if (wanted.level < m_.profile[a]->levels.size()) app.setting.level = wanted.level;
   }
 }
 
@@ -181,7 +181,7 @@ void Engine::reset_app(int a, std::uint64_t seed) {
     app.setting.mapping =
         first == known.end() ? 0 : static_cast<std::uint8_t>(first - known.begin());
   }
-  app.setting.width = static_cast<std::uint8_t>(m_.profile[a]->widths.size() - 1);
+  app.setting.level = static_cast<std::uint8_t>(m_.profile[a]->levels.size() - 1);
   app.last_setting = app.last_finished = app.setting;
 }
 

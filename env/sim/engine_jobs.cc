@@ -91,7 +91,7 @@ void Engine::finish(int a) {
   record.deadline_ns = run.job.deadline_ns;
   record.energy_mj = run.energy_mj;
   record.cycles = run.cycles;
-  record.accuracy_pct = static_cast<float>(m_.profile[a]->widths[run.setting.width].accuracy_pct);
+  record.accuracy_pct = static_cast<float>(m_.profile[a]->levels[run.setting.level].accuracy_pct);
   record.accuracy_floor_pct = run.job.accuracy_floor_pct;
   record.app = static_cast<std::uint8_t>(a);
   record.setting = run.setting;

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "env/model/det_math.h"
+#include "kernels/base/det_math.h"
 #include "env/sim/arrivals.h"
 
 namespace flyball {
@@ -84,8 +84,8 @@ JobCost SimModel::job_cost(int app, const AppSetting& setting, const OppChoice& 
   const AppProfile& job = *profile[app];
   const Mapping& mapping = spec.mappings[setting.mapping];
   JobCost cost;
-  cost.alone_ns = execution_ns(spec, job, mapping, setting.width, opp);
-  const std::array<JobLoad, kMaxClusters> load = job_load(spec, job, mapping, setting.width, opp);
+  cost.alone_ns = execution_ns(spec, job, mapping, setting.level, opp);
+  const std::array<JobLoad, kMaxClusters> load = job_load(spec, job, mapping, setting.level, opp);
   double fastest_ns = 0, speed = 0;
   for (int c = 0; c < clusters; ++c) {
     cost.busy_cores[c] = load[c].busy_cores;
@@ -152,7 +152,7 @@ bool SimModel::feasible(int app, std::int64_t release_ns, std::int64_t deadline_
   }
   const int quickest = job.level_for(accuracy_floor_pct);
   for (int level = 0; level < job.level_count(); ++level) {
-    const WidthProfile& width = job.widths[level];
+    const LevelProfile& width = job.levels[level];
     if (width.accuracy_pct < accuracy_floor_pct) continue;
     // Quickest on one core, and on any number of them unless their scaling was measured.
     if (level != quickest && width.parallel_fraction.empty()) continue;
@@ -195,7 +195,7 @@ const JobCost& SimCache::job_cost(const SimModel& model, int app, const AppSetti
   const std::uint32_t relevant =
       std::bit_cast<std::uint32_t>(opp) & model.opp_mask[setting.mapping];
   const std::uint64_t key = static_cast<std::uint64_t>(setting.mapping) << 40 |
-                            static_cast<std::uint64_t>(setting.width) << 32 | relevant;
+                            static_cast<std::uint64_t>(setting.level) << 32 | relevant;
   static_assert(kCosts == 1ULL << (64 - 56));
   const std::size_t slot = (key * 0x9e3779b97f4a7c15ULL) >> 56;
   JobCost& entry = costs_[static_cast<std::size_t>(app) * kCosts + slot];

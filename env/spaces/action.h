@@ -8,11 +8,11 @@
 namespace flyball {
 
 /// What one application is asked to do from its next job on. Both are indices: `mapping` into
-/// `PlatformSpec::mappings`, `width` into `AppProfile::widths`, whose levels are a width of the
-/// network and a precision each.
+/// `PlatformSpec::mappings`, `level` into `AppProfile::levels`: a width
+/// of the network and a precision each, or what else the application offers.
 struct AppSetting {
   std::uint8_t mapping = 0;
-  std::uint8_t width = 0;
+  std::uint8_t level = 0;
   friend bool operator==(const AppSetting&, const AppSetting&) = default;
 };
 

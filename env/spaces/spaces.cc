@@ -53,8 +53,8 @@ void add_knobs(const PlatformSpec& platform, const Scenario& scenario, std::vect
         app.name + ".mapping", "cores", KnobSpec::Kind::kMapping, static_cast<int>(a), {}};
     for (const Mapping& m : platform.mappings) mapping.values.push_back(m.name);
     out.push_back(std::move(mapping));
-    KnobSpec width{app.name + ".width", "%", KnobSpec::Kind::kWidth, static_cast<int>(a), {}};
-    for (const WidthProfile& w : profile_of(platform, app).widths) {
+    KnobSpec width{app.name + ".width", "%", KnobSpec::Kind::kLevel, static_cast<int>(a), {}};
+    for (const LevelProfile& w : profile_of(platform, app).levels) {
       width.values.push_back(std::to_string(w.width_pct) + w.suffix());
     }
     out.push_back(std::move(width));
@@ -205,8 +205,8 @@ int setting_of(const KnobSpec& knob, const Action& action) {
       return action.opp[index];
     case KnobSpec::Kind::kMapping:
       return action.app[index].mapping;
-    case KnobSpec::Kind::kWidth:
-      return action.app[index].width;
+    case KnobSpec::Kind::kLevel:
+      return action.app[index].level;
   }
   return 0;
 }

@@ -15,7 +15,7 @@ struct Scenario;
 
 /// Something to turn. `values` are in `unit` and in the order of the indices used by `Action`.
 struct KnobSpec {
-  enum class Kind { kFrequency, kMapping, kWidth };
+  enum class Kind { kFrequency, kMapping, kLevel };
   std::string name;  ///< "A15.freq", "camera.mapping", "camera.width"
   std::string unit;  ///< "kHz", "cores", "%"
   Kind kind;

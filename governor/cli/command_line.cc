@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "governor/cli/terminal.h"
 

@@ -4,7 +4,7 @@
 #include <exception>
 #include <new>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "governor/cli/command_line.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"

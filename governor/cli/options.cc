@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "agents/agent.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 
 namespace flyball::cli {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernels/base/random.h"
+
 namespace flyball {
 
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): one counter, integers only, so the same numbers
@@ -12,14 +14,11 @@ class DataRandom {
   explicit DataRandom(std::uint64_t seed) : state_(seed) {}
   template <class... Keys>
   DataRandom(std::uint64_t seed, std::uint64_t key, Keys... keys)
-      : DataRandom(DataRandom(seed ^ (key * 0x9e3779b97f4a7c15u + 0x632be59bd9b4e019u)).next(),
+      : DataRandom(DataRandom(seed ^ (key * kSplitmixStep + 0x632be59bd9b4e019u)).next(),
                    keys...) {}
 
   std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return splitmix64(state_ += kSplitmixStep);
   }
   /// In [0, n); n up to 2^32. The bias of at most n / 2^32 does not matter for pictures.
   std::uint32_t below(std::uint32_t n) {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/files/crc32c.h"
-#include "kernels/files/whole_file.h"
+#include "kernels/base/crc32c.h"
+#include "kernels/base/whole_file.h"
 
 namespace flyball {
 namespace {

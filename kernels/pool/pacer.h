@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 namespace flyball {
 

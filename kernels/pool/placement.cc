@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/pool/futex.h"
+#include "kernels/base/futex.h"
 #include "kernels/pool/spin.h"
 
 namespace flyball {

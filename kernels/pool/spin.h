@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 namespace flyball {
 

@@ -16,7 +16,7 @@
 #include "kernels/data/procedural.h"
 #include "kernels/dnn/calibration.h"
 #include "kernels/dnn/model_file.h"
-#include "kernels/files/whole_file.h"
+#include "kernels/base/whole_file.h"
 #include "kernels/ops/operators.h"
 #include "kernels/training/progress.h"
 #include "kernels/training/trainer.h"

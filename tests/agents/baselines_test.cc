@@ -4,7 +4,7 @@
 #include "agents/prime.h"
 #include "agents/profile.h"
 #include "agents/static_best.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
@@ -56,7 +56,7 @@ TEST(StaticBest, IsWhatItWasGiven) {
   EXPECT_EQ(action.opp[0], 2);
   EXPECT_EQ(action.opp[1], 1);
   EXPECT_EQ(action.app[0].mapping, 3);
-  EXPECT_EQ(action.app[0].width, 2);
+  EXPECT_EQ(action.app[0].level, 2);
   EXPECT_EQ(format_action(world.platform, world.scenario, action),
             "big=1500000,little=1000000;camera=littlex2@75");
 }
@@ -90,9 +90,9 @@ TEST(Profile, FrontierFallsInEnergyAsTimeGrows) {
     }
   }
   EXPECT_NEAR(profile.frontier(0, 3).front().time_ns, 5e6, 1);  // 10 Mcycles at 2 GHz
-  EXPECT_EQ(profile.width_for(68), 2);
-  EXPECT_EQ(profile.width_for(0), 0);
-  EXPECT_EQ(profile.width_for(99), 3);
+  EXPECT_EQ(profile.level_for(68), 2);
+  EXPECT_EQ(profile.level_for(0), 0);
+  EXPECT_EQ(profile.level_for(99), 3);
 }
 
 TEST(Profile, CheapestWithinObeysLimitAndCap) {
@@ -113,7 +113,7 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
   Action start, action;
   const Observation now = world.release(0);
   rule->decide(now, start);
-  EXPECT_EQ(start.app[0].width, 2) << "the least width that reaches the floor";
+  EXPECT_EQ(start.app[0].level, 2) << "the least width that reaches the floor";
   const auto feed = [&](bool missed, int times) {
     for (int i = 0; i < times; ++i) {
       Observation outcome = world.idle(0, 1);
@@ -127,7 +127,7 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
   const Profile profile(world.platform, 0, 0);
   const auto time_of = [&](const Action& a) {
     return execution_ns(world.platform, world.platform.apps[0],
-                        world.platform.mappings[a.app[0].mapping], a.app[0].width, a.opp);
+                        world.platform.mappings[a.app[0].mapping], a.app[0].level, a.opp);
   };
   EXPECT_LE(time_of(start), 0.9 * 40e6);
   feed(true, 1);
@@ -159,7 +159,7 @@ TEST(Mean20, OneWidthDownWhenTheMeanIsLate) {
       agent->learn(outcome, action, 0);
     }
     agent->decide(world.release(0), action);
-    return action.app[0].width;
+    return action.app[0].level;
   };
   EXPECT_EQ(feed(50, 19), 3) << "19 are not 20";
   EXPECT_EQ(feed(50, 1), 2);
@@ -197,7 +197,7 @@ TEST(Prime, OneDecisionPer10JobsAndTheTableByHand) {
     Action again;
     prime.decide(world.release(0), again);
     EXPECT_EQ(again.opp[0], opp) << "the same for 10 jobs";
-    EXPECT_EQ(again.app[0].width, 3);
+    EXPECT_EQ(again.app[0].level, 3);
     EXPECT_EQ(prime.q(0, opp), 1);
     Observation outcome = world.idle(0, 1);
     JobRecord job;

@@ -4,8 +4,8 @@
 
 #include <array>
 
-#include "env/config/error.h"
-#include "env/random.h"
+#include "kernels/base/error.h"
+#include "kernels/base/random.h"
 
 namespace flyball {
 namespace {

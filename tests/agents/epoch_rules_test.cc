@@ -7,7 +7,7 @@
 
 #include "agents/explain.h"
 #include "env/model/model.h"
-#include "env/random.h"
+#include "kernels/base/random.h"
 #include "tests/agents/tiny_platform.h"
 #include "tests/governor/allocation_count.h"
 
@@ -85,7 +85,7 @@ TEST(EpochRules, NoAllocationAndEveryIndexInRange) {
         }
       }
       ASSERT_LT(action.app[0].mapping, world.platform.mappings.size()) << policy;
-      ASSERT_LT(action.app[0].width, 4) << policy;
+      ASSERT_LT(action.app[0].level, 4) << policy;
       for (std::size_t c = 2; c < kMaxClusters; ++c) ASSERT_EQ(action.opp[c], 0) << policy;
       for (std::size_t a = 1; a < kMaxApps; ++a) ASSERT_EQ(action.app[a], AppSetting{}) << policy;
     }

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "env/config/error.h"
-#include "env/random.h"
+#include "kernels/base/error.h"
+#include "kernels/base/random.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
@@ -32,18 +32,18 @@ struct JobTrackerTest : testing::Test {
     now_ns += kMs;
     released_ns = now_ns;
     Observation o = world.release(now_ns, kMs);
-    o.app[0].setting.width = 3;
+    o.app[0].setting.level = 3;
     jobs.observe(o);
   }
   void finish(Observation& o, int opp, bool done) {
     world.set_opp(o, 0, opp);
-    o.app[0].setting.width = o.app[0].last_setting.width = 3;
+    o.app[0].setting.level = o.app[0].last_setting.level = 3;
     o.cluster[0].util_mean = 0.5 + background / 2;  // one of two cores is the job's
     if (done) {
       JobRecord job;
       job.release_ns = job.start_ns = released_ns;
       job.finish_ns = o.now_ns;
-      job.setting.width = 3;
+      job.setting.level = 3;
       o.app[0].finished = 1;
       o.add_job(job);
     }

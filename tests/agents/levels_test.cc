@@ -3,7 +3,7 @@
 
 #include "agents/profile.h"
 #include "agents/static_best.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/sim/simulator.h"
 #include "tests/agents/tiny_platform.h"
 
@@ -18,10 +18,10 @@ using ::testing::HasSubstr;
 /// the next wider one in int8 is quicker than the narrower one in fp32.
 struct World : TinyWorld {
   World() {
-    std::vector<WidthProfile>& widths = platform.apps[0].widths;
-    std::vector<WidthProfile> both;
-    for (const WidthProfile& width : widths) {
-      WidthProfile int8 = width;
+    std::vector<LevelProfile>& widths = platform.apps[0].levels;
+    std::vector<LevelProfile> both;
+    for (const LevelProfile& width : widths) {
+      LevelProfile int8 = width;
       int8.int8 = true;
       int8.time_factor *= 0.5;
       int8.accuracy_pct -= 0.3;
@@ -38,9 +38,9 @@ constexpr int kWhole = 7;  // 100 % in fp32, the last level
 TEST(AgentLevels, TheProfileTakesTheQuickestThatReachesTheFloor) {
   const World world;
   const Profile profile(world.platform, 0, 0);
-  EXPECT_EQ(profile.width_for(68), 4);
-  EXPECT_EQ(profile.width_for(68.6), 6) << "100 % in int8 before 75 % in fp32";
-  EXPECT_EQ(profile.width_for(71), kWhole);
+  EXPECT_EQ(profile.level_for(68), 4);
+  EXPECT_EQ(profile.level_for(68.6), 6) << "100 % in int8 before 75 % in fp32";
+  EXPECT_EQ(profile.level_for(71), kWhole);
   EXPECT_TRUE(profile.reaches(5, 68.6));
   EXPECT_FALSE(profile.reaches(4, 68.6));
   EXPECT_TRUE(profile.reaches(kWhole, 99)) << "none does, it comes nearest";
@@ -52,7 +52,7 @@ TEST(AgentLevels, LinuxsGovernorsRunTheWholeNetworkInFp32) {
   for (const char* policy : {"performance", "schedutil", "ondemand", "interactive", "prime"}) {
     Action action;
     world.make(policy)->decide(world.release(0), action);
-    EXPECT_EQ(action.app[0].width, kWhole) << policy;
+    EXPECT_EQ(action.app[0].level, kWhole) << policy;
   }
 }
 
@@ -62,7 +62,7 @@ TEST(AgentLevels, TheRuleAndTheLearnerUseInt8AndSaySo) {
     const auto agent = world.make(policy);
     Action action;
     agent->decide(world.release(0), action);
-    EXPECT_EQ(action.app[0].width, 4) << policy;
+    EXPECT_EQ(action.app[0].level, 4) << policy;
     EXPECT_THAT(agent->why().text, HasSubstr("width 75 int8")) << policy;
   }
 }
@@ -75,7 +75,7 @@ TEST(AgentLevels, TheRuleStaysAboveTheFloorHoweverManyMisses) {
   Action action;
   for (int i = 0; i < 60; ++i) {
     rule->decide(world.release(0), action);
-    EXPECT_GE(world.platform.apps[0].widths[action.app[0].width].accuracy_pct, 68.6);
+    EXPECT_GE(world.platform.apps[0].levels[action.app[0].level].accuracy_pct, 68.6);
     Observation outcome = world.release(0, 1);
     JobRecord job;
     job.missed = true;
@@ -98,7 +98,7 @@ TEST(AgentLevels, Mean20StepsOverWidthsInFp32) {
       agent->learn(outcome, action, 0);
     }
     agent->decide(world.release(0), action);
-    return static_cast<int>(action.app[0].width);
+    return static_cast<int>(action.app[0].level);
   };
   EXPECT_EQ(feed(50), 5);
   EXPECT_EQ(feed(50), 5) << "the floor of 68 % needs 75 %";
@@ -111,9 +111,9 @@ TEST(AgentLevels, StaticBestNamesThePrecision) {
   const World world;
   const std::string text = "big=1500000,little=500000;camera=bigx2@75int8";
   const Action action = parse_action(world.platform, world.scenario, text);
-  EXPECT_EQ(action.app[0].width, 4);
+  EXPECT_EQ(action.app[0].level, 4);
   EXPECT_EQ(format_action(world.platform, world.scenario, action), text);
-  EXPECT_EQ(parse_action(world.platform, world.scenario, "big=500000;camera=bigx2@75").app[0].width,
+  EXPECT_EQ(parse_action(world.platform, world.scenario, "big=500000;camera=bigx2@75").app[0].level,
             5);
   try {
     const TinyWorld without;

@@ -252,7 +252,7 @@ TEST(LinuxGovernors, KeepFullWidth) {
        {"performance", "powersave", "ondemand", "conservative", "interactive", "schedutil"}) {
     Driver linux_governor(policy);
     linux_governor.step(0.5);
-    EXPECT_EQ(linux_governor.action().app[0].width, 3) << policy;
+    EXPECT_EQ(linux_governor.action().app[0].level, 3) << policy;
   }
 }
 

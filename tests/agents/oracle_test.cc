@@ -17,11 +17,11 @@ class FakeForesight final : public Foresight {
     ++previews;
     const AppSetting& s = action.app[app];
     const double ns = work * execution_ns(world_.platform, world_.platform.apps[0],
-                                          world_.platform.mappings[s.mapping], s.width, action.opp);
+                                          world_.platform.mappings[s.mapping], s.level, action.opp);
     Outcome o;
     o.finish_ns = now_ns + static_cast<std::int64_t>(ns);
     o.meets_deadline = o.finish_ns <= now_ns + world_.scenario.apps[0].required.deadline_ns;
-    o.energy_mj = 1000 - ns * 1e-6 + s.width;
+    o.energy_mj = 1000 - ns * 1e-6 + s.level;
     if (action.opp == cheap_opp && s.mapping == cheap_mapping) o.energy_mj = 1;
     return o;
   }
@@ -66,7 +66,7 @@ TEST_F(OracleTest, FindsTheSlowestThatIsOnTime) {
   // the cheapest.
   const Action action = decide(world.release(0));
   EXPECT_EQ(world.platform.mappings[action.app[0].mapping].name, "littlex1");
-  EXPECT_EQ(action.app[0].width, 2);
+  EXPECT_EQ(action.app[0].level, 2);
   EXPECT_EQ(action.opp[0], 0);
   EXPECT_EQ(action.opp[1], 0);
 }
@@ -94,14 +94,14 @@ TEST_F(OracleTest, FindsAnIsolatedOptimum) {
 TEST_F(OracleTest, TriesEveryLevelThatMayBeBest) {
   foresight.cheap_opp = {2, 1};
   foresight.cheap_mapping = 4;
-  auto& widths = world.platform.apps[0].widths;
+  auto& widths = world.platform.apps[0].levels;
   widths.insert(widths.begin() + 3, {100, 0.45, 2, 71, "", true});
   decide(world.release(0));
   EXPECT_EQ(oracle->tried(), 40) << "twice as many as of one level";
   widths.insert(widths.begin() + 2, {75, 0.4, 1, 68.5, "", true});
   oracle.reset();
   const Action action = decide(world.release(0));
-  EXPECT_EQ(action.app[0].width, 2);
+  EXPECT_EQ(action.app[0].level, 2);
   EXPECT_EQ(oracle->tried(), 20);
 }
 
@@ -163,7 +163,7 @@ TEST_F(OracleTest, LeavesTimeToTheJobsBehind) {
   const Action shared = decide(world.release(0));
   const double ns =
       execution_ns(world.platform, world.platform.apps[0],
-                   world.platform.mappings[shared.app[0].mapping], shared.app[0].width, shared.opp);
+                   world.platform.mappings[shared.app[0].mapping], shared.app[0].level, shared.opp);
   EXPECT_LE(ns, 20.5e6);
   EXPECT_EQ(alone, OppChoice{});
 }

@@ -10,7 +10,7 @@ namespace {
 int place(const TinyWorld& world, Placement& placement, const Observation& now, int app = 0) {
   Action action;
   placement.place(now, action);
-  EXPECT_EQ(action.app[app].width, 3) << "full width";
+  EXPECT_EQ(action.app[app].level, 3) << "full width";
   return action.app[app].mapping;
   (void)world;
 }

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/model/model.h"
-#include "env/random.h"
+#include "kernels/base/random.h"
 #include "env/spaces/reward.h"
 #include "tests/agents/tiny_platform.h"
 
@@ -31,7 +31,7 @@ class Stream {
     setting_ = action_.app[0];
     const double ns = work * execution_ns(world_.platform, world_.platform.apps[0],
                                           world_.platform.mappings[setting_.mapping],
-                                          setting_.width, action_.opp);
+                                          setting_.level, action_.opp);
     JobRecord record;
     record.sequence = sequence_++;
     record.release_ns = record.start_ns = now_ns_;
@@ -47,7 +47,7 @@ class Stream {
     outcome.app[0].setting = outcome.app[0].last_setting = setting_;
     outcome.app[0].finished = 1;
     outcome.app[0].missed = record.missed;
-    for (const ProfilePoint& p : profile_.frontier(setting_.mapping, setting_.width)) {
+    for (const ProfilePoint& p : profile_.frontier(setting_.mapping, setting_.level)) {
       if (p.opp == action_.opp) outcome.energy_mj = work * p.energy_mj;
     }
     outcome.energy_mj += profile_.idle_mw() * static_cast<double>(outcome.epoch_ns) * 1e-9;
@@ -94,7 +94,7 @@ TEST(QLearning, KeepsTheAccuracyFloor) {
     Stream stream(world, agent);
     for (int i = 0; i < 50; ++i) {
       stream.job(1);
-      EXPECT_EQ(stream.action().app[0].width, width) << floor;
+      EXPECT_EQ(stream.action().app[0].level, width) << floor;
     }
   }
 }

@@ -38,7 +38,7 @@ inline PlatformSpec tiny_platform() {
   AppProfile cnn;
   cnn.name = "cnn";
   cnn.parallel_fraction = 1;
-  cnn.widths = {{25, 0.25, 1, 56, ""},
+  cnn.levels = {{25, 0.25, 1, 56, ""},
                 {50, 0.5, 1, 62.7, ""},
                 {75, 0.75, 1, 68.8, ""},
                 {100, 1, 1, 71.2, ""}};

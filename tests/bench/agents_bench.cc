@@ -2,7 +2,7 @@
 
 #include "agents/agent.h"
 #include "env/sim/simulator.h"
-#include "governor/session.h"
+#include "governor/metrics/session.h"
 
 // What one epoch costs an agent, on the Exynos 5422: its observations come from a simulated stream
 // that the same agent governed, so that states, jobs and frequencies are those it meets. Peer: the

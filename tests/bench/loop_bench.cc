@@ -10,9 +10,9 @@
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "env/spaces/spaces.h"
-#include "governor/metrics.h"
-#include "governor/recorder.h"
-#include "governor/shield.h"
+#include "governor/metrics/metrics.h"
+#include "governor/record/recorder.h"
+#include "governor/loop/shield.h"
 
 namespace flyball {
 namespace {
@@ -38,7 +38,7 @@ struct Stage {
       now.app[a].required = scenario.apps[a].required;
       fast.app[a].mapping =
           static_cast<std::uint8_t>(platform.find_mapping(big, platform.clusters[big].cores));
-      slow.app[a].width = 3;
+      slow.app[a].level = 3;
     }
     JobRecord job;
     job.finish_ns = 40'000'000;

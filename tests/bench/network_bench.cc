@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "governor/inference_engine.h"
+#include "governor/machine/inference_engine.h"
 #include "kernels/dnn/network.h"
 #include "kernels/dnn/workspace.h"
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 #include "kernels/pool/pool.h"
 
 namespace flyball {

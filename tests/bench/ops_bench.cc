@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernels/ops/operators.h"
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

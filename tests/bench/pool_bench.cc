@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 #include "kernels/pool/pool.h"
 
 namespace flyball {

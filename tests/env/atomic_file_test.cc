@@ -1,4 +1,4 @@
-#include "env/config/atomic_file.h"
+#include "kernels/base/atomic_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "env/config/error.h"
-#include "env/config/read_file.h"
-#include "kernels/files/whole_file.h"
+#include "kernels/base/error.h"
+#include "kernels/base/read_file.h"
+#include "kernels/base/whole_file.h"
 
 namespace flyball {
 namespace {

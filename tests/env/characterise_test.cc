@@ -201,11 +201,11 @@ TEST(Characterise, ShowsWhereEachAccuracyComesFrom) {
   for (const char* name : {"odroid_xu3", "jetson_nano"}) {
     const PlatformSpec spec = load_platform(name);
     const AppProfile& cnn = spec.apps[spec.find_app("dynamic_cnn")];
-    ASSERT_EQ(cnn.widths.size(), 4u);
-    EXPECT_DOUBLE_EQ(cnn.widths[3].accuracy_pct, 71.2);
-    EXPECT_NE(cnn.widths[3].accuracy_source.find("slide"), std::string::npos);
+    ASSERT_EQ(cnn.levels.size(), 4u);
+    EXPECT_DOUBLE_EQ(cnn.levels[3].accuracy_pct, 71.2);
+    EXPECT_NE(cnn.levels[3].accuracy_source.find("slide"), std::string::npos);
     for (int w = 0; w < 3; ++w) {
-      EXPECT_NE(cnn.widths[w].accuracy_source.find("not checked"), std::string::npos);
+      EXPECT_NE(cnn.levels[w].accuracy_source.find("not checked"), std::string::npos);
     }
   }
 }

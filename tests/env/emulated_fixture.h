@@ -66,7 +66,7 @@ inline PlatformSpec easy_spec() {
   spec.mappings = {one, two};
   AppProfile cnn;
   cnn.name = "cnn";
-  cnn.widths = {{50, 0.5, 0.5, 60, "test"}, {100, 1, 1, 70, "test"}};
+  cnn.levels = {{50, 0.5, 0.5, 60, "test"}, {100, 1, 1, 70, "test"}};
   cnn.unit[0].supported = true;
   cnn.unit[0].mcycles = 20;
   cnn.unit[0].core_nf = 1;

@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "tests/env/allocation_counter.h"
 #include "tests/env/emulated_fixture.h"
 
@@ -188,7 +188,7 @@ TEST(EmulatedPlatform, MappingAndWidthComeWithTheNextJob) {
 // Levels 50 int8, 50, 100 int8, 100: the engine is told the network's width and the precision.
 TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
   PlatformSpec spec = easy_spec();
-  spec.apps[0].widths = {{50, 0.3, 0.5, 59, "test", true},
+  spec.apps[0].levels = {{50, 0.3, 0.5, 59, "test", true},
                          {50, 0.5, 0.5, 60, "test"},
                          {100, 0.6, 1, 69, "test", true},
                          {100, 1, 1, 70, "test"}};
@@ -197,7 +197,7 @@ TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
   EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
   Observation out;
   platform.observe(out);
-  EXPECT_EQ(out.app[0].setting.width, 3) << "begins with the whole network in fp32";
+  EXPECT_EQ(out.app[0].setting.level, 3) << "begins with the whole network in fp32";
   Totals totals;
   for (const int level : {3, 0, 2}) {
     platform.apply(fixed(2, 0, level));
@@ -206,7 +206,7 @@ TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
   }
   for (const JobRecord& job : totals.records) {
     EXPECT_FLOAT_EQ(job.accuracy_pct,
-                    static_cast<float>(spec.apps[0].widths[job.setting.width].accuracy_pct));
+                    static_cast<float>(spec.apps[0].levels[job.setting.level].accuracy_pct));
   }
   bool seen_narrow = false, seen_whole = false;
   for (const auto& run : engine.runs()) {
@@ -244,7 +244,7 @@ TEST(EmulatedPlatform, WhatTheEngineWorkedAroundIsInTheNotes) {
 // What is measured first is the whole network in fp32.
 TEST(EmulatedPlatform, MeasuresTheWholeNetwork) {
   PlatformSpec spec = easy_spec();
-  spec.apps[0].widths = {
+  spec.apps[0].levels = {
       {50, 0.5, 0.5, 60, "test"}, {100, 0.6, 1, 69, "test", true}, {100, 1, 1, 70, "test"}};
   const Scenario scenario = easy_scenario(100);
   SleepingEngine engine(kMs);

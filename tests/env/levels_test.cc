@@ -13,7 +13,7 @@ namespace {
 /// Widths 50 and 100, each in int8 and in fp32; int8 takes 0.6 of the time.
 PlatformSpec board_with_int8() {
   PlatformSpec spec = round_board();
-  spec.apps[0].widths = {{50, 0.3, 1, 59, "test", true},
+  spec.apps[0].levels = {{50, 0.3, 1, 59, "test", true},
                          {50, 0.5, 1, 60, "test"},
                          {100, 0.6, 1, 69, "test", true},
                          {100, 1, 1, 70, "test"}};
@@ -27,9 +27,9 @@ TEST(Levels, KnowTheirNetworkWidth) {
   EXPECT_EQ(app.network_width(2), 1);
   EXPECT_EQ(app.network_width(3), 1);
   EXPECT_EQ(round_board().apps[0].network_width(1), 1);
-  EXPECT_STREQ(app.widths[0].precision(), "int8");
-  EXPECT_STREQ(app.widths[0].suffix(), " int8");
-  EXPECT_STREQ(app.widths[3].suffix(), "");
+  EXPECT_STREQ(app.levels[0].precision(), "int8");
+  EXPECT_STREQ(app.levels[0].suffix(), " int8");
+  EXPECT_STREQ(app.levels[3].suffix(), "");
 }
 
 // int8 may be the quicker way to an accuracy than a narrower fp32, or the other way round.
@@ -40,11 +40,11 @@ TEST(Levels, TheQuickestThatIsAccurateEnoughIsChosen) {
   EXPECT_EQ(app.level_for(60.5), 2);
   EXPECT_EQ(app.level_for(69.5), 3);
   EXPECT_EQ(app.level_for(90), 3) << "none reaches it: the most accurate";
-  app.widths[2].time_factor = 0.45;
+  app.levels[2].time_factor = 0.45;
   EXPECT_EQ(app.level_for(59.5), 2) << "the whole network in int8 before half of it in fp32";
-  app.widths[2].time_factor = 0.5;
+  app.levels[2].time_factor = 0.5;
   EXPECT_EQ(app.level_for(59.5), 2) << "of two that are equally quick the more accurate";
-  app.widths[2].accuracy_pct = 70.5;
+  app.levels[2].accuracy_pct = 70.5;
   EXPECT_EQ(app.level_for(90), 2);
   EXPECT_DOUBLE_EQ(app.attainable_pct(90), 70.5);
   EXPECT_DOUBLE_EQ(app.attainable_pct(10), 10);
@@ -56,11 +56,11 @@ TEST(Levels, NeverDearerLooksAtEveryNumberOfCores) {
   EXPECT_FALSE(app.never_dearer(1, 0));
   EXPECT_TRUE(app.never_dearer(2, 2));
   // On two cores 0.3 becomes 0.3, and 0.5 becomes 0.25.
-  app.widths[0].parallel_fraction = {0};
-  app.widths[1].parallel_fraction = {1};
+  app.levels[0].parallel_fraction = {0};
+  app.levels[1].parallel_fraction = {1};
   EXPECT_FALSE(app.never_dearer(0, 1));
   app = board_with_int8().apps[0];
-  app.widths[0].activity_factor = 2;  // 0.3 of the time at twice the power
+  app.levels[0].activity_factor = 2;  // 0.3 of the time at twice the power
   EXPECT_FALSE(app.never_dearer(0, 1));
 }
 
@@ -68,7 +68,7 @@ TEST(Levels, NeverDearerLooksAtEveryNumberOfCores) {
 TEST(Levels, AMeasuredSpeedUpReplacesTheApplicationsOwn) {
   PlatformSpec spec = board_with_int8();
   AppProfile& app = spec.apps[0];
-  app.widths[3].parallel_fraction = {0.5, 0.9};
+  app.levels[3].parallel_fraction = {0.5, 0.9};
   const auto ms = [&](int cores) {
     return execution_ns(spec, app, spec.mappings[spec.find_mapping(kBig, cores)], 3, OppChoice{}) *
            1e-6;
@@ -86,10 +86,10 @@ TEST(Levels, TheKnobAndTheHashTellPrecisionsApart) {
   const Scenario scenario = of_apps({stream("camera", 100, 80)});
   const Spaces spaces = Spaces::of(board_with_int8(), scenario);
   const KnobSpec& knob = spaces.knobs.back();
-  EXPECT_EQ(knob.kind, KnobSpec::Kind::kWidth);
+  EXPECT_EQ(knob.kind, KnobSpec::Kind::kLevel);
   EXPECT_EQ(knob.values, (std::vector<std::string>{"50 int8", "50", "100 int8", "100"}));
   PlatformSpec swapped = board_with_int8();
-  swapped.apps[0].widths[0].int8 = false;
+  swapped.apps[0].levels[0].int8 = false;
   EXPECT_NE(Spaces::of(swapped, scenario).hash, spaces.hash);
 }
 
@@ -102,7 +102,7 @@ TEST(Levels, AJobIsFeasibleIfAnyLevelIs) {
     scenario.apps[0].required.accuracy_floor_pct = floor_pct;
     Simulator sim(spec, scenario);
     Action action = big_core(spec);
-    action.app[0].width = 3;
+    action.app[0].level = 3;
     sim.apply(action);
     const std::vector<JobRecord> jobs = play(sim, 90);
     EXPECT_EQ(jobs.size(), 1u);

@@ -12,7 +12,7 @@ inline PlatformSpec measured_platform(const std::string& name) {
   PlatformSpec spec = load_platform(name);
   for (AppProfile& app : spec.apps) {
     if (app.model.empty()) continue;
-    for (WidthProfile& width : app.widths)
+    for (LevelProfile& width : app.levels)
       width.accuracy_pct = 53 + 0.182 * width.width_pct - (width.int8 ? 0.3 : 0);
   }
   return spec;

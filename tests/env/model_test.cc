@@ -25,10 +25,10 @@ PlatformSpec make_spec() {
   AppProfile app;
   app.name = "net";
   app.parallel_fraction = 0.8;
-  app.widths.resize(2);
-  app.widths[0].width_pct = 50;
-  app.widths[0].time_factor = 0.6;
-  app.widths[0].activity_factor = 1.2;
+  app.levels.resize(2);
+  app.levels[0].width_pct = 50;
+  app.levels[0].time_factor = 0.6;
+  app.levels[0].activity_factor = 1.2;
   app.unit[0] = {.supported = true, .mcycles = 100, .core_nf = 0.5, .static_ma = 100};
   app.unit[1] = {.supported = true, .mcycles = 200, .core_nf = 0.1};
   spec.apps = {app};
@@ -194,7 +194,7 @@ class ModelLaws : public ::testing::TestWithParam<const char*> {
       for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
         if (!app.unit[c].supported) continue;
         for (int cores = 1; cores <= spec.clusters[c].cores; ++cores) {
-          for (int w = 0; w < static_cast<int>(app.widths.size()); ++w) {
+          for (int w = 0; w < static_cast<int>(app.levels.size()); ++w) {
             for (int o = 0; o <= spec.clusters[c].max_opp(); ++o) {
               visit(app, c, cores, w, o);
             }
@@ -244,14 +244,14 @@ TEST_P(ModelLaws, WiderTakesMoreTimeAndEnergy) {
   const PlatformSpec spec = load_platform(GetParam());
   for_each(spec, [&](const AppProfile& app, int c, int cores, int w, int o) {
     int before = w - 1;  // the next narrower width in the same precision
-    while (before >= 0 && app.widths[before].int8 != app.widths[w].int8) --before;
+    while (before >= 0 && app.levels[before].int8 != app.levels[w].int8) --before;
     if (before < 0) return;
     const SteadyState narrow = at(spec, app, c, cores, before, o);
     const SteadyState wide = at(spec, app, c, cores, w, o);
     EXPECT_GT(wide.time_ms, narrow.time_ms);
     EXPECT_GT(wide.energy_mj, narrow.energy_mj);
     if (app.model.empty()) {
-      EXPECT_GT(app.widths[w].accuracy_pct, app.widths[before].accuracy_pct);
+      EXPECT_GT(app.levels[w].accuracy_pct, app.levels[before].accuracy_pct);
     }
   });
 }

@@ -10,7 +10,7 @@
 #include <fstream>
 #include <set>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
@@ -203,11 +203,11 @@ TEST_F(PlatformFileTest, AWidthMayComeInInt8BeforeFp32) {
     return load(text.replace(text.find(from), from.size(), to));
   };
   const PlatformSpec spec = loaded(half, int8_half + half);
-  ASSERT_EQ(spec.apps[0].widths.size(), 3u);
-  EXPECT_TRUE(spec.apps[0].widths[0].int8);
-  EXPECT_FALSE(spec.apps[0].widths[1].int8);
-  EXPECT_FALSE(spec.apps[0].widths[2].int8);
-  EXPECT_DOUBLE_EQ(loaded(full, int8_full + full).apps[0].widths[1].time_factor, 1.5);
+  ASSERT_EQ(spec.apps[0].levels.size(), 3u);
+  EXPECT_TRUE(spec.apps[0].levels[0].int8);
+  EXPECT_FALSE(spec.apps[0].levels[1].int8);
+  EXPECT_FALSE(spec.apps[0].levels[2].int8);
+  EXPECT_DOUBLE_EQ(loaded(full, int8_full + full).apps[0].levels[1].time_factor, 1.5);
   EXPECT_EQ(
       refusal(half, half.substr(0, 6) + "- {width_pct: 50, precision: fp16, time_factor: 0.5, ")
           .substr(0, 32),

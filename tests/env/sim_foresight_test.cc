@@ -43,7 +43,7 @@ TEST(SimForesight, AgreesWithWhatThenHappens) {
     action.opp[kBig] = static_cast<std::uint8_t>(random.below(2));
     action.opp[kLittle] = static_cast<std::uint8_t>(random.below(2));
     action.app[app].mapping = static_cast<std::uint8_t>(random.below(9));
-    action.app[app].width = static_cast<std::uint8_t>(random.below(2));
+    action.app[app].level = static_cast<std::uint8_t>(random.below(2));
     const Foresight::Outcome seen = sim.foresight()->preview(action, app);
     const std::int64_t now_ns = out.now_ns;
     sim.apply(action);

@@ -93,14 +93,14 @@ TEST(SimJobs, SettingIsLatchedAtTheStart) {
   const Scenario scenario = of_apps({stream("camera", 100, 100)});
   Simulator sim(spec, scenario);
   Action action = big_core(spec, 0);
-  action.app[0].width = 0;
+  action.app[0].level = 0;
   sim.apply(action);
   play(sim, 10);
-  action.app[0].width = 1;  // in the middle of the first job
+  action.app[0].level = 1;  // in the middle of the first job
   sim.apply(action);
   const auto jobs = play(sim, 160);
   ASSERT_EQ(jobs.size(), 1u);
-  EXPECT_EQ(jobs[0].setting.width, 0);
+  EXPECT_EQ(jobs[0].setting.level, 0);
   EXPECT_FLOAT_EQ(jobs[0].accuracy_pct, 60);
   EXPECT_EQ(jobs[0].execution_ns(), 50 * kMs);
 }
@@ -203,7 +203,7 @@ TEST(SimJobs, InfeasibleTakesTheBackgroundIntoAccountAndNotTheQueue) {
   Simulator sim(spec, scenario);
   Action action = big_core(spec, 0);
   action.app[0].mapping = mapping_of(spec, kLittle, 1);  // 400 ms: everything queues
-  action.app[0].width = 1;
+  action.app[0].level = 1;
   sim.apply(action);
   std::vector<JobRecord> by_release(3);
   for (const JobRecord& job : play(sim, 6000)) {
@@ -233,12 +233,12 @@ TEST(SimJobs, StopsRightAfterARelease) {
   EXPECT_EQ(out.app[0].oldest_release_ns, 70 * kMs);
   // The decision made now is the one that this job runs with.
   Action action = big_core(spec);
-  action.app[0].width = 0;
+  action.app[0].level = 0;
   sim.apply(action);
   const auto jobs = play(sim, 139);
   ASSERT_EQ(jobs.size(), 1u);
   EXPECT_EQ(jobs[0].start_ns, 70 * kMs);
-  EXPECT_EQ(jobs[0].setting.width, 0);
+  EXPECT_EQ(jobs[0].setting.level, 0);
 }
 
 TEST(SimJobs, RefusesASettingThatCannotRun) {
@@ -253,7 +253,7 @@ TEST(SimJobs, RefusesASettingThatCannotRun) {
   Observation out;
   sim.advance(ms(10), out);
   EXPECT_EQ(out.app[0].setting.mapping, mapping_of(spec, kBig, 1));
-  EXPECT_EQ(out.app[0].setting.width, 1);
+  EXPECT_EQ(out.app[0].setting.level, 1);
   EXPECT_EQ(out.cluster[kBig].opp, 1);
 }
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "env/model/det_math.h"
-#include "env/random.h"
+#include "kernels/base/det_math.h"
+#include "kernels/base/random.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {

@@ -53,7 +53,7 @@ std::uint64_t trace(const PlatformSpec& spec, const Scenario& scenario, std::uin
   while (status == Status::kOk) {
     Action action = big_core(spec, static_cast<std::uint8_t>(random.below(2)), 2);
     action.app[0].mapping = static_cast<std::uint8_t>(random.below(9));
-    action.app[1].width = static_cast<std::uint8_t>(random.below(2));
+    action.app[1].level = static_cast<std::uint8_t>(random.below(2));
     sim.apply(action);
     status = sim.advance(ms(23), out);
     trace.add(out);

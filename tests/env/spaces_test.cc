@@ -124,7 +124,7 @@ TEST(Spaces, TheHashIsOfTheStructure) {
   changed.mappings.pop_back();
   EXPECT_NE(Spaces::of(changed, scenario).hash, hash);
   changed = spec;
-  changed.apps[0].widths[0].width_pct = 25;
+  changed.apps[0].levels[0].width_pct = 25;
   EXPECT_NE(Spaces::of(changed, scenario).hash, hash);
   changed = spec;
   changed.apps[0].name = "net2";

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "env/config/read_file.h"
+#include "kernels/base/read_file.h"
 
 namespace flyball {
 namespace {

@@ -1,4 +1,4 @@
-#include "governor/compare.h"
+#include "governor/compare/compare.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "agents/policy_file.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/spaces/spaces.h"
 
 namespace flyball::test {

@@ -6,7 +6,7 @@
 
 #include "agents/agent.h"
 #include "env/platform.h"
-#include "governor/control_loop.h"
+#include "governor/loop/control_loop.h"
 
 namespace flyball::test {
 
@@ -30,7 +30,7 @@ inline PlatformSpec small_platform() {
   spec.mappings = {{{0, 1}, "littlex1"}, {{1, 0}, "bigx1"}, {{2, 0}, "bigx2"}};
   AppProfile net;
   net.name = "net";
-  net.widths = {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}};
+  net.levels = {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}};
   net.unit[0] = {true, 100, 0, 1, 0, false};
   net.unit[1] = {true, 200, 0, 0.2, 0, false};
   spec.apps = {net};

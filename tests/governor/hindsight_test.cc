@@ -1,4 +1,4 @@
-#include "governor/hindsight.h"
+#include "governor/compare/hindsight.h"
 
 #include <gtest/gtest.h>
 
@@ -6,10 +6,10 @@
 
 #include "env/model/model.h"
 #include "fakes.h"
-#include "governor/hindsight_candidates.h"
-#include "governor/job_cost.h"
-#include "governor/parallel.h"
-#include "governor/session.h"
+#include "governor/compare/hindsight_candidates.h"
+#include "governor/loop/job_cost.h"
+#include "governor/compare/parallel.h"
+#include "governor/metrics/session.h"
 
 namespace flyball::test {
 namespace {
@@ -28,12 +28,12 @@ class ModelPlatform final : public FakePlatform {
     const AppProfile& net = spec().apps[0];
     const AppSetting setting = applied.app[0];
     const Mapping& mapping = spec().mappings[setting.mapping];
-    const double time_ns = execution_ns(spec(), net, mapping, setting.width, applied.opp, work_);
-    out.energy_mj = ranking_energy_mj(spec(), net, mapping, setting.width, applied.opp, time_ns, 0);
+    const double time_ns = execution_ns(spec(), net, mapping, setting.level, applied.opp, work_);
+    out.energy_mj = ranking_energy_mj(spec(), net, mapping, setting.level, applied.opp, time_ns, 0);
     JobRecord job = small_job(out.sequence, 0, 0, 150, setting);
     job.finish_ns = static_cast<std::int64_t>(time_ns);
     job.missed = job.finish_ns > job.deadline_ns;
-    job.accuracy_pct = static_cast<float>(net.widths[setting.width].accuracy_pct);
+    job.accuracy_pct = static_cast<float>(net.levels[setting.level].accuracy_pct);
     job.accuracy_floor_pct = 70;
     out.app[0].released = out.app[0].finished = 1;
     out.app[0].missed = job.missed;
@@ -128,13 +128,13 @@ TEST_F(HindsightTest, CandidatesAreDistinctAndLetUnusedClustersRest) {
 
 // A step of the width keeps the precision, and the precision is a step of its own.
 TEST_F(HindsightTest, NeighboursOfALevelAreWidthsInItsPrecisionAndTheOtherPrecision) {
-  spec_.apps[0].widths = {{50, 0.3, 1, 59, "", true},  {50, 0.5, 1, 60, ""},
+  spec_.apps[0].levels = {{50, 0.3, 1, 59, "", true},  {50, 0.5, 1, 60, ""},
                           {75, 0.4, 1, 64, "", true},  {75, 0.75, 1, 65, ""},
                           {100, 0.6, 1, 69, "", true}, {100, 1, 1, 70, ""}};
   const auto levels_from = [&](int level) {
     std::vector<int> levels;
     for (const Action& other : neighbours(spec_, scenario_, small_action(1, 0, 1, level))) {
-      if (other.app[0].width != level) levels.push_back(other.app[0].width);
+      if (other.app[0].level != level) levels.push_back(other.app[0].level);
     }
     return levels;
   };

@@ -1,4 +1,4 @@
-#include "governor/inference_engine.h"
+#include "governor/machine/inference_engine.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "env/config/error.h"
-#include "kernels/pool/clock.h"
+#include "kernels/base/error.h"
+#include "kernels/base/clock.h"
 #include "tests/governor/allocation_count.h"
 #include "tests/kernels/exact_time.h"
 

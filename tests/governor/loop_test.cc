@@ -3,8 +3,8 @@
 
 #include "allocation_count.h"
 #include "fakes.h"
-#include "governor/control_loop.h"
-#include "governor/session.h"
+#include "governor/loop/control_loop.h"
+#include "governor/metrics/session.h"
 
 namespace flyball::test {
 

@@ -1,4 +1,4 @@
-#include "governor/machine_profile.h"
+#include "governor/machine/machine_profile.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "env/model/model.h"
-#include "governor/governed_platform.h"
+#include "governor/machine/governed_platform.h"
 #include "tests/governor/own_configs.h"
 
 namespace flyball::testing {
@@ -38,7 +38,7 @@ AppProfile app_with_levels() {
   AppProfile app;
   app.name = "cnn";
   app.parallel_fraction = 0.3;
-  app.widths = {{50, 0.9, 1, 60, "", true},
+  app.levels = {{50, 0.9, 1, 60, "", true},
                 {50, 0.9, 1, 61, ""},
                 {100, 0.9, 1, 70, "", true},
                 {100, 1, 1, 71, ""}};
@@ -48,10 +48,10 @@ AppProfile app_with_levels() {
 TEST(MachineProfile, GivesTimeFactorsAndSpeedUps) {
   AppProfile app = app_with_levels();
   ASSERT_TRUE(easy_profile().apply(app, 2));
-  EXPECT_DOUBLE_EQ(app.widths[0].time_factor, 0.25);
-  EXPECT_DOUBLE_EQ(app.widths[1].time_factor, 0.5);
-  EXPECT_DOUBLE_EQ(app.widths[2].time_factor, 0.5);
-  EXPECT_DOUBLE_EQ(app.widths[3].time_factor, 1);
+  EXPECT_DOUBLE_EQ(app.levels[0].time_factor, 0.25);
+  EXPECT_DOUBLE_EQ(app.levels[1].time_factor, 0.5);
+  EXPECT_DOUBLE_EQ(app.levels[2].time_factor, 0.5);
+  EXPECT_DOUBLE_EQ(app.levels[3].time_factor, 1);
   // 1 / (1 - p + p / 2) = 1.6 for p = 0.75.
   EXPECT_NEAR(app.parallel_fraction_of(3, 2), 0.75, 1e-12);
   EXPECT_DOUBLE_EQ(app.parallel_fraction_of(2, 2), 0);
@@ -63,10 +63,10 @@ TEST(MachineProfile, GivesTimeFactorsAndSpeedUps) {
 TEST(MachineProfile, WhatWasNotMeasuredChangesNothing) {
   AppProfile app = app_with_levels();
   EXPECT_FALSE(easy_profile().apply(app, 3));
-  app.widths[0].width_pct = 25;
+  app.levels[0].width_pct = 25;
   EXPECT_FALSE(easy_profile().apply(app, 2));
-  EXPECT_DOUBLE_EQ(app.widths[1].time_factor, 0.9);
-  EXPECT_TRUE(app.widths[3].parallel_fraction.empty());
+  EXPECT_DOUBLE_EQ(app.levels[1].time_factor, 0.9);
+  EXPECT_TRUE(app.levels[3].parallel_fraction.empty());
 }
 
 TEST(MachineProfile, IsOfOneMachineAndOneModel) {
@@ -151,11 +151,11 @@ TEST(GovernedPlatform, TakesAccuraciesFromTheModel) {
   const GovernedPlatform host = load_governed_platform("host");
   const AppProfile& app = host.spec.apps[host.spec.find_app("dynamic_cnn")];
   ASSERT_EQ(app.level_count(), 8);
-  EXPECT_FLOAT_EQ(app.widths[0].accuracy_pct, 55.5f);
-  EXPECT_TRUE(app.widths[0].int8);
-  EXPECT_FLOAT_EQ(app.widths[7].accuracy_pct, 71.2f);
-  EXPECT_FALSE(app.widths[7].int8);
-  EXPECT_THAT(app.widths[3].accuracy_source, HasSubstr("invented"));
+  EXPECT_FLOAT_EQ(app.levels[0].accuracy_pct, 55.5f);
+  EXPECT_TRUE(app.levels[0].int8);
+  EXPECT_FLOAT_EQ(app.levels[7].accuracy_pct, 71.2f);
+  EXPECT_FALSE(app.levels[7].int8);
+  EXPECT_THAT(app.levels[3].accuracy_source, HasSubstr("invented"));
   EXPECT_EQ(host.profile, "");
   ASSERT_EQ(host.notes.size(), 1u);
   EXPECT_THAT(host.notes[0], HasSubstr("assumptions: no profile of this machine is stored"));
@@ -163,7 +163,7 @@ TEST(GovernedPlatform, TakesAccuraciesFromTheModel) {
   const GovernedPlatform board = load_governed_platform("odroid_xu3");
   const AppProfile& published = board.spec.apps[board.spec.find_app("dynamic_cnn")];
   EXPECT_EQ(published.level_count(), 4);
-  EXPECT_DOUBLE_EQ(published.widths[3].accuracy_pct, 71.2);
+  EXPECT_DOUBLE_EQ(published.levels[3].accuracy_pct, 71.2);
   EXPECT_TRUE(board.notes.empty());
 }
 
@@ -210,7 +210,7 @@ TEST(GovernedPlatform, UsesTheStoredProfileWhenItFits) {
   const GovernedPlatform host = load_governed_platform("host");
   EXPECT_EQ(host.profile, default_profile_path());
   const AppProfile& app = host.spec.apps[host.spec.find_app("dynamic_cnn")];
-  EXPECT_NEAR(app.widths[4].time_factor, 0.6, 1e-9);  // 75 % in int8
+  EXPECT_NEAR(app.levels[4].time_factor, 0.6, 1e-9);  // 75 % in int8
   EXPECT_THAT(host.notes, ElementsAre(HasSubstr("were measured on this machine")));
   EXPECT_EQ(load_governed_platform("host", "none").profile, "");
 

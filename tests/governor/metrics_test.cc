@@ -1,4 +1,4 @@
-#include "governor/metrics.h"
+#include "governor/metrics/metrics.h"
 
 #include <gtest/gtest.h>
 

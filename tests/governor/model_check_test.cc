@@ -1,4 +1,4 @@
-#include "governor/model_check.h"
+#include "governor/machine/model_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "governor/monitor_images.h"
+#include "governor/machine/monitor_images.h"
 #include "tests/governor/own_configs.h"
 
 namespace flyball::testing {

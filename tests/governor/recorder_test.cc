@@ -1,4 +1,4 @@
-#include "governor/recorder.h"
+#include "governor/record/recorder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,9 +15,9 @@
 #include <thread>
 
 #include "allocation_count.h"
-#include "env/config/error.h"
+#include "kernels/base/error.h"
 #include "fakes.h"
-#include "kernels/files/crc32c.h"
+#include "kernels/base/crc32c.h"
 
 namespace flyball::test {
 namespace {
@@ -56,7 +56,7 @@ class RecorderTest : public ::testing::Test {
         {"big.freq", "kHz", KnobSpec::Kind::kFrequency, 0, {"500000", "1000000", "2000000"}},
         {"little.freq", "kHz", KnobSpec::Kind::kFrequency, 1, {"250000", "500000", "1000000"}},
         {"camera.mapping", "cores", KnobSpec::Kind::kMapping, 0, {"littlex1", "bigx1", "bigx2"}},
-        {"camera.width", "%", KnobSpec::Kind::kWidth, 0, {"50", "100"}}};
+        {"camera.width", "%", KnobSpec::Kind::kLevel, 0, {"50", "100"}}};
     info_.monitors = {{"power", "mW", MonitorSpec::Direction::kLowerIsBetter, 0,
                        std::numeric_limits<double>::infinity(), 1, MonitorSpec::Kind::kPower, 0}};
   }

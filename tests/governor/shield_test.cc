@@ -1,4 +1,4 @@
-#include "governor/shield.h"
+#include "governor/loop/shield.h"
 
 #include <gtest/gtest.h>
 
@@ -91,14 +91,14 @@ TEST_F(ShieldTest, ALowerFloorAllowsACheaperWidth) {
 // takes less time and energy than half in fp32.
 TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
   scenario_ = small_scenario(150, 60);
-  spec_.apps[0].widths = {{50, 0.1, 1, 59.5, "test", true},
+  spec_.apps[0].levels = {{50, 0.1, 1, 59.5, "test", true},
                           {50, 0.5, 1, 60, "test"},
                           {100, 0.4, 1, 69, "test", true},
                           {100, 1, 1, 70, "test"}};
   Shield shield(spec_, scenario_, {});
   Action action = small_action(0, 0, 0, 3);  // 800 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
-  EXPECT_EQ(action.app[0].width, 2);
+  EXPECT_EQ(action.app[0].level, 2);
 }
 
 TEST_F(ShieldTest, WhenNothingIsSafeTheDecisionStands) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 namespace flyball::testing {
 

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <thread>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 #include "kernels/pool/placement.h"
 #include "kernels/pool/pool.h"
 

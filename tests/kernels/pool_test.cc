@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {

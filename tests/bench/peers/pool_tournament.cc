@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 #include "kernels/pool/topology.h"
 
 namespace flyball::bench {

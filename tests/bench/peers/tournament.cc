@@ -5,7 +5,7 @@
 #include <exception>
 #include <memory>
 
-#include "kernels/pool/clock.h"
+#include "kernels/base/clock.h"
 #include "tests/bench/peers/flat_network.h"
 #include "tests/bench/peers/flyball.h"
 #include "tests/bench/peers/onednn.h"

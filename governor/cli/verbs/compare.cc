@@ -1,0 +1,185 @@
+#include "governor/compare/compare.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "agents/agent.h"
+#include "kernels/base/error.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/interrupt.h"
+#include "governor/cli/json.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/cli/options.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/cli/progress.h"
+#include "governor/cli/terminal.h"
+#include "governor/machine/governed_platform.h"
+
+namespace flyball::cli {
+namespace {
+
+struct CompareVerb {
+  std::string platform;
+  std::string profile;
+  std::string scenario;
+  std::vector<std::string> policies = {"performance", "schedutil",  "ondemand",    "rule",
+                                       "prime",       "q_learning", "static_best", "oracle"};
+  std::map<std::string, std::string> policy_files;
+  int seeds = 10;
+  std::uint64_t first_seed = 1;
+  bool json = false;
+};
+
+struct Start {
+  std::vector<PolicyChoice> choices;
+  std::vector<std::string> notes;
+  Json files = Json::object();
+};
+
+Start starting_points(const CompareVerb& verb, const PlatformSpec& platform,
+                      const Scenario& scenario) {
+  Start start;
+  for (const auto& [name, file] : verb.policy_files) {
+    if (std::find(verb.policies.begin(), verb.policies.end(), name) == verb.policies.end()) {
+      input_error(fmt::format("--policy-file {}={}", name, file),
+                  fmt::format("'{}' is not among the policies compared", name),
+                  "add it to --policies");
+    }
+  }
+  for (const std::string& policy : verb.policies) {
+    const auto given = verb.policy_files.find(policy);
+    const StartingPoint from = starting_point(
+        platform, scenario, policy, given == verb.policy_files.end() ? "" : given->second);
+    start.choices.push_back({policy, from.file});
+    if (from.note.empty()) continue;
+    start.notes.push_back(from.note);
+    start.files[policy] = from.file.empty() ? Json(nullptr) : Json(from.file);
+  }
+  return start;
+}
+
+/// What no configuration could have met is nobody's fault: said apart from the misses. The oracle's
+/// figure where it is among the policies, since a late policy finds some jobs already lost.
+std::string infeasible_note(const std::vector<PolicyResult>& results) {
+  const auto oracle = std::find_if(results.begin(), results.end(),
+                                   [](const PolicyResult& r) { return r.policy == "oracle"; });
+  const PolicyResult& shown = oracle == results.end() ? results.front() : *oracle;
+  const double share = estimate_of(shown.per_seed, &Metrics::infeasible_pct).mean;
+  if (share <= 0)
+    return "No job was infeasible: some configuration could have met each, taken alone.\n";
+  return fmt::format(
+      "{} % of the jobs could not be met by any configuration (the oracle misses them too).\n",
+      fixed(share, 2));
+}
+
+Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Scenario& scenario,
+             const Start& start, const std::vector<PolicyResult>& results) {
+  Json json{{"schema", 1},
+            {"platform", governed.spec.name},
+            {"scenario", scenario.name},
+            {"seeds", verb.seeds}};
+  json["first_seed"] = verb.first_seed;
+  json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
+  json["policy_files"] = start.files;
+  Json& rows = json["policies"] = Json::array();
+  for (const PolicyResult& result : results) {
+    Json row{{"policy", result.policy}};
+    for (const MetricView& view : metric_views()) {
+      const Estimate figure = estimate_of(result.per_seed, view.value);
+      row[std::string(view.key)] = {
+          {"mean", number_or_null(figure.mean)},
+          {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
+    }
+    rows.push_back(row);
+  }
+  return json;
+}
+
+int run_compare(const CompareVerb& verb) {
+  for (const std::string& policy : verb.policies) check_policy_name(policy);
+  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  const PlatformSpec& platform = governed.spec;
+  const Scenario scenario = load_scenario(verb.scenario, platform);
+  const Start start = starting_points(verb, platform, scenario);
+
+  InterruptScope interrupt;
+  Progress progress(fmt::format("{} on {}", scenario.name, platform.name));
+  CompareOptions options;
+  options.policies = start.choices;
+  options.seeds = verb.seeds;
+  options.first_seed = verb.first_seed;
+  options.progress = [&](double done) { progress.update(done); };
+  options.stop = &interrupt.stop();
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  const std::vector<PolicyResult> results = compare(platform, scenario, options);
+  progress.stop();
+  if (interrupt.stopped())
+    failure("compare", "interrupted before every run was done", "run it again");
+
+  if (verb.json) {
+    write_result(json_text(to_json(verb, governed, scenario, start, results)));
+    return 0;
+  }
+  const Terminal terminal = Terminal::of(STDOUT_FILENO);
+  std::string text =
+      fmt::format("{} on {}, {} seed{} from {}, simulated\n\n", scenario.name, platform.name,
+                  verb.seeds, verb.seeds == 1 ? "" : "s", verb.first_seed);
+  std::vector<MetricsRow> rows;
+  for (const PolicyResult& result : results) rows.push_back({result.policy, result.per_seed});
+  std::vector<MetricView> columns = metric_views();
+  std::erase_if(columns, [](const MetricView& v) { return v.key == "infeasible_pct"; });
+  text += metrics_table(rows, columns).render(terminal.columns) + '\n';
+  if (verb.seeds > 1)
+    text +=
+        fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
+  text += infeasible_note(results);
+  for (const std::string& note : start.notes) text += wrapped(note + ".", terminal.columns);
+  for (const std::string& note : accuracy_notes(platform, scenario)) {
+    text += wrapped(note, terminal.columns);
+  }
+  for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
+  write_result(text);
+  return 0;
+}
+
+}  // namespace
+
+Verb add_compare(CLI::App& program) {
+  auto verb = std::make_shared<CompareVerb>();
+  CLI::App* parser = program.add_subcommand(
+      "compare", "Run policies side by side in simulation, on the same seeds");
+  parser->add_option("--platform", verb->platform, "A platform's name or its file")
+      ->required()
+      ->type_name("NAME|FILE");
+  parser->add_option("--scenario", verb->scenario, "A scenario's name or its file")
+      ->required()
+      ->type_name("NAME|FILE");
+  profile_option(*parser, verb->profile);
+  names_option(*parser, "--policies", verb->policies,
+               "What to compare (default: " + joined(verb->policies) + ")");
+  parser
+      ->add_option_function<std::vector<std::string>>(
+          "--policy-file",
+          [verb](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) parse_policy_file(text, verb->policy_files);
+          },
+          "What a policy has learned; may be repeated")
+      ->type_name("NAME=FILE")
+      ->expected(1)
+      ->take_all();
+  integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
+                 "How many seeds each policy runs (default 10)");
+  seed_option(*parser, verb->first_seed, "The first of them (default 1)");
+  json_option(*parser, verb->json);
+  parser->footer(
+      "Example:\n  flyball compare --platform odroid_xu3 --scenario background --policies "
+      "schedutil,q_learning,oracle");
+  return {parser, [verb] { return run_compare(*verb); }};
+}
+
+}  // namespace flyball::cli

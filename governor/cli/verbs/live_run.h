@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
+#include "governor/cli/interrupt.h"
+#include "governor/cli/views/live_text.h"
+#include "governor/cli/views/setting_sink.h"
+#include "governor/machine/inference_engine.h"
+#include "governor/metrics/metrics.h"
+
+namespace flyball::cli {
+
+/// One policy that governs real jobs on the emulated platform, from an idle start to the end of the
+/// scenario.
+struct LiveRun {
+  std::string policy;
+  std::string policy_file;  ///< what it starts from; empty: untrained
+  double duration_s = 0;    ///< the scenario is cut or stretched to this
+  std::string record;       ///< recording to write; empty: none
+  LiveTitle title;
+};
+
+struct LiveResult {
+  std::string policy;
+  Metrics metrics;
+  double measured_s = 0;
+  std::vector<SettingUse> uses;    ///< of the knobs, the most used first
+  std::vector<Tally> tallies;      ///< per level of the stream's model: images its jobs recognised
+  std::vector<std::string> notes;  ///< what did not go as asked, for the end
+};
+
+/// The scenario lasting `duration_s`: applications and loads that lasted to its end last to the new
+/// one.
+Scenario with_duration(Scenario scenario, double duration_s);
+
+/// The jobs' parts that must be the same for every policy, so that all meet the same stream.
+struct Stream {
+  const PlatformSpec& platform;
+  const Scenario& scenario;
+  InferenceEngine& engine;
+  std::uint64_t seed = 1;
+  std::int64_t inference_ns = 0;          ///< measured by the first run
+  std::vector<int> inferences_per_job{};  ///< of each application, known after the first run
+};
+
+/// Per level of the scenario's application: images that the engine's jobs saw and recognised so
+/// far.
+std::vector<Tally> tallies_of(const Stream& stream);
+
+/// `before_start` is called when all that can be refused has been accepted, before the first job.
+/// Throws Error.
+LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
+                    const std::function<void()>& before_start = {});
+
+/// Throws Error unless every policy can be made as it is written ("userspace" lacks its frequency).
+void check_runs(const Stream& stream, const std::vector<LiveRun>& runs);
+
+}  // namespace flyball::cli

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "kernels/base/error.h"
+#include "governor/cli/verbs/network.h"
+#include "governor/cli/terminal.h"
+
+namespace flyball::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTrainer = "flyball-torch";
+
+bool is_program(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
+}
+
+/// Beside this program, else in PATH; empty when it is in neither.
+std::string find_trainer() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  if (!error && is_program(self.parent_path() / kTrainer))
+    return (self.parent_path() / kTrainer).string();
+  const char* path = std::getenv("PATH");
+  std::string folders = path != nullptr ? path : "";
+  while (!folders.empty()) {
+    const std::size_t colon = std::min(folders.find(':'), folders.size());
+    const fs::path candidate = fs::path(folders.substr(0, colon)) / kTrainer;
+    if (colon > 0 && is_program(candidate)) return candidate.string();
+    folders.erase(0, colon + 1);
+  }
+  return "";
+}
+
+/// Becomes the trainer: its exit status is the verb's. LibTorch costs half a second and 160 MB at
+/// start, so it is a program of its own.
+int run_train(const CLI::App& parser) {
+  const std::vector<std::string> arguments = parser.remaining();
+  const std::string trainer = find_trainer();
+  const bool help = std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
+  if (trainer.empty() && help) {
+    write_result(parser.help("flyball network"));
+    return 0;
+  }
+  if (trainer.empty()) {
+    failure(kTrainer, "was not built, since LibTorch was missing, or was left behind",
+            "sudo apt-get install libtorch-dev libopenblas-dev, then ./dev build");
+  }
+  std::vector<std::string> words = {trainer, "train-network"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(trainer.c_str(), argv.data());
+  failure(trainer, std::strerror(errno), "build it again: ./dev build");
+}
+
+}  // namespace
+
+Verb add_network_train(CLI::App& network) {
+  CLI::App* parser = network.add_subcommand(
+      "train", "Train a network with LibTorch; takes the options of flyball-torch train-network");
+  // Every argument is the trainer's, --help included.
+  parser->prefix_command();
+  parser->set_help_flag();
+  parser->footer("Example:\n  flyball network train --help");
+  return {parser, [parser] { return run_train(*parser); }};
+}
+
+}  // namespace flyball::cli

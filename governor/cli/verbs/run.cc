@@ -1,0 +1,253 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+#include "agents/agent.h"
+#include "kernels/base/error.h"
+#include "env/config/yaml.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/engine.h"
+#include "governor/cli/interrupt.h"
+#include "governor/cli/json.h"
+#include "governor/cli/verbs/live_run.h"
+#include "governor/cli/options.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/cli/progress.h"
+#include "governor/cli/views/run_report.h"
+#include "governor/cli/terminal.h"
+#include "governor/machine/governed_platform.h"
+#include "governor/machine/inference_engine.h"
+#include "governor/record/recording.h"
+
+namespace flyball::cli {
+namespace {
+
+struct RunVerb {
+  std::string platform = "host";
+  std::string scenario = "live";
+  std::string policy = "q_learning";
+  std::string policy_file;
+  std::string profile;
+  double duration_s = 0;          ///< 0: as long as the scenario
+  double compare_duration_s = 0;  ///< 0: the same
+  std::uint64_t seed = 1;
+  std::string record;
+  std::string csv;
+  std::vector<std::string> compare_with = {"performance", "schedutil"};
+  bool no_compare = false;
+  bool json = false;
+  bool plain = false;
+};
+
+void check_can_run(const std::string& policy) {
+  check_policy_name(policy);
+  const std::string name = policy.substr(0, policy.find(':'));
+  if (name == "oracle") {
+    input_error(fmt::format("policy '{}'", policy),
+                "has to know what happens later, which only a simulation can tell",
+                "compare with it by 'flyball compare'");
+  }
+}
+
+bool machine_has_cpufreq() {
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/sys/devices/system/cpu/cpufreq", ignored)) {
+    if (entry.path().filename().string().rfind("policy", 0) == 0) return true;
+  }
+  return false;
+}
+
+/// Other programs take the time of the jobs under every policy; empty when there is room for them.
+/// Counts what is runnable now: the load average still remembers the build a minute after it.
+std::string busy_note() {
+  constexpr int kSamples = 10;
+  int others = 0;
+  for (int i = 0; i < kSamples; ++i) {
+    std::ifstream file("/proc/loadavg");
+    double minutes[3];
+    int runnable = 0;
+    if (!(file >> minutes[0] >> minutes[1] >> minutes[2] >> runnable)) return {};
+    others += std::max(0, runnable - 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const double busy = static_cast<double>(others) / kSamples;
+  if (busy < 0.5) return {};
+  return fmt::format(
+      "This machine is busy ({:.1f} other threads want a CPU): expect misses under every policy.",
+      busy);
+}
+
+/// Said before anything runs: what is real here and what is not.
+std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
+                         const StartingPoint& start, const std::vector<std::string>& notes) {
+  const PlatformSpec& platform = stream.platform;
+  const int columns = Terminal::of(STDERR_FILENO).columns;
+  std::string text;
+  const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
+  say(fmt::format("Governing real inference on '{}', scenario '{}', policy {}.", platform.name,
+                  stream.scenario.name, runs[0].policy));
+  say(fmt::format(
+      "{}, so operating points are emulated: a duty cycle slows the workers down. Times "
+      "and deadlines are real; power, energy and temperature are modelled.",
+      machine_has_cpufreq() ? "This version does not drive the machine's cpufreq"
+                            : "This machine has no cpufreq"));
+  for (const ClusterSpec& cluster : platform.clusters) {
+    say(fmt::format("Cluster {}: {} core{}, {:.0f} to {:.0f} MHz in {} steps.", cluster.name,
+                    cluster.cores, cluster.cores == 1 ? "" : "s",
+                    cluster.opps.front().freq_khz / 1000.0, cluster.opps.back().freq_khz / 1000.0,
+                    cluster.opps.size()));
+  }
+  for (std::size_t app = 0; app < stream.inferences_per_job.size(); ++app) {
+    say(fmt::format(
+        "A job of {} is {} inferences, each {:.2f} ms at full width on one core at full speed.",
+        stream.scenario.apps[app].name, stream.inferences_per_job[app],
+        static_cast<double>(stream.inference_ns) / 1e6));
+  }
+  if (const std::string note = busy_note(); !note.empty()) say(note);
+  for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
+  for (const std::string& note : notes) say(note);
+  if (!start.note.empty()) say(start.note + ".");
+  const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
+  say(runs.size() > 1
+          ? fmt::format("{} policies meet the same stream in turn: {} in all. Ctrl-C ends early.",
+                        runs.size(), total)
+          : fmt::format("It takes {}. Ctrl-C ends early.", total));
+  return text + '\n';
+}
+
+/// What can be seen to be wrong before the run is not said after it.
+void check_outputs(const RunVerb& verb) {
+  if (!verb.csv.empty() && verb.record.empty()) {
+    input_error("--csv", "makes its files from a recording, and none is written",
+                "add --record FILE");
+  }
+  std::error_code ignored;
+  if (!verb.csv.empty() && std::filesystem::exists(verb.csv, ignored) &&
+      !std::filesystem::is_directory(verb.csv, ignored)) {
+    input_error(fmt::format("--csv {}", verb.csv), "is there already and is not a folder",
+                "name another");
+  }
+}
+
+std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
+                               const Scenario& scenario) {
+  const double duration_s =
+      verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) / 1e9;
+  std::vector<LiveRun> runs = {{verb.policy, start.file, duration_s, verb.record, {}}};
+  if (!verb.no_compare) {
+    const double compare_s = verb.compare_duration_s > 0 ? verb.compare_duration_s : duration_s;
+    for (const std::string& policy : verb.compare_with) {
+      if (policy != verb.policy) runs.push_back({policy, "", compare_s, "", {}});
+    }
+  }
+  double after_s = 0;
+  for (std::size_t i = runs.size(); i-- > 0;) {
+    runs[i].title = {runs[i].policy, runs[i].duration_s, after_s, static_cast<int>(i) + 1,
+                     static_cast<int>(runs.size())};
+    after_s += runs[i].duration_s;
+  }
+  return runs;
+}
+
+/// All jobs share one pool and one network.
+NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) {
+  const AppProfile& first = platform.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
+  for (const AppSpec& app : scenario.apps) {
+    const AppProfile& other = platform.apps[static_cast<std::size_t>(app.profile)];
+    if (other.model == first.model) continue;
+    input_error(fmt::format("scenario '{}'", scenario.name),
+                fmt::format("its applications run different models ('{}' and '{}')", first.model,
+                            other.model),
+                "run them one at a time, or let them share a profile");
+  }
+  return model_of(first);
+}
+
+int run_run(const RunVerb& verb) {
+  check_can_run(verb.policy);
+  for (const std::string& policy : verb.compare_with) check_can_run(policy);
+  check_outputs(verb);
+  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  const PlatformSpec& platform = governed.spec;
+  if (!platform.emulated) {
+    input_error(fmt::format("platform '{}'", platform.name), "is simulated only here",
+                "use 'flyball compare' or 'flyball train' with it, or run on '--platform host'");
+  }
+  const Scenario scenario = load_scenario(verb.scenario, platform);
+  const StartingPoint start = starting_point(platform, scenario, verb.policy, verb.policy_file);
+  std::vector<LiveRun> runs = plan_runs(verb, start, scenario);
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    runs[i].policy_file = starting_point(platform, scenario, runs[i].policy, "").file;
+  }
+
+  const InterruptScope interrupt;
+  const NamedModel named = model_of_all(platform, scenario);
+  const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
+  Stream stream{platform, scenario, *engine, verb.seed};
+  check_runs(stream, runs);
+  const auto introduce = [&] { write_note(introduction(stream, runs, start, governed.notes)); };
+  std::vector<LiveResult> results;
+  for (const LiveRun& run : runs) {
+    if (interrupt.stopped()) break;
+    results.push_back(run_live(stream, run, interrupt, verb.plain,
+                               results.empty() ? introduce : std::function<void()>()));
+  }
+  if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
+
+  const RunReport report{
+      governed, scenario, stream, named.path, start.file, verb.record, interrupt.stopped(),
+      results};
+  const Terminal terminal = Terminal::of(STDOUT_FILENO);
+  write_result(verb.json ? json_text(run_json(report)) : run_text(report, terminal.columns));
+  return 0;
+}
+
+}  // namespace
+
+Verb add_run(CLI::App& program) {
+  auto verb = std::make_shared<RunVerb>();
+  CLI::App* parser = program.add_subcommand(
+      "run", "Govern real inference jobs, live, and compare with other policies");
+  parser
+      ->add_option("--platform", verb->platform,
+                   "An emulated platform's name or its file (default host)")
+      ->type_name("NAME|FILE");
+  parser->add_option("--scenario", verb->scenario, "A scenario's name or its file (default live)")
+      ->type_name("NAME|FILE");
+  parser
+      ->add_option("--policy", verb->policy,
+                   "Who decides; see 'flyball list policies' (default q_learning)")
+      ->type_name("NAME");
+  parser
+      ->add_option("--policy-file", verb->policy_file,
+                   "What the policy has learned, by 'flyball train'")
+      ->type_name("FILE");
+  profile_option(*parser, verb->profile);
+  seconds_option(*parser, "--duration", verb->duration_s, 0.5, 86400,
+                 "How long (default: as the scenario says)");
+  names_option(*parser, "--compare-with", verb->compare_with,
+               "Then run these on the same stream (default: performance, schedutil)");
+  seconds_option(*parser, "--compare-duration", verb->compare_duration_s, 0.5, 86400,
+                 "How long each of those (default: as --duration)");
+  parser->add_flag("--no-compare", verb->no_compare, "Run nothing else");
+  seed_option(*parser, verb->seed, "Seed of the arrivals, the work and the agent (default 1)");
+  parser->add_option("--record", verb->record, "Write every epoch and job to this file")
+      ->type_name("FILE");
+  parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
+      ->type_name("DIR");
+  parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
+  json_option(*parser, verb->json);
+  parser->footer("Example:\n  flyball run --duration 30 --record run.flyrec");
+  return {parser, [verb] { return run_run(*verb); }};
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,57 @@
+#include "governor/cli/views/accuracy.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "kernels/base/error.h"
+#include "env/config/yaml.h"
+#include "governor/cli/options.h"
+
+namespace flyball::cli {
+
+std::vector<std::string> accuracy_notes(const AppProfile& app) {
+  if (app.plain_load) return {};
+  std::vector<std::pair<std::string, std::vector<std::string>>> by_source;
+  for (const LevelProfile& width : app.levels) {
+    const std::string figure = fmt::format("{:.4g} % at width {} %{}", width.accuracy_pct,
+                                           width.width_pct, width.suffix());
+    if (by_source.empty() || by_source.back().first != width.accuracy_source) {
+      by_source.push_back({width.accuracy_source, {}});
+    }
+    by_source.back().second.push_back(figure);
+  }
+  std::vector<std::string> notes;
+  for (const auto& [source, figures] : by_source) {
+    notes.push_back(
+        fmt::format("Accuracy of {}: {} ({}).", app.name, joined(figures),
+                    source.empty() ? "source not stated in the platform file" : source));
+  }
+  return notes;
+}
+
+std::vector<std::string> accuracy_notes(const PlatformSpec& platform, const Scenario& scenario) {
+  std::vector<std::string> notes;
+  std::set<int> seen;
+  for (const AppSpec& app : scenario.apps) {
+    if (!seen.insert(app.profile).second) continue;
+    for (std::string& note : accuracy_notes(platform.apps[app.profile]))
+      notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+int find_app_or_throw(const PlatformSpec& platform, const std::string& name) {
+  const int index = platform.find_app(name);
+  if (index >= 0) return index;
+  std::vector<std::string> known;
+  for (const AppProfile& app : platform.apps) known.push_back(app.name);
+  input_error(fmt::format("application '{}'", name),
+              fmt::format("platform '{}' has none of that name{}", platform.name,
+                          did_you_mean(name, known)),
+              "use one of " + joined(known));
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,71 @@
+#include "governor/cli/views/display.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace flyball::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kRedraw{200};
+constexpr std::chrono::milliseconds kLine{1000};
+
+/// Signals go to the other threads: this one may be waiting for a slow terminal.
+std::thread start_without_signals(auto&& body) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(body);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+}  // namespace
+
+Display::Display(const PlatformSpec& platform, const Scenario& scenario, LiveTitle title,
+                 LiveSink& source, bool plain)
+    : platform_(platform),
+      scenario_(scenario),
+      title_(std::move(title)),
+      source_(source),
+      plain_(plain || !Terminal::of(STDERR_FILENO).is_tty) {
+  thread_ = start_without_signals([this] { show(); });
+}
+
+Display::~Display() {
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+  if (drawn_lines_ > 0) write_note(fmt::format("\033[{}A\r\033[J", drawn_lines_));
+}
+
+void Display::show() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, plain_ ? kLine : kRedraw, [this] { return done_; })) {
+    const LiveState* state = source_.fetch();
+    if (!state) continue;
+    if (plain_) {
+      write_note(live_line(platform_, scenario_, title_, *state) + '\n');
+    } else {
+      redraw(*state, Terminal::of(STDERR_FILENO));
+    }
+  }
+}
+
+void Display::redraw(const LiveState& state, const Terminal& terminal) {
+  std::vector<std::string> lines = live_block(platform_, scenario_, title_, state, terminal);
+  const auto room = static_cast<std::size_t>(std::max(2, terminal.rows - 1));
+  if (lines.size() > room) lines.resize(room);  // what scrolled off could not be redrawn
+  std::string text = drawn_lines_ > 0 ? fmt::format("\033[{}A\r", drawn_lines_) : "";
+  for (const std::string& line : lines) text += line + "\033[K\n";
+  text += "\033[J";
+  drawn_lines_ = static_cast<int>(lines.size());
+  write_note(text);
+}
+
+}  // namespace flyball::cli

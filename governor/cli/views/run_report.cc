@@ -1,0 +1,233 @@
+#include "governor/cli/views/run_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
+
+namespace flyball::cli {
+namespace {
+
+constexpr const char* kPowerSource =
+    "the platform file's model, driven by the times that cores were really busy";
+
+/// Energy per job that `governed` saved against `other`, in percent.
+double saving_pct(const Metrics& governed, const Metrics& other) {
+  if (!(other.energy_mj_per_job > 0) || !(governed.energy_mj_per_job > 0)) return std::nan("");
+  return 100 * (1 - governed.energy_mj_per_job / other.energy_mj_per_job);
+}
+
+bool ran_differently_long(const std::vector<LiveResult>& results) {
+  const auto [shortest, longest] = std::minmax_element(
+      results.begin(), results.end(),
+      [](const LiveResult& a, const LiveResult& b) { return a.measured_s < b.measured_s; });
+  return shortest->measured_s < 0.95 * longest->measured_s;
+}
+
+bool measured(const LiveResult& result) { return result.metrics.jobs > 0; }
+
+std::string saving_sentence(const LiveResult& governed, const LiveResult& other) {
+  const double saving = saving_pct(governed.metrics, other.metrics);
+  if (!std::isfinite(saving)) return "";
+  return fmt::format(
+      "{} used {:.1f} % {} energy per job than {}, missed {:.2f} % of its jobs against {:.2f} %, "
+      "at {:.1f} % accuracy against {:.1f} %.",
+      governed.policy, std::abs(saving), saving >= 0 ? "less" : "more", other.policy,
+      governed.metrics.deadline_miss_pct, other.metrics.deadline_miss_pct,
+      governed.metrics.accuracy_pct, other.metrics.accuracy_pct);
+}
+
+/// Of all images that a policy's jobs looked at.
+Tally total(const std::vector<Tally>& tallies) {
+  Tally sum;
+  for (const Tally& tally : tallies) {
+    sum.right += tally.right;
+    sum.total += tally.total;
+  }
+  return sum;
+}
+
+const AppProfile& profile_of(const RunReport& report, int app) {
+  const auto a = static_cast<std::size_t>(app);
+  return report.governed.spec.apps[static_cast<std::size_t>(report.scenario.apps[a].profile)];
+}
+
+/// What the agent turned between jobs: the settings that most jobs ran in.
+Table settings_table(const RunReport& report, const LiveResult& result) {
+  constexpr std::size_t kMostRows = 8;
+  Table table({{"application", ""},
+               {"mapping", "", true},
+               {"width", "%"},
+               {"jobs", ""},
+               {"share", "% of jobs"}});
+  for (std::size_t i = 0; i < std::min(result.uses.size(), kMostRows); ++i) {
+    const SettingUse& use = result.uses[i];
+    const LevelProfile& width = profile_of(report, use.app).levels[use.setting.level];
+    table.add_row({report.scenario.apps[static_cast<std::size_t>(use.app)].name,
+                   report.governed.spec.mappings[use.setting.mapping].name,
+                   fmt::format("{}{}", width.width_pct, width.suffix()), fmt::to_string(use.jobs),
+                   fixed(100 * static_cast<double>(use.jobs) / result.metrics.jobs, 1)});
+  }
+  return table;
+}
+
+/// Promised by the model file against what the images of these jobs showed.
+Table accuracy_table(const RunReport& report, const LiveResult& result) {
+  Table table({{"width", "%"}, {"promised", "% top-1"}, {"measured", "% top-1"}, {"images", ""}});
+  for (std::size_t level = 0; level < result.tallies.size(); ++level) {
+    const Tally& tally = result.tallies[level];
+    if (tally.total == 0) continue;
+    const LevelProfile& width = profile_of(report, 0).levels[level];
+    table.add_row({fmt::format("{}{}", width.width_pct, width.suffix()),
+                   fixed(width.accuracy_pct, 1), fixed(tally.pct(), 1),
+                   fmt::to_string(tally.total)});
+  }
+  return table;
+}
+
+Table comparison(const std::vector<LiveResult>& results) {
+  Table table({{"policy", ""},
+               {"ran", "s"},
+               {"jobs", ""},
+               {"energy", "mJ/job"},
+               {"saved", "% energy"},
+               {"missed", "% of jobs"},
+               {"accuracy", "% top-1"},
+               {"measured", "% top-1"},
+               {"mean power", "mW"},
+               {"latency p50", "ms"},
+               {"latency p99", "ms"}});
+  for (std::size_t i = results.size(); i-- > 0;) {  // the governed policy last, where the eye ends
+    const Metrics& m = results[i].metrics;
+    const double saving = i == 0 ? std::nan("") : saving_pct(results[0].metrics, m);
+    const bool any = measured(results[i]);
+    const Tally seen = total(results[i].tallies);
+    const auto cell = [&](double value, int decimals) {
+      return any ? fixed(value, decimals) : "-";
+    };
+    table.add_row({results[i].policy, fixed(results[i].measured_s, 1), fixed(m.jobs, 0),
+                   cell(m.energy_mj_per_job, 2), cell(saving, 1), cell(m.deadline_miss_pct, 2),
+                   cell(m.accuracy_pct, 2), seen.total > 0 ? fixed(seen.pct(), 2) : "-",
+                   cell(m.power_mean_mw, 0), cell(m.latency_p50_ms, 2), cell(m.latency_p99_ms, 2)});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string run_text(const RunReport& report, int columns) {
+  if (report.results.empty()) return "Interrupted before anything was measured.\n";
+  std::string text;
+  const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
+  if (report.interrupted) text += "Interrupted; this is what was measured.\n\n";
+  text += comparison(report.results).render(columns) + '\n';
+  const LiveResult& governed = report.results.front();
+  for (std::size_t i = report.results.size(); i-- > 1;) {
+    say(saving_sentence(governed, report.results[i]));
+  }
+  if (ran_differently_long(report.results)) {
+    say("They did not run equally long, so the longer ones met more of the stream.");
+  }
+  if (governed.metrics.infeasible_pct > 0) {
+    say(fmt::format("{:.2f} % of {}'s jobs could not be met by any configuration.",
+                    governed.metrics.infeasible_pct, governed.policy));
+  }
+  if (!governed.uses.empty()) {
+    text += fmt::format("\nWhat {} chose from job to job:\n\n", governed.policy);
+    text += settings_table(report, governed).render(columns) + '\n';
+  }
+  if (total(governed.tallies).total > 0) {
+    say(fmt::format(
+        "Accuracy is what the model file promises for the width and precision that a job "
+        "ran at; measured is the share of its images that were recognised. Of {}:",
+        governed.policy));
+    text += '\n' + accuracy_table(report, governed).render(columns) + '\n';
+  }
+  if (report.results.size() > 1) {
+    say(fmt::format("Saved: energy per job that {} saved against that row.", governed.policy));
+  }
+  say(fmt::format("Power and energy: {}.", kPowerSource));
+  for (const std::string& note : report.governed.notes) say(note);
+  for (const std::string& note : accuracy_notes(report.governed.spec, report.scenario)) say(note);
+  for (const LiveResult& result : report.results) {
+    for (const std::string& note : result.notes) say(fmt::format("{}: {}.", result.policy, note));
+  }
+  if (!report.record.empty()) {
+    say(fmt::format("Recorded in {0}; 'flyball export {0} --csv DIR' makes CSV of it.",
+                    report.record));
+  }
+  return text;
+}
+
+Json settings_json(const RunReport& report, const LiveResult& result) {
+  Json settings = Json::array();
+  for (const SettingUse& use : result.uses) {
+    const LevelProfile& width = profile_of(report, use.app).levels[use.setting.level];
+    settings.push_back({{"app", report.scenario.apps[static_cast<std::size_t>(use.app)].name},
+                        {"mapping", report.governed.spec.mappings[use.setting.mapping].name},
+                        {"width_pct", width.width_pct},
+                        {"precision", width.precision()},
+                        {"jobs", use.jobs}});
+  }
+  return settings;
+}
+
+Json accuracy_json(const RunReport& report, const LiveResult& result) {
+  Json levels = Json::array();
+  for (std::size_t level = 0; level < result.tallies.size(); ++level) {
+    const Tally& tally = result.tallies[level];
+    const LevelProfile& width = profile_of(report, 0).levels[level];
+    levels.push_back({{"width_pct", width.width_pct},
+                      {"precision", width.precision()},
+                      {"promised_pct", width.accuracy_pct},
+                      {"measured_pct", tally.total > 0 ? Json(tally.pct()) : Json(nullptr)},
+                      {"images", tally.total}});
+  }
+  return levels;
+}
+
+Json run_json(const RunReport& report) {
+  Json json{
+      {"schema", 1}, {"platform", report.governed.spec.name}, {"scenario", report.scenario.name}};
+  json["seed"] = report.stream.seed;
+  json["emulated"] = report.governed.spec.emulated;
+  json["interrupted"] = report.interrupted;
+  json["policy_file"] = report.policy_file.empty() ? Json(nullptr) : Json(report.policy_file);
+  json["profile"] = report.governed.profile.empty() ? Json(nullptr) : Json(report.governed.profile);
+  json["model"] = report.model;
+  json["times_source"] = report.governed.notes;
+  json["record"] = report.record.empty() ? Json(nullptr) : Json(report.record);
+  json["power_source"] = kPowerSource;
+  json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
+  json["inference_ns"] = report.stream.inference_ns;
+  json["inferences_per_job"] = report.stream.inferences_per_job;
+  Json& rows = json["policies"] = Json::array();
+  for (const LiveResult& result : report.results) {
+    Json row{{"policy", result.policy},
+             {"measured_s", result.measured_s},
+             {"jobs", static_cast<std::uint64_t>(result.metrics.jobs)}};
+    for (const MetricView& view : metric_views()) {
+      if (view.value == &Metrics::energy_gap_to_oracle_pct)
+        continue;  // nobody knows the future here
+      row[std::string(view.key)] =
+          measured(result) ? number_or_null(result.metrics.*view.value) : Json(nullptr);
+    }
+    row["governed_saves_pct"] =
+        number_or_null(saving_pct(report.results.front().metrics, result.metrics));
+    const Tally seen = total(result.tallies);
+    row["accuracy_measured_pct"] = seen.total > 0 ? Json(seen.pct()) : Json(nullptr);
+    row["settings"] = settings_json(report, result);
+    row["accuracy_monitor"] = accuracy_json(report, result);
+    row["notes"] = result.notes;
+    rows.push_back(row);
+  }
+  return json;
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,166 @@
+#include "governor/compare/compare.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "agents/agent.h"
+#include "agents/policy_file.h"
+#include "agents/static_best.h"
+#include "governor/compare/hindsight.h"
+#include "governor/compare/parallel.h"
+#include "governor/metrics/session.h"
+
+namespace flyball {
+namespace {
+
+const char kOracle[] = "oracle";
+const char kStaticBest[] = "static_best";
+constexpr double kSearchShare = 0.4;  // of the progress, when static_best is searched first
+
+/// A policy as it is run: its name, the same with its argument, and what it has learned.
+struct Contestant {
+  std::string policy;
+  std::string agent;
+  std::vector<std::uint8_t> learned;
+};
+
+class Contest {
+ public:
+  Contest(const PlatformSpec& platform, const Scenario& scenario, const CompareOptions& options)
+      : platform_(platform),
+        scenario_(scenario),
+        options_(options),
+        spaces_(Spaces::of(platform, scenario)),
+        weights_(reward_weights(platform, scenario)) {
+    bool search = false;
+    for (const PolicyChoice& choice : options.policies) {
+      contestants_.push_back({choice.policy, choice.policy, {}});
+      search = search || choice.policy == kStaticBest;
+      if (choice.policy_file.empty()) continue;
+      const PolicyFile file = read_policy(choice.policy_file);
+      check_policy(file, choice.policy_file, choice.policy, spaces_.hash);
+      contestants_.back().learned = file.payload;
+    }
+    oracle_ = index_of(kOracle);
+    if (oracle_ == contestants_.size()) contestants_.push_back({kOracle, kOracle, {}});
+    if (search) find_static_best();
+    progress_from_ = search ? kSearchShare : 0;
+  }
+
+  std::vector<PolicyResult> run() {
+    const std::size_t policies = contestants_.size();
+    const std::size_t seeds = static_cast<std::size_t>(std::max(0, options_.seeds));
+    std::vector<Metrics> metrics(policies * seeds);
+    std::vector<char> complete(policies * seeds, 0);
+    parallel_for(
+        policies * seeds, options_.threads, options_.stop,
+        [&](std::size_t i) {
+          const SessionResult result = run_one(contestants_[i % policies], i / policies);
+          metrics[i] = result.metrics;
+          complete[i] = result.status == Status::kFinished;
+        },
+        [&](std::size_t done) {
+          progress(progress_from_ + (1 - progress_from_) * static_cast<double>(done) /
+                                        static_cast<double>(policies * seeds));
+        });
+
+    std::vector<PolicyResult> results;
+    for (std::size_t p = 0; p < options_.policies.size(); ++p)
+      results.push_back({contestants_[p].policy, contestants_[p].agent, {}});
+    for (std::size_t s = 0; s < seeds; ++s) {
+      const auto row = complete.begin() + static_cast<std::ptrdiff_t>(s * policies);
+      if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(policies),
+                       [](char c) { return c != 0; }))
+        continue;
+      const double best_mj = metrics[s * policies + oracle_].energy_mj_per_job;
+      for (std::size_t p = 0; p < results.size(); ++p) {
+        Metrics one = metrics[s * policies + p];
+        one.energy_gap_to_oracle_pct = best_mj > 0 && one.jobs > 0
+                                           ? 100 * (one.energy_mj_per_job / best_mj - 1)
+                                           : std::numeric_limits<double>::quiet_NaN();
+        results[p].per_seed.push_back(one);
+      }
+    }
+    return results;
+  }
+
+ private:
+  std::size_t index_of(const std::string& policy) const {
+    std::size_t i = 0;
+    while (i < contestants_.size() && contestants_[i].policy != policy) ++i;
+    return i;
+  }
+
+  void find_static_best() {
+    HindsightOptions search;
+    search.seeds = options_.seeds;
+    search.first_seed = options_.first_seed;
+    search.threads = options_.threads;
+    search.make_platform = options_.make_platform;
+    search.stop = options_.stop;
+    search.progress = [this](double done) { progress(kSearchShare * done); };
+    const Action best = best_in_hindsight(platform_, scenario_, search).action;
+    for (Contestant& contestant : contestants_)
+      if (contestant.policy == kStaticBest)
+        contestant.agent.append(":").append(format_action(platform_, scenario_, best));
+  }
+
+  SessionResult run_one(const Contestant& contestant, std::size_t s) const {
+    const std::uint64_t seed = options_.first_seed + s;
+    const auto platform = options_.make_platform(platform_, scenario_, seed);
+    const AgentContext context{platform_, scenario_, spaces_,
+                               weights_,  seed,      platform->foresight()};
+    const auto agent = make_agent(contestant.agent, context);
+    if (!contestant.learned.empty()) agent->load(contestant.learned);
+    SessionOptions session;
+    session.stop = options_.stop;
+    return run_session(*platform, *agent, weights_, session);
+  }
+
+  void progress(double done) const {
+    if (options_.progress) options_.progress(done);
+  }
+
+  const PlatformSpec& platform_;
+  const Scenario& scenario_;
+  const CompareOptions& options_;
+  const Spaces spaces_;
+  const RewardWeights weights_;
+  std::vector<Contestant> contestants_;
+  std::size_t oracle_ = 0;
+  double progress_from_ = 0;
+};
+
+}  // namespace
+
+std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
+                                  const CompareOptions& options) {
+  return Contest(platform, scenario, options).run();
+}
+
+std::vector<std::uint8_t> train(const PlatformSpec& platform, const Scenario& scenario,
+                                const std::string& agent, int episodes, std::uint64_t first_seed,
+                                const std::function<void(int, const Metrics&)>& on_episode,
+                                const std::atomic<bool>* stop,
+                                const std::vector<std::uint8_t>& start,
+                                const PlatformFactory& make_platform) {
+  const Spaces spaces = Spaces::of(platform, scenario);
+  const RewardWeights weights = reward_weights(platform, scenario);
+  const AgentContext context{platform, scenario, spaces, weights, first_seed, nullptr};
+  const auto learner = make_agent(agent, context);
+  if (!start.empty()) learner->load(start);
+  learner->set_learning(true);
+  SessionOptions session;
+  session.stop = stop;
+  for (int episode = 0; episode < episodes; ++episode) {
+    if (stop != nullptr && stop->load()) break;
+    const auto stage =
+        make_platform(platform, scenario, first_seed + static_cast<std::uint64_t>(episode));
+    const SessionResult result = run_session(*stage, *learner, weights, session);
+    if (result.status == Status::kInterrupted) break;  // half an episode is no figure
+    if (on_episode) on_episode(episode, result.metrics);
+  }
+  return learner->save();
+}
+
+}  // namespace flyball

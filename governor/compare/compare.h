@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
+#include "governor/metrics/metrics.h"
+#include "governor/compare/simulation.h"
+
+namespace flyball {
+
+struct PolicyChoice {
+  std::string policy;       ///< a name of the agent catalogue, "static_best" and "oracle" included
+  std::string policy_file;  ///< learned earlier; empty: starts untrained
+};
+
+struct CompareOptions {
+  std::vector<PolicyChoice> policies;
+  int seeds = 10;
+  std::uint64_t first_seed = 1;
+  std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
+  const std::atomic<bool>* stop = nullptr;    ///< true: end soon, with the seeds that are complete
+  unsigned threads = 2;                       ///< the results do not depend on it
+  PlatformFactory make_platform = simulate;
+};
+
+struct PolicyResult {
+  std::string policy;
+  std::string
+      agent;  ///< the policy with its argument: of static_best, the configuration that was found
+  std::vector<Metrics> per_seed;  ///< the same seeds for every policy, ascending
+};
+
+/// Runs every policy on the same seeds in simulation; the oracle runs too, for the gap, listed or
+/// not. One result per listed policy, in order. Each run starts with an agent of its own, so seeds
+/// are independent; those that learn go on learning. "static_best"
+/// is searched on the same seeds (hindsight.h). Everything but decide_p50_ns depends on the seeds
+/// alone. Throws Error.
+std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
+                                  const CompareOptions& options);
+
+/// Trains on `episodes` runs of the scenario with seeds first_seed, first_seed + 1, ... and returns
+/// the payload. `on_episode(i, metrics)` after each. One agent lives through all of them; `start`
+/// is an earlier payload that it goes on from. A stopped training returns what has been learned by
+/// then. Throws Error.
+std::vector<std::uint8_t> train(const PlatformSpec& platform, const Scenario& scenario,
+                                const std::string& agent, int episodes, std::uint64_t first_seed,
+                                const std::function<void(int, const Metrics&)>& on_episode,
+                                const std::atomic<bool>* stop,
+                                const std::vector<std::uint8_t>& start = {},
+                                const PlatformFactory& make_platform = simulate);
+
+}  // namespace flyball

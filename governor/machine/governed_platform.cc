@@ -1,0 +1,99 @@
+#include "governor/machine/governed_platform.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "kernels/base/error.h"
+#include "governor/machine/machine_profile.h"
+
+namespace flyball {
+namespace {
+
+constexpr const char* kMeasureAgain = "measure it with 'flyball profile'";
+
+int cores_of(const PlatformSpec& spec) {
+  int cores = 0;
+  for (const ClusterSpec& cluster : spec.clusters) cores += cluster.cores;
+  return cores;
+}
+
+struct Chosen {
+  std::string path;  ///< empty: none
+  bool asked = false;
+};
+
+Chosen choose(const std::string& profile) {
+  if (profile == "none") return {};
+  if (!profile.empty()) return {profile, true};
+  std::error_code ignored;
+  try {
+    const std::string path = default_profile_path();
+    if (std::filesystem::exists(path, ignored)) return {path, false};
+  } catch (const Error&) {  // no home: nothing is stored
+  }
+  return {};
+}
+
+/// Empty when the profile is in use, or why it is not.
+std::string apply(const std::string& path, AppProfile& app, std::uint32_t checksum, int cores) {
+  const MachineProfile profile = read_profile(path);
+  if (const std::string why = profile.mismatch(this_machine(), checksum); !why.empty()) return why;
+  if (!profile.apply(app, cores)) return "it lacks some width, precision or number of cores";
+  return "";
+}
+
+void use_profile(const Chosen& chosen, AppProfile& app, std::uint32_t checksum,
+                 GovernedPlatform& governed) {
+  std::string why = "no profile of this machine is stored";
+  if (!chosen.path.empty()) {
+    try {
+      why = apply(chosen.path, app, checksum, cores_of(governed.spec));
+    } catch (const Error& error) {
+      if (chosen.asked) throw;
+      governed.notes.push_back(fmt::format("Times of {} are the platform file's assumptions: {}",
+                                           app.name, error.what()));
+      return;
+    }
+    if (!why.empty() && chosen.asked) input_error(chosen.path, why, kMeasureAgain);
+    if (!why.empty()) why = fmt::format("{}: {}", chosen.path, why);
+  }
+  if (why.empty()) {
+    governed.profile = chosen.path;
+    governed.notes.push_back(
+        fmt::format("Times of {} were measured on this machine: {}.", app.name, chosen.path));
+  } else {
+    governed.notes.push_back(fmt::format("Times of {} are the platform file's assumptions: {}; {}.",
+                                         app.name, why, kMeasureAgain));
+  }
+}
+
+}  // namespace
+
+GovernedPlatform load_governed_platform(const std::string& name_or_path,
+                                        const std::string& profile) {
+  GovernedPlatform governed{load_platform(name_or_path), "", {}};
+  const bool emulated = governed.spec.emulated;
+  if (!profile.empty() && profile != "none" && !emulated) {
+    input_error(
+        fmt::format("--profile {}", profile),
+        fmt::format("platform '{}' is simulated: its times are the file's", governed.spec.name),
+        "leave it out");
+  }
+  const Chosen chosen = emulated ? choose(profile) : Chosen{};
+  for (AppProfile& app : governed.spec.apps) {
+    if (app.model.empty()) continue;
+    const NamedModel named = model_of(app);
+    take_accuracies(app, named);
+    if (emulated) use_profile(chosen, app, named.checksum, governed);
+  }
+  return governed;
+}
+
+NamedModel model_of(const AppProfile& app) {
+  NamedModel named = app.model.empty() ? load_named_model() : load_named_model(app.model);
+  check_levels(app, named);
+  return named;
+}
+
+}  // namespace flyball

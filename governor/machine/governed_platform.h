@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "governor/machine/named_model.h"
+
+namespace flyball {
+
+/// A platform with what only measurements know: how accurate its applications' models are, and, of
+/// an emulated one, how fast this machine runs them.
+struct GovernedPlatform {
+  PlatformSpec spec;
+  std::string profile;             ///< the machine's profile in use; empty: the file's assumptions
+  std::vector<std::string> notes;  ///< a sentence on where the times come from; none when simulated
+};
+
+/// load_platform(), the accuracies of the models that its applications name, and, of an emulated
+/// platform, the times of a machine profile: of the stored one when `profile` is empty and it is
+/// there and fits (a note says when it does not); of that file, which must fit; or of none when it
+/// is "none". Throws Error (kInput).
+GovernedPlatform load_governed_platform(const std::string& name_or_path,
+                                        const std::string& profile = "");
+
+/// The model that an application's jobs run: the one it names, or the default one when its
+/// accuracies are the platform file's. Throws Error (kInput) also when its levels are not the
+/// network's.
+NamedModel model_of(const AppProfile& app);
+
+}  // namespace flyball

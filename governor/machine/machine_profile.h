@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "governor/machine/inference_engine.h"
+
+namespace flyball {
+
+/// What times depend on, as far as it can be told: they hold for the same machine only.
+struct MachineIdentity {
+  std::string cpu;        ///< "AMD EPYC 7763 64-Core Processor"
+  int cpus = 0;           ///< that the process may use
+  std::string operators;  ///< the operators that ran: "avx2"
+  bool operator==(const MachineIdentity&) const = default;
+};
+MachineIdentity this_machine();
+
+/// Time of one inference per width, precision and set of CPUs, as measured on a machine by
+/// `flyball profile`; what the governor starts from there. A YAML file.
+struct MachineProfile {
+  struct Row {
+    int width_pct = 100;
+    bool int8 = false;
+    CpuSet cpus;
+    double time_us = 0;  ///< first decile: what undisturbed inferences take
+    double median_us = 0;
+    double high_us = 0;  ///< last decile
+    int batches = 0;
+  };
+  MachineIdentity machine;
+  std::string model;           ///< its name, for people
+  std::uint32_t checksum = 0;  ///< of the model's file
+  std::vector<Row> rows;
+
+  /// The row of the first set of that many CPUs; nullptr when it was not measured.
+  const Row* find(int width_pct, bool int8, int cores) const;
+  /// Empty, or why the times say nothing of `machine` running the model of that checksum.
+  std::string mismatch(const MachineIdentity& machine, std::uint32_t model_checksum) const;
+  /// Gives the levels of `app` their time factors and how they spread over up to `cores` cores.
+  /// False, and nothing has changed, when one of them was not measured.
+  bool apply(AppProfile& app, int cores) const;
+};
+
+MachineProfile make_profile(const EngineCalibration& calibration, const Network& network,
+                            const std::string& model, std::uint32_t checksum);
+
+/// The sets of CPUs worth measuring: the first one that this process may use, the first two and so
+/// on; on a machine with several kinds of cores also one and all of each kind.
+std::vector<CpuSet> profile_cpu_sets(const std::string& sysfs = "/sys/devices/system/cpu");
+
+/// ${XDG_STATE_HOME:-~/.local/state}/flyball/profile-HOST.yaml. Throws Error (kInput) where neither
+/// variable is set. As its specification wants it, a relative XDG_STATE_HOME counts for nothing.
+std::string default_profile_path();
+
+/// Throws Error (kInput) when nothing can be written at `path`, or when there is a file that is
+/// neither empty nor a profile: naming the wrong one must not cost it.
+void check_replaceable(const std::string& path);
+/// Makes the folder when it is absent. Throws Error.
+void write_profile(const std::string& path, const MachineProfile& profile);
+/// Throws Error (kInput).
+MachineProfile read_profile(const std::string& path);
+
+}  // namespace flyball

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/error.h"
+#include "env/config/yaml.h"
+#include "governor/machine/machine_profile.h"
+#include "kernels/base/whole_file.h"
+
+// The profile as a file.
+
+namespace flyball {
+namespace {
+
+constexpr int kSchema = 1;
+constexpr std::string_view kTitle =
+    "# Made by 'flyball profile': the time of one inference on this machine.\n";
+constexpr double kMinUs = 1e-3, kMaxUs = 1e9;
+
+/// As a YAML double-quoted scalar. What is no plain character is left out: it says nothing.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (std::isprint(static_cast<unsigned char>(c)) == 0) continue;
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::uint32_t read_checksum(const YamlMap& model) {
+  const std::string text = model.text("checksum");
+  std::size_t end = 0;
+  unsigned long value = 0;
+  try {
+    value = std::stoul(text, &end, 16);
+  } catch (const std::exception&) {
+    end = 0;
+  }
+  if (text.size() != 8 || end != text.size()) {
+    model.reject("checksum", "is not eight hexadecimal digits", "measure again: flyball profile");
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+}  // namespace
+
+void check_replaceable(const std::string& path) {
+  if (const FileStatus status = can_replace_file(path); !status)
+    input_error(path, "cannot be written: " + status.why, "name a file in a folder that exists");
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return;
+  std::string start(kTitle.size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty() || start == kTitle) return;
+  input_error(path, "exists and is not a profile", "name another file, or remove it first");
+}
+
+void write_profile(const std::string& path, const MachineProfile& profile) {
+  std::string text(kTitle);
+  text += fmt::format("schema: {}\n", kSchema);
+  text +=
+      fmt::format("machine: {{cpu: {}, cpus: {}, operators: {}}}\n", quoted(profile.machine.cpu),
+                  profile.machine.cpus, quoted(profile.machine.operators));
+  text += fmt::format("model: {{name: {}, checksum: \"{:08x}\"}}\n", quoted(profile.model),
+                      profile.checksum);
+  text += "rows:\n";
+  for (const MachineProfile::Row& row : profile.rows) {
+    text += fmt::format(
+        "  - {{width_pct: {}, precision: {}, cpus: \"{}\", time_us: {:.3f}, median_us: {:.3f}, "
+        "high_us: {:.3f}, batches: {}}}\n",
+        row.width_pct, row.int8 ? "int8" : "fp32", row.cpus.to_string(), row.time_us, row.median_us,
+        row.high_us, row.batches);
+  }
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) {
+    failure(folder.string(), "cannot be made: " + error.message(),
+            "name a file in another folder with --out");
+  }
+  write_file_atomically(path, text);
+}
+
+MachineProfile read_profile(const std::string& path) {
+  const YamlMap root = YamlMap::file(path, kSchema, {"machine", "model", "rows"});
+  MachineProfile profile;
+  const YamlMap machine = root.map("machine", {"cpu", "cpus", "operators"});
+  profile.machine.cpu = machine.text("cpu");
+  profile.machine.cpus = static_cast<int>(machine.integer("cpus", 1, kMaxCpus));
+  profile.machine.operators = machine.text("operators");
+  const YamlMap model = root.map("model", {"name", "checksum"});
+  profile.model = model.text("name");
+  profile.checksum = read_checksum(model);
+  for (const YamlMap& entry : root.list("rows", {"width_pct", "precision", "cpus", "time_us",
+                                                 "median_us", "high_us", "batches"})) {
+    MachineProfile::Row row;
+    row.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100));
+    row.int8 = entry.choice("precision", {"fp32", "int8"}) == 1;
+    const std::optional<CpuSet> cpus = parse_cpu_list(entry.text("cpus"));
+    if (!cpus || cpus->empty()) {
+      entry.reject("cpus", "is no list of CPUs", "write it as \"0-1\"");
+    }
+    row.cpus = *cpus;
+    row.time_us = entry.number("time_us", kMinUs, kMaxUs);
+    row.median_us = entry.number("median_us", kMinUs, kMaxUs);
+    row.high_us = entry.number("high_us", kMinUs, kMaxUs);
+    row.batches = static_cast<int>(entry.integer("batches", 1, 1'000'000'000));
+    profile.rows.push_back(row);
+  }
+  return profile;
+}
+
+}  // namespace flyball

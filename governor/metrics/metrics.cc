@@ -1,0 +1,130 @@
+#include "governor/metrics/metrics.h"
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <limits>
+
+namespace flyball {
+namespace {
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+const std::vector<MetricField>& metric_fields() {
+  static const std::vector<MetricField> kFields = {
+      {"energy_mj_per_job", &Metrics::energy_mj_per_job},
+      {"deadline_miss_pct", &Metrics::deadline_miss_pct},
+      {"infeasible_pct", &Metrics::infeasible_pct},
+      {"accuracy_pct", &Metrics::accuracy_pct},
+      {"latency_p50_ms", &Metrics::latency_p50_ms},
+      {"latency_p99_ms", &Metrics::latency_p99_ms},
+      {"power_mean_mw", &Metrics::power_mean_mw},
+      {"temp_peak_c", &Metrics::temp_peak_c},
+      {"throttled_s", &Metrics::throttled_s},
+      {"transitions", &Metrics::transitions},
+      {"migrations", &Metrics::migrations},
+      {"width_switches", &Metrics::width_switches},
+      {"decide_p50_ns", &Metrics::decide_p50_ns},
+      {"energy_gap_to_oracle_pct", &Metrics::energy_gap_to_oracle_pct},
+      {"jobs", &Metrics::jobs},
+      {"reward", &Metrics::reward},
+  };
+  return kFields;
+}
+
+void MetricsSink::count_job(const JobRecord& job) {
+  if (job.infeasible) ++infeasible_;
+  if (job.dropped || job.app >= kMaxApps) return;
+  latency_.add(job.latency_ns());
+  accuracy_sum_ += job.accuracy_pct;
+  ++accuracy_jobs_;
+  AppTotals& app = apps_[job.app];
+  if (app.ran) {
+    migrations_ += job.setting.mapping != app.last.mapping;
+    width_switches_ += job.setting.level != app.last.level;
+  }
+  app.ran = true;
+  app.last = job.setting;
+}
+
+void MetricsSink::on_epoch(const EpochEvent& event) {
+  const Observation& now = event.outcome;
+  elapsed_ns_ += now.epoch_ns;
+  energy_mj_ += now.energy_mj;
+  reward_ += event.reward.total();
+  decide_.add(event.decide_ns);
+
+  bool capped = false;
+  for (int c = 0; c < now.cluster_count; ++c) {
+    const ClusterObservation& cluster = now.cluster[c];
+    temp_peak_c_ = std::max(temp_peak_c_, cluster.temp_c);
+    capped = capped || cluster.opp_cap < platform_.clusters[c].max_opp();
+    transitions_ += cluster.opp != event.before.cluster[c].opp;
+  }
+  if (capped) throttled_ns_ += now.epoch_ns;
+
+  for (int a = 0; a < now.app_count; ++a) {
+    const AppObservation& state = now.app[a];
+    AppTotals& app = apps_[a];
+    app.released += state.released;
+    app.finished += state.finished;
+    app.missed += state.missed;
+    app.pending = state.backlog;
+    app.overdue = state.backlog > 0 && state.required.deadline_ns > 0 &&
+                  now.now_ns > state.oldest_release_ns + state.required.deadline_ns;
+  }
+  for (const JobRecord& job : now.jobs()) count_job(job);
+}
+
+Metrics MetricsSink::result() const {
+  std::uint64_t finished = 0, missed = 0, resolved = 0;
+  for (const AppTotals& app : apps_) {
+    finished += app.finished;
+    missed += app.missed + (app.overdue ? 1 : 0);
+    const std::uint64_t open = app.pending - (app.overdue ? 1 : 0);
+    resolved += app.released > open ? app.released - open : 0;
+  }
+  const auto share_pct = [&](std::uint64_t part) {
+    return resolved > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(resolved) : 0.0;
+  };
+  Metrics m;
+  m.jobs = static_cast<double>(finished);
+  m.energy_mj_per_job = finished > 0 ? energy_mj_ / m.jobs : kNothing;
+  m.deadline_miss_pct = share_pct(missed);
+  m.infeasible_pct = share_pct(infeasible_);
+  // Records carry accuracies as floats, good for seven digits.
+  m.accuracy_pct =
+      accuracy_jobs_ > 0
+          ? std::round(accuracy_sum_ / static_cast<double>(accuracy_jobs_) * 1e4) * 1e-4
+          : kNothing;
+  m.latency_p50_ms = finished > 0 ? latency_.percentile(50) * 1e-6 : kNothing;
+  m.latency_p99_ms = finished > 0 ? latency_.percentile(99) * 1e-6 : kNothing;
+  m.power_mean_mw = elapsed_ns_ > 0 ? energy_mj_ / (static_cast<double>(elapsed_ns_) * 1e-9) : 0;
+  m.temp_peak_c = elapsed_ns_ > 0 ? temp_peak_c_ : 0;
+  m.throttled_s = static_cast<double>(throttled_ns_) * 1e-9;
+  m.transitions = static_cast<double>(transitions_);
+  m.migrations = static_cast<double>(migrations_);
+  m.width_switches = static_cast<double>(width_switches_);
+  m.decide_p50_ns = decide_.percentile(50);
+  m.reward = reward_;
+  return m;
+}
+
+Estimate estimate(const std::vector<double>& values) {
+  if (values.empty()) return {kNothing, kNothing, kNothing};
+  const double n = static_cast<double>(values.size());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  const double mean = sum / n;
+  if (!std::isfinite(mean)) return {kNothing, kNothing, kNothing};
+  if (values.size() == 1) return {mean, mean, mean};
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double standard_error = std::sqrt(squares / (n - 1) / n);
+  const double t = boost::math::quantile(boost::math::students_t(n - 1), 0.975);
+  return {mean, mean - t * standard_error, mean + t * standard_error};
+}
+
+}  // namespace flyball

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "governor/loop/control_loop.h"
+#include "governor/metrics/histogram.h"
+
+namespace flyball {
+
+/// The figures by which policies are compared, of one run. Names are the keys of `compare --json`.
+/// A share is of the jobs whose fate is known at the end: released ones less those that still had
+/// time.
+/// Energy, accuracy and latencies are NaN when no job finished.
+struct Metrics {
+  double energy_mj_per_job = 0;  ///< all energy of the platform over the jobs that finished
+  double deadline_miss_pct = 0;  ///< of released jobs, dropped ones included
+  double infeasible_pct = 0;     ///< of released jobs: no configuration could have met them
+  double accuracy_pct = 0;       ///< mean over finished jobs
+  double latency_p50_ms = 0;     ///< of finished jobs (a dropped one has none), within 0.4 %
+  double latency_p99_ms = 0;
+  double power_mean_mw = 0;
+  double temp_peak_c = 0;
+  double throttled_s = 0;  ///< time with a thermal cap below the highest OPP
+  double transitions = 0;  ///< frequency changes
+  double migrations = 0;   ///< mapping changes that took effect
+  double width_switches = 0;
+  double decide_p50_ns = 0;
+  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle to compare with
+      std::numeric_limits<double>::quiet_NaN();
+  double jobs = 0;    ///< finished
+  double reward = 0;  ///< sum over the run
+};
+
+struct MetricField {
+  std::string_view key;
+  double Metrics::*value;
+};
+/// Every field, in the order of the printed table.
+const std::vector<MetricField>& metric_fields();
+
+/// Collects Metrics from the loop.
+class MetricsSink final : public EpochSink {
+ public:
+  explicit MetricsSink(const PlatformSpec& platform) : platform_(platform) {}
+  void on_epoch(const EpochEvent& event) override;
+  Metrics result() const;
+
+ private:
+  struct AppTotals {
+    std::uint64_t released = 0, finished = 0, missed = 0;
+    std::uint64_t pending = 0;  ///< backlog at the end of the last epoch
+    bool overdue = false;       ///< whose oldest job is already late
+    bool ran = false;
+    AppSetting last;
+  };
+  void count_job(const JobRecord& job);
+
+  const PlatformSpec& platform_;
+  std::array<AppTotals, kMaxApps> apps_{};
+  DurationHistogram latency_, decide_;
+  std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
+  double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
+  std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0;
+  std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
+};
+
+/// Mean and 95 % interval over seeds (Student's t). One seed: lo = hi = mean. None, or a NaN among
+/// them: NaN.
+struct Estimate {
+  double mean = 0, lo = 0, hi = 0;
+};
+Estimate estimate(const std::vector<double>& values);
+
+}  // namespace flyball

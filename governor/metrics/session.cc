@@ -1,0 +1,65 @@
+#include "governor/metrics/session.h"
+
+#include <algorithm>
+
+#include "env/model/model.h"
+
+namespace flyball {
+namespace {
+
+constexpr double kBelowTripK = 5;
+
+/// Passes a stop flag on to the platform.
+class StopSink final : public EpochSink {
+ public:
+  StopSink(Platform& platform, const std::atomic<bool>* stop) : platform_(platform), stop_(stop) {}
+  void on_epoch(const EpochEvent&) override {
+    if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) platform_.interrupt();
+  }
+
+ private:
+  Platform& platform_;
+  const std::atomic<bool>* stop_;
+};
+
+}  // namespace
+
+RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scenario) {
+  RewardWeights weights;
+  bool passive = false;
+  for (const TripPoint& trip : platform.trips) {
+    if (trip.kind == TripPoint::Kind::kCritical) continue;
+    const double limit_c = trip.temp_c - kBelowTripK;
+    weights.temp_limit_c = passive ? std::min(weights.temp_limit_c, limit_c) : limit_c;
+    passive = true;
+  }
+  for (const AppSpec& app : scenario.apps) {
+    const AppProfile& profile = platform.apps[app.profile];
+    if (profile.plain_load) continue;
+    // A platform file may describe a board that takes no power at all.
+    const double energy_mj = reference_energy_mj(platform, profile);
+    if (energy_mj > 0) weights.ref_energy_mj = energy_mj;
+    break;
+  }
+  return weights;
+}
+
+SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
+                          const SessionOptions& options) {
+  Shield::Options shield_options = options.shield;
+  shield_options.guard = shield_options.guard && agent.guarded();
+  shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
+  Shield shield(platform.spec(), platform.scenario(), shield_options);
+  ControlLoop loop(platform, agent, shield, weights);
+  MetricsSink metrics(platform.spec());
+  StopSink stop(platform, options.stop);
+  loop.add_sink(metrics);
+  for (EpochSink* sink : options.sinks) loop.add_sink(*sink);
+  loop.add_sink(stop);
+  SessionResult result;
+  result.status = loop.run();
+  result.metrics = metrics.result();
+  return result;
+}
+
+}  // namespace flyball

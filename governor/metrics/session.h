@@ -1,0 +1,37 @@
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "agents/agent.h"
+#include "env/platform.h"
+#include "env/spaces/reward.h"
+#include "governor/loop/control_loop.h"
+#include "governor/metrics/metrics.h"
+#include "governor/loop/shield.h"
+
+namespace flyball {
+
+/// The reward's weights for a platform and a scenario: the reference job is one of the scenario's
+/// first application, the temperature limit the lowest passive trip point less 5 K.
+RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scenario);
+
+struct SessionOptions {
+  Shield::Options shield;         ///< `guard` is set from what the agent is: see run_session
+  std::vector<EpochSink*> sinks;  ///< recorder, display; called in this order, after the metrics
+  const std::atomic<bool>* stop =
+      nullptr;  ///< looked at after every epoch; true interrupts the platform
+};
+
+struct SessionResult {
+  Status status = Status::kFinished;
+  Metrics metrics;
+};
+
+/// Runs `agent` on `platform` from where the platform stands until the scenario ends: one stream
+/// under one policy. An agent that asks for it (Agent::guarded) is guarded by the shield,
+/// any other is only clamped.
+SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
+                          const SessionOptions& options = {});
+
+}  // namespace flyball

@@ -1,0 +1,213 @@
+#include "governor/record/recording.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "kernels/base/error.h"
+#include "governor/record/block_writer.h"
+#include "governor/record/record_codec.h"
+#include "governor/record/recording_header.h"
+#include "kernels/base/crc32c.h"
+#include "kernels/base/file_descriptor.h"
+
+namespace flyball {
+namespace {
+
+[[noreturn]] void reject(const std::string& path, const std::string& why) {
+  input_error(fmt::format("recording {}", path), why,
+              "name a file that 'flyball run --record' wrote");
+}
+
+/// A file that is read here and there.
+class File {
+ public:
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+  explicit File(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    struct stat status;
+    if (!fd_ || fstat(fd_.get(), &status) != 0) {
+      reject(path, std::string("cannot be opened: ") + std::strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) reject(path, "is not a file");
+    size_ = static_cast<std::uint64_t>(status.st_size);
+  }
+
+  std::uint64_t size() const { return size_; }
+  /// Up to `bytes` from `offset`; how many there were.
+  std::size_t read(std::uint64_t offset, void* to, std::size_t bytes) const {
+    std::size_t done = 0;
+    while (done < bytes) {
+      const ssize_t n = pread(fd_.get(), static_cast<char*>(to) + done, bytes - done,
+                              static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+ private:
+  FileDescriptor fd_;
+  std::uint64_t size_ = 0;
+};
+
+template <class T>
+T number_at(const std::uint8_t* at) {
+  T value;
+  Decoder{at}(value);
+  return value;
+}
+
+constexpr std::uint32_t kMaxHeaderBytes = 1 << 20;
+
+/// Reads the header; returns where the blocks begin.
+std::uint64_t read_header(const File& file, const std::string& path, RecordingInfo& info) {
+  std::uint8_t start[16];
+  if (file.read(0, start, sizeof start) < sizeof start ||
+      std::memcmp(start, kRecordingMagic, sizeof kRecordingMagic) != 0)
+    reject(path, "is not a flyball recording");
+  const auto version = number_at<std::uint32_t>(start + 8);
+  if (version != kRecordingVersion)
+    reject(path,
+           fmt::format("has format version {}, this program reads {}", version, kRecordingVersion));
+  const auto length = number_at<std::uint32_t>(start + 12);
+  std::vector<std::uint8_t> header(sizeof start + std::min(length, kMaxHeaderBytes) + 4);
+  if (length > kMaxHeaderBytes || file.read(0, header.data(), header.size()) < header.size())
+    reject(path, "has a header that is cut off");
+  if (number_at<std::uint32_t>(header.data() + header.size() - 4) !=
+      crc32c(header.data(), header.size() - 4))
+    reject(path, "has a damaged header");
+  try {
+    info = decode_header_json(std::string(header.begin() + sizeof start, header.end() - 4));
+  } catch (const nlohmann::json::exception& e) {
+    reject(path, fmt::format("has an unreadable header ({})", e.what()));
+  }
+  if (info.clusters.size() > kMaxClusters || info.apps.size() > kMaxApps)
+    reject(path, "has more clusters or applications than this program handles");
+  return header.size();
+}
+
+enum class BlockState { kWhole, kDamaged, kCutOff, kNone };
+
+/// Looks at the block at `offset`; `block` is filled when it is whole.
+BlockState look(const File& file, std::uint64_t offset, std::vector<std::uint8_t>& block) {
+  block.resize(kBlockHeaderBytes);
+  const std::size_t got = file.read(offset, block.data(), block.size());
+  if (got < block.size()) return BlockState::kCutOff;
+  if (std::memcmp(block.data(), kBlockMagic, 8) != 0) return BlockState::kNone;
+  const auto length = number_at<std::uint32_t>(block.data() + 12);
+  if (length > kBlockPayloadBytes) return BlockState::kDamaged;
+  block.resize(kBlockHeaderBytes + length + 4);
+  if (file.read(offset, block.data(), block.size()) < block.size()) return BlockState::kCutOff;
+  const std::size_t covered = block.size() - 4;
+  return number_at<std::uint32_t>(block.data() + covered) == crc32c(block.data(), covered)
+             ? BlockState::kWhole
+             : BlockState::kDamaged;
+}
+
+/// Where the next whole block after `offset` begins; the end of the file when there is none.
+std::uint64_t next_whole_block(const File& file, std::uint64_t offset,
+                               std::vector<std::uint8_t>& block) {
+  constexpr std::size_t kChunk = 64 * 1024;
+  std::vector<std::uint8_t> chunk(kChunk);
+  while (offset < file.size()) {
+    const std::size_t got = file.read(offset, chunk.data(), kChunk);
+    if (got < kBlockHeaderBytes) break;
+    for (std::size_t i = 0; i + 8 <= got; ++i)
+      if (std::memcmp(chunk.data() + i, kBlockMagic, 8) == 0 &&
+          look(file, offset + i, block) == BlockState::kWhole)
+        return offset + i;
+    offset += got - 7;  // a magic may straddle two chunks
+  }
+  return file.size();
+}
+
+struct RecordStream {
+  const RecordingVisitor& visitor;
+  RecordingReport& report;
+  bool ended = false;
+  EndRow end;
+};
+
+/// The records of a whole block. False when they do not add up, which a right checksum rules out
+/// unless another program wrote them.
+bool read_records(const std::uint8_t* at, const std::uint8_t* stop, RecordStream& reading) {
+  const int clusters = static_cast<int>(reading.report.info.clusters.size());
+  const int apps = static_cast<int>(reading.report.info.apps.size());
+  const std::size_t epoch_size = epoch_bytes(clusters, apps), job_size = job_bytes();
+  while (at < stop) {
+    const auto type = static_cast<RecordType>(*at);
+    const std::size_t left = static_cast<std::size_t>(stop - at);
+    Decoder in{at + 1};
+    if (type == RecordType::kEpoch && left >= epoch_size) {
+      EpochRow row;
+      epoch_fields(in, row, clusters, apps);
+      ++reading.report.epochs;
+      if (reading.visitor.on_epoch) reading.visitor.on_epoch(row);
+    } else if (type == RecordType::kJob && left >= job_size) {
+      JobRecord job;
+      job_fields(in, job);
+      ++reading.report.jobs;
+      if (reading.visitor.on_job) reading.visitor.on_job(job);
+    } else if (type == RecordType::kEnd && left >= 1 + sizeof(EndRow)) {
+      end_fields(in, reading.end);
+      reading.ended = true;
+    } else {
+      return false;
+    }
+    at = in.at;
+  }
+  return true;
+}
+
+}  // namespace
+
+RecordingReport read_recording(const std::string& path, const RecordingVisitor& visitor) {
+  const File file(path);
+  RecordingReport report;
+  std::uint64_t offset = read_header(file, path, report.info);
+  if (visitor.on_info) visitor.on_info(report.info);
+
+  RecordStream reading{visitor, report, false, {}};
+  std::uint64_t next_number = 0;
+  std::vector<std::uint8_t> block;
+  while (offset < file.size()) {
+    if (look(file, offset, block) != BlockState::kWhole) {
+      // Reading goes on at the next whole block. Without one, what is left is torn off, unless the
+      // length says that it is all there.
+      const bool all_there = look(file, offset, block) == BlockState::kDamaged;
+      const std::uint64_t resume = next_whole_block(file, offset + 1, block);
+      if (resume < file.size() || all_there)
+        ++report.damaged_blocks;
+      else
+        report.torn_bytes = file.size() - offset;
+      offset = resume;
+      continue;
+    }
+    const std::uint64_t number = number_at<std::uint32_t>(block.data() + 8);
+    if (number > next_number) report.missing_blocks += number - next_number;
+    next_number = number + 1;
+    ++report.blocks;
+    if (!read_records(block.data() + kBlockHeaderBytes, block.data() + block.size() - 4, reading))
+      ++report.damaged_blocks;
+    offset += block.size();
+  }
+  report.complete = reading.ended && report.damaged_blocks == 0 && report.missing_blocks == 0 &&
+                    report.torn_bytes == 0 && reading.end.epochs == report.epochs &&
+                    reading.end.jobs == report.jobs;
+  return report;
+}
+
+const char* verdict_name(std::uint8_t verdict) {
+  constexpr const char* kNames[] = {"passed", "clamped", "replaced", "taken_over"};
+  return verdict < std::size(kNames) ? kNames[verdict] : "unknown";
+}
+
+}  // namespace flyball

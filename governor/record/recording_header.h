@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "governor/record/recording.h"
+
+namespace flyball {
+
+inline constexpr char kRecordingMagic[8] = {'F', 'L', 'Y', 'R', 'E', 'C', '\0', '\1'};
+inline constexpr std::uint32_t kRecordingVersion = 1;
+
+/// The file header: magic, version, JSON, checksum.
+std::string encode_header(const RecordingInfo& info);
+/// The JSON within it. Throws nlohmann::json::exception when it is not what encode_header writes.
+RecordingInfo decode_header_json(const std::string& json);
+
+}  // namespace flyball
