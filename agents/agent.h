@@ -6,70 +6,80 @@
 #include <string_view>
 #include <vector>
 
-#include "env/model/platform_spec.h"
+#include "env/model/belief.h"
 #include "env/platform.h"
-#include "env/scenario/scenario.h"
+#include "env/spaces/decision.h"
 #include "env/spaces/observation.h"
 #include "env/spaces/reward.h"
-#include "env/spaces/spaces.h"
+#include "kernels/base/bytes.h"
 
 namespace flyball {
 
+class Simulator;
+
 /// What an agent is given when it is made. The references outlive the agent.
 struct AgentContext {
-  const PlatformSpec& platform;
-  const Scenario& scenario;
-  const Spaces& spaces;
+  const Belief& belief;
   RewardWeights weights;
   std::uint64_t seed = 1;
-  const Foresight* foresight = nullptr;  ///< for the oracle only
+  const Simulator* truth = nullptr;  ///< for the oracle only, which knows the future
 };
 
-/// Why a decision was made, for the display and the record. Fixed size: written within an epoch.
-struct Explanation {
-  char text[96] = "";
-  bool explored = false;  ///< a random or uncertain action, taken to learn
-  float value =
-      0;  ///< the agent's own estimate of what it chose (reward per epoch); 0 when it has none
-};
-
-/// Decides, and may learn. `decide` and `learn` neither allocate nor throw. The loop calls, per
-/// epoch,
-///   decide(observation) -> shield -> apply -> advance -> learn(outcome, applied, reward)
-/// `applied` may differ from what was decided: the shield has the last word.
+/// Decides, and may learn. The loop calls, per epoch,
+///   unbind(slot)s, bind(slot)s -> decide(observation) -> shield -> apply -> advance
+///   -> learn(outcome, applied, reward)
+/// `applied` may differ from what was decided: the shield has the last word. `decide` and `learn`
+/// neither allocate nor throw; `bind` may allocate, for an application comes seldom.
 class Agent {
  public:
   virtual ~Agent() = default;
   virtual std::string_view name() const = 0;
-  /// How often it wants to decide. Constant over its life.
+  /// How it wants the epoch to end that begins now.
   virtual EpochRequest epoch() const { return {}; }
-  virtual void decide(const Observation& now, Action& out) = 0;
-  virtual void learn(const Observation& outcome, const Action& applied, double reward) {
+  /// An application has taken a slot; `now` shows what it asks for.
+  virtual void bind(int slot, const Binding& binding, const Observation& now) = 0;
+  virtual void unbind(int slot) = 0;
+  /// A run begins: what is known of jobs and queues is void, what was learned stays.
+  virtual void begin_run() {}
+  /// The run is over; whatever is still open will not come to an end.
+  virtual void end_run() {}
+  /// `out.action` is the action in force; everything else of `out` is reset.
+  virtual void decide(const Observation& now, Decision& out) = 0;
+  virtual void learn(const Observation& outcome, const Action& applied, const Reward& reward) {
     (void)outcome, (void)applied, (void)reward;
   }
-  virtual const Explanation& why() const = 0;
 
-  /// false: act greedily on what has been learned and change nothing.
+  /// false: act greedily on what has been learned and change nothing of it.
   virtual void set_learning(bool on) { (void)on; }
   virtual bool learns() const { return false; }
   /// Whether the shield may replace what it decides, and not only clamp it. A baseline is measured
   /// as it is, even one that learns.
   virtual bool guarded() const { return learns(); }
-  /// What has been learned, as the payload of a policy file; empty for an agent that does not
-  /// learn.
-  virtual std::vector<std::uint8_t> save() const { return {}; }
-  /// Takes back a payload of the same spaces hash. Throws Error (kInput) when it does not fit.
-  virtual void load(const std::vector<std::uint8_t>& payload) { (void)payload; }
+  /// Of the meaning of its states and actions: a policy with another one does not fit.
+  virtual std::uint32_t feature_version() const { return 1; }
+  /// What has been learned, as the payload of a policy file, appended to `out`; nothing for an agent
+  /// that does not learn. Allocates only where `out` has no room.
+  virtual void save(ByteWriter& out) const { (void)out; }
+  /// Takes back a payload; `as_prior`: of another platform, of which it takes what means the same
+  /// here. Returns notes for the user (what of it was left out). Throws Error (kInput) when it does
+  /// not fit; then nothing has changed.
+  virtual std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) {
+    (void)payload, (void)as_prior;
+    return {};
+  }
 };
 
-/// The agents by name, with a line on each. `static_best` takes its configuration as
-/// "static_best:<frequencies and mapping>" from the search in hindsight.
+/// The agents by name, with a line on each.
 struct AgentInfo {
   std::string_view name;
   std::string_view summary;
-  bool learns;
+  bool learns = false;
+  bool knows_future = false;  ///< a yardstick: only a simulation can run it
+  bool searched = false;      ///< its argument is found by a search in hindsight
 };
 const std::vector<AgentInfo>& agent_catalogue();
+/// nullptr when there is none of that name; `policy` may have an argument after ':'.
+const AgentInfo* find_agent(std::string_view policy);
 /// `policy` is a name of the catalogue, with an argument after ':' where it takes one
 /// ("userspace:1400000"). Throws Error (kInput) with the nearest known name.
 std::unique_ptr<Agent> make_agent(const std::string& policy, const AgentContext& context);

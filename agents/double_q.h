@@ -9,6 +9,21 @@
 
 namespace flyball {
 
+/// What an action is worth, in two parts that are learned apart: the energy that it costs and all
+/// other costs, both in reference jobs and as rewards (<= 0). The user's preference weighs the energy
+/// when actions are compared, and never what is learned.
+struct QValue {
+  double energy = 0, penalty = 0;
+  double weighed(double energy_weight) const { return energy_weight * energy + penalty; }
+  friend QValue operator+(QValue a, QValue b) {
+    return {a.energy + b.energy, a.penalty + b.penalty};
+  }
+  friend QValue operator-(QValue a, QValue b) {
+    return {a.energy - b.energy, a.penalty - b.penalty};
+  }
+  friend QValue operator*(double s, QValue v) { return {s * v.energy, s * v.penalty}; }
+};
+
 /// Double Q-learning (van Hasselt, "Double Q-learning", NIPS 2010, algorithm 1) on a table of
 /// corrections to a prior: the value of an action is prior + (A + B) / 2, with the prior given at
 /// each call and both tables 0 at first. Of two tables one chooses the best next action and the
@@ -27,8 +42,11 @@ class DoubleQ {
     double prior_visits = 4;
     double baseline_step = 0;  ///< share of an error that goes to the state
   };
-  /// An action whose prior is at most this is masked: never chosen.
-  static constexpr double kMasked = -1e30;
+  /// What an action may be expected to be worth; one with `masked` is never chosen.
+  struct Prior {
+    QValue value;
+    bool masked = true;
+  };
 
   DoubleQ(int states, int actions, Options options)
       : states_(states),
@@ -37,53 +55,65 @@ class DoubleQ {
         cell_(static_cast<std::size_t>(states) * static_cast<std::size_t>(actions)),
         base_(static_cast<std::size_t>(states)) {}
 
-  double value(int state, int action, double prior) const {
+  QValue value(int state, int action, QValue prior) const {
     return prior + 0.5 * (side(true, state, action) + side(false, state, action));
   }
   /// The best action by both tables; `prior` has an entry per action. -1 when all are masked.
-  int best(int state, std::span<const double> prior) const {
-    return argmax(prior,
-                  [&](int i) { return value(state, i, prior[static_cast<std::size_t>(i)]); });
+  int best(int state, std::span<const Prior> prior, double energy_weight) const {
+    return argmax(prior, energy_weight, [&](int i) {
+      return value(state, i, prior[static_cast<std::size_t>(i)].value);
+    });
+  }
+  /// The best of all but `other`; -1 when there is none.
+  int second(int state, std::span<const Prior> prior, double energy_weight, int other) const {
+    int best = -1;
+    double best_value = 0;
+    for (int i = 0; i < static_cast<int>(prior.size()); ++i) {
+      const Prior& p = prior[static_cast<std::size_t>(i)];
+      if (p.masked || i == other) continue;
+      const double v = value(state, i, p.value).weighed(energy_weight);
+      if (best < 0 || v > best_value) best = i, best_value = v;
+    }
+    return best;
   }
   /// One transition. `first` says which table learns (a fair coin). `next_prior` empty: the episode
   /// ends.
-  void update(bool first, int state, int action, double prior, double reward, int next_state,
-              std::span<const double> next_prior) {
-    double target = reward;
-    if (!next_prior.empty()) {
-      const int chosen = argmax(next_prior, [&](int i) {
-        return next_prior[static_cast<std::size_t>(i)] + side(first, next_state, i);
-      });
-      if (chosen >= 0) {
-        target += options_.discount *
-                  (next_prior[static_cast<std::size_t>(chosen)] + side(!first, next_state, chosen));
-      }
+  void update(bool first, int state, int action, QValue prior, QValue reward, int next_state,
+              std::span<const Prior> next_prior, double energy_weight) {
+    QValue target = reward;
+    const int chosen = argmax(next_prior, energy_weight, [&](int i) {
+      return next_prior[static_cast<std::size_t>(i)].value + side(first, next_state, i);
+    });
+    if (chosen >= 0) {
+      target = target + options_.discount * (next_prior[static_cast<std::size_t>(chosen)].value +
+                                             side(!first, next_state, chosen));
     }
     Cell& c = at(state, action);
     Base& b = base_[static_cast<std::size_t>(state)];
-    const double error = target - prior - side(first, state, action);
+    const QValue error = target - prior - side(first, state, action);
     std::uint32_t& visits = first ? c.visits_a : c.visits_b;
     const double step = std::max(options_.step_floor, 1 / (options_.prior_visits + ++visits));
-    (first ? c.a : c.b) += static_cast<float>(step * error);
-    (first ? b.a : b.b) += static_cast<float>(options_.baseline_step * error);
+    add(first ? c.a : c.b, step * error);
+    add(first ? b.a : b.b, options_.baseline_step * error);
   }
   std::uint32_t visits(int state, int action) const {
     return at(state, action).visits_a + at(state, action).visits_b;
   }
   const Options& options() const { return options_; }
+  int actions() const { return actions_; }
 
   void save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(states_));
     out.u32(static_cast<std::uint32_t>(actions_));
     for (const Cell& c : cell_) {
-      out.f32(c.a);
-      out.f32(c.b);
+      save(c.a, out);
+      save(c.b, out);
       out.u32(c.visits_a);
       out.u32(c.visits_b);
     }
     for (const Base& b : base_) {
-      out.f32(b.a);
-      out.f32(b.b);
+      save(b.a, out);
+      save(b.b, out);
     }
   }
   /// Throws Error (kInput) when shape or values do not fit; then nothing has changed.
@@ -92,15 +122,15 @@ class DoubleQ {
     in.expect(static_cast<std::uint32_t>(actions_), "number of actions");
     std::vector<Cell> read(cell_.size());
     for (Cell& c : read) {
-      c.a = in.f32();
-      c.b = in.f32();
+      c.a = load_side(in);
+      c.b = load_side(in);
       c.visits_a = std::min(in.u32(), kMaxVisits);
       c.visits_b = std::min(in.u32(), kMaxVisits);
     }
     std::vector<Base> base(base_.size());
     for (Base& b : base) {
-      b.a = in.f32();
-      b.b = in.f32();
+      b.a = load_side(in);
+      b.b = load_side(in);
     }
     cell_ = std::move(read);
     base_ = std::move(base);
@@ -108,28 +138,48 @@ class DoubleQ {
 
  private:
   static constexpr std::uint32_t kMaxVisits = 1u << 30;
+  struct Side {
+    float energy = 0, penalty = 0;
+  };
   struct Cell {
-    float a = 0, b = 0;
+    Side a, b;
     std::uint32_t visits_a = 0, visits_b = 0;
   };
   struct Base {
-    float a = 0, b = 0;
+    Side a, b;
   };
+  static void add(Side& to, QValue by) {
+    to.energy += static_cast<float>(by.energy);
+    to.penalty += static_cast<float>(by.penalty);
+  }
+  static void save(const Side& side, ByteWriter& out) {
+    out.f32(side.energy);
+    out.f32(side.penalty);
+  }
+  static Side load_side(ByteReader& in) {
+    Side side;
+    side.energy = in.f32();
+    side.penalty = in.f32();
+    return side;
+  }
   template <typename Value>
-  int argmax(std::span<const double> prior, Value&& value) const {
+  int argmax(std::span<const Prior> prior, double energy_weight, Value&& value) const {
     int best = -1;
     double best_value = 0;
     for (int i = 0; i < static_cast<int>(prior.size()); ++i) {
-      if (prior[static_cast<std::size_t>(i)] <= kMasked) continue;
-      const double v = value(i);
+      if (prior[static_cast<std::size_t>(i)].masked) continue;
+      const double v = value(i).weighed(energy_weight);
       if (best < 0 || v > best_value) best = i, best_value = v;
     }
     return best;
   }
-  double side(bool first, int state, int action) const {
+  QValue side(bool first, int state, int action) const {
     const Cell& c = at(state, action);
     const Base& b = base_[static_cast<std::size_t>(state)];
-    return static_cast<double>(first ? c.a : c.b) + static_cast<double>(first ? b.a : b.b);
+    const Side& own = first ? c.a : c.b;
+    const Side& common = first ? b.a : b.b;
+    return {static_cast<double>(own.energy) + static_cast<double>(common.energy),
+            static_cast<double>(own.penalty) + static_cast<double>(common.penalty)};
   }
   const Cell& at(int state, int action) const {
     return cell_[static_cast<std::size_t>(state) * static_cast<std::size_t>(actions_) +

@@ -1,30 +1,18 @@
 #pragma once
 
-#include <fmt/core.h>
+#include <string>
+#include <vector>
 
-#include <cstddef>
-#include <string_view>
-#include <utility>
-
-#include "agents/agent.h"
+#include "env/model/platform_spec.h"
+#include "env/spaces/binding.h"
+#include "env/spaces/decision.h"
 
 namespace flyball {
 
-/// Writes an explanation without allocating. What does not fit is cut at a word and ends in "..",
-/// never within a number or a multi-byte character, so that a shortened text cannot be misread.
-template <typename... Args>
-void explain(Explanation& out, fmt::format_string<Args...> format, Args&&... args) {
-  constexpr std::size_t kRoom = sizeof(out.text) - 1;
-  const auto result = fmt::format_to_n(out.text, kRoom, format, std::forward<Args>(args)...);
-  if (result.size <= kRoom) {
-    out.text[result.size] = '\0';
-    return;
-  }
-  constexpr std::string_view kMore = "..";
-  std::size_t end = kRoom - kMore.size();
-  while (end > 0 && out.text[end] != ' ') --end;
-  for (char c : kMore) out.text[end++] = c;
-  out.text[end] = '\0';
-}
+/// The words for a decision: "camera: slack 20 %, demand 0.80 -> A15x2 at 1400 MHz, width 75". For
+/// people, and nothing parses it. `app` is the name of the application in slot `reason.index`, empty
+/// when it is not known. Allocates.
+std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
+                    const std::vector<DeclaredLevel>& levels);
 
 }  // namespace flyball

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "agents/placement.h"
-
 namespace flyball {
 
 namespace {
@@ -17,28 +15,30 @@ constexpr double kModelErrorLeak = 0.002;
 constexpr double kOtherLoadWeightPerS = 10;  // a time constant of 0.1 s
 constexpr double kWinsorise = 2;  // one preempted job moves an average by at most its weight
 constexpr double kGapRecovery = 0.02;
+constexpr int kQuickJobs = 4;
 }  // namespace
 
-JobTracker::JobTracker(const PlatformSpec& platform, const Scenario& scenario, int app)
-    : platform_(platform),
-      scenario_(scenario),
-      profile_(platform.apps[static_cast<std::size_t>(
-          scenario.apps[static_cast<std::size_t>(app)].profile)]),
-      app_(app) {
-  model_error_.fill(1);
-  others_cores_ = {};
+double running_share(const Observation& now, int slot) {
+  if (now.epoch_ns <= 0) return 0;
+  const std::int64_t begin = now.now_ns - now.epoch_ns;
+  std::int64_t running = 0;
+  for (const JobRecord& job : now.jobs()) {
+    if (job.app != slot || job.dropped) continue;
+    running += std::max<std::int64_t>(0, job.finish_ns - std::max(job.start_ns, begin));
+  }
+  const RunningJobObservation& run = now.app[slot].running;
+  if (run.busy) running += std::max<std::int64_t>(0, now.now_ns - std::max(run.start_ns, begin));
+  return std::min(1.0, static_cast<double>(running) / static_cast<double>(now.epoch_ns));
 }
 
-void JobTracker::start_stream() {
-  progress_ = 0;
-  released_ = 0;
-  backlog_ = 0;
-  shortest_gap_ns_ = 0;
-  background_cores_ = {};
-  duty_ = 0;
-  other_load_ = 0;
-  others_cores_ = {};
-}
+JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, int slot,
+                       bool known)
+    : platform_(believed),
+      profile_(profile),
+      slot_(slot),
+      deviation_(known ? 0.06 : 0.5),
+      quick_jobs_(known ? 0 : kQuickJobs),
+      model_error_(believed.mappings.size(), 1.0f) {}
 
 double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) const {
   OppChoice opp{};
@@ -47,58 +47,59 @@ double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome)
 }
 
 void JobTracker::observe(const Observation& outcome) {
-  const AppObservation& seen = outcome.app[app_];
   note_other_load(outcome);
-  std::int64_t from_ns = outcome.now_ns - outcome.epoch_ns;
+  const std::int64_t begin_ns = outcome.now_ns - outcome.epoch_ns;
   for (const JobRecord& job : outcome.jobs()) {
-    if (job.app != app_ || job.dropped) continue;
-    from_ns = std::max(from_ns, job.start_ns);
+    if (job.app != slot_) continue;
+    note_release(job.release_ns);
+    if (job.dropped) continue;
+    const std::int64_t from_ns = std::max(begin_ns, job.start_ns);
+    if (job.start_ns >= begin_ns) progress_ = 0;
     progress_ += static_cast<double>(job.finish_ns - from_ns) /
                  (job_ns(job.setting, outcome) * crowding(job.setting.mapping, others_in_epoch_));
-    from_ns = job.finish_ns;
     job_finished(job);
     progress_ = 0;
   }
-  note_releases(outcome);
-  if (seen.backlog > 0) {
-    from_ns = std::max(from_ns, seen.oldest_release_ns);
-    if (progress_ == 0) running_ = seen.setting;  // it started within this epoch, or starts now
-    if (outcome.now_ns > from_ns) {
-      progress_ += static_cast<double>(outcome.now_ns - from_ns) /
-                   (job_ns(running_, outcome) * crowding(running_.mapping, others_in_epoch_));
-    }
-  } else {
-    progress_ = 0;
+  const AppObservation& seen = outcome.app[slot_];
+  for (std::uint32_t i = 0; i < seen.backlog; ++i) note_release(seen.release_ns(i));
+  const RunningJobObservation& run = seen.running;
+  if (!run.busy || run.start_ns >= begin_ns) progress_ = 0;
+  if (run.busy) {
+    progress_ += static_cast<double>(outcome.now_ns - std::max(begin_ns, run.start_ns)) /
+                 (job_ns(run.setting, outcome) * crowding(run.setting.mapping, others_in_epoch_));
   }
 }
 
 void JobTracker::job_finished(const JobRecord& job) {
   if (!(progress_ > 0) || !std::isfinite(progress_)) return;
-  const int m = job.setting.mapping;
-  const double expected = work_ * static_cast<double>(model_error_[m]);
+  ++jobs_;
+  const auto m = static_cast<std::size_t>(job.setting.mapping);
+  const double known = static_cast<double>(model_error_[m]);
+  const double expected = work_ * known;
+  if (jobs_ <= quick_jobs_) {
+    // Nothing is known yet: the mean of the first jobs, whatever they take.
+    const double sample = std::clamp(progress_ / known, 0.001, 1000.0);
+    const double error = sample - work_;
+    deviation_ = jobs_ == 1 ? 0.25 * sample : deviation_ + (std::abs(error) - deviation_) / jobs_;
+    work_ += error / jobs_;
+    return;
+  }
   const double ratio = std::clamp(progress_ / expected, 1 / kWinsorise, kWinsorise);
   const double error = work_ * (ratio - 1);
-  const double known = model_error_[m];
   model_error_[m] = static_cast<float>(std::clamp(
       known * (1 + kModelErrorWeight * (ratio - 1)) + kModelErrorLeak * (1 - known), 0.25, 8.0));
   deviation_ += kDeviationWeight * (std::abs(error) - deviation_);
   work_ += kWorkWeight * error;
 }
 
-void JobTracker::note_releases(const Observation& outcome) {
-  const AppObservation& seen = outcome.app[app_];
-  for (std::uint32_t i = 0; i < seen.released; ++i) {
-    if (released_ > 0) {
-      const double gap =
-          static_cast<double>(outcome.now_ns - release_[(released_ - 1) % release_.size()]);
-      shortest_gap_ns_ =
-          shortest_gap_ns_ <= 0 ? gap : std::min(gap, shortest_gap_ns_ * (1 + kGapRecovery));
-    }
-    release_[released_++ % release_.size()] = outcome.now_ns;
+void JobTracker::note_release(std::int64_t release_ns) {
+  if (release_ns <= last_release_ns_) return;
+  if (last_release_ns_ >= 0) {
+    const double gap = static_cast<double>(release_ns - last_release_ns_);
+    shortest_gap_ns_ =
+        shortest_gap_ns_ <= 0 ? gap : std::min(gap, shortest_gap_ns_ * (1 + kGapRecovery));
   }
-  backlog_ = std::min<std::uint32_t>(
-      seen.backlog, static_cast<std::uint32_t>(std::min<std::uint64_t>(released_, 64)));
-  if (backlog_ > 0) release_[(released_ - backlog_) % release_.size()] = seen.oldest_release_ns;
+  last_release_ns_ = release_ns;
 }
 
 void JobTracker::note_other_load(const Observation& outcome) {
@@ -113,14 +114,17 @@ void JobTracker::note_other_load(const Observation& outcome) {
         outcome.cluster[c].util_mean * platform_.clusters[static_cast<std::size_t>(c)].cores;
   }
   for (int a = 0; a < outcome.app_count; ++a) {
-    const double share = running_share(outcome, a);
-    if (a == app_) duty_ += weight * (share - duty_);
     const AppObservation& seen = outcome.app[a];
-    const AppSetting& used = seen.finished > 0 ? seen.last_setting : seen.setting;
+    if (!seen.bound()) continue;
+    const double share = running_share(outcome, a);
+    if (a == slot_) duty_ += weight * (share - duty_);
+    const AppSetting& used = seen.finished > 0     ? seen.last_setting
+                             : seen.running.busy ? seen.running.setting
+                                                 : seen.setting;
     for (int c = 0; c < outcome.cluster_count; ++c) {
       const double busy = share * platform_.mappings[used.mapping].cores[c];
       background[c] -= busy;
-      if (a != app_) others_in_epoch_[c] += busy;
+      if (a != slot_) others_in_epoch_[c] += busy;
     }
   }
   for (int c = 0; c < outcome.cluster_count; ++c) {
@@ -132,7 +136,7 @@ void JobTracker::note_other_load(const Observation& outcome) {
 double JobTracker::crowding(int mapping, const std::array<double, kMaxClusters>& others) const {
   const Mapping& wanted = platform_.mappings[static_cast<std::size_t>(mapping)];
   double crowding = 1;
-  for (std::size_t c = 0; c < platform_.clusters.size() && c < kMaxClusters; ++c) {
+  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     if (wanted.cores[c] == 0) continue;
     crowding = std::max(crowding, (wanted.cores[c] + others[c]) / platform_.clusters[c].cores);
   }
@@ -141,34 +145,10 @@ double JobTracker::crowding(int mapping, const std::array<double, kMaxClusters>&
 
 void JobTracker::set_company(const std::array<double, kMaxClusters>& cores) {
   other_load_ = 0;
-  for (std::size_t c = 0; c < platform_.clusters.size() && c < kMaxClusters; ++c) {
+  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     others_cores_[c] = background_cores_[c] + cores[c];
     other_load_ = std::max(other_load_, others_cores_[c] / platform_.clusters[c].cores);
   }
-}
-
-void JobTracker::save(ByteWriter& out) const {
-  out.f64(work_);
-  out.f64(deviation_);
-  out.u32(static_cast<std::uint32_t>(platform_.mappings.size()));
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) out.f32(model_error_[m]);
-}
-
-void JobTracker::load(ByteReader& in) {
-  const double work = in.f64(), deviation = in.f64();
-  in.expect(static_cast<std::uint32_t>(platform_.mappings.size()), "number of mappings");
-  auto error = model_error_;
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) error[m] = in.f32();
-  const auto outside = [](double v) { return v < 0.01 || v > 100; };
-  if (outside(work) || deviation < 0 || deviation > 100 ||
-      std::any_of(error.begin(),
-                  error.begin() + static_cast<std::ptrdiff_t>(platform_.mappings.size()),
-                  outside)) {
-    in.reject("its estimate of the jobs' work is out of range");
-  }
-  work_ = work;
-  deviation_ = deviation;
-  model_error_ = error;
 }
 
 }  // namespace flyball

@@ -4,7 +4,7 @@
 
 #include "agents/explain.h"
 #include "agents/opp_search.h"
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 #include "kernels/base/error.h"
 #include "env/model/model.h"
 

@@ -1,6 +1,7 @@
 #include "agents/q_learning.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace flyball {
@@ -12,237 +13,333 @@ constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from 
 constexpr double kWakeUpNs =
     100e3;  // from a job's end until the clocks are down: a wake-up and a transition
 
-/// A decision every eighth of the shortest deadline catches a job that runs long with time to
-/// spare; more often than every 2 ms would cost more than it saves.
-std::int64_t decision_interval_ns(const Scenario& scenario) {
-  std::int64_t shortest = 400'000'000;
-  for (const AppSpec& app : scenario.apps) {
-    if (app.required.deadline_ns > 0) shortest = std::min(shortest, app.required.deadline_ns);
+double slowest_transition_ns(const PlatformSpec& platform) {
+  double slowest_us = 0;
+  for (const ClusterSpec& cluster : platform.clusters) {
+    slowest_us = std::max(slowest_us, cluster.transition_latency_us);
   }
-  return std::clamp<std::int64_t>(shortest / 8, 2'000'000, 50'000'000);
+  return slowest_us * 1e3;
 }
 
 }  // namespace
 
-QLearning::App::App(const PlatformSpec& platform, const Scenario& scenario, int app, double tail_ns)
-    : profile(platform, scenario.apps[static_cast<std::size_t>(app)].profile, tail_ns),
-      jobs(platform, scenario, app),
-      slow(kSlowStates, static_cast<int>(platform.mappings.size()), kTable),
-      fast(kFastStates, static_cast<int>(kMargins.size()), kTable) {}
+QLearning::App::App(const PlatformSpec& platform, const AppProfile& believed, int slot, bool known,
+                    Learned& learned_of_it, double tail_ns)
+    : profile(platform, believed, tail_ns),
+      jobs(platform, believed, slot, known),
+      learned(&learned_of_it) {}
 
 QLearning::QLearning(const AgentContext& context)
-    : platform_(context.platform),
-      scenario_(context.scenario),
+    : belief_(context.belief),
+      platform_(context.belief.mean),
       weights_(context.weights),
       rng_(context.seed, kRandomStream),
-      interval_ns_(decision_interval_ns(context.scenario)) {
-  apps_.reserve(scenario_.apps.size());
-  for (int a = 0; a < static_cast<int>(scenario_.apps.size()); ++a) {
-    apps_.emplace_back(platform_, scenario_, a, kWakeUpNs);
+      latency_ns_(platform_.decision_latency_us * 1e3 + slowest_transition_ns(platform_)),
+      apps_(context.belief) {}
+
+QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint64_t hash) {
+  std::unique_ptr<Learned>& learned = learned_[profile];
+  if (learned == nullptr) {
+    learned = std::make_unique<Learned>(static_cast<int>(platform_.mappings.size()), hash);
+  }
+  return *learned;
+}
+
+void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
+  auto& place = apps_.bind(slot, binding, now);
+  const bool known = place.known >= 0;
+  place.own.emplace(platform_, *place.profile, slot, known,
+                    learned_of(binding.profile, known ? place.profile->content_hash : 0),
+                    kWakeUpNs);
+  idle_mw_ = place.own->profile.idle_mw();
+}
+
+void QLearning::unbind(int slot) { apps_.unbind(slot); }
+
+void QLearning::begin_run() { apps_.clear(); }
+
+/// What is still open ends here: nothing follows it.
+void QLearning::end_run() {
+  for (int a = 0; a < apps_.count(); ++a) {
+    App* app = apps_.find(a);
+    if (app == nullptr) continue;
+    for (auto* closed : {&app->closed_slow, &app->closed_fast}) {
+      const bool slow = closed == &app->closed_slow;
+      closed->take(closed->pending ? closed->open : slow ? app->slow : app->fast, app->cost);
+      close(slow ? app->learned->slow : app->learned->fast, *closed, 0, {}, 1);
+    }
+    app->cost = {};
+    app->slow = app->fast = {};
   }
 }
 
-double QLearning::epsilon() const {
+double QLearning::epsilon(const Learned& learned) const {
   if (!learning_) return 0;
-  const double done = static_cast<double>(jobs_learned_);
+  const double done = static_cast<double>(learned.jobs);
   return kEpsilonFloor + (kEpsilonStart - kEpsilonFloor) * kEpsilonJobs / (kEpsilonJobs + done);
 }
 
-int QLearning::explore(std::span<const double> prior) {
-  double best = DoubleQ::kMasked;
-  for (double p : prior) best = std::max(best, p);
+/// A decision every eighth of the shortest deadline catches a job that runs long with time to
+/// spare; more often than every 2 ms would cost more than it saves.
+void QLearning::find_interval(const Observation& now) {
+  std::int64_t shortest = 400'000'000;
+  for (int a = 0; a < apps_.count(); ++a) {
+    const std::int64_t deadline_ns = now.app[a].required.deadline_ns;
+    if (apps_.bound(a) && deadline_ns > 0) shortest = std::min(shortest, deadline_ns);
+  }
+  interval_ns_ = std::clamp<std::int64_t>(shortest / 8, 2'000'000, 50'000'000);
+}
+
+int QLearning::explore(std::span<const DoubleQ::Prior> prior, double energy_weight,
+                       double& probability) {
+  double best = -std::numeric_limits<double>::max();
+  for (const DoubleQ::Prior& p : prior) {
+    if (!p.masked) best = std::max(best, p.value.weighed(energy_weight));
+  }
   // A prior is worth 1 / (1 - discount) jobs.
   const double least = best * (1 + kExploreCost * (1 - kTable.discount));
-  std::uint32_t candidates = 0;
-  for (double p : prior) candidates += p >= least;
+  const auto good = [&](const DoubleQ::Prior& p) {
+    return !p.masked && p.value.weighed(energy_weight) >= least;
+  };
+  const auto candidates =
+      static_cast<std::uint32_t>(std::count_if(prior.begin(), prior.end(), good));
+  probability = 1.0 / candidates;
   std::uint32_t pick = rng_.below(candidates);
   for (std::size_t i = 0; i < prior.size(); ++i) {
-    if (prior[i] >= least && pick-- == 0) return static_cast<int>(i);
+    if (good(prior[i]) && pick-- == 0) return static_cast<int>(i);
   }
   return 0;
 }
 
-void QLearning::close(App& app, const Situation& s, std::span<const double> slow,
-                      std::span<const double> fast) {
-  if (learning_ && app.finished > 0) {
-    const double reward = app.reward / app.finished;
-    const bool first = (rng_.next() >> 63) != 0;
-    if (app.open_slow.valid) {
-      app.slow.update(first, app.open_slow.state, app.open_slow.action, app.open_slow.prior, reward,
-                      s.slow_state, slow);
-    }
-    if (app.open_fast.valid) {
-      app.fast.update(first, app.open_fast.state, app.open_fast.action, app.open_fast.prior, reward,
-                      s.fast_state, fast);
-    }
-    jobs_learned_ += static_cast<std::uint64_t>(app.finished);
-  }
-  app.reward = 0;
-  app.finished = 0;
+void QLearning::close(DoubleQ& table, Closed& closed, int next_state,
+                      std::span<const DoubleQ::Prior> next, double energy_weight) {
+  if (!closed.pending) return;
+  closed.pending = false;
+  if (!learning_ || !closed.open.valid) return;
+  table.update((rng_.next() >> 63) != 0, closed.open.state, closed.open.action, closed.open.prior,
+               closed.cost, next_state, next, energy_weight);
 }
 
-void QLearning::choose(const Observation& now, int a) {
-  App& app = apps_[static_cast<std::size_t>(a)];
-  const Situation s = assess(now, a);
-  std::array<double, kMaxMappings> slow_store;
-  std::array<double, kMargins.size()> fast_store;
+void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
+  App& app = *apps_.find(slot);
+  const AppObservation& seen = now.app[slot];
+  app.level = app.profile.level_for(seen.required.accuracy_floor_pct);
+  const Situation s = assess(now, slot, Job::kNext);
+  SlowPriors store;
   bool any_safe = false;
   for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
     app.worst_case = kWorstCases[i];
-    slow_priors(now, a, s, app.worst_case, slow_store, any_safe);
+    slow_priors(now, slot, s, app.worst_case, store, any_safe);
   }
-  const std::span<const double> slow(slow_store.data(),
-                                     static_cast<std::size_t>(app.profile.mapping_count()));
-  const std::span<const double> fast(fast_store);
-
-  const bool kept_ok =
-      app.mapping >= 0 && slow[static_cast<std::size_t>(app.mapping)] > DoubleQ::kMasked;
-  const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.open_slow.valid &&
-                    app.open_slow.state == s.slow_state && app.required == now.app[a].required;
-  const int greedy = app.slow.best(s.slow_state, slow);
-  fast_priors(now, a, s, hold ? app.mapping : std::max(0, greedy), fast_store);
-  close(app, s, slow, fast);
-
-  reason_.explored = false;
+  const std::span<const DoubleQ::Prior> slow(store.data(),
+                                             static_cast<std::size_t>(app.profile.mapping_count()));
+  DoubleQ& table = app.learned->slow;
+  close(table, app.closed_slow, s.slow_state, slow, s.energy_weight);
+  const int greedy = table.best(s.slow_state, slow, s.energy_weight);
+  const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
+  const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
+                    app.next_slow.state == s.slow_state && app.required == seen.required;
+  bool explored = false;
+  double probability = 1;
   if (hold) {
     ++app.held_jobs;
   } else {
     app.mapping = std::max(0, greedy);
-    if (any_safe && rng_.uniform() < epsilon()) {
-      app.mapping = explore(slow);
-      reason_.explored = true;
+    const double e = any_safe ? epsilon(*app.learned) : 0;
+    if (e > 0) {
+      explored = rng_.uniform() < e;
+      double uniform = 0;
+      const int random = explore(slow, s.energy_weight, uniform);
+      if (explored) app.mapping = random;
+      probability = e * uniform + (app.mapping == greedy ? 1 - e : 0);
     }
-    app.held_jobs = reason_.explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
-    if (app.mapping != greedy) fast_priors(now, a, s, app.mapping, fast_store);
+    app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
-  app.open_slow = {any_safe, s.slow_state, app.mapping,
-                   slow[static_cast<std::size_t>(app.mapping)]};
+  const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
+  app.next_slow = {any_safe, s.slow_state, app.mapping, prior.value};
+  app.required = seen.required;
 
-  app.margin = app.fast.best(s.fast_state, fast);
-  if (app.margin < 0) app.margin = static_cast<int>(kMargins.size()) - 1;
-  if (any_safe && rng_.uniform() < epsilon()) {
-    app.margin = explore(fast);
-    reason_.explored = true;
-  }
-  const double fast_prior = fast[static_cast<std::size_t>(app.margin)];
-  app.open_fast = {any_safe && fast_prior > DoubleQ::kMasked, s.fast_state, app.margin, fast_prior};
-  app.required = now.app[a].required;
-
-  reason_.kind = Reason::Kind::kChosen;
-  reason_.app = a;
-  reason_.demand = s.pressure > 0 ? 1 / s.pressure : 9.99;
-  reason_.slack_pct = 100 * (1 - reason_.demand);
-  reason_.value = static_cast<float>(fast_prior > DoubleQ::kMasked
-                                         ? app.fast.value(s.fast_state, app.margin, fast_prior)
-                                         : -s.miss_cost);
+  out.fresh = out.fresh || !hold;
+  out.probability *= static_cast<float>(probability);
+  out.reason = {explored ? Reason::Code::kExplored : Reason::Code::kChosen,
+                static_cast<std::uint8_t>(slot),
+                {static_cast<float>(100 * (1 - 1 / std::max(0.1, s.pressure))),
+                 static_cast<float>(1 / std::max(0.1, s.pressure)),
+                 static_cast<float>(seen.required.accuracy_floor_pct)}};
+  out.value = static_cast<float>(
+      prior.masked ? -s.miss_cost
+                   : table.value(s.slow_state, app.mapping, prior.value).weighed(s.energy_weight));
+  if (hold) return;
+  const int second = table.second(s.slow_state, slow, s.energy_weight, app.mapping);
+  if (second < 0) return;
+  out.has_runner_up = true;
+  out.runner_up = {static_cast<std::uint8_t>(second), static_cast<std::uint8_t>(app.level)};
+  out.runner_up_energy_mj = static_cast<float>(
+      -(1 - kTable.discount) * slow[static_cast<std::size_t>(second)].value.energy *
+      weights_.ref_energy_mj);
 }
 
-void QLearning::set_frequencies(const Observation& now, int a) {
-  App& app = apps_[static_cast<std::size_t>(a)];
+void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
+  App& app = *apps_.find(slot);
+  const Situation s = assess(now, slot, Job::kRunning);
+  FastPriors fast;
+  fast_priors(now, slot, s, fast);
+  DoubleQ& table = app.learned->fast;
+  close(table, app.closed_fast, s.fast_state, fast, s.energy_weight);
+  const int greedy = table.best(s.fast_state, fast, s.energy_weight);
+  app.margin = greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1;
+  const bool safe = greedy >= 0 && app.slow.valid;
+  const double e = safe ? epsilon(*app.learned) : 0;
+  if (e > 0) {
+    const bool explored = rng_.uniform() < e;
+    double uniform = 0;
+    const int random = explore(fast, s.energy_weight, uniform);
+    if (explored) {
+      app.margin = random;
+      out.reason.code = Reason::Code::kExplored;
+    }
+    out.probability *=
+        static_cast<float>(e * uniform + (app.margin == greedy ? 1 - e : 0));
+  }
+  const DoubleQ::Prior& prior = fast[static_cast<std::size_t>(app.margin)];
+  app.fast = {safe && !prior.masked, s.fast_state, app.margin, prior.value};
+  out.fresh = true;
+}
+
+void QLearning::set_frequencies(const Observation& now, int slot, Decision& out) {
+  App& app = *apps_.find(slot);
+  const RunningJobObservation& run = now.app[slot].running;
   OppChoice cap{};
   for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
   app.opp = {};
-  const auto speed_up = [&](int m, int width) {
-    const auto frontier = app.profile.frontier(m, width);
-    const double margin = kMargins[static_cast<std::size_t>(app.margin)];
-    const int i =
-        frontier.empty() ? -1 : cheapest_within(frontier, point_limit_ns(now, a, m, margin), cap);
-    for (int c = 0; c < now.cluster_count; ++c) {
-      if (platform_.mappings[static_cast<std::size_t>(m)].cores[c] == 0) continue;
-      app.opp[c] =
-          std::max(app.opp[c], i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c]);
-    }
-  };
-  speed_up(app.mapping, app.accuracy_level);
-  // A job that still runs elsewhere must get out of the way in time.
-  const AppSetting running = app.jobs.running();
-  if (now.app[a].backlog > now.app[a].released && running.mapping != app.mapping &&
-      app.profile.supports(running.mapping)) {
-    speed_up(running.mapping, running.level);
+  const auto frontier = app.profile.frontier(run.setting.mapping, run.setting.level);
+  const double margin = kMargins[static_cast<std::size_t>(app.margin)];
+  const int i =
+      frontier.empty()
+          ? -1
+          : cheapest_within(frontier,
+                            point_limit_ns(now, slot, Job::kRunning, run.setting.mapping, margin),
+                            cap);
+  const Mapping& mapping = platform_.mappings[run.setting.mapping];
+  for (int c = 0; c < now.cluster_count; ++c) {
+    if (mapping.cores[c] == 0) continue;
+    app.opp[c] = i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c];
   }
+  if (i < 0 || app.running != run.sequence) return;
+  const ProfilePoint& point = frontier[static_cast<std::size_t>(i)];
+  const double slow = app.jobs.slowdown(run.setting.mapping);
+  const double left = std::max(0.0, app.jobs.work(0) - app.jobs.progress());
+  const double spent_ns = static_cast<double>(now.now_ns - run.start_ns);
+  Forecast forecast;
+  forecast.app = static_cast<std::uint8_t>(slot);
+  forecast.sequence = run.sequence;
+  const double time_ns = point.time_ns * left * slow;
+  // A mean absolute deviation is 0.8 standard deviations of a normal one.
+  const double sd_ns = point.time_ns * slow * 1.25 * app.jobs.deviation();
+  forecast.time_ns = static_cast<float>(spent_ns + time_ns);
+  forecast.time_sd_ns = static_cast<float>(sd_ns);
+  const double energy_mj = point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9;
+  forecast.energy_mj = static_cast<float>(energy_mj);
+  forecast.energy_sd_mj = static_cast<float>(
+      std::hypot(energy_mj * belief_.power_spread, energy_mj * sd_ns / std::max(1.0, time_ns)));
+  const double slack_ns = static_cast<double>(run.deadline_ns - now.now_ns) - time_ns;
+  forecast.miss_probability =
+      static_cast<float>(sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0)))
+                                   : (slack_ns < 0 ? 1 : 0));
+  out.add_forecast(forecast);
 }
 
-void QLearning::start_stream() {
-  for (App& app : apps_) {
-    app.jobs.start_stream();
-    app.mapping = -1;
-    app.opp = {};
-    app.open_slow.valid = app.open_fast.valid = false;
-    app.reward = 0;
-    app.finished = 0;
-  }
-}
-
-void QLearning::decide(const Observation& now, Action& out) {
-  out = Action{};
-  reason_.kind = Reason::Kind::kIdle;
-  if (now.epoch_ns == 0) start_stream();
-  bool chosen = false;
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
-    App& app = apps_[static_cast<std::size_t>(a)];
+void QLearning::decide(const Observation& now, Decision& out) {
+  for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
+  find_interval(now);
+  bool event = false;
+  for (int a = 0; a < apps_.count(); ++a) {
+    App* app = apps_.find(a);
+    if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
-    app.accuracy_level = app.profile.level_for(seen.required.accuracy_floor_pct);
     meet_company(now, a);
-    chosen = chosen || seen.finished > 0;  // who waited starts now
-    if (!seen.active || (seen.released == 0 && app.mapping >= 0)) continue;
-    choose(now, a);
-    chosen = true;
+    const bool started = seen.running.busy && seen.running.sequence != app->running;
+    if (started) {
+      app->running = seen.running.sequence;
+      app->slow = app->next_slow;
+      app->fast = {};
+    }
+    const bool asked_anew = app->mapping >= 0 && !(app->required == seen.required);
+    if (app->mapping < 0 || started || seen.released > 0 || seen.finished > 0 || asked_anew) {
+      choose_next(now, a, out);
+      event = true;
+    }
+    if (started) choose_margin(now, a, out);
   }
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
-    App& app = apps_[static_cast<std::size_t>(a)];
+  for (int a = 0; a < apps_.count(); ++a) {
+    App* app = apps_.find(a);
+    if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
-    if (chosen && app.mapping >= 0 && seen.backlog > 0) {
-      meet_company(now, a);  // one that was chosen after it may share its clusters now
-      set_frequencies(now, a);
-    }
-    out.app[a] = seen.setting;
-    if (app.mapping >= 0) {
-      out.app[a] = {static_cast<std::uint8_t>(app.mapping),
-                    static_cast<std::uint8_t>(app.accuracy_level)};
-    }
-    if (seen.backlog == 0) {
-      app.opp = {};
+    out.action.app[a] = {static_cast<std::uint8_t>(std::max(0, app->mapping)),
+                         static_cast<std::uint8_t>(app->level)};
+    if (!seen.running.busy) {
+      app->opp = {};
       continue;
     }
-    if (seen.released == 0 && reason_.kind == Reason::Kind::kIdle) {
-      reason_.kind = Reason::Kind::kRunning;
-      reason_.app = a;
+    meet_company(now, a);  // one that was chosen after it may share its clusters now
+    if (event) set_frequencies(now, a, out);
+    if (out.reason.code == Reason::Code::kNone) {
+      out.reason.code = Reason::Code::kRunning;
+      out.reason.index = static_cast<std::uint8_t>(a);
     }
-    // The running job keeps its clusters at speed even when the next one goes elsewhere.
-    const Mapping& running = platform_.mappings[app.jobs.running().mapping];
-    if (!in_reach_later(now, a, app.opp)) {
+    if (!in_reach_later(now, a, app->opp)) {
+      const Mapping& running = platform_.mappings[seen.running.setting.mapping];
       for (int c = 0; c < now.cluster_count; ++c) {
-        if (running.cores[c] > 0) app.opp[c] = now.cluster[c].opp_cap;
+        if (running.cores[c] > 0) app->opp[c] = now.cluster[c].opp_cap;
       }
-      if (seen.released == 0) reason_.kind = Reason::Kind::kHurry;
+      if (!event) out.reason.code = Reason::Code::kHurry;
     }
     for (int c = 0; c < now.cluster_count; ++c) {
-      out.opp[c] = std::max(out.opp[c], std::min(app.opp[c], now.cluster[c].opp_cap));
+      out.action.opp[c] =
+          std::max(out.action.opp[c], std::min(app->opp[c], now.cluster[c].opp_cap));
     }
   }
-  decided_ = out;
+  if (out.reason.code == Reason::Code::kNone) out.reason.code = Reason::Code::kIdle;
+  decided_ = out.action;
 }
 
-void QLearning::learn(const Observation& outcome, const Action& applied, double reward) {
-  const bool as_decided = applied == decided_;
-  double idle_mw = apps_.empty() ? 0 : apps_.front().profile.idle_mw();
-  const double per_mj = 2 * outcome.energy_preference / weights_.ref_energy_mj;
+void QLearning::learn(const Observation& outcome, const Action& applied, const Reward& reward) {
+  const double energy_weight = 2 * outcome.energy_preference;
   // What an idle platform takes is nobody's doing; without it the tables hold differences that
-  // matter.
-  reward += per_mj * idle_mw * static_cast<double>(outcome.epoch_ns) * 1e-9;
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
-    App& app = apps_[static_cast<std::size_t>(a)];
-    app.jobs.observe(outcome);
-    app.reward += reward;
-    app.finished += static_cast<int>(outcome.app[a].finished);
+  // matter. Taken out of every share in proportion.
+  const double idle_mj = std::min(
+      outcome.energy_mj, idle_mw_ * static_cast<double>(outcome.epoch_ns) * 1e-9);
+  const double idle_share = outcome.energy_mj > 0 ? idle_mj / outcome.energy_mj : 0;
+  double nobodys_mj = outcome.energy_mj;
+  for (int a = 0; a < outcome.app_count; ++a) nobodys_mj -= outcome.app[a].energy_mj;
+  int bound = 0;
+  for (int a = 0; a < apps_.count(); ++a) bound += apps_.bound(a);
+  for (int a = 0; a < apps_.count(); ++a) {
+    App* app = apps_.find(a);
+    if (app == nullptr) continue;
+    app->jobs.observe(outcome);
+    RewardParts own = reward.app[a];
+    const double part = 1.0 / bound;
+    own.energy += reward.shared.energy * part;
+    own.budget += reward.shared.budget * part;
+    own.heat += reward.shared.heat * part;
+    const double energy = energy_weight > 0 ? own.energy / energy_weight : 0;
+    const double idle =
+        idle_share * (outcome.app[a].energy_mj + part * nobodys_mj) / weights_.ref_energy_mj;
+    app->cost = app->cost + QValue{idle - energy,
+                                   -(own.misses + own.accuracy + own.budget + own.heat)};
+    if (!(applied.app[a] == decided_.app[a])) app->next_slow.valid = false;
+    if (applied.opp != decided_.opp) app->fast.valid = false;  // not what the table chose
     for (const JobRecord& job : outcome.jobs()) {
-      if (job.app == a) continue;
-      const double own_mj =
-          job.energy_mj - idle_mw * static_cast<double>(job.execution_ns()) * 1e-9;
-      app.reward += per_mj * std::max(0.0, own_mj);
-      if (job.missed) app.reward += weights_.miss * outcome.app[job.app].required.priority;
+      if (job.app != a || job.dropped) continue;
+      // One that ended before it was seen to run had no margin chosen for it.
+      const bool seen = job.sequence == app->running;
+      app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
+      app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
+      if (learning_) ++app->learned->jobs;
+      app->cost = {};
+      app->slow = app->fast = {};
     }
-    if (!as_decided) app.open_slow.valid = app.open_fast.valid = false;  // not what the table chose
   }
 }
 

@@ -2,35 +2,41 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "agents/agent.h"
+#include "agents/app_table.h"
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 #include "kernels/base/random.h"
 
 namespace flyball {
 
 /// The default agent: double Q-learning (van Hasselt, NIPS 2010) with discount and an epsilon
-/// schedule that keeps a floor, on two factored tables per application instead of one over
+/// schedule that keeps a floor, on two factored tables per kind of application instead of one over
 /// thousands of joint configurations:
 ///
-///   slow loop: state (time pressure, other load, heat, queue) x action (mapping); the level of
-///   width and precision is the quickest that reaches
-///              the accuracy floor. Kept for up to kHoldJobs jobs while it stays safe and the state
-///              does not change.
-///   fast loop: state (time pressure, how much jobs vary, heat, preference, queue) x action
-///   (margin). A margin is a number
-///              of mean deviations of the jobs' work; the frequencies are the cheapest that finish
-///              work + margin in time.
+///   slow loop  state:  time pressure, other load, heat, queue
+///              action: the mapping of the next job; its level is the quickest that reaches the
+///                      accuracy floor. Kept for up to kHoldJobs jobs while it stays safe and the
+///                      state does not change.
+///   fast loop  state:  time pressure, how much jobs vary, heat, preference, queue
+///              action: the margin of the running job, a number of mean deviations of the jobs'
+///                      work; the frequencies are the cheapest that finish work + margin in time.
 ///
 /// Actions are relative and states normalised, so a table of some thousand entries means the same
-/// on every platform. The tables hold corrections to a prior, the model's energy of the
-/// configuration under discussion and the risk of the margin: offline training and the model give
-/// the prior, online learning corrects it. One step of both tables is one job: from its release to
-/// the next one's, paid by the reward of the epochs between, less what other applications' jobs
-/// cost in them and what an idle platform costs anyway.
+/// on every platform. The tables hold corrections to a prior, the believed energy of the
+/// configuration under discussion and the risk of the margin. What is learned belongs to the kind of
+/// application: two streams of one kind share it, and one that comes later finds it.
+///
+/// One step of both tables is one job. Everything that its application is charged from the end of
+/// the job before to its own end is its cost, and an equal part of what is nobody's; jobs that are
+/// dropped meanwhile are charged to the one that runs. What an idle platform takes anyway is left
+/// out, once.
 ///
 /// Exploration is safe: an action counts only if, were the job as long as work + a worst
 /// case of deviations, the mapping at its highest frequencies still finished in time; and while a
@@ -46,7 +52,7 @@ class QLearning final : public Agent {
   /// Mean absolute deviations; 6 are 4.8 standard deviations of a normal one. The first that leaves
   /// a safe mapping.
   static constexpr std::array<double, 4> kWorstCases{6, 4, 2.5, 1.5};
-  static constexpr double kDeadlineUse = 0.98;  ///< the rest is for transition latency and wake-up
+  static constexpr double kDeadlineUse = 0.98;  ///< the rest is for wake-ups
   static constexpr double kEpsilonStart = 0.2, kEpsilonFloor = 0.01;
   static constexpr double kEpsilonJobs = 200;  ///< after so many jobs epsilon is halfway down
   /// Exploration leaves out what the prior expects to cost this share more than the best.
@@ -62,87 +68,111 @@ class QLearning final : public Agent {
   EpochRequest epoch() const override {
     return {.interval_ns = interval_ns_, .stop_at_release = true, .stop_at_finish = true};
   }
-  void decide(const Observation& now, Action& out) override;
-  void learn(const Observation& outcome, const Action& applied, double reward) override;
-  const Explanation& why() const override;
+  void bind(int slot, const Binding& binding, const Observation& now) override;
+  void unbind(int slot) override;
+  void begin_run() override;
+  void end_run() override;
+  void decide(const Observation& now, Decision& out) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
-  std::vector<std::uint8_t> save() const override;
-  void load(const std::vector<std::uint8_t>& payload) override;
-
-  double epsilon() const;
+  std::uint32_t feature_version() const override { return 2; }
+  void save(ByteWriter& out) const override;
+  std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
 
  private:
+  /// What has been learned of one kind of application.
+  struct Learned {
+    Learned(int mappings, std::uint64_t hash)
+        : profile_hash(hash),
+          slow(kSlowStates, mappings, kTable),
+          fast(kFastStates, static_cast<int>(kMargins.size()), kTable) {}
+    std::uint64_t profile_hash;  ///< of the believed costs; 0: nobody knew them
+    std::uint64_t jobs = 0;
+    DoubleQ slow, fast;
+  };
   /// A choice whose outcome is still awaited.
   struct Open {
     bool valid = false;
     int state = 0, action = 0;
-    double prior = 0;  ///< of the action, future included
+    QValue prior;  ///< of the action, future included
+  };
+  /// One whose outcome is known, but not yet what follows.
+  struct Closed {
+    bool pending = false;
+    Open open;
+    QValue cost;
+    void take(const Open& ended, QValue paid) {
+      cost = pending ? cost + paid : paid;
+      open = ended;
+      pending = true;
+    }
   };
   struct App {
-    App(const PlatformSpec& platform, const Scenario& scenario, int app, double tail_ns);
+    App(const PlatformSpec& platform, const AppProfile& believed, int slot, bool known,
+        Learned& learned_of_it, double tail_ns);
     Profile profile;
     JobTracker jobs;
-    DoubleQ slow, fast;
-    int accuracy_level = 0;
-    // The setting in force and what was chosen for it.
-    int mapping = -1;
-    int margin = 0;
+    Learned* learned;
+    int level = 0;         ///< of the next job
+    int mapping = -1;      ///< of the next job
     int held_jobs = 0;
     double worst_case = kWorstCases[0];  ///< that its mapping was safe for
+    int margin = 2;        ///< of the running job
     OppChoice opp{};
-    Open open_slow, open_fast;
-    double reward = 0;  ///< since the last choice
-    int finished = 0;
+    std::uint64_t running = ~0ULL;  ///< sequence of the job that was seen to run
+    Open next_slow, slow, fast;     ///< of the next job, of the running one
+    QValue cost;                    ///< since the last end of a job
+    Closed closed_slow, closed_fast;
     Requirements required;
   };
-  /// What the rest of the decision needs to know of one application now.
+  /// What the rest of a decision needs to know of one application now.
   struct Situation {
-    double weight_energy = 1;  ///< reward per mJ
+    double energy_weight = 1;  ///< of the energy among the costs
     double miss_cost = 3;
     double pressure = 1;  ///< time there is over the least time it takes
     OppChoice cap{};
     int slow_state = 0, fast_state = 0;
   };
+  /// Which job a question is about.
+  enum class Job { kRunning, kNext };
 
-  void start_stream();
-  Situation assess(const Observation& now, int app) const;
-  /// Time that one nominal job may take on a mapping that is as modelled, for the whole backlog to
+  using SlowPriors = std::array<DoubleQ::Prior, kMaxMappings>;
+  using FastPriors = std::array<DoubleQ::Prior, kMargins.size()>;
+
+  Situation assess(const Observation& now, int slot, Job job) const;
+  /// Time that one nominal job may take on a mapping that is as believed, for the whole backlog to
   /// be on time when every job has `work`.
-  double limit_ns(const Observation& now, int app, double work) const;
-  double point_limit_ns(const Observation& now, int app, int mapping, double deviations) const;
-  void slow_priors(const Observation& now, int app, const Situation& s, double worst_case,
-                   std::array<double, kMaxMappings>& prior, bool& any_safe) const;
-  void fast_priors(const Observation& now, int app, const Situation& s, int mapping,
-                   std::array<double, kMargins.size()>& prior) const;
-  void choose(const Observation& now, int app);
-  int explore(std::span<const double> prior);
-  void meet_company(const Observation& now, int app);
-  void set_frequencies(const Observation& now, int app);
-  bool in_reach_later(const Observation& now, int app, const OppChoice& opp) const;
-  void close(App& app, const Situation& s, std::span<const double> slow,
-             std::span<const double> fast);
+  double limit_ns(const Observation& now, int slot, Job job, double work) const;
+  double point_limit_ns(const Observation& now, int slot, Job job, int mapping,
+                        double deviations) const;
+  void slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
+                   SlowPriors& prior, bool& any_safe) const;
+  void fast_priors(const Observation& now, int slot, const Situation& s, FastPriors& prior) const;
+  void choose_next(const Observation& now, int slot, Decision& out);
+  void choose_margin(const Observation& now, int slot, Decision& out);
+  /// Learns from a job that is done; `next` is empty when nothing follows.
+  void close(DoubleQ& table, Closed& closed, int next_state,
+             std::span<const DoubleQ::Prior> next, double energy_weight);
+  int explore(std::span<const DoubleQ::Prior> prior, double energy_weight, double& probability);
+  double epsilon(const Learned& learned) const;
+  void meet_company(const Observation& now, int slot);
+  void set_frequencies(const Observation& now, int slot, Decision& out);
+  bool in_reach_later(const Observation& now, int slot, const OppChoice& opp) const;
+  void find_interval(const Observation& now);
+  Learned& learned_of(const std::string& profile, std::uint64_t hash);
 
+  const Belief& belief_;
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
   RewardWeights weights_;
   Random rng_;
-  std::int64_t interval_ns_;
-  std::vector<App> apps_;
+  double latency_ns_;  ///< until a decision changes a frequency
+  std::int64_t interval_ns_ = 50'000'000;
+  AppTable<App> apps_;
+  std::map<std::string, std::unique_ptr<Learned>> learned_;
   bool learning_ = true;
-  std::uint64_t jobs_learned_ = 0;
+  double idle_mw_ = 0;
   Action decided_;
-
-  // The explanation is worded only when somebody reads it.
-  struct Reason {
-    enum class Kind { kIdle, kChosen, kRunning, kHurry } kind = Kind::kIdle;
-    int app = 0;
-    double slack_pct = 0, demand = 0, floor_pct = 0;
-    bool explored = false;
-    float value = 0;
-  };
-  Reason reason_;
-  mutable Explanation why_;
 };
 
 }  // namespace flyball

@@ -1,81 +1,75 @@
-// What the Q-learner says of itself, and what it keeps in a policy file.
+// What the Q-learner keeps in a policy file.
 
-#include <algorithm>
+#include <fmt/core.h>
 
-#include "kernels/base/bytes.h"
-#include "agents/explain.h"
 #include "agents/q_learning.h"
 
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kPayloadVersion = 1;
+constexpr std::uint32_t kPayloadVersion = 2;
+constexpr std::uint32_t kMaxProfiles = 256;
+constexpr std::size_t kMaxNameBytes = 256;
 }  // namespace
 
-const Explanation& QLearning::why() const {
-  why_.explored = reason_.explored && reason_.kind == Reason::Kind::kChosen;
-  why_.value = reason_.value;
-  if (reason_.kind == Reason::Kind::kIdle) {
-    explain(why_, "no job: lowest clocks");
-    return why_;
-  }
-  const App& app = apps_[static_cast<std::size_t>(reason_.app)];
-  const AppProfile& profile = platform_.apps[static_cast<std::size_t>(
-      scenario_.apps[static_cast<std::size_t>(reason_.app)].profile)];
-  const Mapping& mapping = platform_.mappings[static_cast<std::size_t>(std::max(0, app.mapping))];
-  std::int64_t mhz = 0;
-  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
-    if (mapping.cores[c] == 0) continue;
-    mhz = std::max(mhz, platform_.clusters[c].opps[decided_.opp[c]].freq_khz / 1000);
-  }
-  const char* lead = reason_.kind == Reason::Kind::kHurry     ? "hurry, job runs long: "
-                     : reason_.kind == Reason::Kind::kRunning ? "running: "
-                     : reason_.explored                       ? "exploring: "
-                                                              : "";
-  explain(why_, "{}slack {:.0f} %, demand {:.2f} -> {} at {} MHz, width {}{} (floor {:.3g})", lead,
-          reason_.slack_pct, reason_.demand, mapping.name, mhz,
-          profile.levels[static_cast<std::size_t>(app.accuracy_level)].width_pct,
-          profile.levels[static_cast<std::size_t>(app.accuracy_level)].suffix(),
-          app.required.accuracy_floor_pct);
-  return why_;
-}
-
-std::vector<std::uint8_t> QLearning::save() const {
-  ByteWriter out;
+void QLearning::save(ByteWriter& out) const {
   out.u32(kPayloadVersion);
-  out.u32(static_cast<std::uint32_t>(apps_.size()));
-  out.u64(jobs_learned_);
-  for (const App& app : apps_) {
-    app.slow.save(out);
-    app.fast.save(out);
-    app.jobs.save(out);
+  out.u32(static_cast<std::uint32_t>(platform_.mappings.size()));
+  out.u32(static_cast<std::uint32_t>(learned_.size()));
+  for (const auto& [profile, learned] : learned_) {
+    out.text(profile);
+    out.u64(learned->profile_hash);
+    out.u64(learned->jobs);
+    learned->slow.save(out);
+    learned->fast.save(out);
   }
-  return out.take();
 }
 
-void QLearning::load(const std::vector<std::uint8_t>& payload) {
+std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payload, bool as_prior) {
   ByteReader in(payload, "policy of 'q_learning'");
   in.expect(kPayloadVersion, "payload version");
-  in.expect(static_cast<std::uint32_t>(apps_.size()), "number of applications");
-  const std::uint64_t jobs = in.u64();
-  std::vector<App> read = apps_;
-  for (App& app : read) {
-    app.slow.load(in);
-    app.fast.load(in);
-    app.jobs.load(in);
+  const auto mappings = static_cast<int>(in.u32());
+  const auto own_mappings = static_cast<int>(platform_.mappings.size());
+  if (mappings < 1 || mappings > kMaxMappings) in.reject("its number of mappings is out of range");
+  if (!as_prior && mappings != own_mappings) {
+    in.reject(fmt::format("it has {} mappings where this platform has {}", mappings, own_mappings));
+  }
+  const std::uint32_t profiles = in.u32();
+  if (profiles > kMaxProfiles) in.reject("its number of applications is out of range");
+  std::vector<std::string> notes;
+  std::map<std::string, std::unique_ptr<Learned>> read;
+  for (std::uint32_t i = 0; i < profiles; ++i) {
+    const std::string profile = in.text(kMaxNameBytes);
+    const std::uint64_t hash = in.u64();
+    auto learned = std::make_unique<Learned>(mappings, hash);
+    learned->jobs = in.u64();
+    learned->slow.load(in);
+    learned->fast.load(in);
+    const int known = platform_.find_app(profile);
+    if (known >= 0) {
+      const std::uint64_t own = platform_.apps[static_cast<std::size_t>(known)].content_hash;
+      if (!as_prior && hash != 0 && hash != own) {
+        in.reject(fmt::format("'{}' had other costs or levels when it was learned", profile));
+      }
+      learned->profile_hash = own;
+    } else if (!as_prior) {
+      notes.push_back(
+          fmt::format("what was learned of '{}' is kept and not used: nobody here knows it", profile));
+    }
+    if (mappings != own_mappings) {
+      // Margins mean the same on every platform, mappings do not.
+      auto here = std::make_unique<Learned>(own_mappings, learned->profile_hash);
+      here->jobs = learned->jobs;
+      here->fast = std::move(learned->fast);
+      learned = std::move(here);
+      notes.push_back(fmt::format("of '{}' only the margins are taken: mappings differ", profile));
+    }
+    read[profile] = std::move(learned);
   }
   in.end();
-  for (std::size_t a = 0; a < apps_.size(); ++a) {
-    apps_[a].slow = std::move(read[a].slow);
-    apps_[a].fast = std::move(read[a].fast);
-    // Its moving averages only; the stream of this run goes on.
-    ByteWriter averages;
-    read[a].jobs.save(averages);
-    const std::vector<std::uint8_t> bytes = averages.take();
-    ByteReader again(bytes, "policy of 'q_learning'");
-    apps_[a].jobs.load(again);
-  }
-  jobs_learned_ = jobs;
+  apps_.clear();
+  learned_ = std::move(read);
+  return notes;
 }
 
 }  // namespace flyball

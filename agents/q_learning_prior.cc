@@ -23,63 +23,98 @@ int bin(double value, std::initializer_list<double> edges) {
   return b;
 }
 
+std::int64_t relative_deadline_ns(const Requirements& required) {
+  return required.deadline_ns > 0 ? required.deadline_ns : required.period_ns;
+}
+
+/// What all actions have in front of them, at the best expected of it, so that an action never tried
+/// does not look better for having none.
+template <class Priors>
+void add_future(Priors& priors, const QValue& best) {
+  const double factor = QLearning::kTable.discount / (1 - QLearning::kTable.discount);
+  for (DoubleQ::Prior& p : priors) {
+    if (!p.masked) p.value = p.value + factor * best;
+  }
+}
+
 }  // namespace
 
-double QLearning::limit_ns(const Observation& now, int app, double work) const {
-  const AppObservation& seen = now.app[app];
-  const JobTracker& jobs = apps_[static_cast<std::size_t>(app)].jobs;
-  std::int64_t deadline_ns = seen.required.deadline_ns;
-  if (deadline_ns <= 0) deadline_ns = seen.required.period_ns;
-  if (deadline_ns <= 0) return std::numeric_limits<double>::max();
+double QLearning::limit_ns(const Observation& now, int slot, Job job, double work) const {
+  const AppObservation& seen = now.app[slot];
+  const JobTracker& jobs = apps_.find(slot)->jobs;
+  const std::int64_t relative_ns = relative_deadline_ns(seen.required);
+  if (relative_ns <= 0) return std::numeric_limits<double>::max();
+  const double unused_ns = (1 - kDeadlineUse) * static_cast<double>(relative_ns);
+  const auto deadline_of = [&](std::uint32_t i) {
+    const std::int64_t own = seen.deadline_ns(i);
+    return own < std::numeric_limits<std::int64_t>::max() ? own
+                                                          : seen.release_ns(i) + relative_ns;
+  };
   double limit = std::numeric_limits<double>::max();
-  // The running job has part of its work behind it, but never so much that nothing seems left.
-  double work_to_do = std::max(work - jobs.progress(), 0.05 * work);
-  for (std::uint32_t i = 0; i < std::max(1u, seen.backlog); ++i) {
-    const std::int64_t release = seen.backlog > 0 ? jobs.release_ns(i) : now.now_ns;
-    const double left = static_cast<double>(release + deadline_ns - now.now_ns) -
-                        (1 - kDeadlineUse) * static_cast<double>(deadline_ns);
+  std::uint32_t first = 0;
+  double work_to_do = work;
+  double begin_ns = static_cast<double>(now.now_ns) + latency_ns_;
+  if (job == Job::kRunning) {
+    // Part of the work is done, but never so much that nothing seems left.
+    work_to_do = std::max(work - jobs.progress(), 0.05 * work);
+  } else if (seen.running.busy) {
+    first = 1;
+    if (seen.backlog > 1) {
+      // It waits for the one that runs, which is taken to end at its deadline at the latest.
+      const double share = std::max(0.0, 1 - jobs.progress() / std::max(1e-9, jobs.work(0)));
+      const double spent = static_cast<double>(now.now_ns - seen.running.start_ns);
+      const double rest =
+          jobs.progress() > 0.1 * jobs.work(0)
+              ? spent * share / std::max(0.1, 1 - share)
+              : std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns);
+      begin_ns += std::min(rest, std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns));
+    }
+  }
+  if (first >= seen.backlog) {
+    // Nothing is there yet: the job comes, and has all its time less the latency at low clocks.
+    return std::max(0.0, static_cast<double>(relative_ns) - unused_ns - latency_ns_) / work_to_do;
+  }
+  for (std::uint32_t i = first; i < seen.backlog; ++i) {
+    const double left = static_cast<double>(deadline_of(i)) - begin_ns - unused_ns;
     limit = std::min(limit, std::max(0.0, left) / work_to_do);
     work_to_do += work;
   }
   return limit;
 }
 
-double QLearning::point_limit_ns(const Observation& now, int app, int mapping,
+double QLearning::point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                                  double deviations) const {
-  const App& state = apps_[static_cast<std::size_t>(app)];
-  double limit = limit_ns(now, app, state.jobs.work(deviations));
-  if (now.app[app].setting.mapping != mapping) {
+  const JobTracker& jobs = apps_.find(slot)->jobs;
+  double limit = limit_ns(now, slot, job, jobs.work(deviations));
+  if (job == Job::kNext && now.app[slot].setting.mapping != mapping) {
     limit -= platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
   }
-  return limit / state.jobs.slowdown(mapping);
+  return limit / jobs.slowdown(mapping);
 }
 
-bool QLearning::in_reach_later(const Observation& now, int a, const OppChoice& opp) const {
-  const App& app = apps_[static_cast<std::size_t>(a)];
-  const AppObservation& seen = now.app[a];
-  if (seen.required.deadline_ns <= 0) return true;
-  const AppSetting running = app.jobs.running();
-  const AppProfile& profile =
-      platform_.apps[static_cast<std::size_t>(scenario_.apps[static_cast<std::size_t>(a)].profile)];
-  const Mapping& mapping = platform_.mappings[running.mapping];
+bool QLearning::in_reach_later(const Observation& now, int slot, const OppChoice& opp) const {
+  const App& app = *apps_.find(slot);
+  const RunningJobObservation& run = now.app[slot].running;
+  if (now.app[slot].required.deadline_ns <= 0) return true;
+  const Mapping& mapping = platform_.mappings[run.setting.mapping];
   OppChoice top{};
   for (int c = 0; c < now.cluster_count; ++c) top[c] = now.cluster[c].opp_cap;
-  const double slow = app.jobs.slowdown(running.mapping);
-  const double now_ns = execution_ns(platform_, profile, mapping, running.level, opp) * slow;
-  const double top_ns = execution_ns(platform_, profile, mapping, running.level, top) * slow;
+  const double slow = app.jobs.slowdown(run.setting.mapping);
+  const AppProfile& profile = apps_.profile(slot);
+  const double now_ns = execution_ns(platform_, profile, mapping, run.setting.level, opp) * slow;
+  const double top_ns = execution_ns(platform_, profile, mapping, run.setting.level, top) * slow;
   const double worst = app.jobs.work(app.worst_case) - app.jobs.progress();
-  const double left_ns =
-      static_cast<double>(app.jobs.release_ns(0) + seen.required.deadline_ns - now.now_ns);
+  const double left_ns = static_cast<double>(run.deadline_ns - now.now_ns) - latency_ns_;
   const double dt = static_cast<double>(interval_ns_);
   const double after = worst - dt / now_ns;
   return after <= 0 ? worst > 0 : after * top_ns <= kDeadlineUse * (left_ns - dt);
 }
 
-QLearning::Situation QLearning::assess(const Observation& now, int app) const {
-  const App& state = apps_[static_cast<std::size_t>(app)];
-  const AppObservation& seen = now.app[app];
+QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job) const {
+  const App& app = *apps_.find(slot);
+  const AppObservation& seen = now.app[slot];
   Situation s;
-  s.weight_energy = 2 * now.energy_preference / weights_.ref_energy_mj;
+  s.energy_weight = 2 * now.energy_preference;
   s.miss_cost = weights_.miss * seen.required.priority;
   double hottest_c = -273;
   bool throttled = false;
@@ -88,105 +123,108 @@ QLearning::Situation QLearning::assess(const Observation& now, int app) const {
     hottest_c = std::max(hottest_c, now.cluster[c].temp_c);
     throttled = throttled || s.cap[c] < platform_.clusters[static_cast<std::size_t>(c)].max_opp();
   }
+  const int level = job == Job::kRunning ? seen.running.setting.level : app.level;
   double fastest_ns = std::numeric_limits<double>::max();
-  for (int m = 0; m < state.profile.mapping_count(); ++m) {
-    if (!state.profile.supports(m)) continue;
-    fastest_ns =
-        std::min(fastest_ns, state.profile.frontier(m, state.accuracy_level).front().time_ns *
-                                 state.jobs.slowdown(m));
+  for (int m = 0; m < app.profile.mapping_count(); ++m) {
+    if (!app.profile.supports(m)) continue;
+    fastest_ns = std::min(fastest_ns, app.profile.frontier(m, level).front().time_ns *
+                                          app.jobs.slowdown(m));
   }
-  s.pressure = limit_ns(now, app, state.jobs.work(0)) / fastest_ns;
+  s.pressure = limit_ns(now, slot, job, app.jobs.work(0)) / fastest_ns;
 
   const int pressure = bin(s.pressure, {1, 1.3, 1.7, 2.3, 3.3, 5, 10});
-  const int load = bin(state.jobs.other_load(), {0.1, 0.4});
+  const int load = bin(app.jobs.other_load(), {0.1, 0.4});
   const int heat =
       throttled ? 2 : bin(hottest_c, {weights_.temp_limit_c - kCoolC, weights_.temp_limit_c});
-  const bool queue = seen.backlog > 1 || (state.jobs.shortest_gap_ns() > 0 &&
-                                          state.jobs.shortest_gap_ns() <
+  const bool queue = seen.backlog > 1 || (app.jobs.shortest_gap_ns() > 0 &&
+                                          app.jobs.shortest_gap_ns() <
                                               static_cast<double>(seen.required.deadline_ns));
-  const int varies = bin(state.jobs.deviation() / state.jobs.work(0), {0.05, 0.12});
+  const int varies = bin(app.jobs.deviation() / app.jobs.work(0), {0.05, 0.12});
   const int preference = bin(now.energy_preference, {0.35, 0.65});
   s.slow_state = ((pressure * 3 + load) * 3 + heat) * 2 + queue;
   s.fast_state = (((pressure * 3 + varies) * 3 + heat) * 3 + preference) * 2 + queue;
   return s;
 }
 
-void QLearning::slow_priors(const Observation& now, int app, const Situation& s, double worst_case,
-                            std::array<double, kMaxMappings>& prior, bool& any_safe) const {
-  const App& state = apps_[static_cast<std::size_t>(app)];
-  prior.fill(DoubleQ::kMasked);
+void QLearning::slow_priors(const Observation& now, int slot, const Situation& s,
+                            double worst_case, SlowPriors& prior, bool& any_safe) const {
+  const App& app = *apps_.find(slot);
+  for (DoubleQ::Prior& p : prior) p = {};
   any_safe = false;
-  double best = DoubleQ::kMasked;
+  QValue best;
+  double best_value = -std::numeric_limits<double>::max();
   double least_excess = std::numeric_limits<double>::max();
   int quickest = -1;
-  for (int m = 0; m < state.profile.mapping_count(); ++m) {
-    const auto frontier = state.profile.frontier(m, state.accuracy_level);
+  const double limit_worst = limit_ns(now, slot, Job::kNext, app.jobs.work(worst_case));
+  const double limit_nominal = limit_ns(now, slot, Job::kNext, app.jobs.work(kNominalMargin));
+  const double move_ns = platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
+  for (int m = 0; m < app.profile.mapping_count(); ++m) {
+    const auto frontier = app.profile.frontier(m, app.level);
     if (frontier.empty()) continue;
     const int top = cheapest_within(frontier, 0, s.cap);
     if (top < 0) continue;
     const double top_ns = frontier[static_cast<std::size_t>(top)].time_ns;
-    const double worst_limit = point_limit_ns(now, app, m, worst_case);
-    if (top_ns > worst_limit) {
-      const double excess = top_ns * state.jobs.slowdown(m);
+    const double slow = app.jobs.slowdown(m);
+    const bool moves = m != now.app[slot].setting.mapping;
+    if (top_ns > (limit_worst - (moves ? move_ns : 0)) / slow) {
+      const double excess = top_ns * slow;
       if (excess < least_excess) least_excess = excess, quickest = m;
       continue;
     }
-    const int i = cheapest_within(frontier, point_limit_ns(now, app, m, kNominalMargin), s.cap);
-    prior[static_cast<std::size_t>(m)] = -s.weight_energy *
-                                         frontier[static_cast<std::size_t>(i)].energy_mj *
-                                         state.jobs.work(0) * state.jobs.slowdown(m);
-    if (m != now.app[app].setting.mapping) prior[static_cast<std::size_t>(m)] *= 1 + kMoveShare;
-    best = std::max(best, prior[static_cast<std::size_t>(m)]);
+    const int i =
+        cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
+    DoubleQ::Prior& p = prior[static_cast<std::size_t>(m)];
+    p.masked = false;
+    p.value.energy = -frontier[static_cast<std::size_t>(i)].energy_mj / weights_.ref_energy_mj *
+                     app.jobs.work(0) * slow * (moves ? 1 + kMoveShare : 1);
+    const double value = p.value.weighed(s.energy_weight);
+    if (value > best_value) best_value = value, best = p.value;
     any_safe = true;
   }
-  if (!any_safe) {
+  if (!any_safe && quickest >= 0) {
     // Nothing is safe, so it is not a matter of energy: what is fastest.
-    if (quickest >= 0) prior[static_cast<std::size_t>(quickest)] = best = -s.miss_cost;
+    DoubleQ::Prior& p = prior[static_cast<std::size_t>(quickest)];
+    p = {{0, -s.miss_cost}, false};
+    best = p.value;
   }
-  // The future, at the best expected of it, so that an action never tried does not look better for
-  // having none.
-  const double future = kTable.discount / (1 - kTable.discount) * best;
-  for (double& p : prior) {
-    if (p > DoubleQ::kMasked) p += future;
-  }
+  add_future(prior, best);
 }
 
-void QLearning::fast_priors(const Observation& now, int app, const Situation& s, int mapping,
-                            std::array<double, kMargins.size()>& prior) const {
-  const App& state = apps_[static_cast<std::size_t>(app)];
-  prior.fill(DoubleQ::kMasked);
-  const auto frontier = state.profile.frontier(mapping, state.accuracy_level);
-  double best = DoubleQ::kMasked;
-  const double scale = s.weight_energy * state.jobs.work(0) * state.jobs.slowdown(mapping);
-  for (std::size_t z = 0; z < kMargins.size(); ++z) {
-    const int i = cheapest_within(frontier, point_limit_ns(now, app, mapping, kMargins[z]), s.cap);
+void QLearning::fast_priors(const Observation& now, int slot, const Situation& s,
+                            FastPriors& prior) const {
+  const App& app = *apps_.find(slot);
+  const AppSetting& setting = now.app[slot].running.setting;
+  for (DoubleQ::Prior& p : prior) p = {};
+  const auto frontier = app.profile.frontier(setting.mapping, setting.level);
+  QValue best;
+  double best_value = -std::numeric_limits<double>::max();
+  const double scale =
+      app.jobs.work(0) * app.jobs.slowdown(setting.mapping) / weights_.ref_energy_mj;
+  for (std::size_t z = 0; z < kMargins.size() && !frontier.empty(); ++z) {
+    const int i = cheapest_within(
+        frontier, point_limit_ns(now, slot, Job::kRunning, setting.mapping, kMargins[z]), s.cap);
     if (i < 0) continue;
-    prior[z] =
-        -scale * frontier[static_cast<std::size_t>(i)].energy_mj - s.miss_cost * kPriorRisk[z];
-    best = std::max(best, prior[z]);
+    prior[z].masked = false;
+    prior[z].value = {-scale * frontier[static_cast<std::size_t>(i)].energy_mj,
+                      -s.miss_cost * kPriorRisk[z]};
+    const double value = prior[z].value.weighed(s.energy_weight);
+    if (value > best_value) best_value = value, best = prior[z].value;
   }
-  const double future = kTable.discount / (1 - kTable.discount) * best;
-  for (double& p : prior) {
-    if (p > DoubleQ::kMasked) p += future;
-  }
+  add_future(prior, best);
 }
 
-void QLearning::meet_company(const Observation& now, int a) {
+void QLearning::meet_company(const Observation& now, int slot) {
   std::array<double, kMaxClusters> cores{};
-  for (int b = 0; b < static_cast<int>(apps_.size()); ++b) {
-    const App& other = apps_[static_cast<std::size_t>(b)];
-    if (b == a || !now.app[b].active) continue;
-    const bool runs = now.app[b].backlog > 0;
-    // A job that starts now runs where it was just put.
-    const bool starts = now.app[b].backlog <= 1 && now.app[b].released > 0 && other.mapping >= 0;
-    const std::size_t mapping = starts ? static_cast<std::size_t>(other.mapping)
-                                : runs ? other.jobs.running().mapping
-                                       : now.app[b].setting.mapping;
-    for (std::size_t c = 0; c < kMaxClusters; ++c) {
-      cores[c] += (runs ? 1 : other.jobs.duty()) * platform_.mappings[mapping].cores[c];
+  for (int b = 0; b < apps_.count(); ++b) {
+    const App* other = apps_.find(b);
+    if (other == nullptr || b == slot) continue;
+    const RunningJobObservation& run = now.app[b].running;
+    const std::size_t mapping = run.busy ? run.setting.mapping : now.app[b].setting.mapping;
+    for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
+      cores[c] += (run.busy ? 1 : other->jobs.duty()) * platform_.mappings[mapping].cores[c];
     }
   }
-  apps_[static_cast<std::size_t>(a)].jobs.set_company(cores);
+  apps_.find(slot)->jobs.set_company(cores);
 }
 
 }  // namespace flyball

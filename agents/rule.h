@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "agents/agent.h"
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 
 namespace flyball {
 

@@ -1,20 +1,22 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "env/spaces/action.h"
+#include "env/spaces/binding.h"
 #include "env/spaces/observation.h"
 
 namespace flyball {
 
-struct PlatformSpec;
-struct Scenario;
-
 /// When an epoch ends: after `interval_ns`, or earlier, right after the release of a job, when
-/// `stop_at_release`, or right after one has finished, when `stop_at_finish`. A job that waits then
-/// starts with the next apply() in simulation; on a real machine it has started already.
+/// `stop_at_release`, or right after one has finished, when `stop_at_finish`.
+///
+/// The contract of starts, the same on every platform: a job starts at its release, or when the one
+/// before it is done, with the setting that is in force then. What is decided on that event takes
+/// effect a decision latency later: frequencies change for the job that runs, mapping and level
+/// hold for the next one. An epoch does not end before the action that began it is in force.
 struct EpochRequest {
   std::int64_t interval_ns = 50'000'000;
   bool stop_at_release = false;
@@ -29,43 +31,42 @@ enum class Status : std::uint8_t {
   kDeviceLost,   ///< a knob no longer answers
 };
 
-/// Knows the true state and what disturbs it: only the oracle may use it, and only simulation has
-/// it.
-class Foresight {
- public:
-  virtual ~Foresight() = default;
-  struct Outcome {
-    std::int64_t finish_ns = 0;  ///< of the job that is next to start for this application
-    /// Platform energy from now to the job's deadline (or its finish if later), idle included, the
-    /// application's later jobs left out.
-    double energy_mj = 0;
-    bool meets_deadline = false;
-  };
-  /// What would happen if `action` were applied now and kept. Does not change the platform.
-  virtual Outcome preview(const Action& action, int app) const = 0;
-  /// The times of an application's next releases, ascending, as far as `out` has room; how many.
-  /// Changes of the period that are still to come are not foreseen.
-  virtual std::size_t next_releases(int app, std::span<std::int64_t> out_ns) const = 0;
+/// The value of one knob, by name: "A15.freq" = "1400000", "camera.mapping" = "A15x2".
+struct KnobSetting {
+  std::string knob;
+  std::string value;
+  friend bool operator==(const KnobSetting&, const KnobSetting&) = default;
 };
 
-/// What the control loop drives: simulated, emulated or a Linux machine. Neither call allocates or
-/// throws.
+/// What became of an attempt to set one knob.
+struct KnobOutcome {
+  std::string knob;
+  std::string asked, in_force;
+  int error = 0;  ///< errno; 0: none
+};
+
+/// What the control loop drives: simulated, emulated or a Linux machine. Of the calls within an
+/// epoch (observe, apply, advance) none allocates or throws.
 class Platform {
  public:
   virtual ~Platform() = default;
-  virtual const PlatformSpec& spec() const = 0;
-  virtual const Scenario& scenario() const = 0;
+  /// Who has a slot that is bound; valid until the next advance().
+  virtual const Binding& binding(int slot) const = 0;
   /// The state before the first epoch: nothing has run, knobs as the platform found them.
   virtual void observe(Observation& out) const = 0;
   /// Turns the knobs that differ from their setting. Frequencies follow after the transition
-  /// latency, mapping and width with the application's next job.
+  /// latency, mapping and level with the application's next job. What became of each is in the next
+  /// observation (asked, in force, error).
   virtual Status apply(const Action& action) = 0;
   /// Lets an epoch pass and fills `out`.
   virtual Status advance(const EpochRequest& request, Observation& out) = 0;
-  /// nullptr where the future is not known.
-  virtual const Foresight* foresight() const { return nullptr; }
   /// Another thread or a signal handler asks `advance` to return soon with kInterrupted.
   virtual void interrupt() = 0;
+
+  /// The knobs as they are now, as text that can be stored. Allocates.
+  virtual std::vector<KnobSetting> capture() const = 0;
+  /// Sets them again; one outcome per setting, those that failed with their error. Allocates.
+  virtual std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) = 0;
 };
 
 }  // namespace flyball

@@ -1,15 +1,13 @@
 #include "env/emulated/background_threads.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <exception>
 #include <new>
 
-#include "env/emulated/cpu_list.h"
+#include "env/ledger/cpu_allocator.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/quiet_thread.h"
 
@@ -42,10 +40,10 @@ std::uint64_t stream(std::vector<std::uint64_t>& buffer, std::size_t& position) 
 
 }  // namespace
 
-double BackgroundThreads::start(int load, std::uint64_t available) {
+double BackgroundThreads::start(int load, const CpuSet& available) {
   const BackgroundLoad& wanted = scenario_.background[static_cast<std::size_t>(load)];
-  const std::uint64_t cpus = cluster_cpus(spec_, available, wanted.cluster);
-  const int bound = std::popcount(available);
+  const CpuSet cpus = CpuAllocator(spec_, available).cluster(wanted.cluster);
+  const int bound = std::max(1, available.count());
   const std::size_t buffer_bytes =
       std::min(kBufferBytes, kAllBuffersBytes / static_cast<std::size_t>(bound));
   double started = 0;
@@ -102,11 +100,11 @@ void BackgroundThreads::stop_all() {
   ending_ = false;
 }
 
-int BackgroundThreads::least_loaded_cpu(std::uint64_t cpus) const {
+int BackgroundThreads::least_loaded_cpu(const CpuSet& cpus) const {
   int best = 0;
   std::ptrdiff_t fewest = -1;
-  for (int cpu = 63; cpu >= 0; --cpu) {
-    if ((cpus >> cpu & 1) == 0) continue;
+  for (int i = cpus.count() - 1; i >= 0; --i) {
+    const int cpu = cpus.nth(i);
     const auto here = std::count_if(workers_.begin(), workers_.end(),
                                     [cpu](const auto& worker) { return worker->cpu == cpu; });
     if (fewest < 0 || here < fewest) {
@@ -118,11 +116,8 @@ int BackgroundThreads::least_loaded_cpu(std::uint64_t cpus) const {
 }
 
 void BackgroundThreads::body(Worker& self) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(self.cpu), &set);
   // Unpinned it is load all the same: go on, and say so in the end.
-  if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) {
+  if (set_thread_affinity(pthread_self(), CpuSet{self.cpu}) != 0) {
     unpinned_.fetch_add(1, std::memory_order_relaxed);
   }
   std::vector<std::uint64_t> buffer;

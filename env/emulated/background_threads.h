@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/base/cpu_set.h"
 #include "kernels/base/doorbell.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
@@ -31,7 +32,7 @@ class BackgroundThreads {
   /// Starts a load on the cluster's CPUs, the last ones first because jobs take the first ones.
   /// Returns how many cores it really keeps busy: fewer than asked for when the bound or the system
   /// stands in the way.
-  double start(int load, std::uint64_t available);
+  double start(int load, const CpuSet& available);
   /// Asks its threads to end, which they do within 0.1 ms of running; reap() joins them.
   void stop(int load);
   void reap();
@@ -54,7 +55,7 @@ class BackgroundThreads {
     std::thread thread;
   };
   void body(Worker& self);
-  int least_loaded_cpu(std::uint64_t cpus) const;
+  int least_loaded_cpu(const CpuSet& cpus) const;
 
   const PlatformSpec& spec_;
   const Scenario& scenario_;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <system_error>
@@ -13,13 +12,13 @@
 
 #include "kernels/base/error.h"
 #include "env/emulated/background_threads.h"
-#include "env/emulated/cpu_list.h"
 #include "kernels/base/doorbell.h"
 #include "env/emulated/executor.h"
 #include "kernels/base/latest.h"
 #include "env/emulated/machine.h"
 #include "kernels/base/quiet_thread.h"
 #include "kernels/base/clock.h"
+#include "env/ledger/settings.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -31,6 +30,12 @@ constexpr std::int64_t kReapNs =
 constexpr std::int64_t kLateNs = 5'000'000;  // a release that is this late is worth a note
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+/// Those that the calling thread may run on; the first one where the Linux kernel does not say.
+CpuSet available_cpus() {
+  const CpuSet cpus = thread_affinity();
+  return cpus.empty() ? CpuSet{0} : cpus;
+}
 
 void check(const PlatformSpec& spec, const Scenario& scenario) {
   for (const ClusterSpec& cluster : spec.clusters) {
@@ -99,6 +104,7 @@ struct EmulatedPlatform::Parts final : MachinePort {
 
   // The control thread's own.
   Action last_action;
+  Observation shown;  ///< the last one that was given out
   bool applied_any = false;
   // The machine thread's own.
   std::int64_t epoch_start_ns = 0;
@@ -120,8 +126,8 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
       executor(spec_in, scenario_in, engine_in, knobs, machine_bell),
       background(spec_in, scenario_in) {
   check(spec, scenario);
-  knobs.cpus = available_cpus();
-  cpus_at_start = cpus_fewest = std::popcount(knobs.cpus.load());
+  knobs.cpus.store(available_cpus());
+  cpus_at_start = cpus_fewest = knobs.cpus.load().count();
   const std::int64_t measured = executor.start(options.inference_ns <= 0);
   inference_ns = options.inference_ns > 0 ? options.inference_ns : measured;
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
@@ -132,6 +138,7 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
   machine = std::make_unique<EmulatedMachine>(spec, scenario, options.seed, inferences,
                                               inference_ns, knobs, *this);
   machine->observe(first);
+  shown = first;
   try {
     thread = quiet_thread([this] { machine_loop(); });
   } catch (const std::system_error& error) {
@@ -222,10 +229,10 @@ void EmulatedPlatform::Parts::answer(Status status) {
 // CPUs may go offline or be taken by a control group. The machine thread is not pinned: its own
 // mask tells. Jobs started from now on use what is left.
 void EmulatedPlatform::Parts::watch_cpus() {
-  const std::uint64_t cpus = available_cpus();
-  if (cpus == knobs.cpus.load(std::memory_order_relaxed)) return;
-  knobs.cpus.store(cpus, std::memory_order_release);
-  cpus_fewest = std::min(cpus_fewest.load(), std::popcount(cpus));
+  const CpuSet cpus = available_cpus();
+  if (cpus == knobs.cpus.load()) return;
+  knobs.cpus.store(cpus);
+  cpus_fewest = std::min(cpus_fewest.load(), cpus.count());
 }
 
 EmulatedPlatform::EmulatedPlatform(const PlatformSpec& spec, const Scenario& scenario,
@@ -234,9 +241,19 @@ EmulatedPlatform::EmulatedPlatform(const PlatformSpec& spec, const Scenario& sce
 
 EmulatedPlatform::~EmulatedPlatform() = default;
 
-const PlatformSpec& EmulatedPlatform::spec() const { return parts_->spec; }
-const Scenario& EmulatedPlatform::scenario() const { return parts_->scenario; }
+const Binding& EmulatedPlatform::binding(int slot) const { return parts_->machine->binding(slot); }
 void EmulatedPlatform::observe(Observation& out) const { out = parts_->first; }
+
+std::vector<KnobSetting> EmulatedPlatform::capture() const {
+  return settings_of(parts_->spec, *this, parts_->shown);
+}
+
+std::vector<KnobOutcome> EmulatedPlatform::restore(const std::vector<KnobSetting>& settings) {
+  Action action;
+  auto outcomes = action_of(parts_->spec, *this, parts_->shown, settings, action);
+  apply(action);
+  return outcomes;
+}
 
 Status EmulatedPlatform::apply(const Action& action) {
   Parts& parts = *parts_;
@@ -268,6 +285,7 @@ Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) 
     parts.control_bell.wait(seen, monotonic_ns() + 1'000'000'000);
   }
   out = parts.reply;
+  parts.shown = parts.reply;
   return parts.reply_status;
 }
 

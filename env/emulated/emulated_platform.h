@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "env/emulated/job_engine.h"
+#include "env/model/platform_spec.h"
 #include "env/platform.h"
+#include "env/scenario/scenario.h"
 
 namespace flyball {
 
@@ -47,12 +49,13 @@ class EmulatedPlatform final : public Platform {
   /// changed affinity behind.
   ~EmulatedPlatform() override;
 
-  const PlatformSpec& spec() const override;
-  const Scenario& scenario() const override;
+  const Binding& binding(int slot) const override;
   void observe(Observation& out) const override;
   Status apply(const Action& action) override;
   Status advance(const EpochRequest& request, Observation& out) override;
   void interrupt() override;
+  std::vector<KnobSetting> capture() const override;
+  std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
 
   /// What one nominal job of an application of the scenario consists of.
   int inferences_per_job(int app) const;

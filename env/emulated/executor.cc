@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -11,7 +10,7 @@
 #include <thread>
 
 #include "kernels/base/error.h"
-#include "env/emulated/cpu_list.h"
+#include "env/ledger/cpu_allocator.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/quiet_thread.h"
 
@@ -137,7 +136,7 @@ bool Executor::submit(const ReadyJob& job) {
 
 std::int64_t Executor::measure() {
   JobEngine::Setting setting;
-  setting.cpu_mask = first_cpus(knobs_.cpus.load(), 1);
+  setting.cpus.add(std::max(0, knobs_.cpus.load().nth(0)));
   setting.active = 1;
   if (!scenario_.apps.empty()) {
     const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[0].profile)];
@@ -195,14 +194,14 @@ void Executor::run(const ReadyJob& job) {
   event.speed_ratio = speed_ratio(spec_, mapping, knobs_);
 
   JobEngine::Setting setting;
-  setting.cpu_mask = mapping_cpus(spec_, knobs_.cpus.load(std::memory_order_acquire), mapping);
-  setting.active = std::clamp(std::popcount(setting.cpu_mask), 1, engine_.max_active());
-  setting.cpu_mask = first_cpus(setting.cpu_mask, setting.active);
+  const CpuSet cpus = CpuAllocator(spec_, knobs_.cpus.load()).allocate(mapping);
+  setting.active = std::clamp(cpus.count(), 1, engine_.max_active());
+  for (int i = 0; i < setting.active && i < cpus.count(); ++i) setting.cpus.add(cpus.nth(i));
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];
   setting.width = app.network_width(event.setting.level);
   setting.int8 = app.levels[event.setting.level].int8;
   setting.speed_ratio = event.speed_ratio;
-  event.cores = setting.active;
+  event.cpus = setting.cpus;
 
   event.kind = JobEvent::Kind::kStarted;
   event.at_ns = monotonic_ns();

@@ -7,21 +7,43 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/base/cpu_set.h"
 #include "kernels/base/doorbell.h"
 #include "env/emulated/job_engine.h"
 #include "kernels/base/spsc_ring.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
-#include "env/sim/arrivals.h"
+#include "env/ledger/arrivals.h"
 
 namespace flyball {
+
+/// A CPU set that one thread writes and others read, in words: a reader may see an update by halves,
+/// and sees it whole a moment later.
+class SharedCpuSet {
+ public:
+  CpuSet load() const {
+    CpuSet set;
+    for (int w = 0; w < CpuSet::kWords; ++w) {
+      set.set_word(w, words_[static_cast<std::size_t>(w)].load(std::memory_order_acquire));
+    }
+    return set;
+  }
+  void store(const CpuSet& set) {
+    for (int w = 0; w < CpuSet::kWords; ++w) {
+      words_[static_cast<std::size_t>(w)].store(set.word(w), std::memory_order_release);
+    }
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, CpuSet::kWords> words_{};
+};
 
 /// The knobs as a job finds them when it starts. Written by the machine thread, read by the
 /// executor.
 struct LiveKnobs {
   std::array<std::atomic<std::uint8_t>, kMaxClusters> opp{};
   std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + level
-  std::atomic<std::uint64_t> cpus{1};                          ///< available to the process
+  SharedCpuSet cpus;  ///< available to the process
 
   AppSetting app(int a) const {
     const std::uint16_t packed =
@@ -53,7 +75,7 @@ struct JobEvent {
   Kind kind = Kind::kStarted;
   std::uint8_t app = 0;
   AppSetting setting;
-  int cores = 1;  ///< that it really runs on
+  CpuSet cpus;  ///< that it really runs on
   std::int64_t at_ns = 0;
   double speed_ratio = 1;  ///< that it started with
 };

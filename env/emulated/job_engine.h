@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/base/cpu_set.h"
+
 namespace flyball {
 
 /// Runs real jobs for the emulated platform. The platform does not know what a job is; the governor
@@ -14,7 +16,7 @@ class JobEngine {
   /// width and its precision, and the speed ratio (0 < ratio <= 1, to the full speed of the core)
   /// that a duty cycle emulates.
   struct Setting {
-    std::uint64_t cpu_mask = 1;
+    CpuSet cpus;
     int active = 1;
     int width = 0;      ///< index into the network's widths
     bool int8 = false;  ///< 8-bit integers; false: fp32

@@ -2,15 +2,14 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "env/emulated/executor.h"
 #include "env/emulated/power_meter.h"
-#include "kernels/base/spsc_ring.h"
+#include "env/ledger/job_ledger.h"
+#include "env/ledger/knob_ledger.h"
 #include "env/platform.h"
 #include "env/scenario/scenario.h"
-#include "env/sim/arrivals.h"
 
 namespace flyball {
 
@@ -41,7 +40,7 @@ class EmulatedMachine {
                   const std::array<int, kMaxApps>& inferences, std::int64_t inference_ns,
                   LiveKnobs& knobs, MachinePort& port);
 
-  /// Knobs turned at `at_ns`. A frequency beyond the table is its last; a mapping or width that
+  /// Knobs turned at `at_ns`. A frequency beyond the table is its last; a mapping or level that
   /// does not exist or cannot run the application leaves the one before.
   void request(const Action& action, std::int64_t at_ns);
   /// A job started or finished.
@@ -54,12 +53,15 @@ class EmulatedMachine {
   void end();
   bool ended() const { return ended_; }
 
-  bool released_in_epoch() const;
-  bool finished_in_epoch() const;
+  bool released_in_epoch() const { return jobs_.released_any; }
+  bool finished_in_epoch() const { return jobs_.finished_any; }
   /// Ends the epoch at the time of the last call and starts the next.
   void close_epoch(Observation& out);
   /// The state before anything has run.
   void observe(Observation& out) const { out = first_; }
+  const Binding& binding(int slot) const {
+    return model_.bindings[static_cast<std::size_t>(slot)];
+  }
 
   /// To be told the true time before anything else: remembers by how much the releases now due are
   /// late.
@@ -71,73 +73,48 @@ class EmulatedMachine {
   /// more, this much later.
   static constexpr std::int64_t kAssertAgainNs = 1'000'000;
 
-  struct Outstanding {
-    std::uint64_t sequence = 0;
-    std::int64_t release_ns = 0;
-    std::int64_t deadline_ns = kNeverNs;
-    float accuracy_floor_pct = 0;
-    bool infeasible = false;
-  };
-  struct App {
-    App(const AppSpec& spec, int index, std::uint64_t seed);
-    ArrivalStream arrivals;
-    WorkStream work;
-    SpscRing<Outstanding> outstanding;  ///< released and not finished, oldest first
-    std::uint64_t released = 0;
-    std::array<double, kMaxLevels>
-        fastest_ns{};  ///< of one inference, per width, by the model's best mapping
-  };
-  struct Running {
-    bool busy = false;
-    std::uint8_t app = 0;
-    AppSetting setting;
-    std::int64_t start_ns = 0;
-    double energy_mj = 0;  ///< of the platform when it started
-    double cycles = 0;     ///< until counted_ns
-    std::int64_t counted_ns = 0;
-  };
   struct Background {
     bool running = false;
     bool over = false;
     double cores = 0;
   };
-  struct PendingOpp {
-    int opp = 0;
-    std::int64_t at_ns = 0;  ///< kNeverNs: none is pending
-  };
 
+  JobLedger ledger() { return JobLedger(model_, jobs_, &epoch_); }
+  void advance(std::int64_t now_ns);
   void due(std::int64_t now_ns);
   void follow_scenario(const ScenarioEvent& event);
   void switch_background(std::int64_t now_ns);
   void release(int app);
-  void drop(int app, const Outstanding& job);
   void started(const JobEvent& event, std::int64_t at_ns);
   void finished(std::int64_t at_ns);
-  void aim_at_opps(std::int64_t now_ns);
-  void set_opp(int cluster, int opp);
+  void settle_knobs(std::int64_t now_ns);
+  void set_running_speed();
   void count_cycles();
-  bool infeasible(int app, int inferences) const;
-  void describe(Observation& out) const;
+  void fill(Observation& out);
 
   const PlatformSpec& spec_;
   const Scenario& scenario_;
+  LedgerModel model_;
+  LedgerState jobs_;
+  KnobLedger turned_;
   LiveKnobs& knobs_;
   MachinePort& port_;
   PowerMeter meter_;
   std::array<int, kMaxApps> inferences_;
-  std::vector<std::unique_ptr<App>> apps_;
-  Running running_;
-  Action wanted_;
-  std::array<PendingOpp, kMaxClusters> pending_;
+  int busy_app_ = -1;            ///< whose job runs in the pool
+  CpuSet busy_cpus_;
+  std::int64_t counted_ns_ = 0;  ///< cycles are, up to here
   std::int64_t next_poll_ns_ = 0;
-  std::int64_t assert_ratio_ns_ = 0;
+  std::int64_t assert_ratio_ns_ = kNeverNs;
   std::vector<Background> background_;
   std::size_t next_event_ = 0;
   double battery_mj_ = 0;  ///< charge when the platform had used battery_from_mj_
   double battery_from_mj_ = 0;
+  double energy_preference_ = 0.5;
+  std::uint64_t epochs_ = 0;
   bool ended_ = false;
   std::int64_t worst_lateness_ns_ = 0;
-  Observation epoch_;
+  Observation epoch_;  ///< its records only
   Observation first_;
 };
 

@@ -1,7 +1,10 @@
 #include "env/emulated/power_meter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+
+#include "env/ledger/cpu_allocator.h"
 
 namespace flyball {
 namespace {
@@ -59,6 +62,12 @@ std::array<JobLoad, kMaxClusters> PowerMeter::running_load() const {
   return job_load(spec_, *app_, mapping_, width_, opp);
 }
 
+double PowerMeter::share(std::size_t c) const {
+  const double cores = spec_.clusters[c].cores;
+  const double wanted = mapping_.cores[c] + load_[c].background_cores;
+  return wanted > cores ? cores / wanted : 1;
+}
+
 std::array<double, kMaxClusters> PowerMeter::cluster_powers_mw() const {
   const auto job = running_load();
   std::array<double, kMaxClusters> power_mw{};
@@ -71,16 +80,8 @@ std::array<double, kMaxClusters> PowerMeter::cluster_powers_mw() const {
     load.static_ma = job[c].static_ma;
     load.gate_idle_cores =
         cluster.gate_idle_cores || (mapping_.cores[c] > 0 && app_->unit[c].gate_idle_cores);
-    const double background = std::min<double>(state.background_cores, cluster.cores);
-    const double background_nf =
-        state.background_cores > 0 ? state.background_nf / state.background_cores : 0;
-    const double job_nf = job[c].busy_cores > 0 ? job[c].busy_nf / job[c].busy_cores : 0;
-    // Jobs fill the cluster from its first core on, background from its last; where they meet they
-    // share a core by halves.
-    const double shared = std::max(0.0, job[c].busy_cores + background - cluster.cores);
-    load.busy_cores = job[c].busy_cores + background - shared;
-    load.busy_nf =
-        (job[c].busy_cores - shared / 2) * job_nf + (background - shared / 2) * background_nf;
+    load.busy_cores = (job[c].busy_cores + state.background_cores) * share(c);
+    load.busy_nf = (job[c].busy_nf + state.background_nf) * share(c);
     power_mw[c] = cluster_power_mw(cluster, load);
   }
   return power_mw;
@@ -101,17 +102,10 @@ void PowerMeter::advance(std::int64_t now_ns) {
     for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
       ClusterState& state = load_[c];
       state.energy_mj += power_mw[c] * step * 1e-9;
-      const int cores = std::min(spec_.clusters[c].cores, kMaxCores);
-      // The serial part of a job leaves all cores but the first idle.
-      const int job_cores = mapping_.cores[c];
-      const double first = std::min(1.0, job[c].busy_cores);
-      const double others = job_cores > 1 ? (job[c].busy_cores - first) / (job_cores - 1) : 0;
-      for (int core = 0; core < cores; ++core) {
-        const double background = std::clamp(state.background_cores - (cores - 1 - core), 0.0, 1.0);
-        state.busy_ns[at(core)] +=
-            step *
-            (core < job_cores ? std::max(background, core == 0 ? first : others) : background);
-      }
+      state.job_ns += step * job[c].core_busy * share(c);
+      state.background_ns += step * std::min(1.0, state.background_cores) * share(c);
+      state.busy_core_ns += step * (job[c].busy_cores + state.background_cores) * share(c);
+      state.wanted = std::max(state.wanted, static_cast<double>(mapping_.cores[c]));
     }
     energy_mj_ += total_mw * step * 1e-9;
     thermal_advance(spec_, total_mw / 1000, step * 1e-9, thermal_);
@@ -130,21 +124,17 @@ void PowerMeter::report(Observation& out) {
     const ClusterSpec& cluster = spec_.clusters[c];
     ClusterState& state = load_[c];
     ClusterObservation& seen = out.cluster[c];
-    double sum = 0;
-    double most = 0;
-    for (const double busy_ns : state.busy_ns) {
-      sum += busy_ns / span;
-      most = std::max(most, busy_ns / span);
-    }
-    seen.util_max = std::min(1.0, most);
-    seen.util_mean = std::min(1.0, sum / std::min(cluster.cores, kMaxCores));
+    BusiestCore busiest(state.background_ns, std::ceil(state.background_cores));
+    busiest.add(state.job_ns, state.wanted);
+    seen.util_max = busiest.share(span, cluster.cores);
+    seen.util_mean = std::min(1.0, state.busy_core_ns / span / cluster.cores);
     seen.power_mw = any ? state.energy_mj / (span * 1e-9) : power_now[c];
     seen.temp_c = cluster_temp_c(spec_, thermal_, static_cast<int>(c));
     seen.opp = static_cast<std::uint8_t>(state.opp);
     seen.opp_cap = thermal_.opp_cap[c];
     seen.freq_khz = cluster.opps[at(state.opp)].freq_khz;
     state.energy_mj = 0;
-    state.busy_ns.fill(0);
+    state.job_ns = state.background_ns = state.busy_core_ns = state.wanted = 0;
   }
   reported_ns_ = now_ns_;
   reported_mj_ = energy_mj_;

@@ -43,16 +43,19 @@ class PowerMeter {
 
  private:
   static std::size_t at(int cluster) { return static_cast<std::size_t>(cluster); }
-  static constexpr int kMaxCores = 64;
 
   struct ClusterState {
     int opp = 0;
     double background_cores = 0;
     double background_nf = 0;  ///< sum over the background's cores
     double energy_mj = 0;      ///< since the last report
-    std::array<double, kMaxCores> busy_ns{};
+    // Since the last report: of the busiest core of jobs and of the background, of all together, and
+    // the most cores that jobs wanted.
+    double job_ns = 0, background_ns = 0, busy_core_ns = 0, wanted = 0;
   };
   std::array<JobLoad, kMaxClusters> running_load() const;
+  /// More threads than cores: everyone gets the same part of what it wants.
+  double share(std::size_t cluster) const;
   std::array<double, kMaxClusters> cluster_powers_mw() const;
 
   const PlatformSpec& spec_;

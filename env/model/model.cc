@@ -109,6 +109,7 @@ std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppPr
     if (mapping.cores[c] == 0) continue;
     load[c].busy_cores =
         mapping.cores[c] * parallel_share + (c == fastest ? 1 - parallel_share : 0);
+    load[c].core_busy = c == fastest ? 1 : parallel_share;
     load[c].busy_nf = load[c].busy_cores * app.unit[c].core_nf * app.levels[width].activity_factor;
     load[c].static_ma = app.unit[c].static_ma;
   }

@@ -37,6 +37,7 @@ double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mappi
 /// keeps all its cores busy.
 struct JobLoad {
   double busy_cores = 0;
+  double core_busy = 0;  ///< of its busiest core there, 0 to 1
   double busy_nf = 0;  ///< of all its busy cores together
   double static_ma = 0;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "env/config/yaml.h"
+#include "env/model/content_hash.h"
 #include "env/model/platform_mappings.h"
 #include "env/model/platform_spec.h"
 #include "env/model/thermal.h"
@@ -12,7 +13,7 @@
 namespace flyball {
 namespace {
 
-constexpr int kMaxClusterCores = 16;
+constexpr int kMaxClusterCores = 255;
 constexpr std::size_t kMaxTrips = std::tuple_size_v<decltype(ThermalState::tripped)>;
 
 void check_count(const YamlMap& map, std::string_view key, std::size_t count, std::size_t max) {
@@ -147,7 +148,8 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
   std::vector<std::string> names;
   for (const ClusterSpec& cluster : clusters) names.push_back(cluster.name);
   const auto units =
-      map.named_maps("units", {"mcycles", "memory_ms", "core_nf", "static_ma", "gate_idle_cores"});
+      map.named_maps("units", {"mcycles", "memory_ms", "core_nf", "static_ma", "gate_idle_cores",
+                               "ipc", "miss_ns", "references_per_miss"});
   if (!map.has("units")) map.reject("units", "is missing", "give each cluster's profile");
   for (const auto& [unit_name, unit_map] : units) {
     const auto found = std::find(names.begin(), names.end(), unit_name);
@@ -163,6 +165,10 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
       unit.mcycles = unit_map.number("mcycles", 1e-3, 1e6);
       unit.memory_ms = unit_map.number_or("memory_ms", 0, 0, 1e6);
     }
+    unit.ipc = unit_map.number_or("ipc", unit.ipc, 0.01, 100);
+    unit.miss_ns = unit_map.number_or("miss_ns", unit.miss_ns, 1, 1e5);
+    unit.references_per_miss =
+        unit_map.number_or("references_per_miss", unit.references_per_miss, 1, 1e6);
     unit.core_nf = unit_map.number("core_nf", 0, 1000);
     unit.static_ma = unit_map.number_or("static_ma", 0, 0, 1e5);
     unit.gate_idle_cores = unit_map.boolean_or("gate_idle_cores", false);
@@ -253,7 +259,7 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   const YamlMap root = YamlMap::file(
       find_config("platforms", name_or_path), 1,
       {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
-       "width_switch_us", "clusters", "mappings", "apps", "thermal", "trip_poll_ms", "trips"});
+       "width_switch_us", "decision_latency_us", "clusters", "mappings", "apps", "thermal", "trip_poll_ms", "trips"});
   PlatformSpec spec;
   spec.name = root.name("name");
   spec.description = root.text("description");
@@ -262,6 +268,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   spec.migration_us = root.number("migration_us", 0, 1e6);
   spec.cold_cache_ms = root.number("cold_cache_ms", 0, 1e4);
   spec.width_switch_us = root.number_or("width_switch_us", 0, 0, 1e6);
+  spec.decision_latency_us =
+      root.number_or("decision_latency_us", spec.decision_latency_us, 0, 1e5);
 
   const auto clusters = root.named_maps(
       "clusters", {"kind", "cores", "max_cores", "capacity_per_mhz", "transition_latency_us",
@@ -294,6 +302,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
       "trips", {"cluster", "sensor", "temp_c", "hysteresis_c", "action", "steps", "cap_mhz"});
   if (!trips.empty()) check_count(root, "trips", trips.size(), kMaxTrips);
   for (const YamlMap& map : trips) spec.trips.push_back(read_trip(map, spec));
+  spec.content_hash = content_hash(spec);
+  for (AppProfile& app : spec.apps) app.content_hash = content_hash(spec, app);
   return spec;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace flyball {
 namespace {
@@ -17,23 +18,63 @@ std::string name_of(const Mapping& mapping, const std::vector<ClusterSpec>& clus
   return name;
 }
 
+/// Numbers of cores worth offering: all of them, or where there are more than `most`, so many at
+/// about equal ratios, 1 and all of them among them.
+std::vector<int> counts_of(int cores, int most) {
+  std::vector<int> counts;
+  if (cores <= most) {
+    for (int n = 1; n <= cores; ++n) counts.push_back(n);
+    return counts;
+  }
+  for (int i = 0; i < most; ++i) {
+    const double share = most > 1 ? static_cast<double>(i) / (most - 1) : 1;
+    const int n = static_cast<int>(std::lround(std::exp2(share * std::log2(cores))));
+    if (counts.empty() || n > counts.back()) counts.push_back(n);
+  }
+  return counts;
+}
+
+/// Per cluster the counts to combine, as many as keep all combinations within kMaxMappings.
+std::vector<std::vector<int>> counts_to_combine(const std::vector<ClusterSpec>& clusters,
+                                                bool mix_cpu_clusters) {
+  for (int most = 255;; --most) {
+    std::vector<std::vector<int>> counts;
+    std::size_t mixed = 1, single = 0;
+    for (const ClusterSpec& cluster : clusters) {
+      const bool cpu = cluster.kind == ClusterSpec::Kind::kCpu;
+      counts.push_back(cpu ? counts_of(cluster.cores, most) : std::vector<int>{});
+      mixed *= counts.back().size() + 1;
+      single += cpu ? counts.back().size() : 1;
+    }
+    const std::size_t gpus = static_cast<std::size_t>(
+        std::count_if(clusters.begin(), clusters.end(), [](const ClusterSpec& cluster) {
+          return cluster.kind == ClusterSpec::Kind::kGpu;
+        }));
+    const std::size_t all = mix_cpu_clusters ? mixed - 1 + gpus : single;
+    if (all <= kMaxMappings || most == 1) return counts;
+  }
+}
+
 }  // namespace
 
 std::vector<Mapping> make_mappings(const std::vector<ClusterSpec>& clusters,
                                    bool mix_cpu_clusters) {
   std::vector<Mapping> mappings;
   const int count = static_cast<int>(clusters.size());
+  const auto counts = counts_to_combine(clusters, mix_cpu_clusters);
+  std::vector<std::size_t> at(clusters.size());  // 0: none; i: counts[c][i - 1]
   // Counts through the CPU clusters like an odometer.
   Mapping mapping;
   for (bool more = true; more;) {
     more = false;
     for (int c = count - 1; c >= 0; --c) {
       if (clusters[c].kind != ClusterSpec::Kind::kCpu) continue;
-      if (mapping.cores[c] < clusters[c].cores) {
-        ++mapping.cores[c];
+      if (at[c] < counts[c].size()) {
+        mapping.cores[c] = static_cast<std::uint8_t>(counts[c][at[c]++]);
         more = true;
         break;
       }
+      at[c] = 0;
       mapping.cores[c] = 0;
     }
     const auto used = std::count_if(mapping.cores.begin(), mapping.cores.end(),

@@ -52,6 +52,12 @@ struct UnitProfile {
   double core_nf = 0;            ///< switched capacitance of a busy core, at full width
   double static_ma = 0;          ///< current that does not scale with frequency, while a job runs
   bool gate_idle_cores = false;  ///< measured with the idle cores powered off
+  // For the counters. No published source gives them; the defaults are assumed: a core that never
+  // waits for memory retires 1.2 instructions a cycle, an access that misses the last cache takes
+  // 100 ns, and every eighth access to that cache does.
+  double ipc = 1.2;
+  double miss_ns = 100;
+  double references_per_miss = 8;
 };
 
 /// A level of the width knob: how much of the network runs, and in which arithmetic.
@@ -82,6 +88,8 @@ struct AppProfile {
   /// The model file that real jobs run, and whose accuracies the levels have; empty: the network is
   /// a published one, and the platform file says how accurate it is.
   std::string model{};
+  /// Of everything that the file says of it, measured profiles left out.
+  std::uint64_t content_hash = 0;
 
   int level_count() const { return static_cast<int>(levels.size()); }
   /// The width of a level as an index into the network's own widths.
@@ -148,6 +156,11 @@ struct PlatformSpec {
   double migration_us = 0;   ///< cost of moving an application to other clusters
   double cold_cache_ms = 0;  ///< and of filling their caches
   double width_switch_us = 0;
+  /// From an event (a release, an epoch's end) until what was decided on it takes effect: a wake-up
+  /// and a decision. Assumed where nothing was measured.
+  double decision_latency_us = 100;
+  /// Of everything above that the file says, but for the applications: what a policy is valid for.
+  std::uint64_t content_hash = 0;
 
   int find_cluster(std::string_view name) const;  ///< -1 when absent
   int find_app(std::string_view name) const;

@@ -5,12 +5,10 @@
 #include <vector>
 
 #include "env/model/platform_spec.h"
+#include "env/spaces/limits.h"
 #include "env/spaces/requirements.h"
 
 namespace flyball {
-
-/// The longest queue that an application can ask for: platforms keep queues of fixed size.
-inline constexpr int kMaxQueue = 16;
 
 /// How the jobs of an application are released.
 struct Arrival {

@@ -10,67 +10,41 @@ void Engine::apply(const Action& action) {
   if (s_.has_acted && std::memcmp(&action, &s_.action, sizeof action) == 0) return;
   s_.action = action;
   s_.has_acted = true;
-  for (int c = 0; c < m_.clusters; ++c) {
-    s_.cluster[c].asked =
-        static_cast<std::uint8_t>(std::min<int>(action.opp[c], m_.spec.clusters[c].max_opp()));
-    set_goal(c);
-  }
-  for (int a = 0; a < m_.apps; ++a) {
-    const AppSetting& wanted = action.app[a];
-    SimApp& app = s_.app[a];
-    // What does not exist or cannot run the application stays as it was.
-    if (wanted.mapping < m_.spec.mappings.size() && m_.supported[a][wanted.mapping]) {
-      app.setting.mapping = wanted.mapping;
-    }
-    if (wanted.level < m_.profile[a]->levels.size()) app.setting.level = wanted.level;
-  }
+  s_.pending_ns = s_.now_ns + m_.decision_ns;
+  if (m_.decision_ns == 0) put_in_force();
 }
 
-void Engine::set_goal(int c) {
-  SimCluster& cluster = s_.cluster[c];
-  const std::uint8_t goal = std::min(cluster.asked, s_.thermal.opp_cap[c]);
-  if (goal == cluster.opp) {
-    cluster.switch_ns = kNeverNs;
-    cluster.coming = goal;
-    return;
-  }
-  if (cluster.switch_ns != kNeverNs && cluster.coming == goal) return;
-  cluster.coming = goal;
-  const auto latency_ns =
-      static_cast<std::int64_t>(m_.spec.clusters[c].transition_latency_us * 1e3);
-  if (latency_ns > 0) {
-    cluster.switch_ns = s_.now_ns + latency_ns;
-    return;
-  }
-  settle();
-  cluster.opp = goal;
-  cluster.switch_ns = kNeverNs;
-  s_.dirty = true;
+void Engine::put_in_force() {
+  s_.pending_ns = kNeverNs;
+  for (int c = 0; c < m_.clusters; ++c) s_.knobs.ask(m_.spec, c, s_.action.opp[c], s_.now_ns);
+  ledger_.ask(s_.action);
 }
 
 void Engine::run(std::int64_t until_ns, const StopAt& stop) {
-  s_.released_any = s_.finished_any = false;
+  s_.jobs.released_any = s_.jobs.finished_any = false;
   for (;;) {
-    start_waiting();
     if (s_.dirty) refresh();
     const std::int64_t next_ns = std::max(next_event_ns(), s_.now_ns);
     s_.now_ns = std::min(next_ns, until_ns);
     settle();
     if (next_ns > until_ns) break;
     handle_due();
+    start_waiting();
     if (s_.now_ns >= until_ns) break;
-    if (stop.release && s_.released_any) break;
-    if (stop.finish && s_.finished_any) break;
-    if (stop.watched_finish && s_.watch_done) break;
+    if (s_.pending_ns != kNeverNs) continue;
+    if (stop.release && s_.jobs.released_any) break;
+    if (stop.finish && s_.jobs.finished_any) break;
   }
 }
 
 std::int64_t Engine::next_event_ns() const {
-  std::int64_t next = std::min({s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_});
-  for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.cluster[c].switch_ns);
+  std::int64_t next =
+      std::min({s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns,
+                s_.jobs.roster_ns});
+  for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.knobs.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
-    next = std::min(next, s_.app[a].arrivals.next_ns());
-    if (s_.app[a].running) next = std::min(next, s_.app[a].run.finish_ns);
+    next = std::min(next, s_.jobs.app[a].arrivals.next_ns());
+    if (s_.jobs.app[a].running) next = std::min(next, s_.run[a].finish_ns);
   }
   return next;
 }
@@ -78,18 +52,15 @@ std::int64_t Engine::next_event_ns() const {
 void Engine::handle_due() {
   const std::int64_t now = s_.now_ns;
   for (int a = 0; a < m_.apps; ++a) {
-    if (s_.app[a].running && s_.app[a].run.finish_ns <= now) finish(a);
-  }
-  for (int c = 0; c < m_.clusters; ++c) {
-    SimCluster& cluster = s_.cluster[c];
-    if (cluster.switch_ns > now) continue;
-    cluster.opp = cluster.coming;
-    cluster.switch_ns = kNeverNs;
+    if (!s_.jobs.app[a].running || s_.run[a].finish_ns > now) continue;
+    ledger_.finish(a, now);
     s_.dirty = true;
   }
+  if (s_.pending_ns <= now) put_in_force();
+  for (int c = 0; c < m_.clusters; ++c) s_.dirty |= s_.knobs.settle(c, now);
   if (s_.timeline_ns <= now) {
-    const auto segments = static_cast<int>(m_.segments.size());
-    while (s_.segment + 1 < segments && m_.segments[s_.segment + 1].start_ns <= now) {
+    const auto segments = static_cast<int>(m_.ledger.segments.size());
+    while (s_.segment + 1 < segments && m_.ledger.segments[s_.segment + 1].start_ns <= now) {
       ++s_.segment;
       s_.dirty = true;
     }
@@ -99,23 +70,40 @@ void Engine::handle_due() {
     }
     set_timeline();
   }
+  if (s_.jobs.roster_ns <= now) ledger_.turn_roster(now);
   for (int a = 0; a < m_.apps; ++a) {
-    while (s_.app[a].arrivals.next_ns() <= now) release(a);
+    while (s_.jobs.app[a].arrivals.next_ns() <= now) ledger_.release(a);
   }
   if (s_.poll_ns <= now) {
     s_.poll_ns += m_.trip_poll_ns;
     thermal_step();
     thermal_poll_trips(m_.spec, s_.thermal);
-    for (int c = 0; c < m_.clusters; ++c) set_goal(c);
+    for (int c = 0; c < m_.clusters; ++c) {
+      s_.knobs.set_cap(m_.spec, c, s_.thermal.opp_cap[c], now);
+      s_.dirty |= s_.knobs.settle(c, now);
+    }
   } else if (s_.thermal_ns + step_ns_ <= now) {
     thermal_step();
   }
 }
 
+void Engine::start_waiting() {
+  for (int a = 0; a < m_.apps; ++a) {
+    const LedgerApp& app = s_.jobs.app[a];
+    if (app.running || app.waiting == 0) continue;
+    SimJob& run = s_.run[a];
+    run.overhead_ns = app.started ? switch_ns(m_.spec, app.last_setting, app.setting) : 0;
+    ledger_.start(a, app.setting, s_.now_ns);
+    run.left = app.job.work;
+    run.core_busy.fill(0);
+    s_.dirty = true;
+  }
+}
+
 void Engine::set_timeline() {
   s_.timeline_ns = kNeverNs;
-  if (s_.segment + 1 < static_cast<int>(m_.segments.size())) {
-    s_.timeline_ns = m_.segments[s_.segment + 1].start_ns;
+  if (s_.segment + 1 < static_cast<int>(m_.ledger.segments.size())) {
+    s_.timeline_ns = m_.ledger.segments[s_.segment + 1].start_ns;
   }
   if (s_.event < static_cast<int>(m_.scenario.events.size())) {
     s_.timeline_ns = std::min(s_.timeline_ns, m_.scenario.events[s_.event].at_ns);
@@ -126,10 +114,10 @@ void Engine::take_event(const ScenarioEvent& event) {
   using Kind = ScenarioEvent::Kind;
   switch (event.kind) {
     case Kind::kRequirements:
-      s_.app[event.app].required = event.required;
+      ledger_.set_required(event.app, event.required);
       break;
     case Kind::kPeriod:
-      s_.app[event.app].arrivals.set_period(static_cast<std::int64_t>(event.value));
+      s_.jobs.app[event.app].arrivals.set_period(static_cast<std::int64_t>(event.value));
       break;
     case Kind::kAmbient:
       thermal_step();
@@ -159,30 +147,13 @@ void Engine::reset(std::uint64_t seed) {
     refresh();
     thermal_reset(m_.spec, scenario.ambient_c, s_.total_mw * 1e-3, s_.thermal);
   }
-  for (int a = 0; a < m_.apps; ++a) reset_app(a, seed);
+  for (int c = 0; c < m_.clusters; ++c) s_.knobs.cluster[c].cap = s_.thermal.opp_cap[c];
+  ledger_.reset(seed);
   settle_temperatures();
   handle_due();  // timeline_ns is 0: this sets it
+  start_waiting();
   s_.dirty = true;
   refresh();
-}
-
-void Engine::reset_app(int a, std::uint64_t seed) {
-  SimApp& app = s_.app[a];
-  const AppSpec& spec = m_.scenario.apps[a];
-  app.required = spec.required;
-  app.arrivals = ArrivalStream(spec, seed, a);
-  app.work = WorkStream(spec, seed, a);
-  const int big = m_.spec.find_mapping(m_.spec.big_cluster(), 1);
-  if (big >= 0 && m_.supported[a][big]) {
-    app.setting.mapping = static_cast<std::uint8_t>(big);
-  } else {
-    const auto& known = m_.supported[a];
-    const auto first = std::find(known.begin(), known.end(), 1);
-    app.setting.mapping =
-        first == known.end() ? 0 : static_cast<std::uint8_t>(first - known.begin());
-  }
-  app.setting.level = static_cast<std::uint8_t>(m_.profile[a]->levels.size() - 1);
-  app.last_setting = app.last_finished = app.setting;
 }
 
 }  // namespace flyball

@@ -9,56 +9,57 @@
 
 namespace flyball {
 
-/// Moves a SimState through time, from event to event: releases, completions, frequency changes
-/// that take effect, edges of the background, events of the scenario, looks at the trip points,
-/// thermal steps. Between two of them every rate and every power is constant, so that energy and
-/// progress are exact; only leakage follows the temperature in steps of at most `max_step_ns`. The
-/// simulation and its previews are this same code, on the state itself or on a copy.
+/// Moves a SimState through time, from event to event: releases, completions, actions and frequency
+/// changes that take effect, edges of the background, events of the scenario, looks at the trip
+/// points, thermal steps. Between two of them every rate and every power is constant, so that energy
+/// and progress are exact; only leakage follows the temperature in steps of at most `max_step_ns`.
+/// The simulation and its forks are this same code, on the state itself or on a copy.
 class Engine {
  public:
-  /// Finished and dropped jobs go to `sink`; to nowhere when it is null. A preview, which is short,
-  /// may take longer thermal steps.
+  /// Finished and dropped jobs go to `sink`; to nowhere when it is null. A fork that looks ahead may
+  /// take longer thermal steps.
   Engine(const SimModel& model, SimCache& cache, SimState& state, Observation* sink = nullptr,
          int step_factor = 1)
       : m_(model),
         cache_(cache),
         s_(state),
-        sink_(sink),
+        ledger_(model.ledger, state.jobs, sink),
         step_ns_(model.max_step_ns * step_factor) {}
 
-  /// What ends a run() before its time.
+  /// What ends a run() before its time. An epoch never ends before the action that it began with has
+  /// taken effect.
   struct StopAt {
-    bool release = false, finish = false, watched_finish = false;
+    bool release = false, finish = false;
   };
 
   /// The state at the beginning, with what is due at time 0.
   void reset(std::uint64_t seed);
+  /// Takes effect after the platform's decision latency; jobs that start before then start with
+  /// what is in force.
   void apply(const Action& action);
-  /// Jobs that wait start first; what is due at the very end has happened, but nothing has started
-  /// with it.
+  /// What is due at the very end has happened.
   void run(std::int64_t until_ns, const StopAt& stop);
-  /// Temperatures as of now.
-  void thermal_step();
 
  private:
-  void reset_app(int app, std::uint64_t seed);
   void settle_temperatures();
+  void thermal_step();
   void start_waiting();
   void refresh();
   void refresh_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);
+  void refresh_job(int app, const JobCost& cost, double slowdown,
+                   const std::array<double, kMaxClusters>& share);
   std::int64_t next_event_ns() const;
   void settle();
+  void settle_jobs(double dt_ns);
   void handle_due();
+  void put_in_force();
   void set_timeline();
   void take_event(const ScenarioEvent& event);
-  void set_goal(int cluster);
-  void release(int app);
-  void finish(int app);
 
   const SimModel& m_;
   SimCache& cache_;
   SimState& s_;
-  Observation* sink_;
+  JobLedger ledger_;
   std::int64_t step_ns_;
 };
 

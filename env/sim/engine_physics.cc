@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "env/sim/engine.h"
 
@@ -21,17 +22,19 @@ std::int64_t whole_ns(double left_ns) {
 
 void Engine::refresh() {
   s_.dirty = false;
-  const SimModel::Segment& background = m_.segments[s_.segment];
+  const BackgroundSegment& background = m_.ledger.segments[s_.segment];
   OppChoice opp{};
-  for (int c = 0; c < m_.clusters; ++c) opp[c] = s_.cluster[c].opp;
-  std::array<const JobCost*, kMaxApps> cost{};
+  for (int c = 0; c < m_.clusters; ++c) opp[c] = s_.knobs.cluster[c].opp;
+  std::array<const JobCost*, kMaxApps> cost;
   double memory_sum = 0;
   for (int a = 0; a < m_.apps; ++a) {
-    if (!s_.app[a].running) continue;
-    cost[a] = &cache_.job_cost(m_, a, s_.app[a].run.setting, opp);
+    cost[a] = nullptr;
+    if (!s_.jobs.app[a].running) continue;
+    cost[a] = &cache_.job_cost(m_, a, s_.jobs.app[a].job_setting, opp);
     memory_sum += cost[a]->memory_share;
   }
-  std::array<double, kMaxClusters> share{};
+  std::array<double, kMaxClusters> share;
+  s_.total_mw = m_.spec.board_mw;
   for (int c = 0; c < m_.clusters; ++c) {
     double wanted = background.cores[c];
     for (int a = 0; a < m_.apps; ++a) {
@@ -41,35 +44,57 @@ void Engine::refresh() {
     const double cores = m_.spec.clusters[c].cores;
     share[c] = wanted > cores ? cores / wanted : 1.0;
     refresh_cluster(c, share[c], cost);
+    s_.total_mw += s_.cluster[c].power_mw;
   }
-  s_.total_mw = m_.spec.board_mw;
-  for (int c = 0; c < m_.clusters; ++c) s_.total_mw += s_.cluster[c].power_mw;
-
   for (int a = 0; a < m_.apps; ++a) {
     if (cost[a] == nullptr) continue;
-    RunningJob& run = s_.app[a].run;
-    double speed = 0;
-    for (int c = 0; c < m_.clusters; ++c) {
-      speed += cost[a]->speed_share[c] * share[c];
-      run.core_busy[c] = share[c] * cost[a]->core_busy[c];
-    }
     // An access to memory waits behind those of other jobs for the part of the time that these are
     // at memory; the background says by itself how much it slows.
     const double others = memory_sum - cost[a]->memory_share;
-    const double slowdown = 1 + background.slowdown + cost[a]->memory_share * others;
-    run.rate = speed / (cost[a]->alone_ns * slowdown);
-    run.cycles_per_ns = cost[a]->cycles_per_ns * share[cost[a]->fastest];
-    run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rate);
+    refresh_job(a, *cost[a], 1 + background.slowdown + cost[a]->memory_share * others, share);
   }
+}
+
+void Engine::refresh_job(int a, const JobCost& cost, double slowdown,
+                         const std::array<double, kMaxClusters>& share) {
+  SimJob& run = s_.run[a];
+  double speed = 0;
+  run.all_cycles = run.instructions = run.misses = run.references = run.stalls = 0;
+  // Whatever slows a job but the share of its cores is time at memory.
+  const double stalled = 1 - (1 - cost.memory_share) / slowdown;
+  for (unsigned left = cost.clusters; left != 0; left &= left - 1) {
+    const int c = std::countr_zero(left);
+    speed += cost.speed_share[c] * share[c];
+    run.core_busy[c] = share[c] * cost.core_busy[c];
+    const UnitProfile& unit = m_.ledger.profile[a]->unit[c];
+    const double khz = static_cast<double>(
+        m_.spec.clusters[c].opps[s_.knobs.cluster[c].opp].freq_khz);
+    const double busy = cost.busy_cores[c] * share[c];
+    const double cycles = busy * khz * 1e-6;
+    const double misses = busy * cost.memory_share / (slowdown * unit.miss_ns);
+    run.all_cycles += cycles;
+    run.stalls += cycles * stalled;
+    run.instructions += cycles * (1 - stalled) * unit.ipc;
+    run.misses += misses;
+    run.references += misses * unit.references_per_miss;
+    SimCluster& cluster = s_.cluster[c];
+    cluster.stalls += cycles * stalled;
+    cluster.instructions += cycles * (1 - stalled) * unit.ipc;
+    cluster.misses += misses;
+    cluster.references += misses * unit.references_per_miss;
+  }
+  run.rate = speed / (cost.alone_ns * slowdown);
+  run.cycles_per_ns = cost.cycles_per_ns * share[cost.fastest];
+  run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rate);
 }
 
 void Engine::refresh_cluster(int c, double share,
                              const std::array<const JobCost*, kMaxApps>& cost) {
-  const SimModel::Segment& background = m_.segments[s_.segment];
+  const BackgroundSegment& background = m_.ledger.segments[s_.segment];
   const ClusterSpec& spec = m_.spec.clusters[c];
   SimCluster& cluster = s_.cluster[c];
   ClusterLoad load;
-  load.opp = cluster.opp;
+  load.opp = s_.knobs.cluster[c].opp;
   load.busy_cores = background.cores[c];
   load.busy_nf = background.nf[c];
   load.gate_idle_cores = spec.gate_idle_cores;
@@ -78,7 +103,8 @@ void Engine::refresh_cluster(int c, double share,
     load.busy_cores += cost[a]->busy_cores[c];
     load.busy_nf += cost[a]->busy_nf[c];
     load.static_ma += cost[a]->static_ma[c];
-    load.gate_idle_cores = load.gate_idle_cores || m_.profile[a]->unit[c].gate_idle_cores;
+    load.gate_idle_cores =
+        load.gate_idle_cores || m_.ledger.profile[a]->unit[c].gate_idle_cores;
   }
   load.busy_cores *= share;
   load.busy_nf *= share;
@@ -88,6 +114,17 @@ void Engine::refresh_cluster(int c, double share,
   cluster.fixed_mw = power.fixed_mw;
   cluster.leak = power.leak;
   cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_mw;
+  // The background's instructions: those of an assumed mean program, which waits for memory for as
+  // long as it makes others wait. The jobs add theirs in refresh_job().
+  const double ghz = static_cast<double>(spec.opps[load.opp].freq_khz) * 1e-6;
+  const double others = share * background.cores[c] * ghz;
+  const double stalled = background.slowdown / (1 + background.slowdown);
+  const UnitProfile assumed;
+  cluster.cycles = load.busy_cores * ghz;
+  cluster.stalls = others * stalled;
+  cluster.instructions = others * (1 - stalled) * assumed.ipc;
+  cluster.misses = share * background.cores[c] * stalled / assumed.miss_ns;
+  cluster.references = cluster.misses * assumed.references_per_miss;
 }
 
 void Engine::settle() {
@@ -103,21 +140,34 @@ void Engine::settle() {
   for (int c = 0; c < m_.clusters; ++c) {
     SimCluster& cluster = s_.cluster[c];
     cluster.energy_mj += cluster.power_mw * dt_ns * 1e-9;
+    if (cluster.busy_cores == 0) continue;
     cluster.busy_core_ns += cluster.busy_cores * dt_ns;
     cluster.background_ns += cluster.background_core * dt_ns;
+    cluster.counted.cycles += cluster.cycles * dt_ns;
+    cluster.counted.instructions += cluster.instructions * dt_ns;
+    cluster.counted.cache_misses += cluster.misses * dt_ns;
+    cluster.counted.cache_references += cluster.references * dt_ns;
+    cluster.counted.stalled_cycles += cluster.stalls * dt_ns;
   }
-  if (s_.running == 0) return;
-  const double each_mj = energy_mj / s_.running;
+  ledger_.charge(energy_mj);
+  if (s_.jobs.running > 0) settle_jobs(dt_ns);
+}
+
+void Engine::settle_jobs(double dt_ns) {
   for (int a = 0; a < m_.apps; ++a) {
-    SimApp& app = s_.app[a];
+    LedgerApp& app = s_.jobs.app[a];
     if (!app.running) continue;
-    RunningJob& run = app.run;
-    run.energy_mj += each_mj;
+    SimJob& run = s_.run[a];
     const double overhead_ns = std::min(run.overhead_ns, dt_ns);
     run.overhead_ns -= overhead_ns;
     run.left -= run.rate * (dt_ns - overhead_ns);
-    run.cycles += run.cycles_per_ns * (dt_ns - overhead_ns);
-    for (int c = 0; c < m_.clusters; ++c) app.busy_ns[c] += run.core_busy[c] * dt_ns;
+    app.job_cycles += run.cycles_per_ns * (dt_ns - overhead_ns);
+    for (int c = 0; c < m_.clusters; ++c) run.busy_ns[c] += run.core_busy[c] * dt_ns;
+    run.counted.cycles += run.all_cycles * dt_ns;
+    run.counted.instructions += run.instructions * dt_ns;
+    run.counted.cache_misses += run.misses * dt_ns;
+    run.counted.cache_references += run.references * dt_ns;
+    run.counted.stalled_cycles += run.stalls * dt_ns;
   }
 }
 

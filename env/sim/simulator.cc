@@ -1,25 +1,34 @@
 #include "env/sim/simulator.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstring>
+
+#include "env/ledger/settings.h"
 
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kPreviewNs = 600'000'000'000;
-constexpr int kPreviewSteps = 2;  // thermal steps in one; see the test of previews for the error
+constexpr int kForkSteps = 2;  // thermal steps in one of a fork; see the test of forks for the error
+
+CpuSet all_cpus(const PlatformSpec& spec) {
+  int cores = 0;
+  for (const ClusterSpec& cluster : spec.clusters) cores += cluster.cores;
+  CpuSet cpus;
+  for (int cpu = 0; cpu < cores; ++cpu) cpus.add(cpu);
+  return cpus;
+}
 
 }  // namespace
 
 Simulator::Simulator(const PlatformSpec& spec, const Scenario& scenario, SimOptions options)
-    : model_(spec, scenario, options.max_step_ms) {
+    : model_(spec, scenario, options.max_step_ms),
+      cache_(model_.apps),
+      cpus_(spec, all_cpus(spec)) {
   Engine(model_, cache_, state_).reset(options.seed);
 }
 
 void Simulator::observe(Observation& out) const {
   out.clear_jobs();
-  fill(out, 0);
+  observe(state_, 0, out);
 }
 
 Status Simulator::apply(const Action& action) {
@@ -32,124 +41,109 @@ Status Simulator::advance(const EpochRequest& request, Observation& out) {
   const std::int64_t start_ns = state_.now_ns;
   const std::int64_t end_ns = model_.scenario.duration_ns;
   if (start_ns >= end_ns || interrupted_.load(std::memory_order_relaxed)) {
-    fill(out, 0);
+    observe(state_, 0, out);
     return start_ns >= end_ns ? Status::kFinished : Status::kInterrupted;
   }
   const std::int64_t interval_ns = std::max<std::int64_t>(1, request.interval_ns);
   const std::int64_t until_ns = end_ns - start_ns > interval_ns ? start_ns + interval_ns : end_ns;
-  Engine engine(model_, cache_, state_, &out);
-  engine.run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
-  ++epochs_;
-  fill(out, state_.now_ns - start_ns);
-  clear_epoch();
+  Engine(model_, cache_, state_, &out)
+      .run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
+  ++state_.epochs;
+  observe(state_, state_.now_ns - start_ns, out);
+  clear_epoch(state_);
   return state_.now_ns >= end_ns ? Status::kFinished : Status::kOk;
 }
 
-void Simulator::fill(Observation& out, std::int64_t epoch_ns) const {
-  const double per_ns = epoch_ns > 0 ? 1 / static_cast<double>(epoch_ns) : 0;
-  const double per_s = 1e9 * per_ns;
-  out.sequence = epochs_;
-  out.now_ns = state_.now_ns;
+Status Simulator::step(SimState& state, const Action& action, const EpochRequest& request,
+                       Observation* ended) const {
+  Engine engine(model_, cache_, state, ended, kForkSteps);
+  engine.apply(action);
+  const std::int64_t end_ns = model_.scenario.duration_ns;
+  const std::int64_t until_ns =
+      std::min(end_ns, state.now_ns + std::max<std::int64_t>(1, request.interval_ns));
+  engine.run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
+  ++state.epochs;
+  clear_epoch(state);
+  return state.now_ns >= end_ns ? Status::kFinished : Status::kOk;
+}
+
+void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observation& out) const {
+  const double span_ns = epoch_ns > 0 ? static_cast<double>(epoch_ns) : 1;
+  const double per_s = epoch_ns > 0 ? 1e9 / span_ns : 0;
+  out.sequence = state.epochs;
+  out.now_ns = state.now_ns;
   out.epoch_ns = epoch_ns;
-  out.energy_mj = state_.epoch_mj;
-  out.power_mw = epoch_ns > 0 ? state_.epoch_mj * per_s : state_.total_mw;
+  out.energy_mj = state.epoch_mj;
+  out.power_mw = epoch_ns > 0 ? state.epoch_mj * per_s : state.total_mw;
   out.battery_pct =
-      model_.scenario.battery_mj > 0 ? 100 * state_.battery_mj / model_.scenario.battery_mj : 100;
-  out.energy_preference = state_.energy_preference;
+      model_.scenario.battery_mj > 0 ? 100 * state.battery_mj / model_.scenario.battery_mj : 100;
+  out.energy_preference = state.energy_preference;
   out.cluster_count = model_.clusters;
-  out.app_count = model_.apps;
   out.sensors_ok = true;
+  out.held = 0;
+  JobLedger(model_.ledger, const_cast<LedgerState&>(state.jobs), nullptr).observe(out);
+  CpuSet taken;
+  for (int a = 0; a < model_.apps; ++a) {
+    AppObservation& to = out.app[a];
+    to.counters = state.run[a].counted;
+    to.counters.valid = Counters::kAll;
+    if (!to.running.busy) continue;
+    to.running.cpus = cpus_.allocate(model_.spec.mappings[to.running.setting.mapping], taken);
+    if (model_.apps > 1) taken = taken | to.running.cpus;
+  }
   for (int c = 0; c < model_.clusters; ++c) {
-    const SimCluster& from = state_.cluster[c];
-    const double cores = model_.spec.clusters[c].cores;
-    // Applications are placed on cores of their own while there are enough; only then is the
-    // busiest core that of the busiest application, and otherwise everyone's together.
-    double most_ns = from.background_ns, sum_ns = from.background_ns;
-    double wanted = model_.segments[state_.segment].whole_cores[c];
+    const SimCluster& from = state.cluster[c];
+    const ClusterKnob& knob = state.knobs.cluster[c];
+    const ClusterSpec& spec = model_.spec.clusters[c];
+    BusiestCore busiest(from.background_ns, model_.ledger.segments[state.segment].whole_cores[c]);
     for (int a = 0; a < model_.apps; ++a) {
-      const SimApp& app = state_.app[a];
-      wanted += model_.spec.mappings[app.last_setting.mapping].cores[c];
-      most_ns = std::max(most_ns, app.busy_ns[c]);
-      sum_ns += app.busy_ns[c];
+      const LedgerApp& app = state.jobs.app[a];
+      busiest.add(state.run[a].busy_ns[c],
+                  model_.spec.mappings[app.last_setting.mapping].cores[c]);
     }
     ClusterObservation& to = out.cluster[c];
-    to.freq_khz = model_.spec.clusters[c].opps[from.opp].freq_khz;
-    to.util_max = std::min(1.0, (wanted > cores ? sum_ns : most_ns) * per_ns);
-    to.util_mean = std::min(1.0, from.busy_core_ns * per_ns / cores);
+    to.freq_khz = spec.opps[knob.opp].freq_khz;
+    to.asked_khz = spec.opps[knob.asked].freq_khz;
+    to.capacity = model_.capacity_per_khz[c] * static_cast<double>(to.freq_khz);
+    to.util_max = epoch_ns > 0 ? busiest.share(span_ns, spec.cores) : 0;
+    to.util_mean = epoch_ns > 0 ? std::min(1.0, from.busy_core_ns / span_ns / spec.cores) : 0;
     to.power_mw = epoch_ns > 0 ? from.energy_mj * per_s : from.power_mw;
     to.temp_c = from.temp_c;
-    to.opp = from.opp;
-    to.opp_cap = state_.thermal.opp_cap[c];
-  }
-  for (int a = 0; a < model_.apps; ++a) {
-    const SimApp& from = state_.app[a];
-    const AppSpec& spec = model_.scenario.apps[a];
-    AppObservation& to = out.app[a];
-    to.active = state_.now_ns >= spec.start_ns && state_.now_ns < spec.stop_ns;
-    to.required = from.required;
-    to.setting = from.setting;
-    to.released = from.released;
-    to.finished = from.finished;
-    to.missed = from.missed;
-    to.backlog = from.backlog();
-    to.oldest_release_ns = from.running   ? from.run.job.release_ns
-                           : from.waiting ? from.queue[from.head].release_ns
-                                          : 0;
-    to.last_latency_ns = from.last_latency_ns;
-    to.last_execution_ns = from.last_execution_ns;
-    to.last_cycles = from.last_cycles;
-    to.last_setting = from.last_finished;
+    to.counters = from.counted;
+    to.counters.valid = Counters::kAll;
+    to.opp = knob.opp;
+    to.asked_opp = knob.asked;
+    to.opp_cap = state.thermal.opp_cap[c];
   }
 }
 
-void Simulator::clear_epoch() {
-  state_.epoch_mj = 0;
+void Simulator::clear_epoch(SimState& state) const {
+  state.epoch_mj = 0;
   for (int c = 0; c < model_.clusters; ++c) {
-    SimCluster& cluster = state_.cluster[c];
+    SimCluster& cluster = state.cluster[c];
     cluster.energy_mj = cluster.busy_core_ns = cluster.background_ns = 0;
+    cluster.counted = {};
   }
   for (int a = 0; a < model_.apps; ++a) {
-    SimApp& app = state_.app[a];
-    app.released = app.finished = app.missed = 0;
-    app.busy_ns.fill(0);
+    state.run[a].busy_ns.fill(0);
+    state.run[a].counted = {};
   }
+  JobLedger(model_.ledger, state.jobs, nullptr).clear_epoch();
 }
 
-std::size_t Simulator::next_releases(int app, std::span<std::int64_t> out_ns) const {
-  ArrivalStream arrivals = state_.app[app].arrivals;
-  std::size_t count = 0;
-  for (; count < out_ns.size() && arrivals.next_ns() != kNeverNs; ++count) {
-    out_ns[count] = arrivals.next_ns();
-    arrivals.step(model_.scenario.apps[app]);
-  }
-  return count;
+std::vector<KnobSetting> Simulator::capture() const {
+  Observation now;
+  observe(now);
+  return settings_of(model_.spec, *this, now);
 }
 
-Foresight::Outcome Simulator::preview(const Action& action, int app) const {
-  const SimApp& watched = state_.app[app];
-  const std::int64_t now_ns = state_.now_ns;
-  if (watched.waiting == 0 && watched.arrivals.next_ns() == kNeverNs) return {now_ns, 0, true};
-
-  // The applications come last in the state: those that the scenario lacks need no copy.
-  std::memcpy(static_cast<void*>(&copy_), static_cast<const void*>(&state_),
-              offsetof(SimState, app) + sizeof(SimApp) * static_cast<std::size_t>(model_.apps));
-  copy_.watched_app = app;
-  copy_.watch_started = copy_.watch_done = false;
-  Engine engine(model_, cache_, copy_, nullptr, kPreviewSteps);
-  engine.apply(action);
-  engine.run(now_ns + kPreviewNs, {.watched_finish = true});
-
-  Outcome outcome;
-  outcome.finish_ns = copy_.watch_done ? copy_.watched_finish_ns : now_ns + kPreviewNs;
-  outcome.meets_deadline = copy_.watch_done && outcome.finish_ns <= copy_.watched_deadline_ns;
-  if (copy_.watch_done && copy_.watched_deadline_ns != kNeverNs &&
-      copy_.watched_deadline_ns > copy_.now_ns) {
-    copy_.app[app].waiting = 0;
-    copy_.app[app].arrivals.end();
-    engine.run(copy_.watched_deadline_ns, {});
-  }
-  outcome.energy_mj = copy_.total_mj - state_.total_mj;
-  return outcome;
+std::vector<KnobOutcome> Simulator::restore(const std::vector<KnobSetting>& settings) {
+  Observation now;
+  observe(now);
+  Action action;
+  std::vector<KnobOutcome> outcomes = action_of(model_.spec, *this, now, settings, action);
+  apply(action);
+  return outcomes;
 }
 
 }  // namespace flyball

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "env/ledger/cpu_allocator.h"
 #include "env/platform.h"
 #include "env/sim/engine.h"
 #include "env/sim/sim_model.h"
@@ -22,38 +23,44 @@ struct SimOptions {
 /// A job takes execution_ns() at the frequencies in force, integrated over their changes; longer
 /// where a cluster has fewer cores than its jobs and the background want (each gets the same part
 /// of what it wants), where the background slows memory, and where another job's accesses to memory
-/// are in the way of its own. It starts when the one before it of its application is done, with the
-/// setting in force then, and pays for a change of clusters or width first.
+/// are in the way of its own. It starts at its release, or when the one before it of its application
+/// is done, with the setting in force then, and pays for a change of clusters or width first.
 ///
-/// Not for several threads at once, previews included; different simulators are independent.
-class Simulator final : public Platform, public Foresight {
+/// Not for several threads at once, forks included; different simulators are independent.
+class Simulator final : public Platform {
  public:
   /// The references outlive the simulator. The scenario must have been made for this platform.
   Simulator(const PlatformSpec& spec, const Scenario& scenario, SimOptions options = {});
 
-  const PlatformSpec& spec() const override { return model_.spec; }
-  const Scenario& scenario() const override { return model_.scenario; }
+  const Binding& binding(int slot) const override {
+    return model_.ledger.bindings[static_cast<std::size_t>(slot)];
+  }
   void observe(Observation& out) const override;
   Status apply(const Action& action) override;
   Status advance(const EpochRequest& request, Observation& out) override;
-  const Foresight* foresight() const override { return this; }
   void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
+  std::vector<KnobSetting> capture() const override;
+  std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
 
-  /// Plays the scenario on, with everything else as it is and `action` kept. The job is the first
-  /// of the application that starts after now; one that already runs is not affected. Ends 10 min
-  /// after now at the latest, as a miss. An application without another job gives {now, 0, true}.
-  Outcome preview(const Action& action, int app) const override;
-  std::size_t next_releases(int app, std::span<std::int64_t> out_ns) const override;
+  const SimModel& model() const { return model_; }
+  /// The state as it is now, to be played on with step(): the true future, so for the oracle only.
+  /// Whoever plans forks a simulator made from its belief.
+  void fork(SimState& out) const { copy_state(state_, out, model_.apps); }
+  void fork(const SimState& from, SimState& out) const { copy_state(from, out, model_.apps); }
+  /// Applies an action to a forked state and lets an epoch of it pass. Records of jobs that end go to
+  /// `ended` when there is one.
+  Status step(SimState& state, const Action& action, const EpochRequest& request,
+              Observation* ended = nullptr) const;
+  /// What a state shows.
+  void observe(const SimState& state, std::int64_t epoch_ns, Observation& out) const;
 
  private:
-  void fill(Observation& out, std::int64_t epoch_ns) const;
-  void clear_epoch();
+  void clear_epoch(SimState& state) const;
 
   SimModel model_;
   mutable SimCache cache_;
+  CpuAllocator cpus_;
   SimState state_;
-  mutable SimState copy_;  ///< of a preview
-  std::uint64_t epochs_ = 0;
   std::atomic<bool> interrupted_{false};
 };
 

@@ -8,16 +8,17 @@
 namespace flyball {
 
 /// What one application is asked to do from its next job on. Both are indices: `mapping` into
-/// `PlatformSpec::mappings`, `level` into `AppProfile::levels`: a width
-/// of the network and a precision each, or what else the application offers.
+/// `PlatformSpec::mappings`, `level` into `AppProfile::levels`: a width of the network and a
+/// precision each, or what else the application offers.
 struct AppSetting {
   std::uint8_t mapping = 0;
   std::uint8_t level = 0;
   friend bool operator==(const AppSetting&, const AppSetting&) = default;
 };
 
-/// A value for every knob. `opp[c]` indexes `ClusterSpec::opps` (ascending frequency). Entries past
-/// the platform's clusters and the scenario's applications stay zero, so actions compare bytewise.
+/// A value for every knob. `opp[c]` indexes `ClusterSpec::opps` (ascending frequency), `app[a]` is
+/// of slot a of the roster. Entries past the platform's clusters and of free slots stay zero, so
+/// actions compare bytewise.
 struct Action {
   std::array<std::uint8_t, kMaxClusters> opp{};
   std::array<AppSetting, kMaxApps> app{};

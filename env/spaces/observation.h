@@ -1,44 +1,96 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "env/spaces/action.h"
+#include "env/spaces/counters.h"
 #include "env/spaces/job.h"
 #include "env/spaces/limits.h"
 #include "env/spaces/requirements.h"
+#include "kernels/base/cpu_set.h"
 
 namespace flyball {
 
 struct ClusterObservation {
-  std::int64_t freq_khz = 0;
-  double util_max = 0;    ///< busy share of the busiest core over the epoch, 0 to 1
-  double util_mean = 0;   ///< over all cores of the cluster
-  double power_mw = 0;    ///< mean over the epoch
-  double temp_c = 0;      ///< hottest node of the cluster, at the end of the epoch
+  std::int64_t freq_khz = 0;   ///< that the clock really has, at the end of the epoch
+  std::int64_t asked_khz = 0;  ///< by the last action
+  double capacity = 0;  ///< of one core at `freq_khz`; 1024 is the platform's fastest core at its top
+  double util_max = 0;   ///< busy share of the busiest core over the epoch, 0 to 1
+  double util_mean = 0;  ///< over all cores of the cluster
+  double power_mw = 0;   ///< mean over the epoch
+  double temp_c = 0;     ///< hottest node of the cluster, at the end of the epoch
+  Counters counters;     ///< over the epoch, all cores of the cluster together
   std::uint8_t opp = 0;
-  std::uint8_t opp_cap = 0;  ///< highest OPP that the thermal governor allows now
+  std::uint8_t asked_opp = 0;
+  std::uint8_t opp_cap = 0;   ///< highest OPP that the thermal governor allows now
+  std::int16_t error = 0;     ///< errno of the last attempt to set the clock; 0: none
 };
 
+/// A job that was released and has not started.
+struct WaitingJob {
+  std::uint64_t sequence = 0;
+  std::int64_t release_ns = 0;
+  std::int64_t deadline_ns = 0;  ///< absolute
+};
+
+/// The job that runs: where, since when, with what setting.
+struct RunningJobObservation {
+  bool busy = false;
+  std::uint64_t sequence = 0;
+  std::int64_t release_ns = 0;
+  std::int64_t start_ns = 0;
+  std::int64_t deadline_ns = 0;  ///< absolute
+  AppSetting setting;
+  CpuSet cpus;  ///< that serve it
+};
+
+/// One slot of the roster.
 struct AppObservation {
-  bool active = false;             ///< between its start and stop
+  std::uint32_t generation = 0;  ///< counts who has had the slot; odd while somebody has it
+  bool active = false;           ///< releases may come
   Requirements required;
-  AppSetting setting;              ///< in force for the next job
-  std::uint32_t released = 0;      ///< jobs released within the epoch
+  AppSetting setting;          ///< in force for the next job
+  std::uint32_t released = 0;  ///< jobs released within the epoch
   std::uint32_t finished = 0;
-  std::uint32_t missed = 0;        ///< of the finished and the dropped
-  std::uint32_t backlog = 0;       ///< released, not finished, at the end of the epoch
-  std::int64_t oldest_release_ns = 0;   ///< release of the oldest job of the backlog
+  std::uint32_t dropped = 0;
+  std::uint32_t missed = 0;   ///< of the finished and the dropped
+  std::uint32_t backlog = 0;  ///< released, not finished, at the end of the epoch
+  double energy_mj = 0;       ///< its share of the platform's energy within the epoch
+  double accuracy_shortfall_pct = 0;  ///< below the floor, summed over the finished jobs
+  double over_budget_mj = 0;          ///< above its energy budget, summed over the finished jobs
+  Counters counters;                  ///< over the epoch
   // Of the last finished job; kept from earlier epochs when none finished in this one.
   std::int64_t last_latency_ns = 0;
   std::int64_t last_execution_ns = 0;
   double last_cycles = 0;
   AppSetting last_setting;
+  RunningJobObservation running;
+  std::uint32_t waiting_count = 0;
+  std::array<WaitingJob, kMaxQueue> waiting{};  ///< oldest first
+
+  bool bound() const { return generation % 2 == 1; }
+  std::int64_t oldest_release_ns() const {
+    return running.busy ? running.release_ns : waiting_count > 0 ? waiting[0].release_ns : 0;
+  }
+  /// Of the i-th job of the backlog, oldest first.
+  std::int64_t release_ns(std::uint32_t i) const {
+    if (running.busy) return i == 0 ? running.release_ns : waiting[i - 1].release_ns;
+    return waiting[i].release_ns;
+  }
+  std::int64_t deadline_ns(std::uint32_t i) const {
+    if (running.busy) return i == 0 ? running.deadline_ns : waiting[i - 1].deadline_ns;
+    return waiting[i].deadline_ns;
+  }
 };
 
-/// Everything an agent is told at the end of an epoch. Plain data of fixed size: copying it never
-/// allocates. The monitors of `Spaces` name its numbers, their units and desired ranges.
+/// Everything an agent is told at the end of an epoch. Plain data of fixed size (kMaxApps slots are
+/// 60 KB); a copy takes what is in use only, some 2 KB with one application. The monitor table
+/// (monitors.h) names its numbers.
 struct Observation {
   std::uint64_t sequence = 0;      ///< counts epochs
   std::int64_t now_ns = 0;         ///< monotonic, from the start of the run
@@ -48,10 +100,26 @@ struct Observation {
   double battery_pct = 100;        ///< charge left; 100 without a battery
   double energy_preference = 0.5;  ///< the user's: 0 performance first, 1 battery first
   int cluster_count = 0;
-  int app_count = 0;
-  bool sensors_ok = true;          ///< false when a reading was held over from before
+  int app_count = 0;          ///< slots in use: all bound ones are below
+  std::uint32_t roster_version = 0;  ///< changes with every bind and unbind
+  bool sensors_ok = true;     ///< false when a reading was held over from before
+  std::uint32_t held = 0;     ///< how many readings were
+  std::uint32_t jobs_unlisted = 0;  ///< more ended than `job_store` holds; counted in `app` all the same
+  std::uint32_t job_count = 0;
   std::array<ClusterObservation, kMaxClusters> cluster{};
+  std::array<JobRecord, kMaxEpochJobs> job_store{};  ///< finished or dropped within the epoch
   std::array<AppObservation, kMaxApps> app{};
+
+  Observation() = default;
+  Observation(const Observation& other) { *this = other; }
+  Observation& operator=(const Observation& other) {
+    if (this == &other) return *this;
+    std::memcpy(static_cast<void*>(this), &other, offsetof_cluster());
+    std::copy_n(other.cluster.begin(), other.cluster_count, cluster.begin());
+    std::copy_n(other.job_store.begin(), other.job_count, job_store.begin());
+    std::copy_n(other.app.begin(), other.app_count, app.begin());
+    return *this;
+  }
 
   std::span<const JobRecord> jobs() const { return {job_store.data(), job_count}; }
   void clear_jobs() { job_count = 0; jobs_unlisted = 0; }
@@ -68,9 +136,12 @@ struct Observation {
     *slot = JobRecord{};
     return slot;
   }
-  std::array<JobRecord, kMaxEpochJobs> job_store{};  ///< finished or dropped within the epoch
-  std::size_t job_count = 0;
-  std::uint32_t jobs_unlisted = 0;  ///< more finished than `job_store` holds; counted in `app` all the same
+
+ private:
+  std::size_t offsetof_cluster() const {
+    return static_cast<std::size_t>(reinterpret_cast<const char*>(&cluster) -
+                                    reinterpret_cast<const char*>(this));
+  }
 };
 
 }  // namespace flyball

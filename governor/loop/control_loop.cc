@@ -1,6 +1,9 @@
 #include "governor/loop/control_loop.h"
 
-#include <chrono>
+#include <limits>
+#include <memory>
+
+#include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {
@@ -9,48 +12,88 @@ namespace {
 Action setting_in_force(const Observation& now) {
   Action action;
   for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].opp;
-  for (int a = 0; a < now.app_count; ++a) action.app[a] = now.app[a].setting;
+  for (int a = 0; a < now.app_count; ++a) {
+    if (now.app[a].bound()) action.app[a] = now.app[a].setting;
+  }
   return action;
 }
 
 }  // namespace
 
-Status ControlLoop::run() {
-  // Two buffers that change places: what an epoch starts from and what it ends in.
-  Observation buffer[2];
-  Observation* before = &buffer[0];
-  Observation* outcome = &buffer[1];
-  platform_.observe(*before);
-  const EpochRequest request = agent_.epoch();
-  Action decided = setting_in_force(*before);
+float EpochEvent::executed_probability() const {
+  return applied == decided.action ? decided.probability : std::numeric_limits<float>::quiet_NaN();
+}
 
-  for (;;) {
-    const auto asked = std::chrono::steady_clock::now();
-    agent_.decide(*before, decided);
-    const auto answered = std::chrono::steady_clock::now();
-
-    Action applied = decided;
-    const Shield::Verdict verdict = shield_.check(*before, applied);
-    Status status = platform_.apply(applied);
-    if (status == Status::kDeviceLost) return status;
-    status = platform_.advance(request, *outcome);
-    if (status == Status::kDeviceLost) return status;
-
-    // The epoch that ends the scenario, or that an interrupt cuts short, has happened as well.
-    if (outcome->epoch_ns > 0) {
-      const RewardParts reward = reward_parts(weights_, *outcome);
-      shield_.learn(*outcome, applied);
-      agent_.learn(*outcome, applied, reward.total());
-      const std::int64_t decide_ns =
-          std::chrono::duration_cast<std::chrono::nanoseconds>(answered - asked).count();
-      const EpochEvent event{*before, decided,  applied, agent_.why(),
-                             verdict, *outcome, reward,  decide_ns};
-      for (EpochSink* sink : sinks_) sink->on_epoch(event);
+void ControlLoop::follow_roster(const Observation& now) {
+  if (now.roster_version == roster_version_) return;
+  roster_version_ = now.roster_version;
+  for (int a = 0; a < kMaxApps; ++a) {
+    const std::uint32_t seen = a < now.app_count ? now.app[a].generation : 0;
+    std::uint32_t& known = generation_[static_cast<std::size_t>(a)];
+    if (seen == known) continue;
+    if (known % 2 == 1) {
+      agent_.unbind(a);
+      shield_.unbind(a);
+      for (EpochSink* sink : sinks_) sink->on_unbind(a);
     }
-    if (status != Status::kOk) return status;
-    std::swap(before, outcome);
-    decided = applied;
+    known = seen;
+    if (seen % 2 == 0) continue;
+    const Binding& binding = platform_.binding(a);
+    agent_.bind(a, binding, now);
+    shield_.bind(a, binding, now);
+    for (EpochSink* sink : sinks_) sink->on_bind(a, binding, now);
   }
+}
+
+Status ControlLoop::run() {
+  // What changes places: what an epoch starts from and what it ends in. Too large for a thread's
+  // stack.
+  struct Buffers {
+    Observation observation[2];
+    Decision decided;
+    Reward reward;
+  };
+  const auto buffers = std::make_unique<Buffers>();
+  Observation* before = &buffers->observation[0];
+  Observation* outcome = &buffers->observation[1];
+  Decision& decided = buffers->decided;
+  platform_.observe(*before);
+  agent_.begin_run();
+  decided.action = setting_in_force(*before);
+  Status status = Status::kOk;
+  while (status == Status::kOk) {
+    follow_roster(*before);
+    decided.reset();
+    const std::int64_t asked_ns = monotonic_ns();
+    agent_.decide(*before, decided);
+    const std::int64_t decide_ns = monotonic_ns() - asked_ns;
+
+    Action applied = decided.action;
+    const Shield::Verdict verdict = shield_.check(*before, applied);
+    const Status turned = platform_.apply(applied);
+    outcome->epoch_ns = 0;
+    status = platform_.advance(agent_.epoch(), *outcome);
+    if (turned == Status::kDeviceLost) status = turned;
+
+    // The epoch that ends the scenario, or that is cut short, has happened as well.
+    if (outcome->epoch_ns > 0) {
+      judge(weights_, *outcome, buffers->reward);
+      shield_.learn(*outcome, applied);
+      agent_.learn(*outcome, applied, buffers->reward);
+      const EpochEvent event{*before, decided,          applied,  verdict,
+                             *outcome, buffers->reward, decide_ns};
+      for (EpochSink* sink : sinks_) sink->on_epoch(event);
+      std::swap(before, outcome);
+    }
+    decided.action = applied;
+  }
+  if (status == Status::kDeviceLost) {
+    Action safe = decided.action;
+    shield_.make_safe(*before, safe);
+    platform_.apply(safe);  // whatever of it can still be turned
+  }
+  agent_.end_run();
+  return status;
 }
 
 }  // namespace flyball

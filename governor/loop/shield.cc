@@ -8,63 +8,63 @@
 
 namespace flyball {
 
-Shield::Shield(const PlatformSpec& platform, const Scenario& scenario, Options options)
-    : platform_(platform),
-      scenario_(scenario),
-      options_(options),
-      apps_(scenario.apps.size()),
-      slowdown_(platform) {
-  for (std::size_t a = 0; a < apps_.size(); ++a) build(static_cast<int>(a));
+Shield::Shield(const Belief& belief, Options options)
+    : belief_(belief), platform_(belief.mean), options_(options), apps_(belief) {
+  for (const Mapping& mapping : platform_.mappings) {
+    mask_.push_back(static_cast<std::uint8_t>(cluster_mask(mapping)));
+  }
 }
 
-void Shield::build(int app) {
-  AppTable& table = apps_[app];
-  const AppProfile& profile = platform_.apps[scenario_.apps[app].profile];
-  table.profile = &profile;
-  slowdown_.set_profile(app, profile.plain_load ? nullptr : &profile);
+void Shield::bind(int slot, const Binding& binding, const Observation& now) {
+  auto& place = apps_.bind(slot, binding, now);
+  build(slot, now, place.own.emplace());
+}
 
+void Shield::unbind(int slot) { apps_.unbind(slot); }
+
+void Shield::build(int slot, const Observation& now, App& app) const {
+  const AppProfile& profile = apps_.profile(slot);
   bool found = false;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    table.supported[m] = runs_on(profile, platform_.mappings[m]);
-    table.cluster_mask[m] = static_cast<std::uint8_t>(cluster_mask(platform_.mappings[m]));
-    if (table.supported[m] && !found) {
-      table.fallback_mapping = static_cast<int>(m);
+    app.supported.push_back(runs_on(profile, platform_.mappings[m]));
+    if (app.supported.back() != 0 && !found) {
+      app.fallback_mapping = static_cast<int>(m);
       found = true;
     }
   }
-  table.fastest_mapping.fill(static_cast<std::uint8_t>(table.fallback_mapping));
-  if (!options_.guard || profile.plain_load) return;
+  app.fastest_mapping.assign(profile.levels.size(),
+                             static_cast<std::uint8_t>(app.fallback_mapping));
+  if (profile.plain_load) return;
 
-  const Requirements& required = scenario_.apps[app].required;
-  const double deadline_ns = static_cast<double>(required.deadline_ns);
+  const double deadline_ns = static_cast<double>(now.app[slot].required.deadline_ns);
   std::vector<Candidate> all;
-  std::vector<double> time_ns, energy_mj;
-  std::array<double, kMaxLevels> best_ns{};
+  std::vector<double> time_ns, energy_mj, best_ns(profile.levels.size(), 0);
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    if (!table.supported[m]) continue;
+    if (app.supported[m] == 0) continue;
     const Mapping& mapping = platform_.mappings[m];
     int rungs = 1;
     for (std::size_t c = 0; c < platform_.clusters.size(); ++c)
       if (mapping.cores[c] > 0) rungs = std::max(rungs, platform_.clusters[c].max_opp() + 1);
-    for (std::size_t w = 0; w < profile.levels.size(); ++w) {
-      const int width = static_cast<int>(w);
-      for (int rung = 0; rung < rungs; ++rung) {
+    for (std::size_t l = 0; l < profile.levels.size(); ++l) {
+      const int level = static_cast<int>(l);
+      for (int rung = options_.guard ? 0 : rungs - 1; rung < rungs; ++rung) {
         Candidate candidate;
-        candidate.setting = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
+        candidate.setting = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)};
         for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
           if (mapping.cores[c] == 0) continue;
           const int top = platform_.clusters[c].max_opp();
           candidate.opp[c] = static_cast<std::uint8_t>(rungs > 1 ? rung * top / (rungs - 1) : top);
         }
-        const double alone_ns = execution_ns(platform_, profile, mapping, width, candidate.opp);
+        const double alone_ns = execution_ns(platform_, profile, mapping, level, candidate.opp);
+        if (rung == rungs - 1 && (best_ns[l] == 0 || alone_ns < best_ns[l])) {
+          best_ns[l] = alone_ns;
+          app.fastest_mapping[l] = static_cast<std::uint8_t>(m);
+        }
+        if (!options_.guard) continue;
         all.push_back(candidate);
         time_ns.push_back(alone_ns);
-        energy_mj.push_back(ranking_energy_mj(platform_, profile, mapping, width, candidate.opp,
+        energy_mj.push_back(ranking_energy_mj(platform_, profile, mapping, level, candidate.opp,
                                               alone_ns, deadline_ns));
-        if (rung == rungs - 1 && (best_ns[w] == 0 || alone_ns < best_ns[w])) {
-          best_ns[w] = alone_ns;
-          table.fastest_mapping[w] = static_cast<std::uint8_t>(m);
-        }
       }
     }
   }
@@ -73,21 +73,32 @@ void Shield::build(int app) {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return energy_mj[a] < energy_mj[b]; });
   for (const std::size_t i : order) {
-    table.candidates.push_back(all[i]);
-    table.time_ns.push_back(static_cast<float>(time_ns[i]));
+    app.candidates.push_back(all[i]);
+    app.time_ns.push_back(static_cast<float>(time_ns[i]));
   }
 }
 
 Shield::Verdict Shield::check(const Observation& now, Action& action) {
   const bool clamped = clamp(now, action);
   if (!options_.guard) return clamped ? Verdict::kClamped : Verdict::kPassed;
-  if (taken_over_) {
-    take_over(now, action);
-    return Verdict::kTakenOver;
+  const bool blind = blind_epochs_ >= options_.sensor_epochs;
+  bool taken = false, replaced = false;
+  for (int a = 0; a < apps_.count(); ++a) {
+    if (!guards(a)) continue;
+    if (blind || apps_.find(a)->taken_over) {
+      take_over(now, a, action);
+      taken = true;
+    } else if (next_misses(now, a, action)) {
+      replaced = replace(now, a, action) || replaced;
+    }
   }
-  bool replaced = false;
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a)
-    if (misses(now, a, action)) replaced = replace(now, a, action) || replaced;
+  // Last, so that no replacement for one job slows another that runs.
+  if (replaced || taken) {
+    for (int a = 0; a < apps_.count(); ++a) {
+      if (guards(a)) keep_pace(now, a, action);
+    }
+  }
+  if (taken) return Verdict::kTakenOver;
   if (replaced) return Verdict::kReplaced;
   return clamped ? Verdict::kClamped : Verdict::kPassed;
 }
@@ -105,78 +116,87 @@ bool Shield::clamp(const Observation& now, Action& action) const {
   }
   for (int a = 0; a < kMaxApps; ++a) {
     AppSetting& setting = action.app[a];
-    if (a >= static_cast<int>(apps_.size())) {
+    const App* app = a < apps_.count() ? apps_.find(a) : nullptr;
+    if (app == nullptr) {
       setting = {};
       continue;
     }
-    const AppTable& table = apps_[a];
-    if (setting.mapping >= platform_.mappings.size() || !table.supported[setting.mapping])
-      setting.mapping = static_cast<std::uint8_t>(table.fallback_mapping);
-    const int widest = static_cast<int>(table.profile->levels.size()) - 1;
-    setting.level = static_cast<std::uint8_t>(std::min<int>(setting.level, widest));
+    if (setting.mapping >= app->supported.size() || app->supported[setting.mapping] == 0)
+      setting.mapping = static_cast<std::uint8_t>(app->fallback_mapping);
+    const int last = static_cast<int>(apps_.profile(a).levels.size()) - 1;
+    setting.level = static_cast<std::uint8_t>(std::min<int>(setting.level, last));
   }
   return !(action == asked);
 }
 
-double Shield::predicted_ns(int app, const AppSetting& setting, const OppChoice& opp) const {
-  const AppTable& table = apps_[app];
-  return execution_ns(platform_, *table.profile, platform_.mappings[setting.mapping], setting.level,
-                      opp) *
-         slowdown_.mean(app, table.cluster_mask[setting.mapping]);
+double Shield::predicted_ns(int slot, const AppSetting& setting, const OppChoice& opp) const {
+  return execution_ns(platform_, apps_.profile(slot), platform_.mappings[setting.mapping],
+                      setting.level, opp) *
+         apps_.find(slot)->slowdown.mean(mask_[setting.mapping]);
 }
 
-bool Shield::misses(const Observation& now, int app, const Action& action) const {
-  const AppObservation& state = now.app[app];
-  if (!state.active || apps_[app].profile->plain_load || state.required.deadline_ns <= 0)
-    return false;
+double Shield::next_limit_ns(const Observation& now, int slot, double jobs) const {
+  // Of a backlog of n, the one that runs may be nearly done: a job may take its even share of the
+  // newest one's deadline.
+  return static_cast<double>(now.app[slot].required.deadline_ns) / std::max(1.0, jobs);
+}
+
+bool Shield::next_misses(const Observation& now, int slot, const Action& action) const {
+  const AppObservation& state = now.app[slot];
+  if (!state.active || state.required.deadline_ns <= 0) return false;
   if (state.backlog == 0 && !options_.guard_idle) return false;
-  // Of a backlog of n, the first may be nearly done: the other n - 1 must fit into the newest one's
-  // deadline. A necessary condition, so what fails it is known to miss.
-  const double waiting = std::max<double>(1, static_cast<double>(state.backlog) - 1);
-  const double limit_ns = static_cast<double>(state.required.deadline_ns) / waiting;
-  const AppSetting& setting = action.app[app];
-  const unsigned mask = apps_[app].cluster_mask[setting.mapping];
-  const double alone_ns =
-      execution_ns(platform_, *apps_[app].profile, platform_.mappings[setting.mapping],
-                   setting.level, action.opp);
-  const double slow = slowdown_.mean(app, mask) + options_.risk * slowdown_.deviation(app, mask);
+  // A necessary condition, so what fails it is known to miss. Clocks that are low because nothing
+  // runs are no choice for the job to come: they are raised when it does.
+  const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog) - 1);
+  const AppSetting& setting = action.app[slot];
+  OppChoice opp = action.opp;
+  if (!options_.guard_idle && state.running.busy) {
+    // It decides again when the next one starts; only its mapping and level are fixed by then.
+    for (int c = 0; c < now.cluster_count; ++c) opp[c] = now.cluster[c].opp_cap;
+  }
+  const unsigned mask = mask_[setting.mapping];
+  const App& app = *apps_.find(slot);
+  const double alone_ns = execution_ns(platform_, apps_.profile(slot),
+                                       platform_.mappings[setting.mapping], setting.level, opp);
+  const double slow =
+      app.slowdown.mean(mask) + options_.risk * app.slowdown.deviation(mask);
   return alone_ns * slow + switch_ns(platform_, state.setting, setting) > limit_ns;
 }
 
-bool Shield::used_by_other(const Observation& now, int app, int cluster,
+bool Shield::used_by_other(const Observation& now, int slot, int cluster,
                            const Action& action) const {
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a)
-    if (a != app && now.app[a].active &&
-        platform_.mappings[action.app[a].mapping].cores[cluster] > 0)
+  for (int a = 0; a < apps_.count(); ++a) {
+    if (a == slot || !apps_.bound(a)) continue;
+    const AppObservation& other = now.app[a];
+    if (other.active && platform_.mappings[action.app[a].mapping].cores[cluster] > 0) return true;
+    if (other.running.busy &&
+        platform_.mappings[other.running.setting.mapping].cores[cluster] > 0) {
       return true;
+    }
+  }
   return false;
 }
 
 /// The cheapest candidate predicted to take at most `limit_ns`, -1 when there is none.
-int Shield::find_safe(const Observation& now, int app, double limit_ns, double deviations) const {
-  const AppTable& table = apps_[app];
-  const std::size_t widths = table.profile->levels.size();
-  std::array<float, kMaxMappings> slow{};
-  std::array<std::array<float, kMaxLevels>, kMaxMappings> move;
-  const double floor_pct = table.profile->attainable_pct(now.app[app].required.accuracy_floor_pct);
-  std::array<bool, kMaxLevels> accurate{};
-  for (std::size_t w = 0; w < widths; ++w)
-    accurate[w] = table.profile->levels[w].accuracy_pct >= floor_pct;
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    const unsigned mask = table.cluster_mask[m];
-    slow[m] =
-        static_cast<float>(slowdown_.mean(app, mask) + deviations * slowdown_.deviation(app, mask));
-    for (std::size_t w = 0; w < widths; ++w) {
-      const AppSetting after = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
-      move[m][w] = static_cast<float>(switch_ns(platform_, now.app[app].setting, after));
-    }
-  }
+int Shield::find_safe(const Observation& now, int slot, double limit_ns, double deviations) const {
+  const App& app = *apps_.find(slot);
+  const AppProfile& profile = apps_.profile(slot);
+  const AppSetting& from = now.app[slot].setting;
+  const double floor_pct = profile.attainable_pct(now.app[slot].required.accuracy_floor_pct);
+  const unsigned warm = mask_[from.mapping];
+  const auto move_ns = static_cast<float>(platform_.migration_us * 1e3 +
+                                          platform_.cold_cache_ms * 1e6);
+  const auto level_ns = static_cast<float>(platform_.width_switch_us * 1e3);
   const float limit = static_cast<float>(limit_ns);
-  for (std::size_t i = 0; i < table.candidates.size(); ++i) {
-    const Candidate& candidate = table.candidates[i];
-    const int m = candidate.setting.mapping;
-    if (!accurate[candidate.setting.level]) continue;
-    if (table.time_ns[i] * slow[m] + move[m][candidate.setting.level] > limit) continue;
+  for (std::size_t i = 0; i < app.candidates.size(); ++i) {
+    const Candidate& candidate = app.candidates[i];
+    if (profile.levels[candidate.setting.level].accuracy_pct < floor_pct) continue;
+    const unsigned mask = mask_[candidate.setting.mapping];
+    const auto slow = static_cast<float>(app.slowdown.mean(mask) +
+                                         deviations * app.slowdown.deviation(mask));
+    const float switching = ((mask & ~warm) != 0 ? move_ns : 0) +
+                            (candidate.setting.level != from.level ? level_ns : 0);
+    if (app.time_ns[i] * slow + switching > limit) continue;
     bool capped = false;
     for (int c = 0; c < now.cluster_count; ++c)
       capped = capped || candidate.opp[c] > now.cluster[c].opp_cap;
@@ -185,76 +205,101 @@ int Shield::find_safe(const Observation& now, int app, double limit_ns, double d
   return -1;
 }
 
-bool Shield::replace(const Observation& now, int app, Action& action) const {
-  const AppObservation& state = now.app[app];
-  const double limit_ns = static_cast<double>(state.required.deadline_ns) /
-                          std::max<double>(1, static_cast<double>(state.backlog));
-  int found = find_safe(now, app, limit_ns, options_.safety);
-  if (found < 0) found = find_safe(now, app, limit_ns, 0);
+bool Shield::replace(const Observation& now, int slot, Action& action) const {
+  const AppObservation& state = now.app[slot];
+  const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog));
+  int found = find_safe(now, slot, limit_ns, options_.safety);
+  if (found < 0) found = find_safe(now, slot, limit_ns, 0);
   if (found < 0) return false;
 
-  const Candidate& candidate = apps_[app].candidates[found];
+  const Candidate& candidate = apps_.find(slot)->candidates[static_cast<std::size_t>(found)];
   const Action asked = action;
-  const Mapping& left = platform_.mappings[action.app[app].mapping];
-  action.app[app] = candidate.setting;
+  const Mapping& left = platform_.mappings[action.app[slot].mapping];
+  action.app[slot] = candidate.setting;
   for (int c = 0; c < now.cluster_count; ++c) {
-    const bool shared = used_by_other(now, app, c, action);
+    const bool in_use = used_by_other(now, slot, c, action) ||
+                        (state.running.busy &&
+                         platform_.mappings[state.running.setting.mapping].cores[c] > 0);
     if (platform_.mappings[candidate.setting.mapping].cores[c] > 0)
-      action.opp[c] = shared ? std::max(action.opp[c], candidate.opp[c]) : candidate.opp[c];
-    else if (left.cores[c] > 0 && !shared)
+      action.opp[c] = in_use ? std::max(action.opp[c], candidate.opp[c]) : candidate.opp[c];
+    else if (left.cores[c] > 0 && !in_use)
       action.opp[c] = 0;  // nobody is left there
   }
   return !(action == asked);
 }
 
-void Shield::take_over(const Observation& now, Action& action) const {
-  std::array<bool, kMaxClusters> needed{};
-  for (int a = 0; a < static_cast<int>(apps_.size()); ++a) {
-    const AppObservation& state = now.app[a];
-    if (!state.active || apps_[a].profile->plain_load) continue;
-    const int width = apps_[a].profile->level_for(state.required.accuracy_floor_pct);
-    action.app[a] = {apps_[a].fastest_mapping[width], static_cast<std::uint8_t>(width)};
-    for (int c = 0; c < now.cluster_count; ++c)
-      needed[c] = needed[c] || platform_.mappings[action.app[a].mapping].cores[c] > 0;
+/// Raises the clocks of a job that runs to those that it has now, or that the action asked for,
+/// whichever are higher; true when something was raised.
+bool Shield::keep_pace(const Observation& now, int slot, Action& action) const {
+  const RunningJobObservation& run = now.app[slot].running;
+  if (!run.busy) return false;
+  bool raised = false;
+  for (int c = 0; c < now.cluster_count; ++c) {
+    if (platform_.mappings[run.setting.mapping].cores[c] == 0) continue;
+    const std::uint8_t least = std::min(now.cluster[c].opp, now.cluster[c].opp_cap);
+    if (action.opp[c] >= least) continue;
+    action.opp[c] = least;
+    raised = true;
   }
-  for (int c = 0; c < now.cluster_count; ++c)
-    action.opp[c] = needed[c] ? static_cast<std::uint8_t>(std::min<int>(
-                                    platform_.clusters[c].max_opp(), now.cluster[c].opp_cap))
-                              : 0;
+  return raised;
 }
 
-void Shield::count_job(const JobRecord& job) {
-  if (job.app >= apps_.size()) return;
-  if (taken_over_) ++held_jobs_;
+void Shield::take_over(const Observation& now, int slot, Action& action) const {
+  const AppObservation& state = now.app[slot];
+  const int level = apps_.profile(slot).level_for(state.required.accuracy_floor_pct);
+  action.app[slot] = {apps_.find(slot)->fastest_mapping[static_cast<std::size_t>(level)],
+                      static_cast<std::uint8_t>(level)};
+  for (int c = 0; c < now.cluster_count; ++c) {
+    const bool needed =
+        platform_.mappings[action.app[slot].mapping].cores[c] > 0 ||
+        (state.running.busy && platform_.mappings[state.running.setting.mapping].cores[c] > 0);
+    if (!needed) continue;
+    action.opp[c] = static_cast<std::uint8_t>(
+        std::min<int>(platform_.clusters[c].max_opp(), now.cluster[c].opp_cap));
+  }
+}
+
+void Shield::make_safe(const Observation& now, Action& action) const {
+  for (int a = 0; a < apps_.count(); ++a) {
+    if (guards(a)) take_over(now, a, action);
+  }
+  clamp(now, action);
+}
+
+bool Shield::in_control(int slot) const {
+  const App* app = apps_.find(slot);
+  return blind_epochs_ >= options_.sensor_epochs || (app != nullptr && app->taken_over);
+}
+
+void Shield::count_job(App& app, const JobRecord& job) {
+  if (app.taken_over) ++app.held_jobs;
   if (job.missed && job.infeasible) return;  // nobody's fault, and nothing would help
   if (job.missed) {
-    on_time_in_row_ = 0;
-    if (++misses_in_row_[job.app] >= options_.takeover_misses && !taken_over_) {
-      taken_over_ = true;
-      held_jobs_ = 0;
+    app.on_time_in_row = 0;
+    if (++app.misses_in_row >= options_.takeover_misses && !app.taken_over) {
+      app.taken_over = true;
+      app.held_jobs = 0;
     }
   } else {
-    misses_in_row_[job.app] = 0;
-    ++on_time_in_row_;
+    app.misses_in_row = 0;
+    ++app.on_time_in_row;
   }
+  if (!app.taken_over) return;
+  if (app.on_time_in_row < options_.release_after && app.held_jobs < options_.hold_jobs) return;
+  app.taken_over = false;
+  app.misses_in_row = app.on_time_in_row = app.held_jobs = 0;
 }
 
 void Shield::learn(const Observation& outcome, const Action& applied) {
   if (!options_.guard) return;
-  slowdown_.learn(outcome, applied);
-  for (const JobRecord& job : outcome.jobs()) count_job(job);
+  history_.note(outcome, applied.opp);
+  for (const JobRecord& job : outcome.jobs()) {
+    App* app = job.app < apps_.count() ? apps_.find(job.app) : nullptr;
+    if (app == nullptr || !guards(job.app)) continue;
+    if (!job.dropped) app->slowdown.take(platform_, apps_.profile(job.app), history_, job);
+    count_job(*app, job);
+  }
   blind_epochs_ = outcome.sensors_ok ? 0 : blind_epochs_ + 1;
-  const bool blind = blind_epochs_ >= options_.sensor_epochs;
-  if (blind && !taken_over_) {
-    taken_over_ = true;
-    on_time_in_row_ = held_jobs_ = 0;
-  }
-  if (!taken_over_ || blind) return;
-  if (on_time_in_row_ >= options_.release_after || held_jobs_ >= options_.hold_jobs) {
-    taken_over_ = false;
-    misses_in_row_ = {};
-    on_time_in_row_ = held_jobs_ = 0;
-  }
 }
 
 }  // namespace flyball

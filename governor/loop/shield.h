@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "agents/agent.h"
+#include "agents/app_table.h"
+#include "env/model/belief.h"
 #include "env/model/model.h"
-#include "env/model/platform_spec.h"
-#include "env/scenario/scenario.h"
 #include "env/spaces/action.h"
 #include "env/spaces/observation.h"
 #include "governor/loop/slowdown.h"
@@ -16,16 +15,17 @@ namespace flyball {
 
 /// Stands between agent and platform and belongs to no agent. It
 ///  - clamps every index to the platform's tables and every frequency to the thermal cap,
-///  - replaces a configuration that is known (model scaled by the slowdown observed) to miss a
-///    deadline when a safe one exists, for agents that learn,
-///  - takes over with the fastest safe configuration after a run of misses or when sensors vanish,
-///    until the stream is healthy again.
+///  - never lowers the clock of a running job below what that job needs to be on time,
+///  - replaces a configuration that is known (belief scaled by the slowdown observed) to make the
+///    next job miss its deadline when a safe one exists, for agents that learn,
+///  - takes over an application with its fastest safe configuration after a run of its misses, and
+///    all of them when sensors vanish, until the stream is healthy again.
 /// Baselines run with clamping only: they are measured as they are.
 ///
-/// A replacement is the cheapest configuration, by the model's energy, that is predicted to be on
-/// time. All candidates are made and sorted when the shield is: per mapping and width one rung per
-/// OPP (19 on the A15; a mapping that spans clusters climbs them together), some 1,800 per
-/// application on an Exynos 5422. An epoch whose action passes looks at one prediction per
+/// A replacement is the cheapest configuration, by what is believed of its energy, that is predicted
+/// to be on time. All candidates of an application are made and sorted when it binds: per mapping
+/// and level one rung per OPP (19 on the A15; a mapping that spans clusters climbs them together),
+/// some 1,800 on an Exynos 5422. An epoch whose action passes looks at one or two predictions per
 /// application; a replacement scans the sorted times, 4 bytes each, once or twice.
 class Shield {
  public:
@@ -44,51 +44,59 @@ class Shield {
   };
   enum class Verdict : std::uint8_t { kPassed, kClamped, kReplaced, kTakenOver };
 
-  /// The references outlive the shield. Allocates; nothing after does.
-  Shield(const PlatformSpec& platform, const Scenario& scenario, Options options);
+  /// The belief outlives the shield.
+  Shield(const Belief& belief, Options options);
+  /// An application has taken a slot, or left it. Allocates; nothing after does.
+  void bind(int slot, const Binding& binding, const Observation& now);
+  void unbind(int slot);
+
   /// Makes `action` admissible for the state `now`.
   Verdict check(const Observation& now, Action& action);
   /// What came of `applied`.
   void learn(const Observation& outcome, const Action& applied);
+  /// The fastest safe configuration of everybody.
+  void make_safe(const Observation& now, Action& action) const;
 
-  bool in_control() const { return taken_over_; }
+  bool in_control(int slot) const;
   /// The time that the guard expects of a job (mean, slowdown included), ns.
-  double predicted_ns(int app, const AppSetting& setting, const OppChoice& opp) const;
+  double predicted_ns(int slot, const AppSetting& setting, const OppChoice& opp) const;
 
  private:
   struct Candidate {
     OppChoice opp{};
     AppSetting setting;
   };
-  struct AppTable {
-    const AppProfile* profile = nullptr;
+  struct App {
     std::vector<float> time_ns;         ///< parallel to `candidates`
     std::vector<Candidate> candidates;  ///< ascending energy
-    std::array<bool, kMaxMappings> supported{};
-    std::array<std::uint8_t, kMaxMappings> cluster_mask{};
-    std::array<std::uint8_t, kMaxLevels> fastest_mapping{};  ///< per width, at the highest OPPs
+    std::vector<std::uint8_t> supported;        ///< per mapping
+    std::vector<std::uint8_t> fastest_mapping;  ///< per level, at the highest OPPs
     int fallback_mapping = 0;
+    SlowdownEstimate slowdown;
+    int misses_in_row = 0, on_time_in_row = 0, held_jobs = 0;
+    bool taken_over = false;
   };
 
-  void build(int app);
+  void build(int slot, const Observation& now, App& app) const;
   bool clamp(const Observation& now, Action& action) const;
-  bool replace(const Observation& now, int app, Action& action) const;
-  void take_over(const Observation& now, Action& action) const;
-  bool misses(const Observation& now, int app, const Action& action) const;
-  int find_safe(const Observation& now, int app, double limit_ns, double deviations) const;
-  bool used_by_other(const Observation& now, int app, int cluster, const Action& action) const;
-  void count_job(const JobRecord& job);
+  bool keep_pace(const Observation& now, int slot, Action& action) const;
+  bool replace(const Observation& now, int slot, Action& action) const;
+  void take_over(const Observation& now, int slot, Action& action) const;
+  bool next_misses(const Observation& now, int slot, const Action& action) const;
+  /// Time that the next job may take; 0 when there is no deadline.
+  double next_limit_ns(const Observation& now, int slot, double jobs) const;
+  int find_safe(const Observation& now, int slot, double limit_ns, double deviations) const;
+  bool used_by_other(const Observation& now, int slot, int cluster, const Action& action) const;
+  bool guards(int slot) const { return apps_.bound(slot) && !apps_.profile(slot).plain_load; }
+  void count_job(App& app, const JobRecord& job);
 
+  const Belief& belief_;
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
   Options options_;
-  std::vector<AppTable> apps_;
-  SlowdownEstimate slowdown_;
-  std::array<int, kMaxApps> misses_in_row_{};
-  int on_time_in_row_ = 0;
-  int held_jobs_ = 0;
+  AppTable<App> apps_;
+  OppHistory history_;
+  std::vector<std::uint8_t> mask_;  ///< clusters per mapping, as bits
   int blind_epochs_ = 0;
-  bool taken_over_ = false;
 };
 
 }  // namespace flyball

@@ -157,14 +157,14 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
   if (setting.active < 1 || setting.active > max_active())
     throw std::invalid_argument(
         fmt::format("active workers {}: the pool has 1 to {}", setting.active, max_active()));
-  if (setting.cpu_mask == 0)
+  if (setting.cpus.empty())
     throw std::invalid_argument("CPU mask 0: it must name at least one CPU");
   if (!pool_.set_speed_ratio(setting.speed_ratio))
     throw std::invalid_argument(
         fmt::format("speed ratio {}: it must be above 0 and at most 1", setting.speed_ratio));
   PoolConfig wanted;
   wanted.active = setting.active;
-  wanted.cpus = CpuSet::from_mask(setting.cpu_mask);
+  wanted.cpus = setting.cpus;
   configure(wanted);
   return infer(setting.width, setting.int8 ? Precision::kInt8 : Precision::kFloat32, inferences);
 }

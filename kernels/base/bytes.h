@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,14 @@ class ByteWriter {
   void bytes(const std::vector<std::uint8_t>& v) {
     bytes_.insert(bytes_.end(), v.begin(), v.end());
   }
+  void text(std::string_view v) {
+    u32(static_cast<std::uint32_t>(v.size()));
+    bytes_.insert(bytes_.end(), v.begin(), v.end());
+  }
   std::vector<std::uint8_t> take() { return std::move(bytes_); }
+  const std::vector<std::uint8_t>& view() const { return bytes_; }
+  /// Empties it and keeps its room.
+  void clear() { bytes_.clear(); }
 
  private:
   void put(std::uint64_t v, int size) {
@@ -45,6 +53,21 @@ class ByteReader {
   std::uint64_t u64() { return get(8); }
   float f32() { return finite(std::bit_cast<float>(u32())); }
   double f64() { return finite(std::bit_cast<double>(u64())); }
+  /// Of at most `max` bytes.
+  std::string text(std::size_t max) {
+    const std::size_t size = u32();
+    if (size > max || bytes_.size() - at_ < size) reject("it has a name that is cut off");
+    std::string v(bytes_.begin() + static_cast<std::ptrdiff_t>(at_),
+                  bytes_.begin() + static_cast<std::ptrdiff_t>(at_ + size));
+    at_ += size;
+    return v;
+  }
+  /// Passes over `size` bytes.
+  void skip(std::size_t size) {
+    if (bytes_.size() - at_ < size) reject("it ends within its tables");
+    at_ += size;
+  }
+  std::size_t at() const { return at_; }
   /// A number that must have this value: versions and shapes.
   void expect(std::uint32_t expected, const char* name) {
     const std::uint32_t found = u32();

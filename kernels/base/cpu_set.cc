@@ -57,6 +57,12 @@ CpuSet CpuSet::operator&(const CpuSet& other) const {
   return both;
 }
 
+CpuSet CpuSet::operator|(const CpuSet& other) const {
+  CpuSet either;
+  for (int w = 0; w < kWords; ++w) either.words_[w] = words_[w] | other.words_[w];
+  return either;
+}
+
 std::string CpuSet::to_string() const {
   std::string text;
   for (int cpu = 0; cpu < kMaxCpus; ++cpu) {

@@ -35,6 +35,7 @@ class CpuSet {
   /// The smallest CPU that `other` lacks; -1 when `other` has them all.
   int first_missing_in(const CpuSet& other) const;
   CpuSet operator&(const CpuSet& other) const;
+  CpuSet operator|(const CpuSet& other) const;
   /// As Linux writes it: "0-3,6".
   std::string to_string() const;
 

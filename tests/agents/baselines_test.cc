@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/prime.h"
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 #include "agents/static_best.h"
 #include "kernels/base/error.h"
 #include "tests/agents/tiny_platform.h"

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 #include "agents/static_best.h"
 #include "kernels/base/error.h"
 #include "env/sim/simulator.h"

@@ -24,26 +24,26 @@ class Profile {
  public:
   /// `tail_ns`: how long the clocks stay up after a job has finished, on average (half an epoch);
   /// the energy of idling at them for so long is part of the job's.
-  Profile(const PlatformSpec& platform, int app_profile, double tail_ns);
+  Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns);
 
   int mapping_count() const { return mappings_; }
-  int level_count() const { return widths_; }
+  int level_count() const { return levels_; }
   bool supports(int mapping) const { return !frontier(mapping, 0).empty(); }
   /// Ascending time, descending energy: no other choice of OPPs for this mapping and width is both
   /// faster and cheaper. Its first entry is the fastest. Empty for a mapping that the application
   /// cannot run on.
-  std::span<const ProfilePoint> frontier(int mapping, int width) const {
-    const Range& range = range_[static_cast<std::size_t>(mapping * widths_ + width)];
+  std::span<const ProfilePoint> frontier(int mapping, int level) const {
+    const Range& range = range_[static_cast<std::size_t>(mapping * levels_ + level)];
     return {points_.data() + range.begin, range.size};
   }
   /// The quickest level whose accuracy reaches the floor; the most accurate when none does.
   int level_for(double accuracy_floor_pct) const { return app_.level_for(accuracy_floor_pct); }
   /// Whether the level is accurate enough, or none is and this one comes nearest.
-  bool reaches(int width, double accuracy_floor_pct) const {
-    return accuracy_pct(width) >= app_.attainable_pct(accuracy_floor_pct);
+  bool reaches(int level, double accuracy_floor_pct) const {
+    return accuracy_pct(level) >= app_.attainable_pct(accuracy_floor_pct);
   }
-  double accuracy_pct(int width) const {
-    return app_.levels[static_cast<std::size_t>(width)].accuracy_pct;
+  double accuracy_pct(int level) const {
+    return app_.levels[static_cast<std::size_t>(level)].accuracy_pct;
   }
   /// Power of the whole platform when it idles at its lowest frequencies, mW.
   double idle_mw() const { return idle_mw_; }
@@ -56,7 +56,7 @@ class Profile {
 
   const PlatformSpec& platform_;
   const AppProfile& app_;
-  int mappings_ = 0, widths_ = 0;
+  int mappings_ = 0, levels_ = 0;
   double idle_mw_ = 0;
   std::vector<ProfilePoint> points_;
   std::vector<Range> range_;

@@ -1,4 +1,4 @@
-#include "agents/profile.h"
+#include "agents/profile_table.h"
 
 #include <algorithm>
 
@@ -18,16 +18,16 @@ double idle_power_mw(const ClusterSpec& cluster, int opp) {
 
 }  // namespace
 
-Profile::Profile(const PlatformSpec& platform, int app_profile, double tail_ns)
-    : platform_(platform), app_(platform.apps[static_cast<std::size_t>(app_profile)]) {
+Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns)
+    : platform_(platform), app_(app) {
   mappings_ = static_cast<int>(platform.mappings.size());
-  widths_ = static_cast<int>(app_.levels.size());
+  levels_ = static_cast<int>(app_.levels.size());
   idle_mw_ = platform.board_mw;
   for (const ClusterSpec& cluster : platform.clusters) idle_mw_ += idle_power_mw(cluster, 0);
 
   std::vector<ProfilePoint> all;
   for (const Mapping& mapping : platform.mappings) {
-    for (int width = 0; width < widths_; ++width) {
+    for (int width = 0; width < levels_; ++width) {
       Range range{static_cast<std::uint32_t>(points_.size()), 0};
       if (!app_.plain_load && runs_on(app_, mapping)) {
         all.clear();

@@ -1,0 +1,83 @@
+#include "agents/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace flyball {
+namespace {
+
+using Code = Reason::Code;
+
+std::string setting_text(const Decision& decision, const PlatformSpec& platform,
+                         const std::vector<DeclaredLevel>& levels) {
+  const AppSetting& setting = decision.action.app[decision.reason.index];
+  if (setting.mapping >= platform.mappings.size()) return "";
+  const Mapping& mapping = platform.mappings[setting.mapping];
+  std::int64_t khz = 0;
+  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+    if (mapping.cores[c] == 0) continue;
+    const auto& opps = platform.clusters[c].opps;
+    khz = std::max(khz, opps[std::min<std::size_t>(decision.action.opp[c], opps.size() - 1)].freq_khz);
+  }
+  std::string text = fmt::format("{} at {} MHz", mapping.name, khz / 1000);
+  if (setting.level < levels.size()) {
+    const DeclaredLevel& level = levels[setting.level];
+    text += fmt::format(", width {}{}", level.width_pct, level.int8 ? " int8" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
+                    const std::vector<DeclaredLevel>& levels) {
+  const auto& n = decision.reason.number;
+  const std::string who = app.empty() ? "" : app + ": ";
+  const auto chosen = [&](const char* lead) {
+    return fmt::format("{}{}slack {:.0f} %, demand {:.2f} -> {} (floor {:.3g})", who, lead, n[0],
+                       n[1], setting_text(decision, platform, levels), n[2]);
+  };
+  switch (decision.reason.code) {
+    case Code::kNone:
+      return "";
+    case Code::kIdle:
+      return "no job: lowest clocks";
+    case Code::kChosen:
+      return chosen("");
+    case Code::kExplored:
+      return chosen("exploring: ");
+    case Code::kRunning:
+      return fmt::format("{}running: {}", who, setting_text(decision, platform, levels));
+    case Code::kHurry:
+      return fmt::format("{}hurry, the job runs long: {}", who,
+                         setting_text(decision, platform, levels));
+    case Code::kUtil: {
+      const std::size_t c =
+          std::min<std::size_t>(decision.reason.index, platform.clusters.size() - 1);
+      const ClusterSpec& cluster = platform.clusters[c];
+      const std::size_t opp = std::min<std::size_t>(decision.action.opp[c], cluster.opps.size() - 1);
+      return fmt::format("{} busy {:.0f} % -> {} MHz", cluster.name, n[0],
+                         cluster.opps[opp].freq_khz / 1000);
+    }
+    case Code::kTable:
+      return fmt::format("{}table says {} in {:.1f} ms, {:.0f} steps above", who,
+                         setting_text(decision, platform, levels), n[0], n[1]);
+    case Code::kMean:
+      return fmt::format("{}mean of {:.0f} jobs {:.1f} ms, limit {:.1f} -> {}", who, n[0], n[1],
+                         n[2], setting_text(decision, platform, levels));
+    case Code::kWorkload:
+      return fmt::format("{}{:.1f} Mcycles a job -> {}, decision {:.0f}",
+                         n[2] > 0 ? "exploring: " : "", n[0],
+                         setting_text(decision, platform, levels), n[1]);
+    case Code::kFixed:
+      return "fixed";
+    case Code::kSearched:
+      return fmt::format("{}{} of {:.0f} tried: {}, {:.1f} {}", who,
+                         n[1] > 0 ? "cheapest" : "late, fastest", n[0],
+                         setting_text(decision, platform, levels), n[2], n[1] > 0 ? "mJ" : "ms");
+  }
+  return "";
+}
+
+}  // namespace flyball

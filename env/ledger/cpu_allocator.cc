@@ -1,0 +1,54 @@
+#include "env/ledger/cpu_allocator.h"
+
+namespace flyball {
+namespace {
+
+/// Adds the first CPUs of `from` that are not in `without` to `to`, `count` at most; how many.
+int add_first(const CpuSet& from, const CpuSet& without, int count, CpuSet& to) {
+  int added = 0;
+  for (int w = 0; w < CpuSet::kWords && added < count; ++w) {
+    std::uint64_t bits = from.word(w) & ~without.word(w) & ~to.word(w);
+    for (; bits != 0 && added < count; bits &= bits - 1, ++added) {
+      to.set_word(w, to.word(w) | (bits & -bits));
+    }
+  }
+  return added;
+}
+
+}  // namespace
+
+CpuAllocator::CpuAllocator(const PlatformSpec& spec, const CpuSet& available)
+    : clusters_(static_cast<int>(spec.clusters.size())) {
+  CpuSet taken;
+  for (int c = 0; c < clusters_; ++c) {
+    CpuSet& cpus = cluster_[static_cast<std::size_t>(c)];
+    const int cores = spec.clusters[static_cast<std::size_t>(c)].cores;
+    if (add_first(available, taken, cores, cpus) == 0) {
+      taken = {};
+      add_first(available, taken, cores, cpus);
+    }
+    add_first(cpus, {}, cores, taken);
+  }
+}
+
+CpuSet CpuAllocator::allocate(const Mapping& mapping, const CpuSet& taken) const {
+  CpuSet cpus;
+  for (int c = 0; c < clusters_; ++c) {
+    const int wanted = mapping.cores[static_cast<std::size_t>(c)];
+    if (wanted == 0) continue;
+    const int free = add_first(cluster(c), taken, wanted, cpus);
+    if (free < wanted) add_first(cluster(c), {}, wanted - free, cpus);
+  }
+  return cpus;
+}
+
+void CpuAllocator::allocate(std::span<const Mapping* const> mappings,
+                            std::span<CpuSet> out) const {
+  CpuSet taken;
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    out[i] = mappings[i] == nullptr ? CpuSet{} : allocate(*mappings[i], taken);
+    add_first(out[i], {}, kMaxCpus, taken);
+  }
+}
+
+}  // namespace flyball

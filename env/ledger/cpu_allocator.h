@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "env/model/platform_spec.h"
+#include "kernels/base/cpu_set.h"
+
+namespace flyball {
+
+/// From counts of cores per cluster to CPUs. Clusters take the available CPUs in their order, one
+/// per core; where there are fewer CPUs than cores the last clusters share what there is. CPUs are
+/// given to applications so that no two have one in common while there are enough.
+class CpuAllocator {
+ public:
+  CpuAllocator(const PlatformSpec& spec, const CpuSet& available);
+
+  /// Never empty.
+  const CpuSet& cluster(int c) const { return cluster_[static_cast<std::size_t>(c)]; }
+  /// CPUs for a mapping: in each of its clusters the first ones that are not in `taken`, then the
+  /// first ones of all.
+  CpuSet allocate(const Mapping& mapping, const CpuSet& taken = {}) const;
+  /// For all applications together, in order. A null mapping gets none.
+  void allocate(std::span<const Mapping* const> mappings, std::span<CpuSet> out) const;
+
+ private:
+  int clusters_;
+  std::array<CpuSet, kMaxClusters> cluster_;
+};
+
+/// The busy share of the busiest core of a cluster over a time: applications have cores of their own
+/// while there are enough of them, and then it is that of the busiest application, or of the
+/// background; otherwise everyone's together. Times in ns.
+struct BusiestCore {
+  double most_ns, sum_ns, wanted_cores;
+  BusiestCore(double background_ns, double background_cores)
+      : most_ns(background_ns), sum_ns(background_ns), wanted_cores(background_cores) {}
+  void add(double busy_ns, double cores) {
+    most_ns = most_ns > busy_ns ? most_ns : busy_ns;
+    sum_ns += busy_ns;
+    wanted_cores += cores;
+  }
+  double share(double span_ns, double cores) const {
+    const double share = (wanted_cores > cores ? sum_ns : most_ns) / span_ns;
+    return share < 1 ? share : 1;
+  }
+};
+
+}  // namespace flyball

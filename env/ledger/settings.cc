@@ -1,0 +1,91 @@
+#include "env/ledger/settings.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace flyball {
+namespace {
+
+std::string level_name(const DeclaredLevel& level) {
+  return std::to_string(level.width_pct) + (level.int8 ? " int8" : "");
+}
+
+std::string frequency(const ClusterSpec& cluster, int opp) {
+  return std::to_string(cluster.opps[static_cast<std::size_t>(opp)].freq_khz);
+}
+
+/// Sets one knob in `action`; 0 or an errno. `in_force` is what the knob has now.
+int set_knob(const PlatformSpec& spec, const Platform& platform, const Observation& now,
+             const KnobSetting& setting, Action& action, std::string& in_force) {
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec.clusters[c];
+    if (setting.knob != cluster.name + ".freq") continue;
+    in_force = frequency(cluster, now.cluster[c].opp);
+    for (int opp = 0; opp <= cluster.max_opp(); ++opp) {
+      if (frequency(cluster, opp) != setting.value) continue;
+      action.opp[c] = static_cast<std::uint8_t>(opp);
+      return 0;
+    }
+    return EINVAL;
+  }
+  for (int a = 0; a < now.app_count; ++a) {
+    if (!now.app[a].bound()) continue;
+    const Binding& app = platform.binding(a);
+    AppSetting& to = action.app[a];
+    if (setting.knob == app.name + ".mapping") {
+      in_force = spec.mappings[now.app[a].setting.mapping].name;
+      for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
+        if (spec.mappings[m].name != setting.value) continue;
+        to.mapping = static_cast<std::uint8_t>(m);
+        return 0;
+      }
+      return EINVAL;
+    }
+    if (setting.knob == app.name + ".level") {
+      in_force = level_name(app.levels[now.app[a].setting.level]);
+      for (std::size_t l = 0; l < app.levels.size(); ++l) {
+        if (level_name(app.levels[l]) != setting.value) continue;
+        to.level = static_cast<std::uint8_t>(l);
+        return 0;
+      }
+      return EINVAL;
+    }
+  }
+  return ENOENT;
+}
+
+}  // namespace
+
+std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& platform,
+                                     const Observation& now) {
+  std::vector<KnobSetting> settings;
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    settings.push_back({spec.clusters[c].name + ".freq",
+                        frequency(spec.clusters[c], now.cluster[c].opp)});
+  }
+  for (int a = 0; a < now.app_count; ++a) {
+    if (!now.app[a].bound()) continue;
+    const Binding& app = platform.binding(a);
+    settings.push_back({app.name + ".mapping", spec.mappings[now.app[a].setting.mapping].name});
+    settings.push_back({app.name + ".level", level_name(app.levels[now.app[a].setting.level])});
+  }
+  return settings;
+}
+
+std::vector<KnobOutcome> action_of(const PlatformSpec& spec, const Platform& platform,
+                                   const Observation& now,
+                                   const std::vector<KnobSetting>& settings, Action& action) {
+  action = {};
+  for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].opp;
+  for (int a = 0; a < now.app_count; ++a) action.app[a] = now.app[a].setting;
+  std::vector<KnobOutcome> outcomes;
+  for (const KnobSetting& setting : settings) {
+    KnobOutcome outcome{setting.knob, setting.value, "", 0};
+    outcome.error = set_knob(spec, platform, now, setting, action, outcome.in_force);
+    if (outcome.error == 0) outcome.in_force = setting.value;
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
+
+}  // namespace flyball

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "env/model/platform_spec.h"
+#include "env/platform.h"
+
+namespace flyball {
+
+/// The knobs of an observation as text: "A15.freq", "camera.mapping", "camera.width_pct" and so on
+/// for every bound slot. `binding(a)` names the slots.
+std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& platform,
+                                     const Observation& now);
+/// The action that `settings` ask for, on top of what `now` has; outcomes say what of it cannot be
+/// had (ENOENT for a knob, EINVAL for a value) and leave that as it is.
+std::vector<KnobOutcome> action_of(const PlatformSpec& spec, const Platform& platform,
+                                   const Observation& now,
+                                   const std::vector<KnobSetting>& settings, Action& action);
+
+}  // namespace flyball

@@ -1,0 +1,75 @@
+#include "env/model/content_hash.h"
+
+#include "kernels/base/hash.h"
+
+namespace flyball {
+
+std::uint64_t content_hash(const PlatformSpec& platform) {
+  Fnv1a hash;
+  hash.add("flyball platform 2");
+  hash.add(platform.name);
+  for (const ClusterSpec& c : platform.clusters) {
+    hash.add(c.name);
+    hash.add(static_cast<int>(c.kind));
+    hash.add(c.cores);
+    for (const OperatingPoint& opp : c.opps) {
+      hash.add(opp.freq_khz);
+      hash.add(opp.voltage_mv);
+    }
+    for (const double number :
+         {c.capacity_per_mhz, c.uncore_nf, c.idle_core_nf, c.gate_idle_cores ? 1.0 : 0.0, c.leak_a,
+          c.leak_b_k, c.leak_c_a, c.leak_core_share, c.transition_latency_us}) {
+      hash.add(number);
+    }
+  }
+  for (const Mapping& mapping : platform.mappings) hash.add(mapping.name);
+  for (const ThermalNode& node : platform.thermal) {
+    hash.add(node.cluster);
+    hash.add(node.offset_c);
+    for (const ThermalTerm& term : node.terms) {
+      hash.add(term.r_k_per_w);
+      hash.add(term.tau_s);
+    }
+  }
+  for (const TripPoint& trip : platform.trips) {
+    hash.add(static_cast<int>(trip.kind));
+    hash.add(trip.temp_c);
+    hash.add(trip.hysteresis_c);
+    hash.add(trip.cluster);
+    hash.add(trip.node);
+    hash.add(trip.steps);
+    hash.add(trip.cap_khz);
+  }
+  for (const double number :
+       {platform.trip_poll_ms, platform.board_mw, platform.migration_us, platform.cold_cache_ms,
+        platform.width_switch_us, platform.decision_latency_us}) {
+    hash.add(number);
+  }
+  return hash.value();
+}
+
+std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) {
+  Fnv1a hash;
+  hash.add("flyball application 2");
+  hash.add(app.name);
+  hash.add(app.plain_load ? 1 : 0);
+  hash.add(app.parallel_fraction);
+  hash.add(app.model);
+  for (const LevelProfile& level : app.levels) {
+    hash.add(level.width_pct);
+    hash.add(level.int8 ? 1 : 0);
+    hash.add(level.time_factor);
+    hash.add(level.activity_factor);
+    if (app.model.empty()) hash.add(level.accuracy_pct);
+  }
+  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+    const UnitProfile& unit = app.unit[c];
+    for (const double number : {unit.supported ? 1.0 : 0.0, unit.mcycles, unit.memory_ms,
+                                unit.core_nf, unit.static_ma, unit.gate_idle_cores ? 1.0 : 0.0}) {
+      hash.add(number);
+    }
+  }
+  return hash.value();
+}
+
+}  // namespace flyball

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "env/spaces/requirements.h"
+
+namespace flyball {
+
+/// A level as an application declares it: what it is called and how good its answers are. What it
+/// costs is not declared but believed and learned.
+struct DeclaredLevel {
+  int width_pct = 100;
+  bool int8 = false;
+  double accuracy_pct = 0;
+};
+
+/// An application in a slot of the roster: who it is and what it offers. What it asks for is in the
+/// observation, since that changes.
+struct Binding {
+  std::string name;     ///< "camera"
+  std::string profile;  ///< the kind of application; what is learned belongs to it
+  int threads = 1;      ///< that it starts where nobody maps it (Linux governors)
+  bool plain_load = false;
+  std::vector<DeclaredLevel> levels;
+};
+
+}  // namespace flyball

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "env/spaces/action.h"
+#include "env/spaces/limits.h"
+
+namespace flyball {
+
+/// What an agent expects of one job.
+struct Forecast {
+  std::uint8_t app = 0;
+  std::uint64_t sequence = 0;  ///< of the job
+  float time_ns = 0, time_sd_ns = 0;  ///< of its execution
+  float energy_mj = 0, energy_sd_mj = 0;
+  float miss_probability = 0;
+};
+
+/// Why a decision was made, as a code with numbers. Whoever shows it makes the text (explain.h).
+struct Reason {
+  enum class Code : std::uint8_t {
+    kNone,
+    kIdle,      ///< no job: lowest clocks
+    kChosen,    ///< numbers: slack %, demand, floor %
+    kExplored,  ///< the same; a random action, taken to learn
+    kRunning,   ///< the same; a job goes on as chosen
+    kHurry,     ///< the same; the job runs long
+    kUtil,      ///< a Linux governor; numbers: busy % of cluster `index`
+    kTable,     ///< from a profile table; numbers: time ms, steps above
+    kMean,      ///< numbers: jobs, their mean ms, limit ms
+    kWorkload,  ///< numbers: Mcycles a job, decisions so far, 1 when random
+    kFixed,
+    kSearched,  ///< numbers: configurations tried, 1 when on time, cost in mJ or ms
+  };
+  Code code = Code::kNone;
+  std::uint8_t index = 0;  ///< slot of the roster or cluster
+  std::array<float, 3> number{};
+};
+
+/// What an agent decides, as a value: recorded, scored, explained by whoever reads it.
+struct Decision {
+  Action action;
+  float probability = 1;  ///< that the agent, in this state, decides so
+  float value = 0;        ///< its own estimate of it (reward per job); 0 when it has none
+  bool fresh = false;     ///< something was chosen, not only kept or adjusted
+  Reason reason;
+  std::uint8_t forecasts = 0;
+  std::array<Forecast, kMaxForecasts> forecast{};
+  // The next best for the application of `reason`, when there was a choice.
+  bool has_runner_up = false;
+  AppSetting runner_up;
+  float runner_up_energy_mj = 0;
+
+  bool explored() const { return reason.code == Reason::Code::kExplored; }
+  /// As before a decision is made; the action stays.
+  void reset() {
+    probability = 1;
+    value = 0;
+    fresh = false;
+    reason = {};
+    forecasts = 0;
+    has_runner_up = false;
+  }
+  void add_forecast(const Forecast& one) {
+    if (forecasts < forecast.size()) forecast[forecasts++] = one;
+  }
+};
+
+}  // namespace flyball
