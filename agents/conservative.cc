@@ -15,7 +15,7 @@ int Conservative::step(const ClusterSpec& cluster, int load, int current, int ca
   cap = std::min(cap, cluster.max_opp());
   const double min_khz = static_cast<double>(cluster.opps.front().freq_khz);
   const double max_khz = static_cast<double>(cluster.opps[cap].freq_khz);
-  const double step_khz = 0.05 * static_cast<double>(cluster.opps.back().freq_khz);
+  const double step_khz = 0.05 * max_khz;  // of policy->max, which the thermal cap lowers
   // Limits that moved since the last sample make the old wish meaningless.
   if (wanted_khz < min_khz || wanted_khz > max_khz)
     wanted_khz = static_cast<double>(cluster.opps[current].freq_khz);

@@ -7,8 +7,8 @@
 namespace flyball {
 
 /// cpufreq's `conservative` (drivers/cpufreq/cpufreq_conservative.c of Linux 6.1 with its defaults:
-/// sampling every 10 ms, up_threshold 80, down_threshold 20, freq_step 5 % of the highest
-/// frequency).
+/// sampling every 10 ms, up_threshold 80, down_threshold 20, freq_step 5 % of the policy's
+/// maximum, which a thermal cap lowers).
 class Conservative final : public LinuxGovernor {
  public:
   explicit Conservative(const AgentContext& context);

@@ -14,7 +14,8 @@ class Ondemand final : public LinuxGovernor {
   std::string_view name() const override { return "ondemand"; }
 
   /// The OPP for a load of `load_pct` (whole percent, as the Linux kernel counts): above 95 the
-  /// highest allowed, otherwise the one closest to f_min + load * (f_max - f_min) / 100.
+  /// highest allowed, otherwise the one closest to f_min + load * (f_max - f_min) / 100. These
+  /// are the hardware's (cpuinfo.min_freq and max_freq): a thermal cap clamps what comes out.
   static int opp_for_load(const ClusterSpec& cluster, int load_pct, int cap);
 
  protected:

@@ -1,41 +1,64 @@
 #include "agents/pelt.h"
 
 #include <array>
+#include <cmath>
 
 namespace flyball {
 
 namespace {
 
-constexpr double kY = 0.97857206208770013;  // 2^(-1/32)
+constexpr double kPeriod = 0.97857206208770013;  // 2^(-1/32)
+constexpr double kStep = 0.99932332750265075;    // 2^(-1/1024)
 
-constexpr std::array<double, 32> decay_table() {
+// Tables and products, because exp2() need not give the same bits on every machine.
+constexpr std::array<double, 32> powers(double base) {
   std::array<double, 32> table{};
-  double y = 1;
+  double power = 1;
   for (double& entry : table) {
-    entry = y;
-    y *= kY;
+    entry = power;
+    power *= base;
   }
   return table;
 }
-constexpr std::array<double, 32> kDecay = decay_table();
+constexpr std::array<double, 32> kPeriods = powers(kPeriod);
+constexpr std::array<double, 32> kSteps = powers(kStep);
+
+constexpr double kMargin = 1024 / 100;  // UTIL_EST_MARGIN: an integer, 10
 
 }  // namespace
 
-double Pelt::decay(std::int64_t periods) {
-  if (periods < 0) return 1;
+double Pelt::decay(std::int64_t steps) {
+  if (steps <= 0) return 1;
   // The Linux kernel, too, takes what is 63 half-lives old for nothing.
-  if (periods >= 63 * 32) return 0;
+  if (steps >= 63 * 1024) return 0;
   double halves = 1;
-  for (std::int64_t i = periods / 32; i > 0; --i) halves *= 0.5;
-  return halves * kDecay[static_cast<std::size_t>(periods % 32)];
+  for (std::int64_t i = steps / 1024; i > 0; --i) halves *= 0.5;
+  return halves * kPeriods[static_cast<std::size_t>(steps / 32 % 32)] *
+         kSteps[static_cast<std::size_t>(steps % 32)];
 }
 
 void Pelt::advance(std::int64_t elapsed_ns, double running, double scale) {
   rest_ns_ += elapsed_ns;
-  const std::int64_t periods = rest_ns_ / kPeriodNs;
-  rest_ns_ -= periods * kPeriodNs;
-  const double kept = decay(periods);
+  const std::int64_t steps = rest_ns_ / kStepNs;
+  rest_ns_ -= steps * kStepNs;
+  const double kept = decay(steps);
   util_ = util_ * kept + 1024.0 * running * scale * (1 - kept);
+}
+
+void UtilEst::sleep(double util, double capacity) {
+  const double before = enqueued;
+  if (util > ewma) {
+    enqueued = ewma = util;
+    return;
+  }
+  if (std::abs(util - ewma) < kMargin) {
+    if (std::abs(util - before) >= kMargin) enqueued = util;
+    return;
+  }
+  // A task that wants more than the CPU has may have wanted any amount.
+  if (util > capacity) return;
+  enqueued = util;
+  ewma += (util - ewma) / 4;
 }
 
 }  // namespace flyball

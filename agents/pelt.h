@@ -5,24 +5,37 @@
 namespace flyball {
 
 /// Per-entity load tracking as the Linux kernel does it (kernel/sched/pelt.c): a signal from 0 to
-/// 1024 that sums running time with a half-life of 32 ms, in periods of 1 ms.
+/// 1024 that sums running time with a half-life of 32 ms. The kernel counts whole periods of 1 ms and
+/// the parts of those at both ends; here a period has 32 steps.
 class Pelt {
  public:
-  static constexpr std::int64_t kPeriodNs = 1'000'000;
+  static constexpr std::int64_t kStepNs = 31'250;
 
   /// `elapsed_ns` have passed, of which the share `running` (0 to 1) was spent running at `scale`:
-  /// relative frequency times relative capacity, 0 to 1. What is left of a period is kept for the
+  /// relative frequency times relative capacity, 0 to 1. What is left of a step is kept for the
   /// next call.
   void advance(std::int64_t elapsed_ns, double running, double scale);
   double util() const { return util_; }
   void set(double util) { util_ = util; }
 
-  /// y^n with y^32 = 1/2.
-  static double decay(std::int64_t periods);
+  /// What `steps` of 1/32 ms leave of a signal: half after 32 ms.
+  static double decay(std::int64_t steps);
 
  private:
   double util_ = 0;
   std::int64_t rest_ns_ = 0;
+};
+
+/// What a task will need once it runs again (struct util_est, util_est_update() in
+/// kernel/sched/fair.c of Linux 6.1, with UTIL_EST_FASTUP): PELT forgets most of a task in a long
+/// sleep, this does not.
+struct UtilEst {
+  double enqueued = 0;  ///< utilisation at the end of the last activation
+  double ewma = 0;      ///< the same over activations: follows a rise at once, a fall by a quarter
+
+  double value() const { return enqueued > ewma ? enqueued : ewma; }
+  /// The task goes to sleep with `util`, on a CPU of `capacity`.
+  void sleep(double util, double capacity);
 };
 
 }  // namespace flyball

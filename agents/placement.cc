@@ -1,170 +1,188 @@
 #include "agents/placement.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace flyball {
 
 namespace {
 
-double peak_speed(const ClusterSpec& cluster) {
-  return cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz);
+bool asymmetric(const RunQueues& queues) {
+  for (int i = 1; i < queues.cpu_count(); ++i) {
+    if (queues.capacity(queues.cpu(i).cluster) != queues.capacity(queues.cpu(0).cluster))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace
 
-double running_share(const Observation& now, int app) {
-  if (now.epoch_ns <= 0) return 0;
-  const std::int64_t begin = now.now_ns - now.epoch_ns;
-  std::int64_t running = 0, free_at = begin;
-  for (const JobRecord& job : now.jobs()) {
-    if (job.app != app || job.dropped) continue;
-    running += std::max<std::int64_t>(0, job.finish_ns - std::max(job.start_ns, begin));
-    free_at = std::max(free_at, job.finish_ns);
-  }
-  // One job of an application runs at a time, so what waits has been running since the last one
-  // finished.
-  const AppObservation& seen = now.app[app];
-  if (seen.backlog > 0)
-    running += std::max<std::int64_t>(0, now.now_ns - std::max(free_at, seen.oldest_release_ns));
-  return std::min(1.0, static_cast<double>(running) / static_cast<double>(now.epoch_ns));
-}
-
 Placement::Placement(Kind kind, const PlatformSpec& platform, const Scenario& scenario)
-    : kind_(kind), platform_(platform), scenario_(scenario) {
-  double biggest = 0;
-  for (const ClusterSpec& cluster : platform.clusters) {
-    if (cluster.kind == ClusterSpec::Kind::kCpu) biggest = std::max(biggest, peak_speed(cluster));
-  }
-  for (int c = 0; c < static_cast<int>(platform.clusters.size()); ++c) {
-    if (platform.clusters[c].kind != ClusterSpec::Kind::kCpu) continue;
-    capacity_[c] = 1024 * peak_speed(platform.clusters[c]) / biggest;
-    by_capacity_[cpu_clusters_++] = c;
-  }
-  std::stable_sort(by_capacity_.begin(), by_capacity_.begin() + cpu_clusters_,
-                   [this](int a, int b) { return capacity_[a] > capacity_[b]; });
-  // post_init_entity_util_avg(): a new task counts as half of what a CPU has to spare.
-  for (Task& task : task_) task.running.set(512);
+    : kind_(kind),
+      platform_(platform),
+      scenario_(scenario),
+      queues_(platform, scenario),
+      energy_model_(platform),
+      placed_(static_cast<std::size_t>(queues_.cpu_count())) {
+  if (!asymmetric(queues_)) kind_ = Kind::kBigFirst;
 }
 
-void Placement::observe(const Observation& now) {
-  if (kind_ != Kind::kEnergyAware) return;
-  for (int a = 0; a < now.app_count; ++a) {
-    // Invariant to frequency and capacity: the same work gives the same signal on every core.
-    const Mapping& mapping = platform_.mappings[now.app[a].last_setting.mapping];
-    double scale = 0;
-    for (int c = 0; c < now.cluster_count; ++c) {
-      if (mapping.cores[c] == 0) continue;
-      const double relative = static_cast<double>(now.cluster[c].freq_khz) /
-                              static_cast<double>(platform_.clusters[c].opps.back().freq_khz);
-      scale = std::max(scale, relative * capacity_[c] / 1024);
-    }
-    Task& task = task_[a];
-    task.running.advance(now.epoch_ns, running_share(now, a), scale);
-    if (now.app[a].finished > 0) {
-      const double util = task.running.util();
-      task.at_dequeue =
-          util > task.at_dequeue ? util : task.at_dequeue + (util - task.at_dequeue) / 4;
-    }
-  }
+bool Placement::allowed(int app, int cluster) const {
+  const AppSpec& spec = scenario_.apps[static_cast<std::size_t>(app)];
+  return platform_.apps[static_cast<std::size_t>(spec.profile)]
+      .unit[static_cast<std::size_t>(cluster)]
+      .supported;
 }
 
-double Placement::utilisation(int app) const {
-  return std::max(task_[app].running.util(), task_[app].at_dequeue);
-}
-
-void Placement::place(const Observation& now, Action& action) const {
-  std::array<int, kMaxClusters> taken{};
-  for (int a = 0; a < static_cast<int>(scenario_.apps.size()); ++a) {
-    const AppSpec& app = scenario_.apps[a];
-    AppSetting& setting = action.app[a];
-    setting.level = static_cast<std::uint8_t>(platform_.apps[app.profile].levels.size() - 1);
-    if (a < now.app_count && !now.app[a].active) {
-      setting.mapping = now.app[a].setting.mapping;
+void Placement::place(const Observation& now, Action& action) {
+  std::fill(placed_.begin(), placed_.end(), std::uint8_t{0});
+  const bool by_energy = kind_ == Kind::kEnergyAware && !queues_.overutilised();
+  for (int a = 0; a < queues_.app_count(); ++a) {
+    const AppSpec& spec = scenario_.apps[static_cast<std::size_t>(a)];
+    AppSetting& setting = action.app[static_cast<std::size_t>(a)];
+    RunQueues::App& app = queues_.app(a);
+    setting.level = static_cast<std::uint8_t>(
+        platform_.apps[static_cast<std::size_t>(spec.profile)].levels.size() - 1);
+    if (a < now.app_count && !now.app[static_cast<std::size_t>(a)].active) {
+      setting.mapping = now.app[static_cast<std::size_t>(a)].setting.mapping;
       continue;
     }
-    const int mapping =
-        kind_ == Kind::kEnergyAware ? energy_aware(a, now, taken) : big_first(app, taken);
-    setting.mapping = static_cast<std::uint8_t>(std::max(0, mapping));
-  }
-}
-
-int Placement::mapping_for(const AppSpec& app,
-                           const std::array<std::uint8_t, kMaxClusters>& cores) const {
-  const AppProfile& profile = platform_.apps[app.profile];
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
-    if (platform_.mappings[m].cores != cores) continue;
-    for (int c = 0; c < kMaxClusters; ++c) {
-      if (cores[c] > 0 && !profile.unit[c].supported) return -1;
+    placing_app_ = a;
+    for (placing_task_ = 0; placing_task_ < static_cast<int>(app.tasks.size()); ++placing_task_) {
+      Task& task = app.tasks[static_cast<std::size_t>(placing_task_)];
+      // A task that never ran is put by load, as fork does.
+      task.wake_on = by_energy && task.cpu >= 0 ? energy_efficient(a, task) : by_load(a, task);
+      if (task.wake_on >= 0) ++placed_[static_cast<std::size_t>(task.wake_on)];
     }
-    return static_cast<int>(m);
+    app.wakes_with = static_cast<std::uint8_t>(nearest_mapping(a));
+    setting.mapping = app.wakes_with;
+    if (app.activity.wakes()) queues_.wake(a);
+    placing_app_ = -1;
   }
-  return -1;
 }
 
-int Placement::big_first(const AppSpec& app, std::array<int, kMaxClusters>& taken) const {
-  const AppProfile& profile = platform_.apps[app.profile];
-  std::array<std::uint8_t, kMaxClusters> cores{};
-  int left = app.threads;
-  for (int i = 0; i < cpu_clusters_ && left > 0; ++i) {
-    const int c = by_capacity_[i];
-    if (!profile.unit[c].supported) continue;
-    const int here = std::min(left, platform_.clusters[c].cores - taken[c]);
-    if (here <= 0) continue;
-    cores[c] = static_cast<std::uint8_t>(here);
-    left -= here;
+int Placement::by_load(int app, const Task& task) const {
+  int best = -1, least = 0;
+  for (int i = 0; i < queues_.cpu_count(); ++i) {
+    const int cluster = queues_.cpu(i).cluster;
+    if (!allowed(app, cluster)) continue;
+    // Somebody else's load that leaves a CPU idle for most of the time is none.
+    const int load = placed_[static_cast<std::size_t>(i)] + (queues_.other_share(i) > 0.5 ? 1 : 0);
+    if (best >= 0) {
+      const double gain = queues_.capacity(cluster) - queues_.capacity(queues_.cpu(best).cluster);
+      if (load > least || (load == least && (gain < 0 || (gain == 0 && i != task.cpu)))) continue;
+    }
+    best = i, least = load;
   }
-  if (const int mapping = mapping_for(app, cores); mapping >= 0) {
-    for (int c = 0; c < kMaxClusters; ++c) taken[c] += cores[c];
-    return mapping;
+  return best;
+}
+
+double Placement::util_with(int cpu, const Task& task, bool here) const {
+  double util = queues_.other_util(cpu), estimate = util;
+  for (int a = 0; a < queues_.app_count(); ++a) {
+    const RunQueues::App& app = queues_.app(a);
+    if (!app.active || !app.started) continue;
+    for (int t = 0; t < static_cast<int>(app.tasks.size()); ++t) {
+      const Task& each = app.tasks[static_cast<std::size_t>(t)];
+      if (&each == &task) continue;
+      const bool woken = a == placing_app_ && t < placing_task_;
+      if ((woken ? each.wake_on : each.cpu) != cpu) continue;
+      util += each.util.util();
+      // Its fellows sleep until they are placed, also those that run now: it is the next job that
+      // this is about.
+      if (woken || (a != placing_app_ && each.runnable)) estimate += each.est.value();
+    }
   }
-  // Every core is taken, or the platform offers no such mixture: share the biggest cores.
-  for (int i = 0; i < cpu_clusters_; ++i) {
-    const int c = by_capacity_[i];
-    if (!profile.unit[c].supported) continue;
-    for (int n = std::min(app.threads, platform_.clusters[c].cores); n > 0; --n) {
-      std::array<std::uint8_t, kMaxClusters> shared{};
-      shared[c] = static_cast<std::uint8_t>(n);
-      if (const int mapping = mapping_for(app, shared); mapping >= 0) {
-        taken[c] += n;
-        return mapping;
+  if (here) {
+    util += task.util.util();
+    estimate += task.est.value();
+  }
+  return std::min(std::max(util, estimate), queues_.capacity(queues_.cpu(cpu).cluster));
+}
+
+double Placement::estimated_energy(int cluster, const Task& task, int target) const {
+  double max_util = 0, busy = 0, total = 0;
+  const double capacity = queues_.capacity(cluster);
+  for (int i = 0; i < queues_.cpu_count(); ++i) {
+    if (queues_.cpu(i).cluster != cluster) continue;
+    max_util = std::max(max_util, util_with(i, task, i == target));
+    busy += util_with(i, task, false);
+    total += capacity;
+  }
+  busy = std::min(busy, total);
+  // eenv_task_busy_time(): what the task adds does not depend on which CPU it adds to.
+  if (target >= 0) busy = std::min(total, busy + std::max(task.util.util(), task.est.value()));
+  return energy_model_.energy(cluster, max_util, busy, capacity);
+}
+
+int Placement::energy_efficient(int app, const Task& task) const {
+  if (std::max(task.util.util(), task.est.value()) < 1) return task.cpu;
+  double previous_cost = 1e300, best_cost = 1e300;
+  int best = -1;
+  for (int c = 0; c < static_cast<int>(platform_.clusters.size()); ++c) {
+    if (queues_.capacity(c) == 0 || !allowed(app, c)) continue;
+    int roomiest = -1;
+    double most_spare = 0;
+    bool previous = false;
+    for (int i = 0; i < queues_.cpu_count(); ++i) {
+      if (queues_.cpu(i).cluster != c) continue;
+      const double util = util_with(i, task, true);
+      if (!RunQueues::fits(util, queues_.capacity(c))) continue;
+      if (i == task.cpu) {
+        previous = true;
+      } else if (queues_.capacity(c) - util > most_spare) {
+        roomiest = i;
+        most_spare = queues_.capacity(c) - util;
       }
     }
-  }
-  for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {  // an application for the GPU alone
-    if (const int mapping = mapping_for(app, platform_.mappings[m].cores); mapping >= 0)
-      return mapping;
-  }
-  return -1;
-}
-
-double Placement::spare_capacity(int cluster, int threads, const Observation& now) const {
-  const int cores = platform_.clusters[cluster].cores;
-  // Busy core equivalents of the epoch that are not the governed applications' own.
-  double others = now.cluster[cluster].util_mean * cores;
-  for (int a = 0; a < now.app_count; ++a) {
-    others -=
-        running_share(now, a) * platform_.mappings[now.app[a].last_setting.mapping].cores[cluster];
-  }
-  // The scheduler keeps other load off these cores as long as there are free ones.
-  const double crowding = std::max(0.0, others - (cores - threads)) / threads;
-  return capacity_[cluster] * std::max(0.0, 1 - crowding);
-}
-
-int Placement::energy_aware(int app, const Observation& now,
-                            std::array<int, kMaxClusters>& taken) const {
-  const AppSpec& spec = scenario_.apps[app];
-  for (int i = cpu_clusters_ - 1; i >= 0; --i) {
-    const int c = by_capacity_[i];
-    if (platform_.clusters[c].cores - taken[c] < spec.threads) continue;
-    if (!fits(utilisation(app), spare_capacity(c, spec.threads, now))) continue;
-    std::array<std::uint8_t, kMaxClusters> cores{};
-    cores[c] = static_cast<std::uint8_t>(spec.threads);
-    if (const int mapping = mapping_for(spec, cores); mapping >= 0) {
-      taken[c] += spec.threads;
-      return mapping;
+    if (!previous && roomiest < 0) continue;
+    const double without = estimated_energy(c, task, -1);
+    if (previous) {
+      previous_cost = estimated_energy(c, task, task.cpu) - without;
+      best_cost = std::min(best_cost, previous_cost);
+    }
+    if (roomiest < 0) continue;
+    const double cost = estimated_energy(c, task, roomiest) - without;
+    if (cost < best_cost) {
+      best_cost = cost;
+      best = roomiest;
     }
   }
-  return big_first(spec, taken);
+  // Sums in another order differ in their last bits, where the kernel's integers do not.
+  return best >= 0 && best_cost < previous_cost * (1 - 1e-9) ? best : task.cpu;
+}
+
+int Placement::nearest_mapping(int app) const {
+  std::array<int, kMaxClusters> cores{};
+  for (int i = 0; i < queues_.cpu_count(); ++i) {
+    const auto& tasks = queues_.app(app).tasks;
+    if (std::any_of(tasks.begin(), tasks.end(), [&](const Task& t) { return t.wake_on == i; }))
+      ++cores[static_cast<std::size_t>(queues_.cpu(i).cluster)];
+  }
+  // Of equally near ones that with fewer CPUs, then that with more capacity.
+  int best = 0, best_distance = -1, best_cores = 0;
+  double best_capacity = 0;
+  for (int m = 0; m < static_cast<int>(platform_.mappings.size()); ++m) {
+    const Mapping& mapping = platform_.mappings[static_cast<std::size_t>(m)];
+    int distance = 0, count = 0;
+    double capacity = 0;
+    bool runs = true;
+    for (int c = 0; c < static_cast<int>(platform_.clusters.size()); ++c) {
+      const int here = mapping.cores[static_cast<std::size_t>(c)];
+      if (here > 0 && !allowed(app, c)) runs = false;
+      distance += std::abs(here - cores[static_cast<std::size_t>(c)]);
+      count += here;
+      capacity += here * queues_.capacity(c);
+    }
+    if (!runs) continue;
+    if (best_distance >= 0) {
+      if (distance > best_distance) continue;
+      if (distance == best_distance && count > best_cores) continue;
+      if (distance == best_distance && count == best_cores && capacity <= best_capacity) continue;
+    }
+    best = m, best_distance = distance, best_cores = count, best_capacity = capacity;
+  }
+  return best;
 }
 
 }  // namespace flyball

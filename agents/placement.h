@@ -1,8 +1,11 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
-#include "agents/pelt.h"
+#include "agents/activity.h"
+#include "agents/energy_model.h"
+#include "agents/run_queues.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "env/spaces/action.h"
@@ -10,53 +13,46 @@
 
 namespace flyball {
 
-/// Where the Linux scheduler would run the applications, of which it sees threads only. It never
-/// uses the GPU for them, and their width stays 100 %.
+/// Where the Linux scheduler would wake the applications' tasks, which is all that it sees of them. It
+/// never uses the GPU for them, and their width stays 100 %. An application gets the mapping with as
+/// many CPUs of each cluster as its tasks are on, or the nearest that the platform offers.
 class Placement {
  public:
   enum class Kind {
-    kBigFirst,     ///< threads fill the cores with most capacity first
-    kEnergyAware,  ///< the smallest cores with room for the threads' utilisation, otherwise big
-                   ///< first
+    kBigFirst,  ///< by load and capacity: an idle CPU, the biggest there is
+    /// find_energy_efficient_cpu() of Linux 6.1, where CPUs differ in capacity; by load and capacity
+    /// as long as some CPU is overutilised. Unlike kernels before 6.0, which kept a task where it
+    /// was unless 6 % were to be saved, any saving moves it ("sched/fair: Remove the energy margin in
+    /// feec()", commit b812fc9768e0).
+    kEnergyAware,
   };
   Placement(Kind kind, const PlatformSpec& platform, const Scenario& scenario);
 
-  /// The epoch that ended with `now` updates the applications' utilisation.
-  void observe(const Observation& now);
-  /// Mapping and width of every application.
-  void place(const Observation& now, Action& action) const;
+  /// The epoch that ended with `now` updates what is known of tasks and CPUs.
+  void observe(const Observation& now) { queues_.observe(now); }
+  /// Mapping and width of every application. The tasks of a job that was released just now wake.
+  void place(const Observation& now, Action& action);
 
-  /// Utilisation per thread as energy-aware placement estimates it, 0 to 1024 (util_est: the signal
-  /// now, or a moving average of its value at the end of jobs, weight 1/4, that follows rises at
-  /// once).
-  double utilisation(int app) const;
-  /// Capacity of one core at its highest frequency, 1024 for the biggest core of the platform.
-  double capacity(int cluster) const { return capacity_[cluster]; }
-
-  /// A task fits when it leaves 20 % of the capacity free: util * 1280 < capacity * 1024
-  /// (fits_capacity(), fair.c).
-  static bool fits(double util, double capacity) { return util * 1280 < capacity * 1024; }
+  const RunQueues& queues() const { return queues_; }
+  const EnergyModel& energy_model() const { return energy_model_; }
 
  private:
-  struct Task {
-    Pelt running;
-    double at_dequeue = 0;
-  };
-  int big_first(const AppSpec& app, std::array<int, kMaxClusters>& taken) const;
-  int energy_aware(int app, const Observation& now, std::array<int, kMaxClusters>& taken) const;
-  int mapping_for(const AppSpec& app, const std::array<std::uint8_t, kMaxClusters>& cores) const;
-  double spare_capacity(int cluster, int threads, const Observation& now) const;
+  int by_load(int app, const Task& task) const;
+  int energy_efficient(int app, const Task& task) const;
+  double util_with(int cpu, const Task& task, bool here) const;
+  double estimated_energy(int cluster, const Task& task, int target) const;
+  int nearest_mapping(int app) const;
+  bool allowed(int app, int cluster) const;
 
   Kind kind_;
   const PlatformSpec& platform_;
   const Scenario& scenario_;
-  std::array<double, kMaxClusters> capacity_{};
-  std::array<int, kMaxClusters> by_capacity_{};  ///< CPU clusters, biggest cores first
-  int cpu_clusters_ = 0;
-  std::array<Task, kMaxApps> task_{};
+  RunQueues queues_;
+  EnergyModel energy_model_;
+  /// Tasks on each CPU, as far as they are placed in this round.
+  std::vector<std::uint8_t> placed_;
+  /// Tasks that wake together: those before the one in hand count where they go, and as runnable.
+  int placing_app_ = -1, placing_task_ = 0;
 };
-
-/// The share of the epoch that ended with `now` in which a job of `app` was running.
-double running_share(const Observation& now, int app);
 
 }  // namespace flyball

@@ -7,46 +7,34 @@
 namespace flyball {
 
 Schedutil::Schedutil(const AgentContext& context)
-    : LinuxGovernor(context, Placement::Kind::kEnergyAware), platform_(context.platform) {}
+    : LinuxGovernor(context, Placement::Kind::kEnergyAware) {}
 
-void Schedutil::migrate_utilisation(const Observation& now) {
-  for (int a = 0; a < now.app_count; ++a) {
-    const std::uint8_t before = seen_mapping_[a];
-    const std::uint8_t after = now.app[a].setting.mapping;
-    if (before == after) continue;
-    seen_mapping_[a] = after;
-    const double util = placement().utilisation(a);
-    for (int c = 0; c < cluster_count(); ++c) {
-      const bool was = platform_.mappings[before].cores[c] > 0;
-      const bool is = platform_.mappings[after].cores[c] > 0;
-      if (was == is) continue;
-      Pelt& signal = policy_[c].util;
-      signal.set(is ? std::min(signal.util() + util, placement().capacity(c))
-                    : std::max(signal.util() - util, 0.0));
-    }
-  }
+std::int64_t Schedutil::rate_limit_ns(const ClusterSpec& cluster) {
+  const auto latency_us = static_cast<std::int64_t>(cluster.transition_latency_us);
+  if (latency_us <= 0) return 1'000'000;
+  return std::min<std::int64_t>(latency_us * 1000, 10'000) * 1000;
 }
 
 int Schedutil::next_opp(int cluster, const Observation& now, int cap) {
   const ClusterSpec& spec = cluster_spec(cluster);
-  const ClusterObservation& seen = now.cluster[cluster];
-  if (now.epoch_ns <= 0) {
-    for (int a = 0; a < now.app_count; ++a) seen_mapping_[a] = now.app[a].setting.mapping;
-    return seen.opp;
-  }
-  migrate_utilisation(now);
-  const double capacity = placement().capacity(cluster);
-  const double max_khz = static_cast<double>(spec.opps.back().freq_khz);
-  Policy& policy = policy_[cluster];
-  policy.util.advance(now.epoch_ns, seen.util_max,
-                      static_cast<double>(seen.freq_khz) / max_khz * capacity / 1024);
+  const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
+  Policy& policy = policy_[static_cast<std::size_t>(cluster)];
+  const bool first = policy.opp < 0;
+  if (first) policy.opp = seen.opp;
+  const bool limits_changed = policy.cap != cap;
+  policy.cap = cap;
+  policy.opp = std::min(policy.opp, cap);
+  if (!first && !limits_changed && now.now_ns - policy.changed_ns < rate_limit_ns(spec))
+    return policy.opp;
 
-  if (now.now_ns - policy.changed_ns < kRateLimitNs) return seen.opp;
-  const int opp = lowest_at_least(spec, target_khz(policy.util.util(), capacity, max_khz), cap);
-  const bool never_idled = spec.cores == 1 && seen.util_max > 0.999;
-  if (opp == seen.opp || (opp < seen.opp && never_idled)) return seen.opp;
+  const RunQueues& queues = placement().queues();
+  const double max_khz = static_cast<double>(spec.opps.back().freq_khz);
+  const int opp = lowest_at_least(
+      spec, target_khz(queues.cluster_util(cluster), queues.capacity(cluster), max_khz), cap);
+  const bool never_idled = spec.cores == 1 && now.epoch_ns > 0 && seen.util_max > 0.999;
+  if (opp == policy.opp || (opp < policy.opp && never_idled)) return policy.opp;
   policy.changed_ns = now.now_ns;
-  return opp;
+  return policy.opp = opp;
 }
 
 }  // namespace flyball

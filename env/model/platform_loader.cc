@@ -73,6 +73,13 @@ ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
   cluster.idle_core_nf = map.number("idle_core_nf", 0, 1000);
   cluster.gate_idle_cores = map.boolean_or("gate_idle_cores", false);
   cluster.transition_latency_us = map.number("transition_latency_us", 0, 1e6);
+  if (map.has("dynamic_power_coefficient")) {
+    if (cluster.kind == ClusterSpec::Kind::kGpu) {
+      map.reject("dynamic_power_coefficient", "places tasks on CPUs, which a GPU has none of",
+                 "remove it");
+    }
+    cluster.dynamic_power_coefficient = map.number("dynamic_power_coefficient", 1, 1e6);
+  }
   const YamlMap leakage = map.map("leakage", {"a_w_per_v_k2", "b_k", "c_a", "core_share"});
   cluster.leak_a = leakage.number("a_w_per_v_k2", 0, 10);
   cluster.leak_b_k = leakage.number("b_k", 0, 1e5);
@@ -273,7 +280,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
 
   const auto clusters = root.named_maps(
       "clusters", {"kind", "cores", "max_cores", "capacity_per_mhz", "transition_latency_us",
-                   "gate_idle_cores", "uncore_nf", "idle_core_nf", "leakage", "opps"});
+                   "dynamic_power_coefficient", "gate_idle_cores", "uncore_nf", "idle_core_nf",
+                   "leakage", "opps"});
   check_count(root, "clusters", clusters.size(), kMaxClusters);
   for (const auto& [name, map] : clusters) spec.clusters.push_back(read_cluster(name, map));
   if (spec.big_cluster() < 0) {

@@ -40,6 +40,8 @@ struct ClusterSpec {
   double leak_core_share =
       0;  ///< part of the leakage that belongs to the cores together; a gated core loses its share
   double transition_latency_us = 0;
+  /// Of the device tree, uW/MHz/V^2: what Linux believes a busy core costs; 0 when not given.
+  double dynamic_power_coefficient = 0;
 
   int max_opp() const { return static_cast<int>(opps.size()) - 1; }
 };

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <vector>
+
 #include "agents/conservative.h"
 #include "agents/interactive.h"
 #include "agents/linux_governor.h"
@@ -7,6 +10,7 @@
 #include "agents/opp_search.h"
 #include "agents/pelt.h"
 #include "agents/schedutil.h"
+#include "tests/agents/closed_loop.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
@@ -71,7 +75,38 @@ TEST(Pelt, PartsOfAPeriodAreKept) {
   EXPECT_NEAR(in_one.util(), in_parts.util(), 1e-9);
 }
 
-TEST(Pelt, WhatIsVeryOldIsGone) { EXPECT_EQ(Pelt::decay(63 * 32), 0); }
+TEST(Pelt, WhatIsVeryOldIsGone) {
+  EXPECT_EQ(Pelt::decay(63 * 1024), 0);
+  EXPECT_GT(Pelt::decay(62 * 1024), 0);
+}
+
+TEST(UtilEst, RisesAtOnceAndFallsByAQuarter) {
+  UtilEst est;
+  est.sleep(400, 1024);
+  EXPECT_DOUBLE_EQ(est.value(), 400);
+  est.sleep(200, 1024);  // 400 - (400 - 200) / 4
+  EXPECT_DOUBLE_EQ(est.value(), 350);
+  est.sleep(200, 1024);  // 350 - (350 - 200) / 4
+  EXPECT_DOUBLE_EQ(est.value(), 312.5);
+  est.sleep(600, 1024);
+  EXPECT_DOUBLE_EQ(est.value(), 600);
+}
+
+TEST(UtilEst, KeepsItsAverageWithinOnePercentOfTheScale) {
+  UtilEst est;
+  est.sleep(400, 1024);
+  est.sleep(391, 1024);
+  EXPECT_DOUBLE_EQ(est.ewma, 400);
+  est.sleep(389, 1024);
+  EXPECT_DOUBLE_EQ(est.ewma, 397.25);
+}
+
+TEST(UtilEst, DoesNotBelieveInLessFromATaskThatFillsItsCpu) {
+  UtilEst est;
+  est.sleep(400, 1024);
+  est.sleep(257, 256);  // moved to a small CPU, which is too small for it
+  EXPECT_DOUBLE_EQ(est.value(), 400);
+}
 
 TEST(Schedutil, TargetHasAQuarterOfHeadroom) {
   EXPECT_DOUBLE_EQ(Schedutil::target_khz(512, 1024, 2'000'000), 1'250'000);
@@ -117,6 +152,93 @@ class Driver {
   Action action_;
 };
 
+/// What a periodic job of `mcycles` makes of schedutil on two big cores: the clock that each activation
+/// woke at, and the share of the top speed that it needed by the definition of PELT.
+struct Activation {
+  int woke_at = 0;
+  double needs_khz = 0;  ///< 1.25 times its utilisation at its end, as a frequency
+};
+std::vector<Activation> activations(double mcycles, std::int64_t period_ms, int count) {
+  TinyWorld world;
+  world.platform.apps[0].unit[0].mcycles = mcycles;
+  world.platform.apps[0].unit[1].supported = false;
+  world.platform.trips.clear();
+  world.scenario.apps[0].arrival.period_ns = period_ms * 1'000'000;
+  world.scenario.duration_ns = (count + 1) * period_ms * 1'000'000;
+  ClosedLoop loop(world, "schedutil");
+  std::vector<Activation> list;
+  while (loop.step()) {
+    if (loop.now.app[0].released > 0) {
+      loop.step();  // the decision at the release is in force now
+      list.push_back({.woke_at = loop.action.opp[0]});
+    }
+    for (const JobRecord& job : loop.now.jobs()) {
+      if (list.empty()) continue;
+      // Running for r of every p at relative speed s settles at s (1 - y^r) / (1 - y^p) when it ends.
+      const double ran = static_cast<double>(job.execution_ns()) / 32e6;
+      const double period = static_cast<double>(period_ms) / 32;
+      const double speed = static_cast<double>(loop.now.cluster[0].freq_khz) / 2e6;
+      list.back().needs_khz = 1.25 * 2e6 * speed * (1 - std::exp2(-ran)) / (1 - std::exp2(-period));
+    }
+  }
+  return list;
+}
+
+TEST(Schedutil, ATaskWakesAtTheClockThatItsLastActivationNeeded) {
+  // These need more than the half of a CPU that a new task counts as: estimates rise at once.
+  for (const double mcycles : {90.0, 100.0, 120.0}) {
+    const std::vector<Activation> list = activations(mcycles, 150, 20);
+    ASSERT_GE(list.size(), 20U);
+    for (std::size_t i = 2; i < list.size(); ++i) {
+      EXPECT_EQ(list[i].woke_at, lowest_at_least(big(), list[i - 1].needs_khz, 3))
+          << mcycles << " Mcycles, activation " << i;
+    }
+  }
+}
+
+TEST(Schedutil, ALighterTaskComesDownToWhatItNeedsAndNeverBelow) {
+  for (const double mcycles : {5.0, 20.0, 60.0}) {
+    const std::vector<Activation> list = activations(mcycles, 150, 25);
+    ASSERT_GE(list.size(), 25U);
+    for (std::size_t i = 2; i < list.size(); ++i) {
+      const int needs = lowest_at_least(big(), list[i - 1].needs_khz, 3);
+      EXPECT_GE(list[i].woke_at, needs) << mcycles << " Mcycles, activation " << i;
+      EXPECT_LE(list[i].woke_at, list[i - 1].woke_at);
+      // A quarter of the way at a time from 512 to 20: 492 * 0.75^13 is under 1 % of the scale, 10.
+      if (i > 16) {
+        EXPECT_EQ(list[i].woke_at, needs) << mcycles << " Mcycles, activation " << i;
+      }
+    }
+  }
+}
+
+TEST(Schedutil, AsksForNoLessWhenThereIsMoreToDo) {
+  int last = 0;
+  for (double mcycles = 2; mcycles < 250; mcycles *= 1.3) {
+    const int opp = activations(mcycles, 150, 12)[10].woke_at;
+    EXPECT_GE(opp, last) << mcycles;
+    last = opp;
+  }
+  EXPECT_EQ(last, 3);
+}
+
+TEST(Schedutil, ReachesTheTopUnderFullLoadAndTheBottomWhenIdle) {
+  Driver linux_governor("schedutil");
+  int last = 0;
+  for (int i = 0; i < 60; ++i) {
+    const int opp = linux_governor.step(1);
+    EXPECT_GE(opp, last);
+    last = opp;
+  }
+  EXPECT_EQ(last, 3);
+  for (int i = 0; i < 60; ++i) {
+    const int opp = linux_governor.step(0);
+    EXPECT_LE(opp, last);
+    last = opp;
+  }
+  EXPECT_EQ(last, 0);
+}
+
 TEST(Schedutil, RisesFromIdleByHand) {
   Driver linux_governor("schedutil");
   // At 500 of 2000 MHz a busy CPU can never show more than 256 of 1024: 1.25 * 2000 * 256/1024 =
@@ -125,26 +247,40 @@ TEST(Schedutil, RisesFromIdleByHand) {
   int epochs = 0;
   while (linux_governor.step(1) == 0) ++epochs;
   EXPECT_EQ(epochs, 7);
-  for (int i = 0; i < 50; ++i) linux_governor.step(1);
-  EXPECT_EQ(linux_governor.step(1), 3);
-  // Idle: 1024 falls under 614.4 (1500 MHz) after 23.6 ms, so at the third epoch.
-  EXPECT_EQ(linux_governor.step(0), 3);
-  EXPECT_EQ(linux_governor.step(0), 3);
-  EXPECT_EQ(linux_governor.step(0), 2);
+}
+
+TEST(Schedutil, RateLimitFollowsTheTransitionLatency) {
+  ClusterSpec cluster = big();
+  for (const auto& [latency_us, limit_ms] : {std::pair{140, 10}, {10, 10}, {4, 4}, {0, 1}}) {
+    cluster.transition_latency_us = latency_us;
+    EXPECT_EQ(Schedutil::rate_limit_ns(cluster), limit_ms * 1'000'000);
+  }
+}
+
+TEST(Schedutil, ACapHoldsAtOnceAndForAllLoads) {
+  Driver linux_governor("schedutil");
+  for (int i = 0; i < 60; ++i) linux_governor.step(1);
+  linux_governor.cap = 1;
+  EXPECT_EQ(linux_governor.step(1, 1), 1) << "not only after the rate limit";
+  for (int i = 0; i < 60; ++i) EXPECT_LE(linux_governor.step(1), 1);
+  linux_governor.cap = 3;
+  EXPECT_GT(linux_governor.step(1, 1), 1);
 }
 
 TEST(Schedutil, ChangesNoMoreThanOncePer10Ms) {
   Driver linux_governor("schedutil");
   for (int i = 0; i < 60; ++i) linux_governor.step(1);
-  int changes = 0, last = linux_governor.action().opp[0];
-  for (int i = 0; i < 100; ++i) {  // 100 ms in epochs of 1 ms, falling all the time
-    const int opp = linux_governor.step(0, 1);
-    changes += opp != last;
+  int changes = 0, last = linux_governor.action().opp[0], since_ms = 10;
+  for (int i = 0; i < 400; ++i) {  // busy and idle in turn, in epochs of 1 ms
+    const int opp = linux_governor.step(i / 70 % 2, 1);
+    ++since_ms;
+    if (opp == last) continue;
+    EXPECT_GE(since_ms, 10);
     last = opp;
+    since_ms = 0;
+    ++changes;
   }
-  EXPECT_EQ(last, 0);
-  EXPECT_GT(changes, 1);
-  EXPECT_LE(changes, 10);
+  EXPECT_GT(changes, 5);
 }
 
 TEST(Schedutil, KeepsASingleCpuThatNeverIdledFast) {
@@ -152,19 +288,25 @@ TEST(Schedutil, KeepsASingleCpuThatNeverIdledFast) {
   world.platform.clusters[0].cores = 1;
   const auto agent = world.make("schedutil");
   Action action;
-  Observation now = world.idle();
-  world.set_opp(now, 0, 3);
-  agent->decide(now, action);
-  now = world.idle(10'000'000, 10'000'000);
-  world.set_opp(now, 0, 3);
-  now.cluster[0].util_max = 1;
-  agent->decide(now, action);
-  EXPECT_EQ(action.opp[0], 3) << "utilisation of 10 ms asks for less, but it has not idled";
-  now = world.idle(20'000'000, 10'000'000);
-  world.set_opp(now, 0, 3);
-  now.cluster[0].util_max = 0.5;
-  agent->decide(now, action);
-  EXPECT_LT(action.opp[0], 3);
+  const auto decide = [&](std::int64_t ms, double busy) {
+    Observation now = world.idle(ms * 1'000'000, 10'000'000);
+    world.set_opp(now, 0, 3);
+    now.cluster[0].util_max = now.cluster[0].util_mean = busy;
+    agent->decide(now, action);
+    return action.opp[0];
+  };
+  int ms = 0;
+  while (ms < 500) decide(ms += 10, 1);
+  ASSERT_EQ(action.opp[0], 3);
+  // Shares a clock that somebody else lowered: the signal falls to a quarter, but it has not idled.
+  const auto slow = [&](double busy) {
+    Observation now = world.idle((ms += 100) * 1'000'000, 100'000'000);
+    now.cluster[0].util_max = now.cluster[0].util_mean = busy;
+    agent->decide(now, action);
+    return action.opp[0];
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(slow(1), 3);
+  EXPECT_LT(slow(0.9), 3);
 }
 
 TEST(Ondemand, ByHand) {
@@ -178,6 +320,8 @@ TEST(Ondemand, ByHand) {
   EXPECT_EQ(Ondemand::opp_for_load(big(), 84, 3), 3);  // 1760
   EXPECT_EQ(Ondemand::opp_for_load(big(), 95, 3), 3);
   EXPECT_EQ(Ondemand::opp_for_load(big(), 96, 2), 2) << "max is the highest allowed";
+  EXPECT_EQ(Ondemand::opp_for_load(big(), 51, 2), 2) << "in proportion to the hardware's range";
+  EXPECT_EQ(Ondemand::opp_for_load(big(), 84, 2), 2);
   EXPECT_EQ(load_pct(0.29), 29);
   EXPECT_EQ(load_pct(0.959), 95);
 }
@@ -208,6 +352,20 @@ TEST(Conservative, StepsOf100MHzByHand) {
   EXPECT_EQ(opp, 0);
 }
 
+TEST(Conservative, StepsUnderACapAreOfTheCappedMaximum) {
+  double wanted = 500'000;
+  for (int i = 0; i < 200; ++i) {
+    const double before = wanted;
+    const int opp = Conservative::step(big(), i / 50 % 2 == 0 ? 100 : 0, 0, 1, wanted);
+    EXPECT_LE(opp, 1);
+    EXPECT_GE(wanted, 500'000);
+    EXPECT_LE(wanted, 1'000'000);
+    if (wanted != before) {
+      EXPECT_DOUBLE_EQ(std::abs(wanted - before), 50'000) << "5 % of 1000 MHz";
+    }
+  }
+}
+
 TEST(Conservative, StartsAnewWhenTheCapFell) {
   double wanted = 2'000'000;
   EXPECT_EQ(Conservative::step(big(), 50, 1, 1, wanted), 1);
@@ -235,6 +393,17 @@ TEST(SimpleOndemand, ByHand) {
   EXPECT_DOUBLE_EQ(simple_ondemand_khz(90, 400'000, 900'000), 400'000);
   EXPECT_DOUBLE_EQ(simple_ondemand_khz(86, 400'000, 900'000), 400'000);
   EXPECT_DOUBLE_EQ(simple_ondemand_khz(44, 400'000, 900'000), 200'000);
+}
+
+TEST(LinuxGovernors, NeverExceedTheCap) {
+  for (const char* policy : {"performance", "userspace:2000000", "ondemand", "conservative",
+                             "interactive", "schedutil"}) {
+    Driver linux_governor(policy);
+    for (int i = 0; i < 300; ++i) {
+      linux_governor.cap = i / 7 % 4;
+      EXPECT_LE(linux_governor.step(i / 40 % 2 == 0 ? 1 : 0.3), linux_governor.cap) << policy;
+    }
+  }
 }
 
 TEST(FixedFrequency, MaxMinAndFixed) {

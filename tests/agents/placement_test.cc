@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/agents/closed_loop.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
@@ -22,6 +27,11 @@ Observation ran(const TinyWorld& world, std::int64_t now_ms, std::int64_t run_ms
   for (int c = 0; c < 2; ++c)
     world.set_opp(o, c, std::min(opp, world.platform.clusters[c].max_opp()));
   if (run_ms > 0) {
+    for (int c = 0; c < 2; ++c) {
+      ClusterObservation& seen = o.cluster[c];
+      seen.util_max = world.platform.mappings[mapping].cores[c] > 0 ? run_ms / 10.0 : 0;
+      seen.util_mean = seen.util_max * world.platform.mappings[mapping].cores[c] / 2;
+    }
     JobRecord job;
     job.start_ns = (now_ms - run_ms) * 1'000'000;
     job.finish_ns = now_ms * 1'000'000;
@@ -34,15 +44,15 @@ Observation ran(const TinyWorld& world, std::int64_t now_ms, std::int64_t run_ms
 }
 
 TEST(Placement, FitsWith20PercentToSpare) {
-  EXPECT_TRUE(Placement::fits(819, 1024));
-  EXPECT_FALSE(Placement::fits(819.2, 1024));
+  EXPECT_TRUE(RunQueues::fits(819, 1024));
+  EXPECT_FALSE(RunQueues::fits(819.2, 1024));
 }
 
 TEST(Placement, CapacityFollowsPeakSpeed) {
   TinyWorld world;
   const Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
-  EXPECT_DOUBLE_EQ(placement.capacity(0), 1024);
-  EXPECT_DOUBLE_EQ(placement.capacity(1), 256);  // half per MHz, half the MHz
+  EXPECT_DOUBLE_EQ(placement.queues().capacity(0), 1024);
+  EXPECT_DOUBLE_EQ(placement.queues().capacity(1), 256);  // half per MHz, half the MHz
 }
 
 TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
@@ -79,36 +89,177 @@ TEST(Placement, AnApplicationThatCannotRunOnBigCoresGoesWhereItCan) {
   EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, "littlex1");
 }
 
-TEST(Placement, EnergyAwareStartsBigAndMovesALightTaskToALittleCore) {
+/// The names of the mappings that the jobs of a stream ran on under schedutil, in order.
+std::vector<std::string> homes(const TinyWorld& world, int app = 0) {
+  std::vector<std::string> names;
+  ClosedLoop loop(world, "schedutil");
+  while (loop.step()) {
+    for (const JobRecord& job : loop.now.jobs())
+      if (job.app == app) names.push_back(world.platform.mappings[job.setting.mapping].name);
+  }
+  return names;
+}
+TinyWorld stream(double mcycles, int threads = 1) {
   TinyWorld world;
-  Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
-  // A new task counts as half of a big core until something is known of it: 512 * 1.25 > 256.
-  EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, "bigx1");
-  // 1 ms of 10 at 500 of 2000 MHz: the signal settles near 26, and 26 * 1.25 < 256.
-  Observation now = world.idle();
-  for (int i = 1; i <= 100; ++i) placement.observe(now = ran(world, 10 * i, 1, 0, 0));
-  EXPECT_NEAR(placement.utilisation(0), 25.6, 0.5);
-  EXPECT_EQ(world.platform.mappings[place(world, placement, now)].name, "littlex1");
+  world.platform.apps[0].unit[0].mcycles = mcycles;
+  world.platform.apps[0].unit[1].mcycles = 2 * mcycles;
+  world.scenario.apps[0].threads = threads;
+  return world;
+}
+const auto kSettled = [](const std::vector<std::string>& names) {
+  return std::set<std::string>(names.begin() + 20, names.end());
+};
+using Names = std::set<std::string>;
+
+TEST(EnergyAware, ALightTaskStartsBigAndEndsUpOnALittleCore) {
+  const std::vector<std::string> names = homes(stream(1));
+  ASSERT_GT(names.size(), 200U);
+  EXPECT_EQ(names.front(), "bigx1") << "fork places by load";
+  EXPECT_EQ(kSettled(names), Names{"littlex1"});
 }
 
-TEST(Placement, EnergyAwareMovesATaskThatFillsALittleCoreUp) {
-  TinyWorld world;
-  Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
-  Observation now = world.idle();
-  for (int i = 1; i <= 200; ++i) placement.observe(now = ran(world, 10 * i, 10, 2, 1));
-  EXPECT_NEAR(placement.utilisation(0), 256, 1) << "no more than the core can give";
-  EXPECT_EQ(world.platform.mappings[place(world, placement, now)].name, "bigx1");
+TEST(EnergyAware, AHeavyTaskEndsUpOnABigCore) {
+  EXPECT_EQ(kSettled(homes(stream(40))), Names{"bigx1"});
 }
 
-TEST(Placement, EnergyAwareAvoidsLittleCoresThatOtherLoadFills) {
+TEST(EnergyAware, FourLightThreadsStayPut) {
+  const std::vector<std::string> names = homes(stream(1, 4));
+  ASSERT_GT(names.size(), 200U);
+  EXPECT_EQ(kSettled(names), Names{"littlex2"}) << "two a core";
+}
+
+TEST(EnergyAware, FourThreadsOnTheXu3SettleAndMissNothing) {
   TinyWorld world;
+  world.platform = load_platform("odroid_xu3");
+  world.scenario = load_scenario("full_accuracy", world.platform);
+  world.scenario.apps[0].threads = 4;
+  ClosedLoop loop(world, "schedutil");
+  Names settled;
+  int jobs = 0;
+  while (loop.step()) {
+    for (const JobRecord& job : loop.now.jobs()) {
+      EXPECT_FALSE(job.missed) << "job " << job.sequence;
+      if (++jobs > 30) settled.insert(world.platform.mappings[job.setting.mapping].name);
+    }
+  }
+  EXPECT_GT(jobs, 100);
+  EXPECT_EQ(settled.size(), 1U);
+}
+
+TEST(EnergyAware, ATaskThatGrowsHeavyMovesUpAndTheLightOneStays) {
+  TinyWorld world;
+  world.scenario.apps.push_back(world.scenario.apps[0]);
   Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
-  Observation now = world.idle();
-  for (int i = 1; i <= 100; ++i) placement.observe(now = ran(world, 10 * i, 1, 0, 0));
-  now.cluster[1].util_max = now.cluster[1].util_mean = 1;
-  EXPECT_EQ(world.platform.mappings[place(world, placement, now)].name, "bigx1");
-  now.cluster[1].util_mean = 0.5;  // one of two is free
-  EXPECT_EQ(world.platform.mappings[place(world, placement, now)].name, "littlex1");
+  // Both run on LITTLE cores at 1000 MHz, a CPU each; `first` and `second` of every 10 ms.
+  std::int64_t ms = 0;
+  const auto run = [&](std::int64_t first, std::int64_t second) {
+    ms += 10;
+    Observation now = ran(world, ms, first, 2, 1);
+    JobRecord job = now.jobs()[0];
+    job.app = 1;
+    job.start_ns = (ms - second) * 1'000'000;
+    now.add_job(job);
+    now.app[1].finished = 1;
+    now.app[1].setting = now.app[0].setting;
+    now.cluster[1].util_max = static_cast<double>(std::max(first, second)) / 10;
+    now.cluster[1].util_mean = static_cast<double>(first + second) / 20;
+    placement.observe(now);
+    Action action;
+    placement.place(now, action);
+    return Names{world.platform.mappings[action.app[0].mapping].name + "/" +
+                 world.platform.mappings[action.app[1].mapping].name};
+  };
+  for (int i = 0; i < 100; ++i) run(1, 1);
+  EXPECT_EQ(run(1, 1), Names{"littlex1/littlex1"});
+  for (int i = 0; i < 20; ++i) run(7, 1);
+  EXPECT_EQ(run(7, 1), Names{"littlex1/littlex1"}) << "70 % of a small core still fit";
+  for (int i = 0; i < 20; ++i) run(9, 1);
+  placement.observe(world.idle((ms += 200) * 1'000'000, 200'000'000));
+  Action action;
+  placement.place(world.release(ms * 1'000'000), action);
+  EXPECT_EQ(world.platform.mappings[action.app[0].mapping].name, "bigx1");
+  EXPECT_EQ(world.platform.mappings[action.app[1].mapping].name, "littlex1");
+}
+
+TEST(EnergyAware, TheKernelsModelDecidesAndNotTheTruth) {
+  TinyWorld world = stream(1);
+  world.platform.clusters[0].dynamic_power_coefficient = 100;
+  world.platform.clusters[1].dynamic_power_coefficient = 1000;
+  EXPECT_EQ(kSettled(homes(world)), Names{"bigx1"});
+}
+
+TEST(EnergyAware, OneOverutilisedCpuEndsItForAll) {
+  TinyWorld world = stream(1);
+  world.scenario.background = {{.name = "hog",
+                                .cluster = 1,
+                                .cores = 1,
+                                .core_nf = 0.1,
+                                .start_ns = 0,
+                                .stop_ns = world.scenario.duration_ns}};
+  EXPECT_EQ(kSettled(homes(world)), Names{"bigx1"}) << "though the other small core is free";
+  world.scenario.background[0].cores = 0.5;
+  EXPECT_EQ(kSettled(homes(world)), Names{"littlex1"});
+}
+
+TEST(EnergyAware, NeedsCpusOfDifferentCapacity) {
+  TinyWorld world = stream(1);
+  world.platform.clusters[1].opps.back().freq_khz = 2'000'000;
+  world.platform.clusters[1].capacity_per_mhz = 1024;
+  EXPECT_EQ(kSettled(homes(world)), Names{"bigx1"}) << "by load, which is the same everywhere";
+}
+
+TEST(EnergyModel, CoefficientsOfTheDeviceTreeOrOfTheApplications) {
+  const PlatformSpec xu3 = load_platform("odroid_xu3");
+  const EnergyModel given(xu3);
+  EXPECT_DOUBLE_EQ(given.coefficient(xu3.find_cluster("A15")), 310);
+  EXPECT_DOUBLE_EQ(given.coefficient(xu3.find_cluster("A7")), 90);
+  const EnergyModel derived(tiny_platform());  // 0.6 and 0.12 nF
+  EXPECT_DOUBLE_EQ(derived.coefficient(0), 600);
+  EXPECT_DOUBLE_EQ(derived.coefficient(1), 120);
+}
+
+TEST(EnergyModel, EnergyGrowsWithWorkAndWithTheClockOfTheBusiestCpu) {
+  const PlatformSpec platform = tiny_platform();
+  const EnergyModel model(platform);
+  EXPECT_DOUBLE_EQ(model.energy(0, 100, 200, 1024), 2 * model.energy(0, 100, 100, 1024));
+  // 1.25 * 800 of 1024 at 2000 MHz ask for 1953 MHz at 1.2 V; 100 of it for 500 MHz at 0.8 V.
+  EXPECT_NEAR(model.energy(0, 800, 100, 1024) / model.energy(0, 100, 100, 1024),
+              1.2 * 1.2 / (0.8 * 0.8), 1e-12);
+}
+
+TEST(RunQueues, HelpersOfASerialJobNeedNothing) {
+  for (const double fraction : {0.0, 1.0}) {
+    TinyWorld world;
+    world.scenario.apps[0].threads = 2;
+    world.platform.apps[0].parallel_fraction = fraction;
+    RunQueues queues(world.platform, world.scenario);
+    for (int i = 1; i <= 100; ++i) {
+      Observation now = ran(world, 10 * i, 5, 1, 3);
+      now.cluster[0].util_mean = fraction > 0 ? 0.5 : 0.25;
+      queues.observe(now);
+    }
+    const auto& tasks = queues.app(0).tasks;
+    EXPECT_NE(tasks[0].cpu, tasks[1].cpu);
+    EXPECT_GT(tasks[0].est.value(), 500);
+    EXPECT_NEAR(tasks[1].est.value(), fraction * tasks[0].est.value(), 10)
+        << "but for what is left of a new task's half";
+    EXPECT_NEAR(queues.cluster_util(0), tasks[0].util.util(), 1e-9) << "the busiest CPU";
+  }
+}
+
+TEST(RunQueues, WhatNobodyGovernedDidIsOtherLoadOnOtherCpus) {
+  TinyWorld world;
+  RunQueues queues(world.platform, world.scenario);
+  for (int i = 1; i <= 100; ++i) {
+    Observation now = ran(world, 10 * i, 2, 0, 3);
+    now.cluster[0].util_max = 0.6;
+    now.cluster[0].util_mean = (0.2 + 0.6) / 2;
+    queues.observe(now);
+  }
+  const int home = queues.app(0).tasks[0].cpu;
+  EXPECT_NEAR(queues.other_share(1 - home), 0.6, 1e-9);
+  EXPECT_NEAR(queues.other_share(home), 0, 1e-9);
+  EXPECT_NEAR(queues.cluster_util(0), 0.6 * 1024, 5);
 }
 
 TEST(RunningShare, CountsFinishedAndWaitingJobs) {
