@@ -26,7 +26,6 @@ class Activity {
   int count() const { return count_; }
   const JobStretch& stretch(int i) const { return stretch_[static_cast<std::size_t>(i)]; }
   bool runs() const { return runs_; }    ///< at the end of the epoch
-  bool wakes() const { return wakes_; }  ///< a job was released just now and has not begun
 
  private:
   void add(const JobStretch& stretch);
@@ -34,13 +33,6 @@ class Activity {
   std::array<JobStretch, kMaxEpochJobs + 1> stretch_;
   int count_ = 0;
   bool runs_ = false;
-  bool wakes_ = false;
-  std::int64_t running_release_ns_ = -1;  ///< of the job that ran at the end of the last epoch
-  AppSetting running_setting_;
 };
-
-/// The share of the epoch that ended with `now` in which a job of `app` was running; the same from
-/// one epoch alone, for whoever needs no more.
-double running_share(const Observation& now, int app);
 
 }  // namespace flyball

@@ -24,6 +24,15 @@ class AppTable {
     std::unique_ptr<AppProfile> neutral;
     const AppProfile* profile = nullptr;
     std::optional<T> own;
+
+    void clear() {
+      own.reset();  // first: it may refer to the profile
+      profile = nullptr;
+      neutral.reset();
+      name.clear();
+      known = -1;
+      threads = 1;
+    }
   };
 
   explicit AppTable(const Belief& belief) : belief_(belief) {}
@@ -31,7 +40,7 @@ class AppTable {
   /// The slot, with everything but `own` filled in.
   Slot& bind(int slot, const Binding& binding, const Observation& now) {
     Slot& to = slots_[static_cast<std::size_t>(slot)];
-    to = Slot{};
+    to.clear();
     to.name = binding.name;
     to.threads = binding.threads;
     to.known = belief_.mean.find_app(binding.profile);
@@ -47,7 +56,7 @@ class AppTable {
     return to;
   }
   void unbind(int slot) {
-    slots_[static_cast<std::size_t>(slot)] = Slot{};
+    slots_[static_cast<std::size_t>(slot)].clear();
     while (count_ > 0 && !slots_[static_cast<std::size_t>(count_ - 1)].own) --count_;
   }
   void clear() {

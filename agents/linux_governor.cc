@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agents/explain.h"
 #include "agents/opp_search.h"
 
 namespace flyball {
@@ -15,14 +14,25 @@ double simple_ondemand_khz(double busy_pct, double cur_khz, double max_khz) {
 }
 
 LinuxGovernor::LinuxGovernor(const AgentContext& context, Placement::Kind placement)
-    : platform_(context.platform),
-      placement_(placement, context.platform, context.scenario),
-      explained_(context.platform.big_cluster()) {}
+    : platform_(context.belief.mean),
+      apps_(context.belief),
+      placement_(placement, context.belief.mean),
+      explained_(context.belief.mean.big_cluster()) {}
 
-void LinuxGovernor::decide(const Observation& now, Action& out) {
-  out = Action{};
+void LinuxGovernor::bind(int slot, const Binding& binding, const Observation& now) {
+  auto& place = apps_.bind(slot, binding, now);
+  place.own = true;
+  placement_.bind(slot, *place.profile, binding.threads);
+}
+
+void LinuxGovernor::unbind(int slot) {
+  placement_.unbind(slot);
+  apps_.unbind(slot);
+}
+
+void LinuxGovernor::decide(const Observation& now, Decision& out) {
   placement_.observe(now);
-  placement_.place(now, out);
+  placement_.place(now, out.action);
   for (int c = 0; c < cluster_count(); ++c) {
     const ClusterSpec& cluster = cluster_spec(c);
     const ClusterObservation& seen = now.cluster[c];
@@ -37,11 +47,11 @@ void LinuxGovernor::decide(const Observation& now, Action& out) {
     } else {
       opp = next_opp(c, now, cap);
     }
-    out.opp[c] = static_cast<std::uint8_t>(std::clamp(opp, 0, cap));
+    out.action.opp[c] = static_cast<std::uint8_t>(std::clamp(opp, 0, cap));
   }
-  const ClusterSpec& big = platform_.clusters[explained_];
-  explain(why_, "{} busy {:.0f} % -> {} MHz", big.name, 100 * now.cluster[explained_].util_max,
-          big.opps[out.opp[explained_]].freq_khz / 1000);
+  out.reason = {Reason::Code::kUtil,
+                static_cast<std::uint8_t>(explained_),
+                {static_cast<float>(100 * now.cluster[explained_].util_max)}};
 }
 
 }  // namespace flyball

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "agents/agent.h"
+#include "agents/app_table.h"
 #include "agents/placement.h"
 
 namespace flyball {
@@ -16,8 +17,9 @@ class LinuxGovernor : public Agent {
   EpochRequest epoch() const override {
     return {.interval_ns = 10'000'000, .stop_at_release = false};
   }
-  void decide(const Observation& now, Action& out) final;
-  const Explanation& why() const final { return why_; }
+  void bind(int slot, const Binding& binding, const Observation& now) final;
+  void unbind(int slot) final;
+  void decide(const Observation& now, Decision& out) final;
 
  protected:
   /// The OPP of CPU cluster `cluster` for the time to come; `cap` is the highest that is allowed
@@ -29,9 +31,9 @@ class LinuxGovernor : public Agent {
 
  private:
   const PlatformSpec& platform_;
+  AppTable<bool> apps_;
   Placement placement_;
   int explained_;  ///< the cluster of which the explanation speaks
-  Explanation why_;
 };
 
 /// devfreq's simple_ondemand (drivers/devfreq/governor_simpleondemand.c, upthreshold 90,

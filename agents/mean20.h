@@ -1,9 +1,10 @@
 #pragma once
 
 #include <boost/circular_buffer.hpp>
-#include <vector>
 
 #include "agents/agent.h"
+#include "agents/app_table.h"
+#include "agents/placement.h"
 
 namespace flyball {
 
@@ -22,26 +23,25 @@ class Mean20 final : public Agent {
   EpochRequest epoch() const override {
     return {.interval_ns = 50'000'000, .stop_at_release = true};
   }
-  void decide(const Observation& now, Action& out) override;
-  void learn(const Observation& outcome, const Action& applied, double reward) override;
-  const Explanation& why() const override { return why_; }
+  void bind(int slot, const Binding& binding, const Observation& now) override;
+  void unbind(int slot) override;
+  void begin_run() override;
+  void decide(const Observation& now, Decision& out) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
 
  private:
   struct App {
     boost::circular_buffer<double> latency_ms{kJobs};
-    int width = 0;
-    int mapping = 0;
+    int level = 0;
     double mean_ms = 0;
   };
-  const AppProfile& profile(std::size_t app) const;
-  int least_width(std::size_t app, double floor_pct) const;
-  /// The next narrower (step -1) or wider (1) one in fp32; `width` itself at the end.
-  int neighbour(std::size_t app, int width, int step) const;
+  int least_level(int slot, double floor_pct) const;
+  /// The next narrower (step -1) or wider (1) one in fp32; `level` itself at the end.
+  int neighbour(int slot, int level, int step) const;
 
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
-  std::vector<App> apps_;
-  Explanation why_;
+  AppTable<App> apps_;
+  Placement placement_;
 };
 
 }  // namespace flyball

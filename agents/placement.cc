@@ -17,32 +17,27 @@ bool asymmetric(const RunQueues& queues) {
 
 }  // namespace
 
-Placement::Placement(Kind kind, const PlatformSpec& platform, const Scenario& scenario)
+Placement::Placement(Kind kind, const PlatformSpec& platform)
     : kind_(kind),
       platform_(platform),
-      scenario_(scenario),
-      queues_(platform, scenario),
+      queues_(platform),
       energy_model_(platform),
       placed_(static_cast<std::size_t>(queues_.cpu_count())) {
   if (!asymmetric(queues_)) kind_ = Kind::kBigFirst;
 }
 
 bool Placement::allowed(int app, int cluster) const {
-  const AppSpec& spec = scenario_.apps[static_cast<std::size_t>(app)];
-  return platform_.apps[static_cast<std::size_t>(spec.profile)]
-      .unit[static_cast<std::size_t>(cluster)]
-      .supported;
+  return queues_.app(app).profile->unit[static_cast<std::size_t>(cluster)].supported;
 }
 
 void Placement::place(const Observation& now, Action& action) {
   std::fill(placed_.begin(), placed_.end(), std::uint8_t{0});
   const bool by_energy = kind_ == Kind::kEnergyAware && !queues_.overutilised();
   for (int a = 0; a < queues_.app_count(); ++a) {
-    const AppSpec& spec = scenario_.apps[static_cast<std::size_t>(a)];
     AppSetting& setting = action.app[static_cast<std::size_t>(a)];
     RunQueues::App& app = queues_.app(a);
-    setting.level = static_cast<std::uint8_t>(
-        platform_.apps[static_cast<std::size_t>(spec.profile)].levels.size() - 1);
+    if (app.profile == nullptr) continue;
+    setting.level = static_cast<std::uint8_t>(app.profile->levels.size() - 1);
     if (a < now.app_count && !now.app[static_cast<std::size_t>(a)].active) {
       setting.mapping = now.app[static_cast<std::size_t>(a)].setting.mapping;
       continue;
@@ -56,7 +51,6 @@ void Placement::place(const Observation& now, Action& action) {
     }
     app.wakes_with = static_cast<std::uint8_t>(nearest_mapping(a));
     setting.mapping = app.wakes_with;
-    if (app.activity.wakes()) queues_.wake(a);
     placing_app_ = -1;
   }
 }

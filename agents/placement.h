@@ -7,7 +7,6 @@
 #include "agents/energy_model.h"
 #include "agents/run_queues.h"
 #include "env/model/platform_spec.h"
-#include "env/scenario/scenario.h"
 #include "env/spaces/action.h"
 #include "env/spaces/observation.h"
 
@@ -26,11 +25,15 @@ class Placement {
     /// feec()", commit b812fc9768e0).
     kEnergyAware,
   };
-  Placement(Kind kind, const PlatformSpec& platform, const Scenario& scenario);
+  Placement(Kind kind, const PlatformSpec& platform);
+  void bind(int app, const AppProfile& profile, int threads) {
+    queues_.bind(app, profile, threads);
+  }
+  void unbind(int app) { queues_.unbind(app); }
 
   /// The epoch that ended with `now` updates what is known of tasks and CPUs.
   void observe(const Observation& now) { queues_.observe(now); }
-  /// Mapping and width of every application. The tasks of a job that was released just now wake.
+  /// Mapping and width of every application, for its next wake-up.
   void place(const Observation& now, Action& action);
 
   const RunQueues& queues() const { return queues_; }
@@ -46,7 +49,6 @@ class Placement {
 
   Kind kind_;
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
   RunQueues queues_;
   EnergyModel energy_model_;
   /// Tasks on each CPU, as far as they are placed in this round.

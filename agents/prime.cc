@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/base/bytes.h"
-#include "agents/explain.h"
 
 namespace flyball {
 
@@ -13,18 +12,33 @@ constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from 
 }  // namespace
 
 Prime::Prime(const AgentContext& context)
-    : platform_(context.platform),
-      placement_(Placement::Kind::kBigFirst, context.platform, context.scenario),
-      cluster_(context.platform.big_cluster()),
-      nominal_mcycles_(
-          context.scenario.apps.empty()
-              ? 1
-              : context.platform.apps[static_cast<std::size_t>(context.scenario.apps[0].profile)]
-                    .unit[static_cast<std::size_t>(cluster_)]
-                    .mcycles),
+    : platform_(context.belief.mean),
+      apps_(context.belief),
+      placement_(Placement::Kind::kBigFirst, context.belief.mean),
+      cluster_(context.belief.mean.big_cluster()),
       rng_(context.seed, kRandomStream) {
-  if (nominal_mcycles_ <= 0) nominal_mcycles_ = 1;
   for (auto& row : q_) row.fill(1);
+}
+
+void Prime::bind(int slot, const Binding& binding, const Observation& now) {
+  auto& place = apps_.bind(slot, binding, now);
+  place.own = true;
+  placement_.bind(slot, *place.profile, binding.threads);
+  if (governed_ >= 0) return;
+  governed_ = slot;
+  const double mcycles = place.profile->unit[static_cast<std::size_t>(cluster_)].mcycles;
+  nominal_mcycles_ = mcycles > 0 ? mcycles : 1;
+}
+
+void Prime::unbind(int slot) {
+  placement_.unbind(slot);
+  apps_.unbind(slot);
+  if (slot == governed_) governed_ = -1;
+}
+
+void Prime::begin_run() {
+  while (apps_.count() > 0) unbind(apps_.count() - 1);
+  governed_ = -1;
 }
 
 double Prime::exploration(int decision) {
@@ -49,28 +63,34 @@ int Prime::greedy(int bin) const {
   return static_cast<int>(std::max_element(row.begin(), row.begin() + count) - row.begin());
 }
 
-void Prime::decide(const Observation& now, Action& out) {
-  out = Action{};
-  placement_.place(now, out);
+void Prime::decide(const Observation& now, Decision& out) {
+  for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
+  placement_.observe(now);
+  placement_.place(now, out.action);
   const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(cluster_)];
   if (!chosen_) {
     bin_ = bin_of(ewma_mcycles_);
-    why_.explored = learning_ && rng_.uniform() < exploration(decisions_);
-    opp_ = why_.explored
+    const double e = learning_ ? exploration(decisions_) : 0;
+    explored_ = e > 0 && rng_.uniform() < e;
+    opp_ = explored_
                ? static_cast<int>(rng_.below(static_cast<std::uint32_t>(cluster.max_opp() + 1)))
                : greedy(bin_);
+    out.probability = static_cast<float>(e / (cluster.max_opp() + 1) +
+                                         (opp_ == greedy(bin_) ? 1 - e : 0));
     decisions_ += learning_ ? 1 : 0;
-    chosen_ = true;
+    chosen_ = out.fresh = true;
   }
-  out.opp[static_cast<std::size_t>(cluster_)] = static_cast<std::uint8_t>(opp_);
-  why_.value = static_cast<float>(q(bin_, opp_));
-  explain(why_, "{}{:.1f} Mcycles a job -> {} MHz, decision {}", why_.explored ? "exploring: " : "",
-          ewma_mcycles_, cluster.opps[static_cast<std::size_t>(opp_)].freq_khz / 1000, decisions_);
+  out.action.opp[static_cast<std::size_t>(cluster_)] = static_cast<std::uint8_t>(opp_);
+  out.value = static_cast<float>(q(bin_, opp_));
+  out.reason = {Reason::Code::kWorkload,
+                static_cast<std::uint8_t>(std::max(0, governed_)),
+                {static_cast<float>(ewma_mcycles_), static_cast<float>(decisions_),
+                 explored_ ? 1.0f : 0.0f}};
 }
 
-void Prime::learn(const Observation& outcome, const Action&, double) {
+void Prime::learn(const Observation& outcome, const Action&, const Reward&) {
   for (const JobRecord& job : outcome.jobs()) {
-    if (job.app != 0 || job.dropped) continue;  // it governs one application
+    if (job.app != governed_ || job.dropped) continue;  // it governs one application
     time_ns_ += static_cast<double>(job.latency_ns());
     // Without a cycle counter: time at the cluster's clock.
     mcycles_ +=
@@ -83,7 +103,7 @@ void Prime::learn(const Observation& outcome, const Action&, double) {
 }
 
 void Prime::finish_window(const Observation& outcome) {
-  const double deadline_ns = static_cast<double>(outcome.app[0].required.deadline_ns);
+  const double deadline_ns = static_cast<double>(outcome.app[std::max(0, governed_)].required.deadline_ns);
   if (learning_ && chosen_) {
     float& cell = q_[static_cast<std::size_t>(bin_)][static_cast<std::size_t>(opp_)];
     cell = static_cast<float>(update(cell, job_reward(time_ns_ / jobs_, deadline_ns)));
@@ -96,8 +116,7 @@ void Prime::finish_window(const Observation& outcome) {
   time_ns_ = mcycles_ = 0;
 }
 
-std::vector<std::uint8_t> Prime::save() const {
-  ByteWriter out;
+void Prime::save(ByteWriter& out) const {
   out.u32(kPayloadVersion);
   out.u32(kBins);
   out.u32(kMaxOpps);
@@ -106,10 +125,9 @@ std::vector<std::uint8_t> Prime::save() const {
   }
   out.u32(static_cast<std::uint32_t>(decisions_));
   out.f64(ewma_mcycles_);
-  return out.take();
 }
 
-void Prime::load(const std::vector<std::uint8_t>& payload) {
+std::vector<std::string> Prime::load(const std::vector<std::uint8_t>& payload, bool) {
   ByteReader in(payload, "policy of 'prime'");
   in.expect(kPayloadVersion, "payload version");
   in.expect(kBins, "number of workload bins");
@@ -124,6 +142,7 @@ void Prime::load(const std::vector<std::uint8_t>& payload) {
   q_ = q;
   decisions_ = decisions;
   ewma_mcycles_ = ewma;
+  return {};
 }
 
 }  // namespace flyball

@@ -26,14 +26,16 @@ class Prime final : public Agent {
 
   explicit Prime(const AgentContext& context);
   std::string_view name() const override { return "prime"; }
-  void decide(const Observation& now, Action& out) override;
-  void learn(const Observation& outcome, const Action& applied, double reward) override;
-  const Explanation& why() const override { return why_; }
+  void bind(int slot, const Binding& binding, const Observation& now) override;
+  void unbind(int slot) override;
+  void begin_run() override;
+  void decide(const Observation& now, Decision& out) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
   bool guarded() const override { return false; }
-  std::vector<std::uint8_t> save() const override;
-  void load(const std::vector<std::uint8_t>& payload) override;
+  void save(ByteWriter& out) const override;
+  std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
 
   static double exploration(int decision);
   static double job_reward(double mean_time_ns, double deadline_ns);
@@ -50,9 +52,11 @@ class Prime final : public Agent {
   void finish_window(const Observation& outcome);
 
   const PlatformSpec& platform_;
+  AppTable<bool> apps_;
   Placement placement_;
   int cluster_;
-  double nominal_mcycles_;
+  int governed_ = -1;  ///< the slot whose jobs it learns from: the first that came
+  double nominal_mcycles_ = 1;
   Random rng_;
   bool learning_ = true;
 
@@ -60,10 +64,9 @@ class Prime final : public Agent {
   double ewma_mcycles_ = 0;
   int decisions_ = 0;
   int bin_ = 0, opp_ = 0;
-  bool chosen_ = false;
+  bool chosen_ = false, explored_ = false;
   int jobs_ = 0;
   double time_ns_ = 0, mcycles_ = 0;
-  Explanation why_;
 };
 
 }  // namespace flyball

@@ -1,37 +1,41 @@
 #include "agents/rule.h"
 
 #include <algorithm>
+#include <vector>
 
-#include "agents/explain.h"
 
 namespace flyball {
 
-Rule::Rule(const AgentContext& context) : platform_(context.platform), scenario_(context.scenario) {
-  for (const AppSpec& spec : scenario_.apps) {
-    App app{
-        .ladder = {}, .profile = Profile(platform_, spec.profile, 0), .steps_up = 0, .on_time = 0};
-    for (int least = 0; least < app.profile.level_count(); ++least) {
-      std::vector<Rung> all;
-      for (int m = 0; m < app.profile.mapping_count(); ++m) {
-        for (int w = 0; w < app.profile.level_count(); ++w) {
-          if (app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least)) continue;
-          for (const ProfilePoint& p : app.profile.frontier(m, w)) {
-            all.push_back({p.time_ns,
-                           p.energy_mj,
-                           p.opp,
-                           {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)}});
-          }
+Rule::Rule(const AgentContext& context)
+    : platform_(context.belief.mean), apps_(context.belief) {}
+
+void Rule::bind(int slot, const Binding& binding, const Observation& now) {
+  auto& place = apps_.bind(slot, binding, now);
+  place.own.emplace(App{.ladder = {},
+                        .profile = Profile(platform_, *place.profile, 0),
+                        .steps_up = 0,
+                        .on_time = 0});
+  App& app = *place.own;
+  for (int least = 0; least < app.profile.level_count(); ++least) {
+    std::vector<Rung> all;
+    for (int m = 0; m < app.profile.mapping_count(); ++m) {
+      for (int l = 0; l < app.profile.level_count(); ++l) {
+        if (app.profile.accuracy_pct(l) < app.profile.accuracy_pct(least)) continue;
+        for (const ProfilePoint& p : app.profile.frontier(m, l)) {
+          all.push_back({p.time_ns,
+                         p.energy_mj,
+                         p.opp,
+                         {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)}});
         }
       }
-      std::stable_sort(all.begin(), all.end(), [](const Rung& a, const Rung& b) {
-        return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
-      });
-      std::vector<Rung>& ladder = app.ladder[static_cast<std::size_t>(least)];
-      for (const Rung& rung : all) {
-        if (ladder.empty() || rung.energy_mj < ladder.back().energy_mj) ladder.push_back(rung);
-      }
     }
-    apps_.push_back(std::move(app));
+    std::stable_sort(all.begin(), all.end(), [](const Rung& a, const Rung& b) {
+      return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
+    });
+    std::vector<Rung>& ladder = app.ladder.emplace_back();
+    for (const Rung& rung : all) {
+      if (ladder.empty() || rung.energy_mj < ladder.back().energy_mj) ladder.push_back(rung);
+    }
   }
 }
 
@@ -56,37 +60,39 @@ int Rule::rung_for(const App& app, const Requirements& required) const {
   return std::max(0, rung - app.steps_up);
 }
 
-void Rule::decide(const Observation& now, Action& out) {
-  out = Action{};
-  for (std::size_t a = 0; a < apps_.size(); ++a) {
-    const App& app = apps_[a];
+void Rule::decide(const Observation& now, Decision& out) {
+  for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
+  for (int a = 0; a < apps_.count(); ++a) {
+    const App* app = apps_.find(a);
+    if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
-    out.app[a] = seen.setting;
-    const int least = least_level(app, seen.required.accuracy_floor_pct);
-    const auto& ladder = app.ladder[static_cast<std::size_t>(least)];
+    out.action.app[a] = seen.setting;
+    const int least = least_level(*app, seen.required.accuracy_floor_pct);
+    const auto& ladder = app->ladder[static_cast<std::size_t>(least)];
     if (!seen.active || ladder.empty()) continue;
-    const Rung& rung = ladder[static_cast<std::size_t>(rung_for(app, seen.required))];
-    out.app[a] = rung.setting;
+    const Rung& rung = ladder[static_cast<std::size_t>(rung_for(*app, seen.required))];
+    out.action.app[a] = rung.setting;
     // Applications that share a cluster get the higher of their frequencies.
-    for (int c = 0; c < kMaxClusters; ++c) out.opp[c] = std::max(out.opp[c], rung.opp[c]);
-    const LevelProfile& width =
-        platform_.apps[scenario_.apps[a].profile].levels[rung.setting.level];
-    explain(why_, "{}: table says {} width {}{} in {:.1f} ms, {} steps above",
-            scenario_.apps[a].name, platform_.mappings[rung.setting.mapping].name, width.width_pct,
-            width.suffix(), rung.time_ns * 1e-6, app.steps_up);
+    for (int c = 0; c < now.cluster_count; ++c) {
+      out.action.opp[c] = std::max(out.action.opp[c], rung.opp[c]);
+    }
+    out.reason = {Reason::Code::kTable,
+                  static_cast<std::uint8_t>(a),
+                  {static_cast<float>(rung.time_ns * 1e-6), static_cast<float>(app->steps_up)}};
   }
 }
 
-void Rule::learn(const Observation& outcome, const Action&, double) {
+void Rule::learn(const Observation& outcome, const Action&, const Reward&) {
   for (const JobRecord& job : outcome.jobs()) {
-    App& app = apps_[job.app];
+    App* app = apps_.find(job.app);
+    if (app == nullptr) continue;
     if (job.missed) {
       // No higher than the top of the ladder, or the way down would be longer than the way up.
-      app.steps_up += rung_for(app, outcome.app[job.app].required) > 0 ? 1 : 0;
-      app.on_time = 0;
-    } else if (++app.on_time >= kOnTimeForStepDown) {
-      app.steps_up = std::max(0, app.steps_up - 1);
-      app.on_time = 0;
+      app->steps_up += rung_for(*app, outcome.app[job.app].required) > 0 ? 1 : 0;
+      app->on_time = 0;
+    } else if (++app->on_time >= kOnTimeForStepDown) {
+      app->steps_up = std::max(0, app->steps_up - 1);
+      app->on_time = 0;
     }
   }
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <array>
 #include <vector>
 
 #include "agents/agent.h"
+#include "agents/app_table.h"
 #include "agents/profile_table.h"
 
 namespace flyball {
@@ -22,9 +22,11 @@ class Rule final : public Agent {
   EpochRequest epoch() const override {
     return {.interval_ns = 50'000'000, .stop_at_release = true};
   }
-  void decide(const Observation& now, Action& out) override;
-  void learn(const Observation& outcome, const Action& applied, double reward) override;
-  const Explanation& why() const override { return why_; }
+  void bind(int slot, const Binding& binding, const Observation& now) override;
+  void unbind(int slot) override { apps_.unbind(slot); }
+  void begin_run() override { apps_.clear(); }
+  void decide(const Observation& now, Decision& out) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
 
  private:
   /// A rung of the ladder: everything below it is slower and cheaper.
@@ -35,7 +37,7 @@ class Rule final : public Agent {
   };
   struct App {
     /// Per level, of those at least as accurate as that one; ascending time.
-    std::array<std::vector<Rung>, kMaxLevels> ladder;
+    std::vector<std::vector<Rung>> ladder;
     Profile profile;
     int steps_up = 0;
     int on_time = 0;
@@ -45,9 +47,7 @@ class Rule final : public Agent {
   int rung_for(const App& app, const Requirements& required) const;
 
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
-  std::vector<App> apps_;
-  Explanation why_;
+  AppTable<App> apps_;
 };
 
 }  // namespace flyball

@@ -16,8 +16,7 @@ double peak_speed(const ClusterSpec& cluster) {
 
 }  // namespace
 
-RunQueues::RunQueues(const PlatformSpec& platform, const Scenario& scenario)
-    : platform_(platform), scenario_(scenario), app_(scenario.apps.size()) {
+RunQueues::RunQueues(const PlatformSpec& platform) : platform_(platform) {
   double biggest = 0;
   for (const ClusterSpec& cluster : platform.clusters) {
     if (cluster.kind == ClusterSpec::Kind::kCpu) biggest = std::max(biggest, peak_speed(cluster));
@@ -29,12 +28,19 @@ RunQueues::RunQueues(const PlatformSpec& platform, const Scenario& scenario)
     others_[static_cast<std::size_t>(c)].resize(static_cast<std::size_t>(cluster.cores));
     for (int i = 0; i < cluster.cores; ++i) cpu_.push_back({.cluster = c});
   }
-  for (std::size_t a = 0; a < app_.size(); ++a) {
-    app_[a].tasks.resize(static_cast<std::size_t>(scenario.apps[a].threads));
-    // post_init_entity_util_avg(): a new task counts as half of what a CPU has to spare.
-    for (Task& task : app_[a].tasks) task.util.set(512);
-  }
 }
+
+void RunQueues::bind(int app, const AppProfile& profile, int threads) {
+  if (app >= app_count()) app_.resize(static_cast<std::size_t>(app) + 1);
+  App& to = app_[static_cast<std::size_t>(app)];
+  to = App{};
+  to.profile = &profile;
+  to.tasks.resize(static_cast<std::size_t>(threads));
+  // post_init_entity_util_avg(): a new task counts as half of what a CPU has to spare.
+  for (Task& task : to.tasks) task.util.set(512);
+}
+
+void RunQueues::unbind(int app) { app_[static_cast<std::size_t>(app)] = App{}; }
 
 double RunQueues::other_util(int cpu) const {
   const Cpu& at = cpu_[static_cast<std::size_t>(cpu)];
@@ -89,6 +95,7 @@ void RunQueues::observe(const Observation& now) {
   const int apps = std::min(app_count(), now.app_count);
   for (int a = 0; a < apps; ++a) {
     App& app = app_[static_cast<std::size_t>(a)];
+    if (app.profile == nullptr) continue;
     app.active = now.app[static_cast<std::size_t>(a)].active ||
                  now.app[static_cast<std::size_t>(a)].backlog > 0;
     app.activity.read(now, a);
@@ -102,7 +109,9 @@ void RunQueues::observe(const Observation& now) {
     const double wanted = demand_[static_cast<std::size_t>(c)];
     if (wanted > busy + kNoise) granted = busy / wanted;
   }
-  for (int a = 0; a < apps; ++a) advance_tasks(a, now);
+  for (int a = 0; a < apps; ++a) {
+    if (app_[static_cast<std::size_t>(a)].profile != nullptr) advance_tasks(a, now);
+  }
   observe_others(now);
   place_others();
 }
@@ -113,10 +122,9 @@ double RunQueues::helper_share(int app, const JobStretch& stretch, const Observa
   OppChoice opp{};
   for (int c = 0; c < now.cluster_count; ++c)
     opp[static_cast<std::size_t>(c)] = now.cluster[static_cast<std::size_t>(c)].opp;
-  const AppSpec& spec = scenario_.apps[static_cast<std::size_t>(app)];
   double busy = 0;
   for (const JobLoad& load :
-       job_load(platform_, platform_.apps[static_cast<std::size_t>(spec.profile)],
+       job_load(platform_, *app_[static_cast<std::size_t>(app)].profile,
                 platform_.mappings[stretch.setting.mapping], stretch.setting.level, opp))
     busy += load.busy_cores;
   return std::clamp((busy - 1) / static_cast<double>(tasks - 1), 0.0, 1.0);
@@ -220,13 +228,6 @@ void RunQueues::settle(App& app, int mapping) {
   } else if (!matches(app, wanted, &Task::cpu)) {
     spread(app, wanted);
   }
-}
-
-void RunQueues::wake(int a) {
-  App& app = app_[static_cast<std::size_t>(a)];
-  settle(app, app.wakes_with);
-  for (Task& task : app.tasks) task.runnable = true;
-  place_others();
 }
 
 void RunQueues::spread(App& app, const Mapping& mapping) {

@@ -7,7 +7,6 @@
 #include "agents/activity.h"
 #include "agents/pelt.h"
 #include "env/model/platform_spec.h"
-#include "env/scenario/scenario.h"
 
 namespace flyball {
 
@@ -34,18 +33,20 @@ class RunQueues {
   };
   struct App {
     Activity activity;
+    const AppProfile* profile = nullptr;  ///< null: the slot is free
     std::vector<Task> tasks;
     bool active = false;
     bool started = false;         ///< has run; before that its tasks are on no CPU
     std::uint8_t wakes_with = 0;  ///< the mapping that its tasks' `wake_on` come down to
   };
 
-  RunQueues(const PlatformSpec& platform, const Scenario& scenario);
+  explicit RunQueues(const PlatformSpec& platform);
+  /// `threads` tasks, all new. Allocates.
+  void bind(int app, const AppProfile& profile, int threads);
+  void unbind(int app);
 
   /// An epoch has passed.
   void observe(const Observation& now);
-  /// The tasks of `app` wake where they are to.
-  void wake(int app);
 
   /// cpu_util_cfs(): the larger of the CPU's own signal and the sum of the estimates of what is
   /// runnable there, at most its capacity.
@@ -88,7 +89,6 @@ class RunQueues {
   int tasks_on(int cpu) const;
 
   const PlatformSpec& platform_;
-  const Scenario& scenario_;
   std::vector<Cpu> cpu_;
   std::vector<App> app_;
   std::array<double, kMaxClusters> capacity_{};

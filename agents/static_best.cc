@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "agents/explain.h"
 #include "kernels/base/error.h"
 #include "env/config/yaml.h"
 
@@ -92,17 +91,23 @@ AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
   wrong(part, fmt::format("{} has no width of {} %{}", profile.name, pct, int8 ? " in int8" : ""));
 }
 
+std::string_view frequencies_of(std::string_view text) {
+  return text.substr(0, std::min(text.find(';'), text.size()));
+}
+std::string_view applications_of(std::string_view text) {
+  return text.substr(std::min(text.find(';'), text.size() - 1) + 1);
+}
+
 }  // namespace
 
 Action parse_action(const PlatformSpec& platform, const Scenario& scenario,
                     const std::string& text) {
   Action action;
-  const std::size_t semicolon = std::min(text.find(';'), text.size());
-  for (std::string_view part : split(std::string_view(text).substr(0, semicolon), ',')) {
+  for (std::string_view part : split(frequencies_of(text), ',')) {
     set_cluster(platform, part, action);
   }
   const std::vector<std::string_view> app_parts =
-      split(std::string_view(text).substr(std::min(semicolon + 1, text.size())), ',');
+      split(applications_of(text), ',');
   for (std::string_view part : app_parts) {
     bool known = false;
     for (const AppSpec& app : scenario.apps)
@@ -142,10 +147,25 @@ std::string format_action(const PlatformSpec& platform, const Scenario& scenario
 }
 
 StaticBest::StaticBest(const AgentContext& context, const std::string& text)
-    : action_(parse_action(context.platform, context.scenario, text)) {
-  explain(why_, "fixed: {}", format_action(context.platform, context.scenario, action_));
+    : platform_(context.belief.mean), text_(text) {
+  for (std::string_view part : split(frequencies_of(text_), ',')) {
+    set_cluster(platform_, part, action_);
+  }
 }
 
-void StaticBest::decide(const Observation&, Action& out) { out = action_; }
+void StaticBest::bind(int slot, const Binding& binding, const Observation& now) {
+  AppSetting& setting = action_.app[static_cast<std::size_t>(slot)];
+  setting = now.app[slot].setting;
+  const int known = platform_.find_app(binding.profile);
+  for (std::string_view part : split(applications_of(text_), ',')) {
+    if (known < 0 || part.substr(0, part.find('=')) != binding.name) continue;
+    setting = app_setting(platform_, platform_.apps[static_cast<std::size_t>(known)], part);
+  }
+}
+
+void StaticBest::decide(const Observation&, Decision& out) {
+  out.action = action_;
+  out.reason.code = Reason::Code::kFixed;
+}
 
 }  // namespace flyball

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agents/agent.h"
+#include "env/scenario/scenario.h"
 
 namespace flyball {
 
@@ -16,14 +17,19 @@ class StaticBest final : public Agent {
   /// Throws Error (kInput) that says which part of `text` is wrong and what is known.
   StaticBest(const AgentContext& context, const std::string& text);
   std::string_view name() const override { return "static_best"; }
-  void decide(const Observation& now, Action& out) override;
-  const Explanation& why() const override { return why_; }
+  /// An application that the text does not name keeps what it has.
+  void bind(int slot, const Binding& binding, const Observation& now) override;
+  void unbind(int slot) override { action_.app[static_cast<std::size_t>(slot)] = {}; }
+  void decide(const Observation& now, Decision& out) override;
 
  private:
+  const PlatformSpec& platform_;
+  std::string text_;
   Action action_;
-  Explanation why_;
 };
 
+/// A configuration of the applications of a scenario, slot by slot, as text and back. Throws Error
+/// (kInput) also when one is missing or unknown.
 Action parse_action(const PlatformSpec& platform, const Scenario& scenario,
                     const std::string& text);
 std::string format_action(const PlatformSpec& platform, const Scenario& scenario,
