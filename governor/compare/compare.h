@@ -8,8 +8,8 @@
 
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
-#include "governor/metrics/metrics.h"
 #include "governor/compare/simulation.h"
+#include "governor/metrics/metrics.h"
 
 namespace flyball {
 
@@ -35,11 +35,15 @@ struct PolicyResult {
   std::vector<Metrics> per_seed;  ///< the same seeds for every policy, ascending
 };
 
+/// Whether several of the scenario's applications are there at the same time.
+bool applications_meet(const Scenario& scenario);
+
 /// Runs every policy on the same seeds in simulation; the oracle runs too, for the gap, listed or
-/// not. One result per listed policy, in order. Each run starts with an agent of its own, so seeds
-/// are independent; those that learn go on learning. "static_best"
-/// is searched on the same seeds (hindsight.h). Everything but decide_p50_ns depends on the seeds
-/// alone. Throws Error.
+/// not. The gap is NaN where decisions are coupled (applications that meet, or Metrics::coupled of
+/// either run): the oracle decides job by job, and is no bound there. One result per listed policy,
+/// in order. Each run starts with an agent of its own, so seeds are independent; those that learn
+/// go on learning. "static_best" is searched on the same seeds (hindsight.h). Everything but
+/// decide_p50_ns depends on the seeds alone. Throws Error.
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options);
 

@@ -64,6 +64,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) {
     transitions_ += cluster.opp != event.before.cluster[c].opp;
   }
   if (capped) throttled_ns_ += now.epoch_ns;
+  coupled_ = coupled_ || capped;
 
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
@@ -72,6 +73,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) {
     app.finished += state.finished;
     app.missed += state.missed;
     app.pending = state.backlog;
+    coupled_ = coupled_ || state.backlog > 1;
     app.overdue = state.backlog > 0 && state.required.deadline_ns > 0 &&
                   now.now_ns > state.oldest_release_ns + state.required.deadline_ns;
   }
@@ -109,6 +111,7 @@ Metrics MetricsSink::result() const {
   m.width_switches = static_cast<double>(width_switches_);
   m.decide_p50_ns = decide_.percentile(50);
   m.reward = reward_;
+  m.coupled = coupled_;
   return m;
 }
 

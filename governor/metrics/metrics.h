@@ -29,8 +29,10 @@ struct Metrics {
   double migrations = 0;   ///< mapping changes that took effect
   double width_switches = 0;
   double decide_p50_ns = 0;
-  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle to compare with
+  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle that is a bound
       std::numeric_limits<double>::quiet_NaN();
+  /// Jobs waited for each other, or heat held a clock down: one decision bore on another.
+  bool coupled = false;
   double jobs = 0;    ///< finished
   double reward = 0;  ///< sum over the run
 };
@@ -64,6 +66,7 @@ class MetricsSink final : public EpochSink {
   DurationHistogram latency_, decide_;
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
+  bool coupled_ = false;
   std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
 };
