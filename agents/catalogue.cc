@@ -84,8 +84,9 @@ const std::vector<Entry>& entries() {
         "Linux: the scheduler's utilisation with 25 % headroom, energy-aware placement", false},
        false,
        plain<Schedutil>},
-      {{"static_best", "the best single configuration in hindsight, or 'static_best:CONFIGURATION'",
-        false},
+      {{.name = "static_best",
+        .summary = "the best single configuration in hindsight, or 'static_best:CONFIGURATION'",
+        .searched = true},
        true,
        static_best},
       {{"rule", "cheapest profiled configuration within 0.9 x deadline, a step up per miss", false},
@@ -101,7 +102,9 @@ const std::vector<Entry>& entries() {
         true},
        false,
        plain<QLearning>},
-      {{"oracle", "exhaustive search per job, knowing the future; simulation only", false},
+      {{.name = "oracle",
+        .summary = "exhaustive search per job, knowing the future; simulation only",
+        .knows_future = true},
        false,
        plain<Oracle>},
   };
@@ -117,6 +120,14 @@ const std::vector<AgentInfo>& agent_catalogue() {
     return list;
   }();
   return infos;
+}
+
+const AgentInfo* find_agent(std::string_view policy) {
+  const std::string_view name = policy.substr(0, policy.find(':'));
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
 }
 
 std::unique_ptr<Agent> make_agent(const std::string& policy, const AgentContext& context) {

@@ -31,6 +31,7 @@ void LinuxGovernor::unbind(int slot) {
 }
 
 void LinuxGovernor::decide(const Observation& now, Decision& out) {
+  out.fresh = true;
   placement_.observe(now);
   placement_.place(now, out.action);
   for (int c = 0; c < cluster_count(); ++c) {

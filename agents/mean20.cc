@@ -43,6 +43,7 @@ int Mean20::neighbour(int slot, int level, int step) const {
 }
 
 void Mean20::decide(const Observation& now, Decision& out) {
+  out.fresh = true;
   placement_.observe(now);
   placement_.place(now, out.action);
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {

@@ -61,6 +61,7 @@ int Rule::rung_for(const App& app, const Requirements& required) const {
 }
 
 void Rule::decide(const Observation& now, Decision& out) {
+  out.fresh = true;
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   for (int a = 0; a < apps_.count(); ++a) {
     const App* app = apps_.find(a);

@@ -165,6 +165,7 @@ void StaticBest::bind(int slot, const Binding& binding, const Observation& now) 
 
 void StaticBest::decide(const Observation&, Decision& out) {
   out.action = action_;
+  out.fresh = true;
   out.reason.code = Reason::Code::kFixed;
 }
 

@@ -19,6 +19,7 @@
 #include "kernels/base/quiet_thread.h"
 #include "kernels/base/clock.h"
 #include "env/ledger/settings.h"
+#include "kernels/base/suspend.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -114,6 +115,7 @@ struct EmulatedPlatform::Parts final : MachinePort {
   std::atomic<int> cpus_fewest{0};
   std::atomic<int> background_refused{0};
   std::atomic<std::int64_t> worst_lateness_ns{0};
+  const std::int64_t suspended_before_ns = suspended_ns();
 
   std::thread thread;
 };
@@ -297,6 +299,15 @@ void EmulatedPlatform::interrupt() {
 int EmulatedPlatform::inferences_per_job(int app) const { return parts_->inferences[at(app)]; }
 std::int64_t EmulatedPlatform::inference_ns() const { return parts_->inference_ns; }
 
+std::string lateness_note(std::int64_t lateness_ns, std::int64_t suspended_ns) {
+  constexpr std::int64_t kSuspend_ns = 100'000'000;  // less is the distance of two clock readings
+  const double lateness_ms = static_cast<double>(lateness_ns) * 1e-6;
+  if (suspended_ns < kSuspend_ns)
+    return fmt::format("the machine is overloaded: a job was released {:.1f} ms late", lateness_ms);
+  return fmt::format("the machine was suspended for {:.1f} s: a job was released {:.1f} ms late",
+                     static_cast<double>(suspended_ns) * 1e-9, lateness_ms);
+}
+
 std::vector<std::string> EmulatedPlatform::notes() const {
   const Parts& parts = *parts_;
   std::vector<std::string> notes;
@@ -322,8 +333,8 @@ std::vector<std::string> EmulatedPlatform::notes() const {
                                 parts.background.unpinned()));
   }
   if (parts.worst_lateness_ns > kLateNs) {
-    notes.push_back(fmt::format("the machine is overloaded: a job was released {:.1f} ms late",
-                                static_cast<double>(parts.worst_lateness_ns) * 1e-6));
+    notes.push_back(
+        lateness_note(parts.worst_lateness_ns, suspended_ns() - parts.suspended_before_ns));
   }
   if (const char* problem = parts.executor.problem()) {
     notes.push_back(fmt::format("some jobs did not run where they were mapped: {}", problem));

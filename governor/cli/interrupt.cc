@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "env/platform.h"
+#include "governor/cli/keyboard.h"
 
 namespace flyball::cli {
 namespace {
@@ -23,6 +24,7 @@ constexpr int kEndedBySignal = 128;  // the shell's convention: 128 + the signal
 
 void on_signal(int signal) {
   if (g_stop.exchange(true)) {
+    Keyboard::restore();
     constexpr char kNewline[] = "\033[0m\n";
     [[maybe_unused]] const ssize_t written =
         isatty(STDERR_FILENO) ? write(STDERR_FILENO, kNewline, 5) : 0;

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "agents/agent.h"
-#include "agents/policy_file.h"
 #include "agents/static_best.h"
 #include "governor/compare/hindsight.h"
 #include "governor/compare/parallel.h"
@@ -13,8 +12,6 @@
 namespace flyball {
 namespace {
 
-const char kOracle[] = "oracle";
-const char kStaticBest[] = "static_best";
 constexpr double kSearchShare = 0.4;  // of the progress, when static_best is searched first
 
 /// A policy as it is run: its name, the same with its argument, and what it has learned.
@@ -22,7 +19,21 @@ struct Contestant {
   std::string policy;
   std::string agent;
   std::vector<std::uint8_t> learned;
+  bool as_prior = false;
 };
+
+/// Nothing is searched for a policy that is given its argument.
+bool is_searched(const std::string& policy) {
+  const AgentInfo* info = find_agent(policy);
+  return info != nullptr && info->searched && policy == info->name;
+}
+
+std::string yardstick() {
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (info.knows_future) return std::string(info.name);
+  }
+  return "";
+}
 
 class Contest {
  public:
@@ -30,19 +41,16 @@ class Contest {
       : platform_(platform),
         scenario_(scenario),
         options_(options),
-        spaces_(Spaces::of(platform, scenario)),
-        weights_(reward_weights(platform, scenario)) {
+        belief_(options.belief != nullptr ? *options.belief : Belief::of(platform)),
+        weights_(reward_weights(belief_)) {
     bool search = false;
     for (const PolicyChoice& choice : options.policies) {
-      contestants_.push_back({choice.policy, choice.policy, {}});
-      search = search || choice.policy == kStaticBest;
-      if (choice.policy_file.empty()) continue;
-      const PolicyFile file = read_policy(choice.policy_file);
-      check_policy(file, choice.policy_file, choice.policy, spaces_.hash);
-      contestants_.back().learned = file.payload;
+      contestants_.push_back({choice.policy, choice.policy, choice.learned, choice.as_prior});
+      search = search || is_searched(choice.policy);
     }
-    oracle_ = index_of(kOracle);
-    if (oracle_ == contestants_.size()) contestants_.push_back({kOracle, kOracle, {}});
+    const std::string oracle = yardstick();
+    oracle_ = index_of(oracle);
+    if (oracle_ == contestants_.size()) contestants_.push_back({oracle, oracle, {}, false});
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
   }
@@ -72,12 +80,14 @@ class Contest {
       if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(policies),
                        [](char c) { return c != 0; }))
         continue;
-      const double best_mj = metrics[s * policies + oracle_].energy_mj_per_job;
+      const Metrics& best = metrics[s * policies + oracle_];
       for (std::size_t p = 0; p < results.size(); ++p) {
         Metrics one = metrics[s * policies + p];
-        one.energy_gap_to_oracle_pct = best_mj > 0 && one.jobs > 0
-                                           ? 100 * (one.energy_mj_per_job / best_mj - 1)
-                                           : std::numeric_limits<double>::quiet_NaN();
+        const bool bound = !applications_meet(scenario_) && !best.coupled && !one.coupled;
+        one.energy_gap_to_oracle_pct =
+            bound && best.energy_mj_per_job > 0 && one.jobs > 0
+                ? 100 * (one.energy_mj_per_job / best.energy_mj_per_job - 1)
+                : std::numeric_limits<double>::quiet_NaN();
         results[p].per_seed.push_back(one);
       }
     }
@@ -101,20 +111,19 @@ class Contest {
     search.progress = [this](double done) { progress(kSearchShare * done); };
     const Action best = best_in_hindsight(platform_, scenario_, search).action;
     for (Contestant& contestant : contestants_)
-      if (contestant.policy == kStaticBest)
+      if (is_searched(contestant.policy))
         contestant.agent.append(":").append(format_action(platform_, scenario_, best));
   }
 
   SessionResult run_one(const Contestant& contestant, std::size_t s) const {
     const std::uint64_t seed = options_.first_seed + s;
-    const auto platform = options_.make_platform(platform_, scenario_, seed);
-    const AgentContext context{platform_, scenario_, spaces_,
-                               weights_,  seed,      platform->foresight()};
+    const Stage stage = options_.make_platform(platform_, scenario_, seed);
+    const AgentContext context{belief_, weights_, seed, stage.truth};
     const auto agent = make_agent(contestant.agent, context);
-    if (!contestant.learned.empty()) agent->load(contestant.learned);
+    if (!contestant.learned.empty()) agent->load(contestant.learned, contestant.as_prior);
     SessionOptions session;
     session.stop = options_.stop;
-    return run_session(*platform, *agent, weights_, session);
+    return run_session(*stage.platform, belief_, *agent, weights_, session);
   }
 
   void progress(double done) const {
@@ -124,7 +133,7 @@ class Contest {
   const PlatformSpec& platform_;
   const Scenario& scenario_;
   const CompareOptions& options_;
-  const Spaces spaces_;
+  const Belief belief_;
   const RewardWeights weights_;
   std::vector<Contestant> contestants_;
   std::size_t oracle_ = 0;
@@ -133,34 +142,46 @@ class Contest {
 
 }  // namespace
 
+bool applications_meet(const Scenario& scenario) {
+  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      const AppSpec &one = scenario.apps[a], &other = scenario.apps[b];
+      if (one.start_ns < other.stop_ns && other.start_ns < one.stop_ns) return true;
+    }
+  }
+  return false;
+}
+
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options) {
   return Contest(platform, scenario, options).run();
 }
 
-std::vector<std::uint8_t> train(const PlatformSpec& platform, const Scenario& scenario,
-                                const std::string& agent, int episodes, std::uint64_t first_seed,
+std::vector<std::uint8_t> train(const PlatformSpec& platform, const Belief& belief,
+                                const Scenario& scenario, const std::string& agent, int episodes,
+                                std::uint64_t first_seed,
                                 const std::function<void(int, const Metrics&)>& on_episode,
                                 const std::atomic<bool>* stop,
-                                const std::vector<std::uint8_t>& start,
+                                const std::vector<std::uint8_t>& start, bool start_as_prior,
                                 const PlatformFactory& make_platform) {
-  const Spaces spaces = Spaces::of(platform, scenario);
-  const RewardWeights weights = reward_weights(platform, scenario);
-  const AgentContext context{platform, scenario, spaces, weights, first_seed, nullptr};
+  const RewardWeights weights = reward_weights(belief);
+  const AgentContext context{belief, weights, first_seed, nullptr};
   const auto learner = make_agent(agent, context);
-  if (!start.empty()) learner->load(start);
+  if (!start.empty()) learner->load(start, start_as_prior);
   learner->set_learning(true);
   SessionOptions session;
   session.stop = stop;
   for (int episode = 0; episode < episodes; ++episode) {
     if (stop != nullptr && stop->load()) break;
-    const auto stage =
+    const Stage stage =
         make_platform(platform, scenario, first_seed + static_cast<std::uint64_t>(episode));
-    const SessionResult result = run_session(*stage, *learner, weights, session);
+    const SessionResult result = run_session(*stage.platform, belief, *learner, weights, session);
     if (result.status == Status::kInterrupted) break;  // half an episode is no figure
     if (on_episode) on_episode(episode, result.metrics);
   }
-  return learner->save();
+  ByteWriter payload;
+  learner->save(payload);
+  return payload.take();
 }
 
 }  // namespace flyball

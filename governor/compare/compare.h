@@ -6,20 +6,24 @@
 #include <string>
 #include <vector>
 
+#include "env/model/belief.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
-#include "governor/metrics/metrics.h"
 #include "governor/compare/simulation.h"
+#include "governor/metrics/metrics.h"
 
 namespace flyball {
 
 struct PolicyChoice {
   std::string policy;       ///< a name of the agent catalogue, "static_best" and "oracle" included
-  std::string policy_file;  ///< learned earlier; empty: starts untrained
+  std::vector<std::uint8_t> learned{};  ///< the payload of a policy file; empty: starts untrained
+  bool as_prior = false;                ///< of another platform
 };
 
 struct CompareOptions {
   std::vector<PolicyChoice> policies;
+  /// What the policies believe of the platform; null: what is true of it.
+  const Belief* belief = nullptr;
   int seeds = 10;
   std::uint64_t first_seed = 1;
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
@@ -35,23 +39,30 @@ struct PolicyResult {
   std::vector<Metrics> per_seed;  ///< the same seeds for every policy, ascending
 };
 
+/// Whether several of the scenario's applications are there at the same time.
+bool applications_meet(const Scenario& scenario);
+
 /// Runs every policy on the same seeds in simulation; the oracle runs too, for the gap, listed or
-/// not. One result per listed policy, in order. Each run starts with an agent of its own, so seeds
-/// are independent; those that learn go on learning. "static_best"
-/// is searched on the same seeds (hindsight.h). Everything but decide_p50_ns depends on the seeds
-/// alone. Throws Error.
+/// not. The gap is NaN where decisions are coupled (applications that meet, or Metrics::coupled of
+/// either run): the oracle decides job by job, and is no bound there. One result per listed policy,
+/// in order. Each run starts with an agent of its own, so seeds are independent; those that learn
+/// go on learning. "static_best" is searched on the same seeds (hindsight.h). Everything but
+/// decide_p50_ns depends on the seeds alone. Throws Error.
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options);
 
-/// Trains on `episodes` runs of the scenario with seeds first_seed, first_seed + 1, ... and returns
+/// Trains on `episodes` runs of the scenario on the true platform, which the learner knows by
+/// `belief` only, with seeds first_seed, first_seed + 1, ... and returns
 /// the payload. `on_episode(i, metrics)` after each. One agent lives through all of them; `start`
 /// is an earlier payload that it goes on from. A stopped training returns what has been learned by
 /// then. Throws Error.
-std::vector<std::uint8_t> train(const PlatformSpec& platform, const Scenario& scenario,
-                                const std::string& agent, int episodes, std::uint64_t first_seed,
+std::vector<std::uint8_t> train(const PlatformSpec& platform, const Belief& belief,
+                                const Scenario& scenario, const std::string& agent, int episodes,
+                                std::uint64_t first_seed,
                                 const std::function<void(int, const Metrics&)>& on_episode,
                                 const std::atomic<bool>* stop,
                                 const std::vector<std::uint8_t>& start = {},
+                                bool start_as_prior = false,
                                 const PlatformFactory& make_platform = simulate);
 
 }  // namespace flyball

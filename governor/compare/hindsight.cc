@@ -28,16 +28,16 @@ class Trials {
       : platform_(platform),
         scenario_(scenario),
         options_(options),
-        spaces_(Spaces::of(platform, scenario)),
-        weights_(reward_weights(platform, scenario)) {}
+        belief_(Belief::of(platform)),
+        weights_(reward_weights(belief_)) {}
 
   double run(const Action& action, std::uint64_t seed) const {
-    const auto platform = options_.make_platform(platform_, scenario_, seed);
-    StaticBest agent({platform_, scenario_, spaces_, weights_, seed, nullptr},
+    const Stage stage = options_.make_platform(platform_, scenario_, seed);
+    StaticBest agent({belief_, weights_, seed, nullptr},
                      format_action(platform_, scenario_, action));
     SessionOptions session;
     session.stop = options_.stop;
-    return run_session(*platform, agent, weights_, session).metrics.reward;
+    return run_session(*stage.platform, belief_, agent, weights_, session).metrics.reward;
   }
 
   /// Tries those that are new while the budget lasts; true when one is better than all before.
@@ -82,7 +82,7 @@ class Trials {
   const PlatformSpec& platform_;
   const Scenario& scenario_;
   const HindsightOptions& options_;
-  const Spaces spaces_;
+  const Belief belief_;
   const RewardWeights weights_;
   std::vector<Tried> tried_;
 };

@@ -130,7 +130,11 @@ void add_cheapest(const PlatformSpec& platform, const Scenario& scenario, bool s
 /// Everything as fast as it goes, one configuration per width.
 void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::vector<Action>& out) {
   const OppChoice top = highest_opps(platform);
-  for (int width = 0; width < kMaxLevels; ++width) {
+  int most_levels = 0;
+  for (const AppSpec& app : scenario.apps) {
+    most_levels = std::max(most_levels, platform.apps[app.profile].level_count());
+  }
+  for (int width = 0; width < most_levels; ++width) {
     Action action;
     action.opp = top;
     for (std::size_t a = 0; a < scenario.apps.size(); ++a) {

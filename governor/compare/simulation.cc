@@ -4,9 +4,10 @@
 
 namespace flyball {
 
-std::unique_ptr<Platform> simulate(const PlatformSpec& spec, const Scenario& scenario,
-                                   std::uint64_t seed) {
-  return std::make_unique<Simulator>(spec, scenario, SimOptions{.seed = seed});
+Stage simulate(const PlatformSpec& spec, const Scenario& scenario, std::uint64_t seed) {
+  auto simulator = std::make_unique<Simulator>(spec, scenario, SimOptions{.seed = seed});
+  const Simulator* truth = simulator.get();
+  return {std::move(simulator), truth};
 }
 
 }  // namespace flyball

@@ -10,13 +10,20 @@
 
 namespace flyball {
 
+class Simulator;
+
+/// A platform to run on, and the truth about it where there is one to be known.
+struct Stage {
+  std::unique_ptr<Platform> platform;
+  const Simulator* truth = nullptr;
+};
+
 /// Makes a platform that plays `scenario` from its beginning. May be called from several threads at
 /// once; spec and scenario outlive the platform.
-using PlatformFactory = std::function<std::unique_ptr<Platform>(
-    const PlatformSpec& spec, const Scenario& scenario, std::uint64_t seed)>;
+using PlatformFactory = std::function<Stage(const PlatformSpec& spec, const Scenario& scenario,
+                                            std::uint64_t seed)>;
 
 /// The simulator.
-std::unique_ptr<Platform> simulate(const PlatformSpec& spec, const Scenario& scenario,
-                                   std::uint64_t seed);
+Stage simulate(const PlatformSpec& spec, const Scenario& scenario, std::uint64_t seed);
 
 }  // namespace flyball

@@ -135,27 +135,36 @@ bool MachineProfile::apply(AppProfile& app, int cores) const {
   return true;
 }
 
-std::string default_profile_path() {
+std::string state_folder() {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   };
   std::string state = variable("XDG_STATE_HOME");
   if (!state.starts_with('/')) {
-    if (variable("HOME").empty()) {
-      input_error("profile", "neither XDG_STATE_HOME nor HOME says where to keep it",
-                  "set one of them, or name a file");
-    }
+    if (variable("HOME").empty()) return "";
     state = variable("HOME") + "/.local/state";
   }
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  std::string name = host[0] != '\0' ? host : "localhost";
+  return state + "/flyball";
+}
+
+std::string plain_file_name(std::string name) {
   for (char& c : name) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
     if (!plain) c = '_';
   }
-  return state + "/flyball/profile-" + name + ".yaml";
+  return name;
+}
+
+std::string default_profile_path() {
+  const std::string folder = state_folder();
+  if (folder.empty()) {
+    input_error("profile", "neither XDG_STATE_HOME nor HOME says where to keep it",
+                "set one of them, or name a file");
+  }
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  return folder + "/profile-" + plain_file_name(host[0] != '\0' ? host : "localhost") + ".yaml";
 }
 
 }  // namespace flyball

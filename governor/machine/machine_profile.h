@@ -51,8 +51,13 @@ MachineProfile make_profile(const EngineCalibration& calibration, const Network&
 /// on; on a machine with several kinds of cores also one and all of each kind.
 std::vector<CpuSet> profile_cpu_sets(const std::string& sysfs = "/sys/devices/system/cpu");
 
-/// ${XDG_STATE_HOME:-~/.local/state}/flyball/profile-HOST.yaml. Throws Error (kInput) where neither
-/// variable is set. As its specification wants it, a relative XDG_STATE_HOME counts for nothing.
+/// ${XDG_STATE_HOME:-~/.local/state}/flyball: what was measured and learned on this machine. Empty
+/// where neither variable is set. As its specification wants it, a relative XDG_STATE_HOME counts
+/// for nothing.
+std::string state_folder();
+/// `name` with every character replaced that could lead a path elsewhere.
+std::string plain_file_name(std::string name);
+/// profile-HOST.yaml in the state folder. Throws Error (kInput) where there is none.
 std::string default_profile_path();
 
 /// Throws Error (kInput) when nothing can be written at `path`, or when there is a file that is

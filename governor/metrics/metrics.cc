@@ -27,6 +27,9 @@ const std::vector<MetricField>& metric_fields() {
       {"migrations", &Metrics::migrations},
       {"width_switches", &Metrics::width_switches},
       {"decide_p50_ns", &Metrics::decide_p50_ns},
+      {"dropped_pct", &Metrics::dropped_pct},
+      {"time_in_interval_pct", &Metrics::time_in_interval_pct},
+      {"energy_in_interval_pct", &Metrics::energy_in_interval_pct},
       {"energy_gap_to_oracle_pct", &Metrics::energy_gap_to_oracle_pct},
       {"jobs", &Metrics::jobs},
       {"reward", &Metrics::reward},
@@ -47,6 +50,19 @@ void MetricsSink::count_job(const JobRecord& job) {
   }
   app.ran = true;
   app.last = job.setting;
+  score(app, job);
+}
+
+/// The 90 % interval of a normal distribution is 1.645 standard deviations either way.
+void MetricsSink::score(AppTotals& app, const JobRecord& job) {
+  if (!app.forecast_open || app.forecast.sequence != job.sequence) return;
+  app.forecast_open = false;
+  constexpr double kHalf = 1.645;
+  ++forecasts_;
+  time_held_ += std::abs(static_cast<double>(job.execution_ns()) - app.forecast.time_ns) <=
+                kHalf * app.forecast.time_sd_ns;
+  energy_held_ += std::abs(job.energy_mj - app.forecast.energy_mj) <=
+                  kHalf * app.forecast.energy_sd_mj;
 }
 
 void MetricsSink::on_epoch(const EpochEvent& event) {
@@ -54,7 +70,14 @@ void MetricsSink::on_epoch(const EpochEvent& event) {
   elapsed_ns_ += now.epoch_ns;
   energy_mj_ += now.energy_mj;
   reward_ += event.reward.total();
-  decide_.add(event.decide_ns);
+  if (event.decided.fresh) decide_.add(event.decide_ns);
+  for (int i = 0; i < event.decided.forecasts; ++i) {
+    const Forecast& forecast = event.decided.forecast[static_cast<std::size_t>(i)];
+    AppTotals& app = apps_[forecast.app];
+    if (app.forecast_open && app.forecast.sequence == forecast.sequence) continue;
+    app.forecast = forecast;
+    app.forecast_open = true;
+  }
 
   bool capped = false;
   for (int c = 0; c < now.cluster_count; ++c) {
@@ -64,6 +87,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) {
     transitions_ += cluster.opp != event.before.cluster[c].opp;
   }
   if (capped) throttled_ns_ += now.epoch_ns;
+  coupled_ = coupled_ || capped;
 
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
@@ -71,17 +95,20 @@ void MetricsSink::on_epoch(const EpochEvent& event) {
     app.released += state.released;
     app.finished += state.finished;
     app.missed += state.missed;
+    app.dropped += state.dropped;
     app.pending = state.backlog;
+    coupled_ = coupled_ || state.backlog > 1;
     app.overdue = state.backlog > 0 && state.required.deadline_ns > 0 &&
-                  now.now_ns > state.oldest_release_ns + state.required.deadline_ns;
+                  now.now_ns > state.oldest_release_ns() + state.required.deadline_ns;
   }
   for (const JobRecord& job : now.jobs()) count_job(job);
 }
 
 Metrics MetricsSink::result() const {
-  std::uint64_t finished = 0, missed = 0, resolved = 0;
+  std::uint64_t finished = 0, missed = 0, resolved = 0, dropped = 0;
   for (const AppTotals& app : apps_) {
     finished += app.finished;
+    dropped += app.dropped;
     missed += app.missed + (app.overdue ? 1 : 0);
     const std::uint64_t open = app.pending - (app.overdue ? 1 : 0);
     resolved += app.released > open ? app.released - open : 0;
@@ -107,8 +134,15 @@ Metrics MetricsSink::result() const {
   m.transitions = static_cast<double>(transitions_);
   m.migrations = static_cast<double>(migrations_);
   m.width_switches = static_cast<double>(width_switches_);
-  m.decide_p50_ns = decide_.percentile(50);
+  m.decide_p50_ns = decide_.count() > 0 ? decide_.percentile(50) : kNothing;
+  m.dropped_pct = share_pct(dropped);
+  if (forecasts_ > 0) {
+    const double per_forecast = 100.0 / static_cast<double>(forecasts_);
+    m.time_in_interval_pct = per_forecast * static_cast<double>(time_held_);
+    m.energy_in_interval_pct = per_forecast * static_cast<double>(energy_held_);
+  }
   m.reward = reward_;
+  m.coupled = coupled_;
   return m;
 }
 

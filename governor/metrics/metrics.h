@@ -28,9 +28,16 @@ struct Metrics {
   double transitions = 0;  ///< frequency changes
   double migrations = 0;   ///< mapping changes that took effect
   double width_switches = 0;
-  double decide_p50_ns = 0;
-  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle to compare with
+  double decide_p50_ns = 0;  ///< of the epochs in which something was decided anew
+  double dropped_pct = 0;    ///< of released jobs; they have no latency, accuracy or energy
+  /// How often what was predicted came true: the share of forecast jobs whose time, and whose
+  /// energy, was within the predicted 90 % interval. NaN when nothing was predicted.
+  double time_in_interval_pct = std::numeric_limits<double>::quiet_NaN();
+  double energy_in_interval_pct = std::numeric_limits<double>::quiet_NaN();
+  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle that is a bound
       std::numeric_limits<double>::quiet_NaN();
+  /// Jobs waited for each other, or heat held a clock down: one decision bore on another.
+  bool coupled = false;
   double jobs = 0;    ///< finished
   double reward = 0;  ///< sum over the run
 };
@@ -56,7 +63,11 @@ class MetricsSink final : public EpochSink {
     bool overdue = false;       ///< whose oldest job is already late
     bool ran = false;
     AppSetting last;
+    std::uint64_t dropped = 0;
+    bool forecast_open = false;
+    Forecast forecast;  ///< the first that was made of the job that runs
   };
+  void score(AppTotals& app, const JobRecord& job);
   void count_job(const JobRecord& job);
 
   const PlatformSpec& platform_;
@@ -64,7 +75,9 @@ class MetricsSink final : public EpochSink {
   DurationHistogram latency_, decide_;
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
+  bool coupled_ = false;
   std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0;
+  std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
 };
 

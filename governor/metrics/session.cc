@@ -24,7 +24,8 @@ class StopSink final : public EpochSink {
 
 }  // namespace
 
-RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scenario) {
+RewardWeights reward_weights(const Belief& belief) {
+  const PlatformSpec& platform = belief.mean;
   RewardWeights weights;
   bool passive = false;
   for (const TripPoint& trip : platform.trips) {
@@ -33,8 +34,7 @@ RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scena
     weights.temp_limit_c = passive ? std::min(weights.temp_limit_c, limit_c) : limit_c;
     passive = true;
   }
-  for (const AppSpec& app : scenario.apps) {
-    const AppProfile& profile = platform.apps[app.profile];
+  for (const AppProfile& profile : platform.apps) {
     if (profile.plain_load) continue;
     // A platform file may describe a board that takes no power at all.
     const double energy_mj = reference_energy_mj(platform, profile);
@@ -44,14 +44,14 @@ RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scena
   return weights;
 }
 
-SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
-                          const SessionOptions& options) {
+SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent,
+                          const RewardWeights& weights, const SessionOptions& options) {
   Shield::Options shield_options = options.shield;
   shield_options.guard = shield_options.guard && agent.guarded();
   shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
-  Shield shield(platform.spec(), platform.scenario(), shield_options);
+  Shield shield(belief, shield_options);
   ControlLoop loop(platform, agent, shield, weights);
-  MetricsSink metrics(platform.spec());
+  MetricsSink metrics(belief.mean);
   StopSink stop(platform, options.stop);
   loop.add_sink(metrics);
   for (EpochSink* sink : options.sinks) loop.add_sink(*sink);

@@ -12,9 +12,9 @@
 
 namespace flyball {
 
-/// The reward's weights for a platform and a scenario: the reference job is one of the scenario's
-/// first application, the temperature limit the lowest passive trip point less 5 K.
-RewardWeights reward_weights(const PlatformSpec& platform, const Scenario& scenario);
+/// The reward's weights by what is believed of a platform: the reference job is one of its first
+/// application that has jobs, the temperature limit the lowest passive trip point less 5 K.
+RewardWeights reward_weights(const Belief& belief);
 
 struct SessionOptions {
   Shield::Options shield;         ///< `guard` is set from what the agent is: see run_session
@@ -31,7 +31,7 @@ struct SessionResult {
 /// Runs `agent` on `platform` from where the platform stands until the scenario ends: one stream
 /// under one policy. An agent that asks for it (Agent::guarded) is guarded by the shield,
 /// any other is only clamped.
-SessionResult run_session(Platform& platform, Agent& agent, const RewardWeights& weights,
-                          const SessionOptions& options = {});
+SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent,
+                          const RewardWeights& weights, const SessionOptions& options = {});
 
 }  // namespace flyball

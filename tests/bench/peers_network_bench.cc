@@ -3,6 +3,7 @@
 // divided by ours. The line "fastest_peer" says who has to be beaten.
 #include <benchmark/benchmark.h>
 
+#include <limits>
 #include <map>
 #include <string>
 
@@ -28,6 +29,11 @@ const std::vector<Standing>& standings(const Match& match) {
 }
 
 void report(benchmark::State& state, const Standing& standing, const Standing& ours) {
+  if (standing.unavailable) {
+    for (auto _ : state) state.SetIterationTime(std::numeric_limits<double>::quiet_NaN());
+    state.SetLabel("not available here");
+    return;
+  }
   if (!standing.error.empty()) state.SkipWithError(standing.error.c_str());
   for (auto _ : state) state.SetIterationTime(standing.least_us * 1e-6);
   state.counters["median_us"] = standing.median_us;
@@ -54,6 +60,7 @@ bool register_match(const Match& match) {
     for (std::size_t i = 1; i < all.size(); ++i)
       if (all[i].error.empty() && (!fastest || all[i].least_us < fastest->least_us))
         fastest = &all[i];
+    if (!fastest) return state.SkipWithError("no other library ran");
     report(state, *fastest, all[0]);
     state.SetLabel(fastest->name);
   });

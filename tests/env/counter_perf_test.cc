@@ -252,6 +252,21 @@ TEST_F(PerfCounters, OpensADescriptorThatDiedAnewOnceAndThenGoesOnWithout) {
   EXPECT_TRUE(std::isnan(s.instructions));
 }
 
+TEST_F(PerfCounters, ADescriptorThatRecoversIsForgivenEachTime) {
+  auto source = threads();
+  bool dead = false;
+  kernel.read_error = [&](const Event&) { return dead ? ENODEV : 0; };
+  for (int time = 0; time < 3; ++time) {
+    dead = true;
+    for (int i = 0; i < kPatience; ++i) EXPECT_FALSE(source.read(s));
+    dead = false;
+    source.read(s);  // the new descriptors' first
+    kernel.run(10, kMs);
+    EXPECT_TRUE(source.read(s));
+    EXPECT_DOUBLE_EQ(s.instructions, 10);
+  }
+}
+
 TEST_F(PerfCounters, EveryRefusalMeansAbsentAndIsSaidOnce) {
   for (const int error : {ENOENT, EACCES, EPERM, ENOSYS, EINVAL}) {
     kernel.refuse = [&](const Event&) { return error; };

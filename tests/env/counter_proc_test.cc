@@ -63,8 +63,8 @@ TEST_F(Proc, SumsThreadsUntilEachEnds) {
 
 TEST_F(Proc, TakesTheStatusFileWhereLinuxLacksTheOther) {
   const auto status = [](int voluntary, int involuntary) {
-    // The thread chose its name; Linux writes the line feed in it as two characters.
-    return "Name:\tx\\nvoluntary_ctxt_switches:\t999\nvoluntary_ctxt_switches:\t" +
+    // The thread chose its name. Linux escapes the line feed in it; not trusted to do so.
+    return "Name:\tx\nvoluntary_ctxt_switches:\t999\nvoluntary_ctxt_switches:\t" +
            std::to_string(voluntary) + "\nnonvoluntary_ctxt_switches:\t" +
            std::to_string(involuntary) + "\n";
   };

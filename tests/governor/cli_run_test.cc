@@ -68,6 +68,19 @@ TEST(CliCompare, OneRowPerPolicyWithEveryFigureAndItsInterval) {
   EXPECT_LT(energy(1), energy(0));  // the oracle against the highest frequency
 }
 
+TEST(CliCompare, SaysWhyThereIsNoGap) {
+  const Finished told = flyball_run({"compare", "--platform", "jetson_nano", "--scenario", "dual_dnn",
+                                     "--policies", "rule,oracle", "--seeds", "1"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("No gap to the oracle where decisions are coupled (several"));
+  const json result = parsed(
+      flyball_run({"compare", "--platform", "jetson_nano", "--scenario", "dual_dnn", "--policies",
+                   "rule,oracle", "--seeds", "1", "--json"}));
+  EXPECT_TRUE(result.at("policies")[0].at("energy_gap_to_oracle_pct").at("mean").is_null());
+  EXPECT_THAT(std::string(result.at("no_gap_reason")), HasSubstr("no bound"));
+  EXPECT_TRUE(compare_json({"--policies", "rule"}).at("no_gap_reason").is_null());
+}
+
 TEST(CliCompare, SameSeedSameFigures) {
   json first = compare_json({"--policies", "schedutil,q_learning"});
   json second = compare_json({"--policies", "schedutil,q_learning"});

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "agents/policy_file.h"
-#include "kernels/base/error.h"
 #include "env/spaces/spaces.h"
+#include "kernels/base/error.h"
 
 namespace flyball::test {
 namespace {
@@ -80,6 +80,7 @@ TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
       const Metrics& metrics = result.per_seed[s];
       EXPECT_GE(metrics.deadline_miss_pct, oracle.per_seed[s].deadline_miss_pct) << result.policy;
       if (metrics.deadline_miss_pct > oracle.per_seed[s].deadline_miss_pct) continue;
+      if (metrics.coupled) continue;
       // The oracle decides job by job: a run's edges, where knobs are as they were found and a last
       // job is cut off, may be worth one job to somebody else.
       EXPECT_GE(metrics.energy_gap_to_oracle_pct, -100 / metrics.jobs) << result.policy;
@@ -97,6 +98,18 @@ TEST_F(CompareTest, TheGapIsThatOfEnergyPerJob) {
   const auto alone = run({{"performance", ""}}, 1);
   ASSERT_EQ(alone.size(), 1u);
   EXPECT_EQ(alone[0].per_seed[0].energy_gap_to_oracle_pct, fast.energy_gap_to_oracle_pct);
+}
+
+// The oracle decides job by job: where another application wants the same cores it is no bound.
+TEST_F(CompareTest, ThereIsNoGapWhereApplicationsMeet) {
+  shorten(scenario_ = load_scenario("dual_dnn", platform_), 40);
+  EXPECT_TRUE(applications_meet(scenario_));
+  for (const PolicyResult& result : run({{"performance", ""}, {"oracle", ""}}, 1)) {
+    EXPECT_GT(result.per_seed[0].jobs, 0);
+    EXPECT_TRUE(std::isnan(result.per_seed[0].energy_gap_to_oracle_pct)) << result.policy;
+  }
+  scenario_.apps[1].start_ns = scenario_.apps[0].stop_ns;
+  EXPECT_FALSE(applications_meet(scenario_)) << "one after the other";
 }
 
 TEST_F(CompareTest, StaticBestIsPaidAtLeastAsMuchAsAnyOtherFixedConfiguration) {

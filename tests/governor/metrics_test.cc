@@ -92,6 +92,25 @@ TEST_F(MetricsTest, TwoEpochsByHand) {
   EXPECT_TRUE(std::isnan(m.energy_gap_to_oracle_pct));
 }
 
+// One decision bears on another where jobs queue, and where heat holds a clock down.
+TEST_F(MetricsTest, QueuesAndHeatCoupleDecisions) {
+  Observation plain = blank(500);
+  plain.app[0].backlog = 1;
+  epoch(blank(0), plain);
+  EXPECT_FALSE(sink_.result().coupled);
+  Observation queued = plain;
+  queued.app[0].backlog = 2;
+  MetricsSink of_queue(spec_), of_heat(spec_);
+  const Action action;
+  const Explanation why;
+  of_queue.on_epoch({plain, action, action, why, Shield::Verdict::kPassed, queued, {}, 100});
+  EXPECT_TRUE(of_queue.result().coupled);
+  Observation hot = plain;
+  hot.cluster[1].opp_cap = 1;
+  of_heat.on_epoch({plain, action, action, why, Shield::Verdict::kPassed, hot, {}, 100});
+  EXPECT_TRUE(of_heat.result().coupled);
+}
+
 TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
   Observation end = blank(500);
   end.app[0].released = 1;

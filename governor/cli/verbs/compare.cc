@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <thread>
@@ -77,6 +78,21 @@ std::string infeasible_note(const std::vector<PolicyResult>& results) {
       fixed(share, 2));
 }
 
+/// Why a gap to the oracle is absent; empty when none is.
+std::string gap_note(const Scenario& scenario, const std::vector<PolicyResult>& results) {
+  bool absent = false;
+  for (const PolicyResult& result : results) {
+    for (const Metrics& one : result.per_seed)
+      absent = absent || (one.jobs > 0 && std::isnan(one.energy_gap_to_oracle_pct));
+  }
+  if (!absent) return "";
+  return fmt::format(
+      "No gap to the oracle where decisions are coupled ({}): it decides job by job, and is no bound "
+      "there.",
+      applications_meet(scenario) ? "several applications at a time"
+                                  : "jobs that queued, or heat that held a clock down");
+}
+
 Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Scenario& scenario,
              const Start& start, const std::vector<PolicyResult>& results) {
   Json json{{"schema", 1},
@@ -86,6 +102,8 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   json["first_seed"] = verb.first_seed;
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["policy_files"] = start.files;
+  const std::string no_gap = gap_note(scenario, results);
+  json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
     Json row{{"policy", result.policy}};
@@ -138,6 +156,8 @@ int run_compare(const CompareVerb& verb) {
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
   text += infeasible_note(results);
+  if (const std::string note = gap_note(scenario, results); !note.empty())
+    text += wrapped(note, terminal.columns);
   for (const std::string& note : start.notes) text += wrapped(note + ".", terminal.columns);
   for (const std::string& note : accuracy_notes(platform, scenario)) {
     text += wrapped(note, terminal.columns);

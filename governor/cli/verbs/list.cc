@@ -108,7 +108,7 @@ int list(const ListOptions& options) {
         if (section.name == "policies") entries.back()["learns"] = policy_learns(entry.name);
       }
     }
-    if (wanted("agents")) json["policy_files"] = shipped_policy_files();
+    if (wanted("agents")) json["policy_files"] = stored_policy_files();
     write_result(json_text(json));
     return 0;
   }
@@ -119,7 +119,7 @@ int list(const ListOptions& options) {
     render(section, columns, text);
   }
   if (wanted("agents")) {
-    for (const std::string& file : shipped_policy_files())
+    for (const std::string& file : stored_policy_files())
       text += fmt::format("trained: {}\n", file);
   }
   write_result(text);

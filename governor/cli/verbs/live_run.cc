@@ -111,7 +111,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   }
   if (before_start) before_start();
   Stopwatch stopwatch;
-  LiveSink live;
+  LiveSink live(stream.platform);
   SettingSink settings;
   SessionOptions session;
   session.sinks = {&stopwatch, &live, &settings};

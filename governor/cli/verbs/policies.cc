@@ -11,10 +11,11 @@
 
 #include "agents/agent.h"
 #include "agents/policy_file.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "env/spaces/spaces.h"
 #include "governor/cli/options.h"
+#include "governor/machine/machine_profile.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -29,24 +30,62 @@ bool is_policy_file(const std::string& path) {
   return file && std::memcmp(start, kMagic, sizeof kMagic) == 0;
 }
 
-/// Of "configs/policies/odroid_xu3.yaml" too: a platform given as a path has the name that it says
-/// it has.
-std::string policies_dir() { return configs_dir() + "/policies"; }
+/// Empty where there is no state folder.
+std::string learned_dir() {
+  const std::string folder = state_folder();
+  return folder.empty() ? folder : folder + "/policies";
+}
+
+/// In the order in which they are looked into.
+std::vector<std::string> policy_dirs() {
+  std::vector<std::string> dirs;
+  if (const std::string learned = learned_dir(); !learned.empty()) dirs.push_back(learned);
+  dirs.push_back(configs_dir() + "/policies");
+  return dirs;
+}
+
+std::string policy_file_name(const std::string& platform, const std::string& agent) {
+  return plain_file_name(platform) + '.' + agent + ".policy";
+}
+
+/// Why `path` is nothing to start from; empty when it is.
+std::string unfit(const std::string& path, const std::string& policy, std::uint64_t spaces_hash) {
+  try {
+    const PolicyFile file = read_policy(path);
+    if (file.agent == policy && file.spaces_hash == spaces_hash) return "";
+    return fmt::format("{} was learned with other knobs or monitors", path);
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
 
 }  // namespace
 
-std::string shipped_policy_file(const std::string& platform, const std::string& agent) {
-  return fmt::format("{}/{}.{}.policy", policies_dir(), platform, agent);
+std::vector<std::string> stored_policy_files() {
+  std::vector<std::string> files;
+  for (const std::string& dir : policy_dirs()) {
+    const auto first = static_cast<std::ptrdiff_t>(files.size());
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(dir, ignored)) {
+      if (entry.path().extension() == ".policy") files.push_back(entry.path().string());
+    }
+    std::sort(files.begin() + first, files.end());
+  }
+  return files;
 }
 
-std::vector<std::string> shipped_policy_files() {
-  std::vector<std::string> files;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(policies_dir(), ignored)) {
-    if (entry.path().extension() == ".policy") files.push_back(entry.path().string());
+std::string make_place_for_policy(const std::string& platform, const std::string& agent) {
+  const std::string dir = learned_dir();
+  if (dir.empty()) {
+    input_error("--out", "is missing, and neither XDG_STATE_HOME nor HOME says where to keep it",
+                "name the policy file to write");
   }
-  std::sort(files.begin(), files.end());
-  return files;
+  std::error_code error;
+  fs::create_directories(dir, error);
+  if (error) {
+    input_error(dir, "cannot be made: " + error.message(), "name a file elsewhere with --out");
+  }
+  return dir + '/' + policy_file_name(platform, agent);
 }
 
 StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scenario,
@@ -64,17 +103,21 @@ StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scena
     check_policy(read_policy(given), given, policy, hash);
     return {given, fmt::format("{} starts from {}", policy, given)};
   }
-  const std::string shipped = shipped_policy_file(platform.name, policy);
-  if (!fs::exists(shipped)) {
-    return {"",
-            fmt::format("{} starts untrained (no {}; 'flyball train' makes one)", policy, shipped)};
+  std::string why;
+  std::error_code ignored;
+  for (const std::string& dir : policy_dirs()) {
+    const std::string file = dir + '/' + policy_file_name(platform.name, policy);
+    if (!fs::exists(file, ignored)) continue;
+    const std::string reason = unfit(file, policy, hash);
+    if (reason.empty()) {
+      return {file, fmt::format("{} starts from {}{}", policy, file,
+                                why.empty() ? "" : fmt::format(" ({})", why))};
+    }
+    if (!why.empty()) why += "; ";
+    why += reason;
   }
-  const PolicyFile file = read_policy(shipped);
-  if (file.agent != policy || file.spaces_hash != hash) {
-    return {"", fmt::format("{} starts untrained ({} was learned with other knobs or monitors)",
-                            policy, shipped)};
-  }
-  return {shipped, fmt::format("{} starts from {}", policy, shipped)};
+  if (why.empty()) why = "nothing learned for it is stored; 'flyball train' does that";
+  return {"", fmt::format("{} starts untrained ({})", policy, why)};
 }
 
 void parse_policy_file(const std::string& text, std::map<std::string, std::string>& files) {

@@ -10,18 +10,22 @@
 
 namespace flyball::cli {
 
-/// Where the policies trained for this project live: configs/policies/PLATFORM.AGENT.policy.
-std::string shipped_policy_file(const std::string& platform, const std::string& agent);
-/// All of them, sorted.
-std::vector<std::string> shipped_policy_files();
+/// The policies there are without naming a file: those learned here, in the state folder's
+/// policies/PLATFORM.AGENT.policy, then those shipped, in configs/policies/. Sorted in each.
+std::vector<std::string> stored_policy_files();
+
+/// Where a policy learned here is stored, its folder made. Throws Error (kInput) where there is no
+/// place for it.
+std::string make_place_for_policy(const std::string& platform, const std::string& agent);
 
 /// What a policy starts from, and a sentence that says so; both empty for one that does not learn.
 struct StartingPoint {
   std::string file;
   std::string note;
 };
-/// `given` by the user is used or refused (Error, kInput). Without it the shipped file is used when
-/// it was learned in the same spaces, and the policy starts untrained otherwise.
+/// `given` by the user is used or refused (Error, kInput). Without it what was learned here is used,
+/// or else what was shipped, when it can be read and was learned in the same spaces; the policy
+/// starts untrained otherwise.
 StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scenario,
                              const std::string& policy, const std::string& given);
 

@@ -45,6 +45,7 @@ struct RunVerb {
   bool no_compare = false;
   bool json = false;
   bool plain = false;
+  bool check = false;
 };
 
 void check_can_run(const std::string& policy) {
@@ -194,6 +195,7 @@ int run_run(const RunVerb& verb) {
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   Stream stream{platform, scenario, *engine, verb.seed};
   check_runs(stream, runs);
+  if (verb.check) return 0;
   const auto introduce = [&] { write_note(introduction(stream, runs, start, governed.notes)); };
   std::vector<LiveResult> results;
   for (const LiveRun& run : runs) {
@@ -245,6 +247,7 @@ Verb add_run(CLI::App& program) {
   parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
       ->type_name("DIR");
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
+  parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);
   parser->footer("Example:\n  flyball run --duration 30 --record run.flyrec");
   return {parser, [verb] { return run_run(*verb); }};

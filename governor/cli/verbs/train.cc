@@ -29,6 +29,7 @@ struct TrainVerb {
   std::string profile;
   std::vector<std::string> scenarios;
   std::string out;
+  bool store = false;  ///< no `out`: where 'run' and 'compare' look for it
   int episodes = 200;
   std::uint64_t seed = 1;
   bool json = false;
@@ -132,11 +133,15 @@ std::vector<std::uint8_t> train_in_turns(const TrainVerb& verb, const PlatformSp
   return learned;
 }
 
-int run_train(const TrainVerb& verb) {
+int run_train(TrainVerb verb) {
   check_agent(verb.agent);
-  check_policy_target(verb.out);
+  if (!verb.store) check_policy_target(verb.out);
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
+  if (verb.store) {
+    verb.out = make_place_for_policy(platform.name, verb.agent);
+    check_policy_target(verb.out);
+  }
   std::vector<Scenario> scenarios;
   for (const std::string& name : verb.scenarios) scenarios.push_back(load_scenario(name, platform));
   check_same_spaces(platform, scenarios);
@@ -197,14 +202,20 @@ Verb add_train(CLI::App& program) {
   integer_option(*parser, "--episodes", verb->episodes, 1, 10'000'000,
                  "How many runs of a scenario (default 200)");
   seed_option(*parser, verb->seed, "Seed of the first episode, counting up (default 1)");
-  parser->add_option("--out", verb->out, "The policy file to write or replace")
-      ->required()
-      ->type_name("FILE");
+  CLI::Option* const out =
+      parser
+          ->add_option("--out", verb->out,
+                       "The policy file to write or replace (default: under $XDG_STATE_HOME, or "
+                       "~/.local/state, where 'run' and 'compare' find it)")
+          ->type_name("FILE");
   json_option(*parser, verb->json);
   parser->footer(
       "Example:\n  flyball train --platform odroid_xu3 --scenario background,bursty --episodes 500 "
       "--out xu3.policy");
-  return {parser, [verb] { return run_train(*verb); }};
+  return {parser, [verb, out] {
+            verb->store = out->empty();
+            return run_train(*verb);
+          }};
 }
 
 }  // namespace flyball::cli

@@ -6,16 +6,21 @@
 
 #include <chrono>
 
+#include "kernels/base/suspend.h"
+
 namespace flyball::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw{200};
 constexpr std::chrono::milliseconds kLine{1000};
 
-/// Signals go to the other threads: this one may be waiting for a slow terminal.
+/// Signals go to the other threads: this one may be waiting for a slow terminal. What it does wrong
+/// itself still has to reach a handler.
 std::thread start_without_signals(auto&& body) {
   sigset_t all, before;
   sigfillset(&all);
+  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
+    sigdelset(&all, own);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread thread(body);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -30,7 +35,9 @@ Display::Display(const PlatformSpec& platform, const Scenario& scenario, LiveTit
       scenario_(scenario),
       title_(std::move(title)),
       source_(source),
-      plain_(plain || !Terminal::of(STDERR_FILENO).is_tty) {
+      plain_(plain || !Terminal::of(STDERR_FILENO).is_tty),
+      suspended_before_ns_(suspended_ns()) {
+  if (!plain_) keyboard_.emplace();
   thread_ = start_without_signals([this] { show(); });
 }
 
@@ -42,23 +49,44 @@ Display::~Display() {
   wake_.notify_one();
   thread_.join();
   if (drawn_lines_ > 0) write_note(fmt::format("\033[{}A\r\033[J", drawn_lines_));
+  if (const LiveState* last = source_.fetch()) seen_ = last;
+  if (seen_) write_note(wrapped(done_line(title_, *seen_), Terminal::of(STDERR_FILENO).columns, 2));
+}
+
+Look Display::look_at(const LiveState& state) {
+  Look look;
+  for (int c = 0; c < state.clusters; ++c) {
+    look.throttled[c] = state.cluster[c].capped_epochs > capped_epochs_[c];
+    capped_epochs_[c] = state.cluster[c].capped_epochs;
+  }
+  look.suspended_s = static_cast<double>(suspended_ns() - suspended_before_ns_) * 1e-9;
+  look.keys = keyboard_ && keyboard_->on();
+  look.legend = legend_;
+  return look;
 }
 
 void Display::show() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, plain_ ? kLine : kRedraw, [this] { return done_; })) {
+    bool asked = false;
+    for (char key = '?'; keyboard_ && (key = keyboard_->key()) != '\0';) {
+      if (key == '?') legend_ = !legend_;
+      asked = true;
+    }
     const LiveState* state = source_.fetch();
-    if (!state) continue;
+    if (state) seen_ = state;
+    if (!seen_ || (!state && !asked)) continue;
     if (plain_) {
-      write_note(live_line(platform_, scenario_, title_, *state) + '\n');
+      write_note(live_line(platform_, scenario_, title_, *seen_, look_at(*seen_)) + '\n');
     } else {
-      redraw(*state, Terminal::of(STDERR_FILENO));
+      redraw(*seen_, Terminal::of(STDERR_FILENO));
     }
   }
 }
 
 void Display::redraw(const LiveState& state, const Terminal& terminal) {
-  std::vector<std::string> lines = live_block(platform_, scenario_, title_, state, terminal);
+  std::vector<std::string> lines =
+      live_block(platform_, scenario_, title_, state, look_at(state), terminal);
   const auto room = static_cast<std::size_t>(std::max(2, terminal.rows - 1));
   if (lines.size() > room) lines.resize(room);  // what scrolled off could not be redrawn
   std::string text = drawn_lines_ > 0 ? fmt::format("\033[{}A\r", drawn_lines_) : "";

@@ -6,6 +6,7 @@
 namespace flyball::cli {
 namespace {
 
+constexpr std::int64_t kSecond_ns = 1'000'000'000;
 constexpr double kSmoothing_ns = 500e6;  // short enough to follow a change, long enough to be read
 
 }  // namespace
@@ -25,7 +26,7 @@ void LiveSink::on_epoch(const EpochEvent& event) {
     to.util_mean = first ? from.util_mean : to.util_mean + share * (from.util_mean - to.util_mean);
     to.freq_khz = from.freq_khz;
     to.temp_c = from.temp_c;
-    to.capped = from.opp > from.opp_cap;
+    to.capped_epochs += from.opp_cap < platform_.clusters[c].max_opp();
   }
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& from = now.app[a];
@@ -38,14 +39,54 @@ void LiveSink::on_epoch(const EpochEvent& event) {
     to.finished += from.finished;
     to.missed += from.missed;
     to.backlog = from.backlog;
+    state_.released += from.released;
     state_.finished += from.finished;
+    state_.missed += from.missed;
   }
-  for (const JobRecord& job : now.jobs()) state_.app[job.app].infeasible += job.infeasible;
+  for (const JobRecord& job : now.jobs()) {
+    state_.app[job.app].infeasible += job.infeasible;
+    if (job.dropped) continue;
+    ++state_.ran;
+    state_.accuracy_sum_pct += job.accuracy_pct;
+  }
+  add_to_history(now);
+  keep_decision(event);
+  latest_.put(state_);
+}
+
+void LiveSink::add_to_history(const Observation& now) {
+  second_ns_ += now.epoch_ns;
+  second_energy_mj_ += now.energy_mj;
+  for (int a = 0; a < now.app_count; ++a) second_.missed += now.app[a].missed;
+  for (const JobRecord& job : now.jobs()) {
+    const auto allowed_ns = static_cast<float>(job.deadline_ns - job.release_ns);
+    if (job.dropped || allowed_ns <= 0) continue;
+    second_.deadline_share =
+        std::max(second_.deadline_share, static_cast<float>(job.latency_ns()) / allowed_ns);
+  }
+  const std::int64_t complete = now.now_ns / kSecond_ns;
+  if (complete <= state_.seconds) return;
+  second_.power_mw =
+      static_cast<float>(second_energy_mj_ / (static_cast<double>(second_ns_) * 1e-9));
+  // An epoch of several seconds is the same in each.
+  for (std::int64_t s = std::max(state_.seconds, complete - LiveState::kHistory); s < complete; ++s)
+    state_.history[static_cast<std::size_t>(s % LiveState::kHistory)] = second_;
+  state_.seconds = complete;
+  second_ = {};
+  second_energy_mj_ = 0;
+  second_ns_ = 0;
+}
+
+void LiveSink::keep_decision(const EpochEvent& event) {
+  bool for_job = false;
+  for (int a = 0; a < event.before.app_count; ++a)
+    for_job = for_job || event.before.app[a].backlog > 0;
+  if (!for_job && decided_for_job_) return;
+  decided_for_job_ = for_job;
   state_.explored = event.why.explored;
   state_.verdict = event.verdict;
   std::memcpy(state_.why, event.why.text, sizeof state_.why);
   state_.why[sizeof state_.why - 1] = '\0';
-  latest_.put(state_);
 }
 
 }  // namespace flyball::cli

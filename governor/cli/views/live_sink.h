@@ -3,10 +3,11 @@
 #include <array>
 #include <cstdint>
 
-#include "kernels/base/latest.h"
+#include "env/model/platform_spec.h"
 #include "env/spaces/action.h"
 #include "env/spaces/limits.h"
 #include "governor/loop/control_loop.h"
+#include "kernels/base/latest.h"
 
 namespace flyball::cli {
 
@@ -16,7 +17,7 @@ struct LiveState {
     std::int64_t freq_khz = 0;
     double util_mean = 0;
     double temp_c = 0;
-    bool capped = false;  ///< the thermal governor holds it down
+    std::uint64_t capped_epochs = 0;  ///< so far: held below the cluster's highest OPP
   };
   struct App {
     bool active = false;
@@ -26,13 +27,25 @@ struct LiveState {
     std::uint64_t released = 0, finished = 0, missed = 0, infeasible = 0;  ///< so far
     std::uint32_t backlog = 0;
   };
+  /// What happened within one second of the run.
+  struct Second {
+    float power_mw = 0;
+    float deadline_share = 0;  ///< largest latency over deadline of the jobs that finished
+    std::uint32_t missed = 0;
+  };
+  static constexpr int kHistory = 60;
+
   std::int64_t now_ns = 0;
   double energy_mj = 0;  ///< so far
   double power_mw = 0;   ///< smoothed over about half a second
   int clusters = 0, apps = 0;
   std::array<Cluster, kMaxClusters> cluster{};
   std::array<App, kMaxApps> app{};
-  std::uint64_t finished = 0;
+  std::uint64_t released = 0, finished = 0, missed = 0, ran = 0;  ///< of all applications
+  double accuracy_sum_pct = 0;                                    ///< of the jobs that ran
+  std::int64_t seconds = 0;  ///< complete ones; the last kHistory of them are in `history`
+  std::array<Second, kHistory> history{};  ///< a ring: second s is at s % kHistory
+  // Of the last decision that was made for a job: most are made while there is none.
   bool explored = false;
   Shield::Verdict verdict = Shield::Verdict::kPassed;
   char why[sizeof(Explanation::text)] = "";
@@ -41,12 +54,21 @@ struct LiveState {
 /// Keeps the newest state for a display in another thread. Neither waits for the other.
 class LiveSink final : public EpochSink {
  public:
+  explicit LiveSink(const PlatformSpec& platform) : platform_(platform) {}
   void on_epoch(const EpochEvent& event) override;
   /// For the display's thread: the newest state that it has not seen, or nullptr.
   const LiveState* fetch() { return latest_.fetch(); }
 
  private:
+  void add_to_history(const Observation& now);
+  void keep_decision(const EpochEvent& event);
+
+  const PlatformSpec& platform_;
   LiveState state_;
+  LiveState::Second second_;  ///< the one that is not complete
+  double second_energy_mj_ = 0;
+  std::int64_t second_ns_ = 0;
+  bool decided_for_job_ = false;
   Latest<LiveState> latest_;
 };
 

@@ -3,16 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "governor/cli/progress.h"
+#include "governor/cli/views/legend.h"
+#include "governor/cli/views/sparkline.h"
 #include "governor/record/recording.h"
 
 namespace flyball::cli {
 namespace {
 
 constexpr int kLabel = 10;  // columns of the names on the left
+constexpr int kMargin = kLabel + 3;
 constexpr int kWidestBar = 36;
-constexpr double kBarDeadlines = 1.5;  // a job's bar ends at this many deadlines
+constexpr int kNarrowestBar = 8;
+constexpr int kBesideBar = 50;              // of the widest text that has a bar
+constexpr int kBesideHistory = 26;          // of "up to 0.93 of a deadline"
+constexpr double kShortestSuspend_s = 0.1;  // the two clocks are not read at the same time
+constexpr double kBarDeadlines = 1.5;       // a job's bar ends at this many deadlines
 
 /// Colours only where they say something: green in time, red late, yellow held down.
 struct Paint {
@@ -66,74 +74,183 @@ std::string decider_text(const std::string& policy, const LiveState& state) {
   return policy;
 }
 
+/// The lines of the display, one part each: what is measured is always there, a bar before it where
+/// there is room.
+class Block {
+ public:
+  Block(const PlatformSpec& platform, const Scenario& scenario, const LiveState& state,
+        const Terminal& terminal)
+      : platform_(platform),
+        scenario_(scenario),
+        state_(state),
+        paint_{terminal.colour},
+        unicode_(terminal.unicode),
+        room_(terminal.columns - 1),
+        bar_(std::min(room_ - kMargin - kBesideBar, kWidestBar)) {}
+
+  void time(const LiveTitle& title, const Look& look) {
+    std::string head =
+        fmt::format("{} on {}, scenario {}", title.policy, platform_.name, scenario_.name);
+    if (title.of > 1) head += fmt::format("  (policy {} of {})", title.number, title.of);
+    lines_.push_back(paint_(kBold, head));
+    const double now_s = static_cast<double>(state_.now_ns) * 1e-9;
+    std::string text = fmt::format("{:.1f} of {:g} s", now_s, title.duration_s);
+    const double left_s = std::max(0.0, title.duration_s - now_s);
+    if (title.after_s > 0)
+      text += fmt::format(", {} left in all", duration_text(left_s + title.after_s));
+    add("time", kDim, now_s / title.duration_s, text);
+    if (look.suspended_s >= kShortestSuspend_s)
+      add("", paint_(kYellow, fmt::format("the machine was suspended for {}",
+                                          duration_text(look.suspended_s))));
+  }
+
+  void cluster(int c, bool throttled) {
+    const LiveState::Cluster& cluster = state_.cluster[c];
+    const ClusterSpec& spec = platform_.clusters[c];
+    const double max_khz = static_cast<double>(spec.opps.back().freq_khz);
+    const auto freq_khz = static_cast<double>(cluster.freq_khz);
+    add(spec.name, throttled ? kYellow : kCyan, freq_khz / max_khz,
+        fmt::format("{:4.0f} of {:.0f} MHz, {:3.0f} % busy, {:.0f} C{}", freq_khz / 1000,
+                    max_khz / 1000, 100 * cluster.util_mean, cluster.temp_c,
+                    throttled ? paint_(kYellow, ", throttled") : ""));
+  }
+
+  void app(int a) {
+    const LiveState::App& app = state_.app[a];
+    const AppSpec& spec = scenario_.apps[a];
+    const auto latency = static_cast<double>(app.latency_ns),
+               deadline = static_cast<double>(app.deadline_ns);
+    const bool late = app.latency_ns > app.deadline_ns;
+    add(spec.name, late ? kRed : kGreen, deadline > 0 ? latency / (kBarDeadlines * deadline) : 0,
+        fmt::format("{:5.1f} ms, due in {:.1f} ms", latency * 1e-6, deadline * 1e-6),
+        1 / kBarDeadlines);
+    std::string missed = missed_text(app);
+    if (app.missed > 0) missed = paint_(kRed, missed);
+    if (app.infeasible > 0) missed += fmt::format(", {} infeasible", app.infeasible);
+    const std::string setting = setting_text(platform_, spec, app.setting);
+    const std::string both = missed + ", " + setting;
+    if (kMargin + display_width(both) <= room_) return add("", both);
+    add("", missed);
+    add("", setting);
+  }
+
+  /// The last minute, or as much of it as there is room for, a character per second.
+  void history() {
+    if (state_.seconds == 0) return;
+    const std::int64_t count = std::min<std::int64_t>(
+        {state_.seconds, LiveState::kHistory, std::max(1, room_ - kMargin - kBesideHistory)});
+    std::vector<double> power, share, missed;
+    for (std::int64_t s = state_.seconds - count; s < state_.seconds; ++s) {
+      const LiveState::Second& at =
+          state_.history[static_cast<std::size_t>(s % LiveState::kHistory)];
+      power.push_back(at.power_mw);
+      share.push_back(at.deadline_share);
+      missed.push_back(at.missed);
+    }
+    const auto most = [](const std::vector<double>& values) {
+      return *std::max_element(values.begin(), values.end());
+    };
+    const auto row = [&](const char* name, const char* colour, const std::vector<double>& values,
+                         double top, const std::string& text) {
+      add(name, paint_(colour, sparkline(values, top, unicode_)) + "  " + text);
+    };
+    row(fmt::format("last {} s", count).c_str(), kCyan, power, most(power),
+        fmt::format("up to {:.0f} mW", most(power)));
+    row("", most(share) > 1 ? kRed : kGreen, share, kBarDeadlines,
+        fmt::format("up to {:.2f} of a deadline", most(share)));
+    double sum = 0;
+    for (const double count_missed : missed) sum += count_missed;
+    row("", kRed, missed, most(missed), fmt::format("{:.0f} missed", sum));
+  }
+
+  void power() {
+    std::string text = fmt::format("{:.0f} mW modelled, {} so far", state_.power_mw,
+                                   energy_text(state_.energy_mj));
+    if (state_.finished > 0)
+      text +=
+          fmt::format(", {:.1f} mJ/job", state_.energy_mj / static_cast<double>(state_.finished));
+    add_wrapped("power", text);
+  }
+
+  void decision(const std::string& policy) {
+    add("decision", decider_text(policy, state_));
+    add_wrapped("because", state_.why);
+  }
+
+  void add_lines(const std::vector<std::string>& lines) {
+    lines_.insert(lines_.end(), lines.begin(), lines.end());
+  }
+  void add_hint(const std::string& text) { lines_.push_back("  " + paint_(kDim, text)); }
+
+  std::vector<std::string> take() {
+    for (std::string& line : lines_) line = cut_to(line, room_);
+    return std::move(lines_);
+  }
+
+ private:
+  void add(const std::string& name, const std::string& text) {
+    lines_.push_back(label(name) + text);
+  }
+  void add(const std::string& name, const char* colour, double share, const std::string& text,
+           double mark = -1) {
+    const bool fits = bar_ >= kNarrowestBar;
+    add(name, (fits ? paint_(colour, bar(share, bar_, unicode_, mark)) + "  " : "") + text);
+  }
+  void add_wrapped(const std::string& name, const std::string& text) {
+    std::istringstream each(wrapped(text, room_ - kMargin));
+    std::string left = name;
+    for (std::string line; std::getline(each, line); left.clear()) add(left, line);
+  }
+
+  const PlatformSpec& platform_;
+  const Scenario& scenario_;
+  const LiveState& state_;
+  const Paint paint_;
+  const bool unicode_;
+  const int room_, bar_;
+  std::vector<std::string> lines_;
+};
+
 }  // namespace
 
 std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario& scenario,
                                     const LiveTitle& title, const LiveState& state,
-                                    const Terminal& terminal) {
-  const Paint paint{terminal.colour};
-  const int room = terminal.columns - 1;
-  const int width = std::clamp(room - kLabel - 50, 8, kWidestBar);
-  const auto draw = [&](double share, double mark = -1) {
-    return bar(share, width, terminal.unicode, mark);
-  };
-  std::vector<std::string> lines;
-
-  const double now_s = static_cast<double>(state.now_ns) * 1e-9;
-  const double left_s = std::max(0.0, title.duration_s - now_s);
-  std::string head =
-      fmt::format("{} on {}, scenario {}", title.policy, platform.name, scenario.name);
-  if (title.of > 1) head += fmt::format("  (policy {} of {})", title.number, title.of);
-  lines.push_back(paint(kBold, head));
-  std::string time = fmt::format("{:.1f} of {:g} s", now_s, title.duration_s);
-  if (title.after_s > 0)
-    time += fmt::format(", {} left in all", duration_text(left_s + title.after_s));
-  lines.push_back(label("time") + paint(kDim, draw(now_s / title.duration_s)) + "  " + time);
-
-  for (int c = 0; c < state.clusters; ++c) {
-    const LiveState::Cluster& cluster = state.cluster[c];
-    const ClusterSpec& spec = platform.clusters[c];
-    const double max_khz = static_cast<double>(spec.opps.back().freq_khz);
-    const auto freq_khz = static_cast<double>(cluster.freq_khz);
-    lines.push_back(label(spec.name) +
-                    paint(cluster.capped ? kYellow : kCyan, draw(freq_khz / max_khz)) +
-                    fmt::format("  {:4.0f} of {:.0f} MHz, {:3.0f} % busy, {:.1f} C{}",
-                                freq_khz / 1000, max_khz / 1000, 100 * cluster.util_mean,
-                                cluster.temp_c, cluster.capped ? ", throttled" : ""));
+                                    const Look& look, const Terminal& terminal) {
+  Block block(platform, scenario, state, terminal);
+  block.time(title, look);
+  for (int c = 0; c < state.clusters; ++c) block.cluster(c, look.throttled[c]);
+  for (int a = 0; a < state.apps; ++a) block.app(a);
+  block.power();
+  block.decision(title.policy);
+  if (look.legend) {
+    block.add_lines(legend(platform, terminal.columns - 1));
+  } else {
+    block.history();
   }
-  for (int a = 0; a < state.apps; ++a) {
-    const LiveState::App& app = state.app[a];
-    const AppSpec& spec = scenario.apps[a];
-    const auto latency = static_cast<double>(app.latency_ns),
-               deadline = static_cast<double>(app.deadline_ns);
-    const bool late = app.latency_ns > app.deadline_ns;
-    const double share = deadline > 0 ? latency / (kBarDeadlines * deadline) : 0;
-    lines.push_back(label(spec.name) + paint(late ? kRed : kGreen, draw(share, 1 / kBarDeadlines)) +
-                    fmt::format("  {:5.1f} ms, due in {:.1f} ms", latency * 1e-6, deadline * 1e-6));
-    std::string missed = missed_text(app);
-    if (app.missed > 0) missed = paint(kRed, missed);
-    if (app.infeasible > 0) missed += fmt::format(", {} infeasible", app.infeasible);
-    lines.push_back(label("") +
-                    fmt::format("{}, {}", setting_text(platform, spec, app.setting), missed));
-  }
-  std::string power =
-      fmt::format("{:.0f} mW modelled, {} so far", state.power_mw, energy_text(state.energy_mj));
+  if (look.keys) block.add_hint(look.legend ? "? the last minute again" : "? what the words mean");
+  return block.take();
+}
+
+std::string done_line(const LiveTitle& title, const LiveState& state) {
+  std::string line = fmt::format("{}, {:.1f} s: {} jobs", title.policy,
+                                 static_cast<double>(state.now_ns) * 1e-9, state.finished);
   if (state.finished > 0)
-    power +=
-        fmt::format(", {:.1f} mJ per job", state.energy_mj / static_cast<double>(state.finished));
-  lines.push_back(label("power") + power);
-  lines.push_back(label("decision") + decider_text(title.policy, state));
-  lines.push_back(label("because") + state.why);
-  for (std::string& line : lines) line = cut_to(line, room);
-  return lines;
+    line += fmt::format(", {:.1f} mJ/job", state.energy_mj / static_cast<double>(state.finished));
+  if (state.released > 0)
+    line += fmt::format(", {:.1f} % missed", pct(state.missed, state.released));
+  if (state.ran > 0)
+    line +=
+        fmt::format(", {:.1f} % accuracy", state.accuracy_sum_pct / static_cast<double>(state.ran));
+  return line;
 }
 
 std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
-                      const LiveTitle& title, const LiveState& state) {
+                      const LiveTitle& title, const LiveState& state, const Look& look) {
   std::string line = fmt::format("{:5.1f} s", static_cast<double>(state.now_ns) * 1e-9);
   for (int c = 0; c < state.clusters; ++c) {
-    line += fmt::format("  {} {} MHz {:.1f} C", platform.clusters[c].name,
-                        state.cluster[c].freq_khz / 1000, state.cluster[c].temp_c);
+    line += fmt::format("  {} {} MHz {:.1f} C{}", platform.clusters[c].name,
+                        state.cluster[c].freq_khz / 1000, state.cluster[c].temp_c,
+                        look.throttled[c] ? " throttled" : "");
   }
   for (int a = 0; a < state.apps; ++a) {
     const LiveState::App& app = state.app[a];
@@ -141,6 +258,8 @@ std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
                         setting_text(platform, scenario.apps[a], app.setting),
                         app.latency_ns * 1e-6, app.deadline_ns * 1e-6, missed_text(app));
   }
+  if (look.suspended_s >= kShortestSuspend_s)
+    line += fmt::format("  suspended for {}", duration_text(look.suspended_s));
   line += fmt::format("  {:.0f} mW  {}  {}: {}", state.power_mw, energy_text(state.energy_mj),
                       decider_text(title.policy, state), state.why);
   return line;

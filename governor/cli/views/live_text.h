@@ -1,12 +1,13 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
-#include "governor/cli/views/live_sink.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/views/live_sink.h"
 
 namespace flyball::cli {
 
@@ -18,12 +19,22 @@ struct LiveTitle {
   int number = 1, of = 1;
 };
 
+/// What the display knows beside the state.
+struct Look {
+  std::array<bool, kMaxClusters> throttled{};  ///< in any epoch since the look before
+  double suspended_s = 0;                      ///< of the machine, since the run began
+  bool keys = false;                           ///< '?' is read
+  bool legend = false;
+};
+
 /// The display as lines no wider than the terminal.
 std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario& scenario,
                                     const LiveTitle& title, const LiveState& state,
-                                    const Terminal& terminal);
+                                    const Look& look, const Terminal& terminal);
+/// A policy that is done, in one line that stays.
+std::string done_line(const LiveTitle& title, const LiveState& state);
 /// The same in one line, for a file or a pipe.
 std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
-                      const LiveTitle& title, const LiveState& state);
+                      const LiveTitle& title, const LiveState& state, const Look& look);
 
 }  // namespace flyball::cli

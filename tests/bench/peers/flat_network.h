@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ std::vector<FlatNetwork> split(const NetworkSpec& spec, std::span<const float> p
 
 /// In plain loops and double precision.
 std::vector<float> infer_plainly(const FlatNetwork& network, std::span<const float> image);
+
+/// What a library does not have for this machine.
+struct Unavailable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// Somebody else's implementation of a network.
 class Contender {

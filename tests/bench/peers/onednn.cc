@@ -172,7 +172,12 @@ class OnednnContender : public Contender {
 
 template <algorithm kConvolution, Tag kActivations>
 std::unique_ptr<Contender> make(const FlatNetwork& network) {
-  return std::make_unique<OnednnContender>(network, kConvolution, kActivations);
+  try {
+    return std::make_unique<OnednnContender>(network, kConvolution, kActivations);
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_unimplemented) throw Unavailable(error.what());
+    throw;
+  }
 }
 
 }  // namespace

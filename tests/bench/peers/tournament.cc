@@ -127,6 +127,9 @@ std::vector<Standing> tournament(const NetworkSpec& spec, int width, double seco
       contenders.back()->load(image);
       contenders.back()->infer(logits);
       standing.error = disagreement(expected, logits);
+    } catch (const Unavailable& none) {
+      standing.error = none.what();
+      standing.unavailable = true;
     } catch (const std::exception& failure) {
       standing.error = failure.what();
     }

@@ -9,9 +9,10 @@ namespace flyball::bench {
 
 struct Standing {
   std::string name;
-  double least_us = 0;   ///< of all single inferences
-  double median_us = 0;  ///< of the rounds' least
-  std::string error{};   ///< not empty: it does not compute what the others do, or refuses to
+  double least_us = 0;       ///< of all single inferences
+  double median_us = 0;      ///< of the rounds' least
+  std::string error{};       ///< not empty: it does not compute what the others do, or refuses to
+  bool unavailable = false;  ///< the error is that its library has no such variant for this machine
 };
 
 /// The names of all contenders, ours ("flyball") first, in the order of tournament().

@@ -13,6 +13,8 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 void check(xnn_status status) {
+  if (status == xnn_status_unsupported_hardware)
+    throw Unavailable("XNNPACK has no operators for this machine");
   if (status != xnn_status_success)
     throw std::runtime_error("XNNPACK refused an operator: status " + std::to_string(status));
 }

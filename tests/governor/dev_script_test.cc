@@ -1,0 +1,157 @@
+// The script of the two commands, with stand-ins for all that it starts: what it does first, what it
+// leaves alone, and where its talk goes.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "tests/governor/subprocess.h"
+
+namespace flyball::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A copy of the script in a folder where packages, CMake and the program are scripts that say what
+/// they were asked, on standard output, and remember it.
+class Dev {
+ public:
+  Dev() {
+    fs::copy_file(fs::path(FLYBALL_SOURCE_DIR) / "dev", dir_ / "dev");
+    stand_in("tools/dpkg", "echo amd64");
+    stand_in("tools/dpkg-query", "echo installed amd64; echo installed arm64");
+    for (const char* tool : {"apt-get", "cmake", "ctest"})
+      stand_in(std::string("tools/") + tool, "");
+    stand_in("build/release/bin/flyball", "case \"$*\" in *soon*) exit 2 ;; esac");
+  }
+  Finished run(const std::string& arguments, const std::string& environment = "") {
+    const std::string command = "cd " + dir_.path().string() + " && PATH=" + (dir_ / "tools") +
+                                ":/usr/bin:/bin HOME=" + home() + " " + environment + " ./dev " +
+                                arguments + " >out 2>err </dev/null";
+    const int status = std::system(command.c_str());
+    return {WEXITSTATUS(status), read_text(dir_ / "out"), read_text(dir_ / "err")};
+  }
+  /// What was started, a line each, and forgotten with this.
+  std::string started() {
+    const std::string text = read_text(dir_ / "started");
+    fs::remove(dir_ / "started");
+    return text;
+  }
+  std::string home() const { return dir_ / "home"; }
+  std::string operator/(const std::string& name) const { return dir_ / name; }
+
+ private:
+  void stand_in(const std::string& name, const std::string& body) {
+    const fs::path path = dir_ / name;
+    fs::create_directories(path.parent_path());
+    const std::string asked = path.filename().string() + " $*";
+    std::ofstream(path) << "#!/bin/sh\n"
+                        << (name.find("dpkg") == std::string::npos
+                                ? "echo \"" + asked + "\" | tee -a " + (dir_ / "started") + "\n"
+                                : "")
+                        << body << "\n";
+    fs::permissions(path, fs::perms::owner_all);
+  }
+  TempDir dir_;
+};
+
+TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
+  Dev dev;
+  for (const char* arguments :
+       {"run --duratoin 3", "run now", "run --duration", "test --ouput-on-failure", "test tasn",
+        "test -R", "build tasn", "build release debug", "bench grouped",
+        "bench --benchmark_filtre=x", "format all", "clean everything", "help me", "tset"}) {
+    const Finished finished = dev.run(arguments);
+    EXPECT_EQ(finished.exit_code, 2) << arguments;
+    EXPECT_EQ(finished.out, "") << arguments;
+    EXPECT_THAT(finished.err, HasSubstr("dev: ")) << arguments;
+    EXPECT_EQ(dev.started(), "") << arguments;
+  }
+  EXPECT_TRUE(fs::exists(dev / "build")) << "'clean everything' cleaned";
+}
+
+TEST(DevScript, HelpOfEveryVerbDoesNothingElse) {
+  Dev dev;
+  for (const std::string verb : {"run", "test", "build", "bench", "format", "clean"}) {
+    const Finished finished = dev.run(verb + " --help");
+    EXPECT_EQ(finished.exit_code, 0) << verb;
+    EXPECT_THAT(finished.out, HasSubstr("usage: ./dev VERB")) << verb;
+    EXPECT_EQ(finished.err, "") << verb;
+    EXPECT_EQ(dev.started(), "") << verb;
+  }
+}
+
+TEST(DevScript, OnlyTheResultIsOnStandardOutput) {
+  Dev dev;
+  const Finished finished = dev.run("run --json --duration 3");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(finished.out, "flyball run --json --duration 3\n");
+  EXPECT_THAT(finished.err, AllOf(HasSubstr("cmake --build"), HasSubstr("flyball profile"),
+                                  HasSubstr("flyball train"), Not(HasSubstr("\033"))));
+}
+
+// What only the program can tell is asked before the machine is measured and a policy is trained.
+TEST(DevScript, AsksTheProgramBeforeProfilingAndTraining) {
+  Dev dev;
+  EXPECT_EQ(dev.run("run --duration soon").exit_code, 2);
+  EXPECT_THAT(dev.started(), AllOf(HasSubstr("flyball run --check --duration soon"),
+                                   Not(HasSubstr("profile")), Not(HasSubstr("train"))));
+}
+
+TEST(DevScript, TestsTakeOptionsOfCTestWithTheirValues) {
+  Dev dev;
+  EXPECT_EQ(dev.run("test debug -R Reward -j2 --timeout=9").exit_code, 0);
+  EXPECT_THAT(dev.started(), HasSubstr("ctest --preset debug -R Reward -j2 --timeout=9\n"));
+}
+
+TEST(DevScript, AMovedTreeIsConfiguredAfresh) {
+  Dev dev;
+  std::ofstream(dev / "build/release/CMakeCache.txt")
+      << "CMAKE_HOME_DIRECTORY:INTERNAL=/somewhere/else\n";
+  const Finished moved = dev.run("build");
+  EXPECT_EQ(moved.exit_code, 0) << moved.err;
+  EXPECT_THAT(moved.err, HasSubstr("build/release was made for the sources in /somewhere/else"));
+  EXPECT_THAT(dev.started(), HasSubstr("cmake --preset release --fresh\n"));
+  std::ofstream(dev / "build/release/CMakeCache.txt")
+      << "CMAKE_HOME_DIRECTORY:INTERNAL=" << (dev / "") << "\n";
+  EXPECT_EQ(dev.run("build").exit_code, 0);
+  EXPECT_THAT(dev.started(), HasSubstr("cmake --preset release\n"));
+}
+
+TEST(DevScript, WithoutAPlaceForWhatIsLearnedTheBuildKeepsIt) {
+  Dev dev;
+  const Finished finished = dev.run("run", "HOME= XDG_STATE_HOME=");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("using build/state"));
+  EXPECT_TRUE(fs::is_directory(dev / "build/state/flyball/policies"));
+}
+
+std::set<std::string> options_in(const std::string& help, const std::regex& option) {
+  std::set<std::string> options;
+  for (std::sregex_iterator each(help.begin(), help.end(), option), end; each != end; ++each) {
+    const bool takes_value = (*each)[2].matched && (*each)[2].length() > 0;
+    options.insert((*each)[1].str() + (takes_value ? "=" : ""));
+  }
+  options.erase("--help");
+  return options;
+}
+
+TEST(DevScript, KnowsTheProgramsOptions) {
+  Dev dev;
+  const std::set<std::string> of_script =
+      options_in(dev.run("run --help").out, std::regex("\n  (--[a-z-]+)(=?)"));
+  const std::set<std::string> of_program = options_in(
+      flyball_run({"run", "--help"}).out, std::regex("\n  (?:-h,)?(--[a-z-]+)( [A-Z])?"));
+  EXPECT_GT(of_program.size(), 10u);
+  EXPECT_EQ(of_script, of_program);
+}
+
+}  // namespace
+}  // namespace flyball::testing
