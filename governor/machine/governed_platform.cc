@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 
-#include "kernels/base/error.h"
 #include "governor/machine/machine_profile.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
@@ -36,10 +37,22 @@ Chosen choose(const std::string& profile) {
 }
 
 /// Empty when the profile is in use, or why it is not.
-std::string apply(const std::string& path, AppProfile& app, std::uint32_t checksum, int cores) {
+std::string apply(const std::string& path, AppProfile& app, std::uint32_t checksum,
+                  GovernedPlatform& governed) {
+  const int cores = cores_of(governed.spec);
   const MachineProfile profile = read_profile(path);
   if (const std::string why = profile.mismatch(this_machine(), checksum); !why.empty()) return why;
   if (!profile.apply(app, cores)) return "it lacks some width, precision or number of cores";
+  const LevelProfile& full = app.levels.back();
+  const auto index = static_cast<std::size_t>(&app - governed.spec.apps.data());
+  governed.inference_ns[index] =
+      std::llround(1000 * profile.find(full.width_pct, full.int8, 1)->time_us);
+  governed.decision_latency_us = profile.decision_latency_us;
+  if (const int unstable = profile.unstable_rows(); unstable > 0) {
+    governed.notes.push_back(
+        fmt::format("{}: {} of its {} times were unstable, since other programs ran beside; {}.",
+                    path, unstable, profile.rows.size(), kMeasureAgain));
+  }
   return "";
 }
 
@@ -48,7 +61,7 @@ void use_profile(const Chosen& chosen, AppProfile& app, std::uint32_t checksum,
   std::string why = "no profile of this machine is stored";
   if (!chosen.path.empty()) {
     try {
-      why = apply(chosen.path, app, checksum, cores_of(governed.spec));
+      why = apply(chosen.path, app, checksum, governed);
     } catch (const Error& error) {
       if (chosen.asked) throw;
       governed.notes.push_back(fmt::format("Times of {} are the platform file's assumptions: {}",
@@ -72,7 +85,9 @@ void use_profile(const Chosen& chosen, AppProfile& app, std::uint32_t checksum,
 
 GovernedPlatform load_governed_platform(const std::string& name_or_path,
                                         const std::string& profile) {
-  GovernedPlatform governed{load_platform(name_or_path), "", {}};
+  GovernedPlatform governed;
+  governed.spec = load_platform(name_or_path);
+  governed.inference_ns.resize(governed.spec.apps.size());
   const bool emulated = governed.spec.emulated;
   if (!profile.empty() && profile != "none" && !emulated) {
     input_error(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,10 @@ namespace flyball {
 /// an emulated one, how fast this machine runs them.
 struct GovernedPlatform {
   PlatformSpec spec;
-  std::string profile;             ///< the machine's profile in use; empty: the file's assumptions
+  std::string profile;  ///< the machine's profile in use; empty: the file's assumptions
+  /// Per application: of it, the whole network on one core; 0 where the profile is not in use.
+  std::vector<std::int64_t> inference_ns;
+  double decision_latency_us = 0;  ///< of it; 0: nobody has measured it
   std::vector<std::string> notes;  ///< a sentence on where the times come from; none when simulated
 };
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <thread>
 
-#include "kernels/base/error.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
@@ -49,6 +51,23 @@ const EngineCalibration::Row* EngineCalibration::find(int width, Precision preci
   for (const Row& row : rows)
     if (row.width == width && row.precision == precision && row.active() == active) return &row;
   return nullptr;
+}
+
+int EngineCalibration::unstable_rows() const {
+  return static_cast<int>(
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.unstable(); }));
+}
+
+void EngineCalibration::take_steadier(const EngineCalibration& again) {
+  for (Row& row : rows) {
+    for (const Row& other : again.rows) {
+      const bool same =
+          row.width == other.width && row.precision == other.precision && row.cpus == other.cpus;
+      if (same && other.spread_pct() < row.spread_pct()) row = other;
+    }
+  }
+  any_pinned = any_pinned || again.any_pinned;
+  any_unpinned = any_unpinned || again.any_unpinned;
 }
 
 std::vector<CpuSet> growing_cpu_sets(int most) {
@@ -124,6 +143,7 @@ std::int64_t InferenceEngine::infer(int width, Precision precision, int inferenc
     const std::span<const float> image(images_.images.data() + next_image_ * values, values);
     const InferStatus status = network_.infer(pool_, workspace_, width, precision, image, logits_);
     if (!status) throw std::invalid_argument(status.message());
+    check_finite(width, precision);
     if (!images_.labels.empty()) count(width, precision);
   }
   const std::int64_t elapsed_ns = monotonic_ns() - start_ns;
@@ -131,6 +151,64 @@ std::int64_t InferenceEngine::infer(int width, Precision precision, int inferenc
     problem_ = fmt::format("CPU {}: cannot pin to it ({})", pins.cpu, std::strerror(pins.error));
   }
   return elapsed_ns;
+}
+
+void InferenceEngine::check_finite(int width, Precision precision) {
+  float sum = 0;  // stays zero unless one of them is infinite or no number
+  for (const float logit : logits_) sum += 0 * logit;
+  if (sum == 0) return;
+  int none = kNoDefect;
+  defect_.compare_exchange_strong(none, width * kPrecisions + static_cast<int>(precision));
+  throw Error(Error::Kind::kFailure, defect());
+}
+
+std::string InferenceEngine::defect() const {
+  const int defect = defect_.load();
+  if (defect == kNoDefect) return {};
+  return fmt::format(
+      "model, width {} % in {}: its answers are not finite numbers; take another model file, or "
+      "train it again",
+      network_.width_pct(defect / kPrecisions),
+      name_of(static_cast<Precision>(defect % kPrecisions)));
+}
+
+void InferenceEngine::check_answers() {
+  // Not one: a unit that overflowed to NaN may be cut to zero, and leave some answers finite.
+  constexpr std::size_t kCheckedImages = 8;
+  const std::size_t values = network_.image_values();
+  const std::size_t images = images_.images.size() / values;
+  for (const Precision precision : {Precision::kFloat32, Precision::kInt8}) {
+    if (precision == Precision::kInt8 && !network_.has_int8()) continue;
+    for (int width = 0; width < network_.widths(); ++width) {
+      for (std::size_t i = 0; i < std::min(kCheckedImages, images); ++i) {
+        const std::span<const float> image(images_.images.data() + i * values, values);
+        const InferStatus status = network_.infer(workspace_, width, precision, image, logits_);
+        if (!status) throw std::invalid_argument(status.message());
+        check_finite(width, precision);
+      }
+    }
+  }
+}
+
+std::int64_t InferenceEngine::quick_time_ns(int width) {
+  constexpr std::int64_t kStretchNs = 5'000'000;
+  pool_.set_speed_ratio(1);
+  PoolConfig one;
+  one.active = 1;
+  one.cpus = CpuSet{std::max(0, thread_affinity().nth(0))};
+  configure(one);
+  infer(width, Precision::kFloat32, 1);
+  const std::int64_t one_ns = std::max<std::int64_t>(1, infer(width, Precision::kFloat32, 1));
+  const int batch = static_cast<int>(std::clamp<std::int64_t>(kStretchNs / one_ns, 1, 10'000));
+  std::array<std::int64_t, 10> samples_ns;
+  for (std::int64_t& sample_ns : samples_ns) {
+    // A core that never pauses is faster than one that has jobs.
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kStretchNs));
+    sample_ns = infer(width, Precision::kFloat32, batch);
+  }
+  pool_.release_caller();
+  std::sort(samples_ns.begin(), samples_ns.end());
+  return samples_ns[samples_ns.size() / 4] / batch;
 }
 
 void InferenceEngine::count(int width, Precision precision) {
@@ -170,7 +248,9 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
 }
 
 EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
-                                             std::int64_t budget_ns) {
+                                             std::int64_t budget_ns,
+                                             const std::function<void(double done)>& progress,
+                                             std::int64_t pause_ns) {
   struct Candidate {
     EngineCalibration::Row row;
     int batch = 1;
@@ -207,12 +287,18 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
     candidate.batch =
         static_cast<int>(std::clamp<std::int64_t>(std::min(kBatchNs, share_ns) / one_ns, 1, 1000));
   }
-  for (int round = 0; round < kLeastBatches || monotonic_ns() - start_ns < budget_ns; ++round)
+  for (int round = 0; round < kLeastBatches || monotonic_ns() - start_ns < budget_ns; ++round) {
+    if (progress) {
+      progress(std::min(
+          1.0, static_cast<double>(monotonic_ns() - start_ns) / static_cast<double>(budget_ns)));
+    }
     for (Candidate& candidate : candidates) {
+      if (pause_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(pause_ns));
       run_one(candidate, 1);  // the configuration is new to the workers
       candidate.times_ns.push_back(static_cast<double>(run_one(candidate, candidate.batch)) /
                                    candidate.batch);
     }
+  }
   pool_.release_caller();
   problem_ = problem;
 

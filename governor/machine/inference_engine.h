@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace flyball {
 
 /// Time of one inference at full speed, undisturbed as far as the machine allows.
 struct EngineCalibration {
+  /// Half the distance of the deciles, in percent of the median, from which on times are unstable:
+  /// an idle machine stays below 10, one that is shared reaches hundreds.
+  static constexpr double kUnstablePct = 30;
   struct Row {
     int width = 0;
     Precision precision = Precision::kFloat32;
@@ -26,11 +30,15 @@ struct EngineCalibration {
     int active() const { return cpus.count(); }
     /// Half the distance of the two deciles, in percent of the median.
     double spread_pct() const { return 50 * (high_ns - inference_ns) / median_ns; }
+    bool unstable() const { return spread_pct() > kUnstablePct; }
   };
   std::vector<Row> rows;      ///< by CPUs, then by width, then fp32 before int8
   bool any_pinned = false;    ///< some batch ran pinned
   bool any_unpinned = false;  ///< some batch did not
   const Row* find(int width, Precision precision, int active) const;  ///< nullptr: not measured
+  int unstable_rows() const;
+  /// Takes the rows of `again`, of the same sets of CPUs, that are steadier than its own.
+  void take_steadier(const EngineCalibration& again);
 };
 
 /// Images that jobs look at, with what they show.
@@ -62,6 +70,16 @@ class InferenceEngine : public JobEngine {
   /// another size or has a value that is no number, or a label that is no class; then nothing has
   /// changed. From the thread that calls `run`, or before it does.
   void use_images(LabelledImages images);
+  /// How many images there are before the first one comes again; 0: none with known answers.
+  std::size_t distinct_images() const { return images_.labels.size(); }
+
+  /// A few inferences at every width and precision. Throws Error (kFailure) that names the first whose
+  /// answer is not finite: such a model has overflowed, and its class is no answer. `run` and
+  /// `calibrate` throw the same when an inference of theirs ends so. From the thread that calls
+  /// `run`, or before it does.
+  void check_answers();
+  /// What such an inference said; empty when there was none. From any thread.
+  std::string defect() const;
 
   /// A CPU that cannot be had (it went offline) leaves the workers unpinned for this job; `problem`
   /// then names it. Throws std::invalid_argument when the setting is out of range; the engine can
@@ -73,8 +91,15 @@ class InferenceEngine : public JobEngine {
 
   /// Measures every width and precision on each of the sets of CPUs, at full speed, in turns so
   /// that a disturbance hits all of them, until `budget_ns` is used up but at least three batches
-  /// each. From the thread that calls `run`, or none does.
-  EngineCalibration calibrate(const std::vector<CpuSet>& cpus, std::int64_t budget_ns);
+  /// each. From the thread that calls `run`, or none does. `progress` hears the share that is done.
+  /// A core that pauses for `pause_ns` before each batch, as it does between jobs, may be a quarter
+  /// slower than one that never does.
+  EngineCalibration calibrate(const std::vector<CpuSet>& cpus, std::int64_t budget_ns,
+                              const std::function<void(double done)>& progress = {},
+                              std::int64_t pause_ns = 0);
+  /// Time of one inference in fp32 at `width` on one CPU now, from a few stretches of 5 ms: 0.1 s.
+  /// From the thread that calls `run`, or none does.
+  std::int64_t quick_time_ns(int width);
 
   Pool& pool() { return pool_; }
   const Network& network() const { return network_; }
@@ -94,6 +119,7 @@ class InferenceEngine : public JobEngine {
   void configure(const PoolConfig& wanted);
   std::int64_t infer(int width, Precision precision, int inferences);
   void count(int width, Precision precision);
+  void check_finite(int width, Precision precision);
 
   Network network_;
   Workspace workspace_;
@@ -105,6 +131,8 @@ class InferenceEngine : public JobEngine {
   PoolConfig configured_;
   bool has_configured_ = false;
   std::string problem_;
+  std::atomic<int> defect_{kNoDefect};  ///< width and precision of the first one
+  static constexpr int kNoDefect = -1;
 };
 
 /// The first CPU that this process may use, the first two, and so on up to `most` of them (0: all).

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 
+#include "env/linux/cpu_quota.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -54,7 +55,10 @@ long capacity_of(const std::string& sysfs, int cpu) {
 
 MachineIdentity this_machine() {
   const Operators* operators = choose_operators();
-  return {cpu_model(), thread_affinity().count(), operators ? operators->name : "none"};
+  const int cpus = thread_affinity().count();
+  // A quota of more than all CPUs binds nobody.
+  const double quota = std::round(100 * read_cpu_quota().cpus.value_or(0)) / 100;
+  return {cpu_model(), cpus, operators ? operators->name : "none", quota < cpus ? quota : 0};
 }
 
 std::vector<CpuSet> profile_cpu_sets(const std::string& sysfs) {
@@ -89,6 +93,11 @@ MachineProfile make_profile(const EngineCalibration& calibration, const Network&
   return profile;
 }
 
+int MachineProfile::unstable_rows() const {
+  return static_cast<int>(
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.unstable(); }));
+}
+
 const MachineProfile::Row* MachineProfile::find(int width_pct, bool int8, int cores) const {
   for (const Row& row : rows)
     if (row.width_pct == width_pct && row.int8 == int8 && row.cpus.count() == cores) return &row;
@@ -98,7 +107,9 @@ const MachineProfile::Row* MachineProfile::find(int width_pct, bool int8, int co
 std::string MachineProfile::mismatch(const MachineIdentity& now,
                                      std::uint32_t model_checksum) const {
   const auto text = [](const MachineIdentity& m) {
-    return fmt::format("{}, {} CPU{}, {}", m.cpu, m.cpus, m.cpus == 1 ? "" : "s", m.operators);
+    return fmt::format("{}, {} CPU{}{}, {}", m.cpu, m.cpus, m.cpus == 1 ? "" : "s",
+                       m.cpu_quota > 0 ? fmt::format(" with a quota of {:.2f}", m.cpu_quota) : "",
+                       m.operators);
   };
   if (!(machine == now)) {
     return fmt::format("it was measured on another machine ({}) than this one ({})", text(machine),

@@ -14,6 +14,7 @@ struct MachineIdentity {
   std::string cpu;        ///< "AMD EPYC 7763 64-Core Processor"
   int cpus = 0;           ///< that the process may use
   std::string operators;  ///< the operators that ran: "avx2"
+  double cpu_quota = 0;   ///< cores' worth that its control groups allow, to 0.01; 0: no quota
   bool operator==(const MachineIdentity&) const = default;
 };
 MachineIdentity this_machine();
@@ -29,12 +30,18 @@ struct MachineProfile {
     double median_us = 0;
     double high_us = 0;  ///< last decile
     int batches = 0;
+    /// Half the distance of the deciles over the median; of normal times 1.28 standard deviations.
+    double spread() const { return (high_us - time_us) / (2 * median_us); }
+    bool unstable() const { return 100 * spread() > EngineCalibration::kUnstablePct; }
   };
   MachineIdentity machine;
-  std::string model;           ///< its name, for people
-  std::uint32_t checksum = 0;  ///< of the model's file
+  std::string model;               ///< its name, for people
+  std::uint32_t checksum = 0;      ///< of the model's file
+  double decision_latency_us = 0;  ///< see measure_decision_latency(); 0: not measured
   std::vector<Row> rows;
 
+  /// How many rows are so unstable that something else must have run beside the measurement.
+  int unstable_rows() const;
   /// The row of the first set of that many CPUs; nullptr when it was not measured.
   const Row* find(int width_pct, bool int8, int cores) const;
   /// Empty, or why the times say nothing of `machine` running the model of that checksum.
@@ -63,6 +70,10 @@ std::string default_profile_path();
 /// Throws Error (kInput) when nothing can be written at `path`, or when there is a file that is
 /// neither empty nor a profile: naming the wrong one must not cost it.
 void check_replaceable(const std::string& path);
+/// The profile as its file, byte for byte.
+std::string profile_text(const MachineProfile& profile);
+/// FNV-1a of it: equal for files that say the same, whatever their layout and comments.
+std::uint64_t content_hash(const MachineProfile& profile);
 /// Makes the folder when it is absent. Throws Error.
 void write_profile(const std::string& path, const MachineProfile& profile);
 /// Throws Error (kInput).

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <system_error>
 
-#include "kernels/base/atomic_file.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "governor/machine/machine_profile.h"
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/error.h"
 #include "kernels/base/whole_file.h"
 
 // The profile as a file.
@@ -63,14 +63,18 @@ void check_replaceable(const std::string& path) {
   input_error(path, "exists and is not a profile", "name another file, or remove it first");
 }
 
-void write_profile(const std::string& path, const MachineProfile& profile) {
+std::string profile_text(const MachineProfile& profile) {
   std::string text(kTitle);
   text += fmt::format("schema: {}\n", kSchema);
-  text +=
-      fmt::format("machine: {{cpu: {}, cpus: {}, operators: {}}}\n", quoted(profile.machine.cpu),
-                  profile.machine.cpus, quoted(profile.machine.operators));
+  text += fmt::format(
+      "machine: {{cpu: {}, cpus: {}, operators: {}{}}}\n", quoted(profile.machine.cpu),
+      profile.machine.cpus, quoted(profile.machine.operators),
+      profile.machine.cpu_quota > 0 ? fmt::format(", cpu_quota: {:.2f}", profile.machine.cpu_quota)
+                                    : "");
   text += fmt::format("model: {{name: {}, checksum: \"{:08x}\"}}\n", quoted(profile.model),
                       profile.checksum);
+  if (profile.decision_latency_us > 0)
+    text += fmt::format("decision_latency_us: {:.3f}\n", profile.decision_latency_us);
   text += "rows:\n";
   for (const MachineProfile::Row& row : profile.rows) {
     text += fmt::format(
@@ -79,6 +83,17 @@ void write_profile(const std::string& path, const MachineProfile& profile) {
         row.width_pct, row.int8 ? "int8" : "fp32", row.cpus.to_string(), row.time_us, row.median_us,
         row.high_us, row.batches);
   }
+  return text;
+}
+
+std::uint64_t content_hash(const MachineProfile& profile) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char byte : profile_text(profile))
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  return hash;
+}
+
+void write_profile(const std::string& path, const MachineProfile& profile) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::error_code error;
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
@@ -86,16 +101,19 @@ void write_profile(const std::string& path, const MachineProfile& profile) {
     failure(folder.string(), "cannot be made: " + error.message(),
             "name a file in another folder with --out");
   }
-  write_file_atomically(path, text);
+  write_file_atomically(path, profile_text(profile));
 }
 
 MachineProfile read_profile(const std::string& path) {
-  const YamlMap root = YamlMap::file(path, kSchema, {"machine", "model", "rows"});
+  const YamlMap root =
+      YamlMap::file(path, kSchema, {"machine", "model", "decision_latency_us", "rows"});
   MachineProfile profile;
-  const YamlMap machine = root.map("machine", {"cpu", "cpus", "operators"});
+  const YamlMap machine = root.map("machine", {"cpu", "cpus", "operators", "cpu_quota"});
   profile.machine.cpu = machine.text("cpu");
   profile.machine.cpus = static_cast<int>(machine.integer("cpus", 1, kMaxCpus));
   profile.machine.operators = machine.text("operators");
+  profile.machine.cpu_quota = machine.number_or("cpu_quota", 0, 0.01, kMaxCpus);
+  profile.decision_latency_us = root.number_or("decision_latency_us", 0, kMinUs, kMaxUs);
   const YamlMap model = root.map("model", {"name", "checksum"});
   profile.model = model.text("name");
   profile.checksum = read_checksum(model);

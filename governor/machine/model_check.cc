@@ -40,6 +40,11 @@ std::vector<float> logits_of(const Network& network, Workspace& workspace, Pool*
   return logits;
 }
 
+bool all_finite(const std::vector<float>& logits) {
+  return std::all_of(logits.begin(), logits.end(),
+                     [](float logit) { return std::isfinite(logit); });
+}
+
 double deviation(const std::vector<float>& found, const std::vector<float>& reference) {
   double largest = 0, scale = 1;
   for (const float value : reference) scale = std::max(scale, std::abs(static_cast<double>(value)));
@@ -59,8 +64,9 @@ std::vector<Precision> precisions_of(const Model& model) {
 }  // namespace
 
 bool LevelCheck::good() const {
-  return same_bits && std::all_of(deviations.begin(), deviations.end(),
-                                  [](const Deviation& d) { return d.largest <= kTolerance; });
+  return same_bits && finite &&
+         std::all_of(deviations.begin(), deviations.end(),
+                     [](const Deviation& d) { return d.largest <= kTolerance; });
 }
 
 std::vector<LevelCheck> check_levels(const Model& model) {
@@ -80,6 +86,7 @@ std::vector<LevelCheck> check_levels(const Model& model) {
       const auto alone = logits_of(network, workspace, nullptr, width, precision, images);
       const auto shared = logits_of(network, workspace, &pool, width, precision, images);
       check.same_bits = std::memcmp(alone.data(), shared.data(), alone.size() * sizeof(float)) == 0;
+      check.finite = all_finite(alone);
       network.set_operators(&reference_operators());
       const auto reference = logits_of(network, workspace, nullptr, width, precision, images);
       for (const char* name : {"portable", "avx2", "avx512", "neon"}) {
@@ -88,6 +95,7 @@ std::vector<LevelCheck> check_levels(const Model& model) {
         network.set_operators(operators);
         const auto found = logits_of(network, workspace, nullptr, width, precision, images);
         check.deviations.push_back({name, deviation(found, reference)});
+        check.finite = check.finite && all_finite(found);
       }
       network.set_operators(usual);
       checks.push_back(std::move(check));

@@ -17,6 +17,7 @@ struct LevelCheck {
     double largest = 0;  ///< of a logit from the reference's, relative to its largest, at least 1
   };
   std::vector<Deviation> deviations;  ///< of every implementation that this machine can run
+  bool finite = true;                 ///< every answer of each of them
 
   static constexpr double kTolerance = 1e-4;
   bool good() const;

@@ -4,7 +4,8 @@
 
 namespace flyball {
 
-std::vector<float> measure_top1(const Network& network, Precision precision, const Dataset& data) {
+std::vector<float> measure_top1(const Network& network, Precision precision, const Dataset& data,
+                                const std::function<void()>& after_width) {
   Workspace workspace(network.spec());
   std::vector<float> image(data.image_values()), logits(network.spec().classes);
   std::vector<float> top1_pct;
@@ -16,6 +17,7 @@ std::vector<float> measure_top1(const Network& network, Precision precision, con
       right += std::ranges::max_element(logits) - logits.begin() == data.labels[i];
     }
     top1_pct.push_back(100.0f * static_cast<float>(right) / static_cast<float>(data.size()));
+    if (after_width) after_width();
   }
   return top1_pct;
 }

@@ -17,6 +17,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 json parsed(const Finished& finished) {
@@ -142,6 +143,55 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
   expect_error({"network", "verify", "--data", "cifar10:/nowhere"}, 2, "flyball: /nowhere");
 }
 
+// Finite parameters of its second tower that make infinite logits from half the width on.
+TEST(CliNetwork, AModelThatOverflowsIsNamedByEveryVerbThatRunsIt) {
+  const OwnConfigs configs;
+  Model model = stand_in_model();
+  const NetworkLayout layout(model.spec);
+  for (std::size_t i = layout.tower_parameters; i < 2 * layout.tower_parameters; ++i)
+    model.parameters[i] *= 1e20f;
+  ASSERT_EQ(model.problem(), "");
+  configs.set_model(model);
+  const Finished verify = flyball_run({"network", "verify"});
+  EXPECT_EQ(verify.exit_code, 1);
+  EXPECT_THAT(verify.out, HasSubstr("NOT FINITE"));
+  EXPECT_THAT(verify.err, AllOf(HasSubstr(", width 50 % in fp32: its answers are not finite"),
+                                HasSubstr(configs.model_path())));
+  expect_error({"run", "--duration", "1"}, 1,
+               "flyball: model, width 50 % in fp32: its answers are not finite numbers");
+  expect_error({"profile", "--seconds", "0.1"}, 1,
+               "flyball: model, width 50 % in fp32: its answers are not finite numbers");
+  EXPECT_FALSE(std::filesystem::exists(configs / "state/flyball"));
+}
+
+// The stand-in promises 71 % and guesses.
+TEST(CliNetwork, ARunSaysThatAPromiseIsNotKept) {
+  const OwnConfigs configs;
+  const std::vector<std::string> run = {"run",        "--policy", "performance",
+                                        "--duration", "1",        "--no-compare"};
+  EXPECT_THAT(flyball_run(run).out, HasSubstr("does not keep what its file promises"));
+  std::vector<std::string> as_json = run;
+  as_json.push_back("--json");
+  const json monitor = parsed(flyball_run(as_json)).at("policies")[0].at("accuracy_monitor");
+  for (const json& level : monitor) EXPECT_EQ(level.at("below_promise"), level.at("images") > 0);
+
+  configs.set_model([] {
+    Model model = stand_in_model();
+    model.accuracy.top1_pct = model.accuracy.int8_top1_pct = {1, 1, 1, 1};
+    return model;
+  }());
+  EXPECT_THAT(flyball_run(run).out, Not(HasSubstr("does not keep")));
+}
+
+TEST(CliNetwork, AnUnprofiledFixedConfigurationIsSearchedWithAMargin) {
+  const OwnConfigs configs;
+  const Finished finished =
+      flyball_run({"run", "--policy", "static_best", "--duration", "1", "--no-compare"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("static_best: searched in simulation with times that are "
+                                      "assumptions, so with a margin of 50 %"));
+}
+
 TEST(CliNetwork, RefusesInstructionsThatThereAreNot) {
   const OwnConfigs configs;
   setenv("FLYBALL_SIMD", "mmx", 1);
@@ -246,6 +296,15 @@ TEST(CliProfile, IsWhatTheHostStartsFrom) {
   EXPECT_THAT(path, StartsWith(configs / "state/flyball/profile-"));
   ASSERT_GE(profile.at("rows").size(), 8u);
   EXPECT_EQ(profile.at("cpus"), thread_affinity().count());
+  EXPECT_GT(profile.at("decision_latency_us"), 0.0);
+  EXPECT_GE(profile.at("attempts"), 1);
+  EXPECT_LE(profile.at("attempts"), 3);
+  bool unstable = false;
+  for (const json& row : profile.at("rows")) {
+    EXPECT_EQ(row.at("unstable"), row.at("spread_pct") > 30.0);
+    unstable = unstable || row.at("unstable");
+  }
+  EXPECT_EQ(profile.at("unstable"), unstable);
 
   const auto characterised = [](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"characterise", "--platform", "host", "--json"};
@@ -281,6 +340,13 @@ TEST(CliProfile, IsWhatTheHostStartsFrom) {
   const json run = parsed(
       flyball_run({"run", "--policy-file", policy, "--duration", "1", "--no-compare", "--json"}));
   EXPECT_EQ(run.at("profile"), path);
+  // The size of a job is the profile's, however fast the machine is now.
+  EXPECT_EQ(run.at("job_size_source"), "profile");
+  EXPECT_NEAR(run.at("inference_ns").get<double>() / 1000, measured_us(100, "fp32"), 0.002);
+  EXPECT_EQ(parsed(flyball_run({"run", "--policy", "rule", "--profile", "none", "--duration", "0.5",
+                                "--no-compare", "--json"}))
+                .at("job_size_source"),
+            "measured");
 
   Model other = stand_in_model();
   other.parameters[0] += 1;

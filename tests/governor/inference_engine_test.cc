@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <limits>
 #include <stdexcept>
 #include <vector>
 
-#include "kernels/base/error.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/error.h"
 #include "tests/governor/allocation_count.h"
 #include "tests/kernels/exact_time.h"
 
@@ -286,6 +288,75 @@ TEST(InferenceEngine, RefusesInt8OfAModelWithoutIt) {
   setting.int8 = false;
   EXPECT_GT(engine.run(setting, 1), 0);
   engine.release_thread();
+}
+
+/// Finite parameters, but class 0 overflows from half the width on.
+Model overflowing_model() {
+  Model model = seeded_model(modified_alexnet(), 1);
+  const NetworkLayout layout(model.spec);
+  const auto classes = static_cast<std::size_t>(model.spec.classes);
+  for (std::size_t tower = 1; tower < 4; ++tower) {
+    float* const weights =
+        model.parameters.data() + tower * layout.tower_parameters + layout.classifier;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(layout.features) * classes; i += classes)
+      weights[i] = std::numeric_limits<float>::max();
+  }
+  return model;
+}
+
+std::string failure_of(const std::function<void()>& what) {
+  try {
+    what();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::kFailure);
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(InferenceEngine, AnswersThatAreNotFiniteAreAnErrorOfTheModel) {
+  const Model model = overflowing_model();
+  ASSERT_EQ(model.problem(), "");
+  InferenceEngine engine(Network(model), 1);
+  engine.run(on_first_cpu(0, 1), 1);  // a quarter of it is sound
+  EXPECT_EQ(engine.defect(), "");
+  EXPECT_THAT(failure_of([&] { engine.run(on_first_cpu(2, 1), 1); }),
+              HasSubstr("model, width 75 % in fp32: its answers are not finite numbers"));
+  EXPECT_THAT(engine.defect(), HasSubstr("width 75 % in fp32"));
+  EXPECT_EQ(engine.tally(2, Precision::kFloat32).total, 0u);
+  engine.release_thread();
+
+  InferenceEngine fresh(Network(model), 1);
+  EXPECT_THAT(failure_of([&] { fresh.check_answers(); }), HasSubstr("width 50 % in fp32"));
+  InferenceEngine sound(seeded_network(), 1);
+  EXPECT_EQ(failure_of([&] { sound.check_answers(); }), "none");
+}
+
+TEST(InferenceEngine, ASecondCalibrationReplacesWhatIsLessSteady) {
+  const auto row = [](int width, double low, double high) {
+    return EngineCalibration::Row{width, Precision::kFloat32, CpuSet{0}, low, 100, high, 9};
+  };
+  EngineCalibration first{{row(0, 90, 110), row(1, 80, 300)}, true, false};
+  EXPECT_DOUBLE_EQ(first.rows[1].spread_pct(), 110);
+  EXPECT_EQ(first.unstable_rows(), 1);
+  first.take_steadier({{row(0, 80, 120), row(1, 95, 105)}, true, true});
+  EXPECT_EQ(first.rows[0].inference_ns, 90);
+  EXPECT_EQ(first.rows[1].inference_ns, 95);
+  EXPECT_EQ(first.unstable_rows(), 0);
+  EXPECT_TRUE(first.any_unpinned);
+}
+
+TEST(InferenceEngine, ProgressOfACalibrationOnlyRises) {
+  const CpuSet before = thread_affinity();
+  InferenceEngine engine(seeded_network(), 1);
+  std::vector<double> heard;
+  engine.calibrate(growing_cpu_sets(1), 20'000'000, [&](double done) { heard.push_back(done); });
+  ASSERT_GE(heard.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(heard.begin(), heard.end()));
+  EXPECT_GE(heard.front(), 0);
+  EXPECT_LE(heard.back(), 1);
+  EXPECT_GT(engine.quick_time_ns(3), 0);
+  EXPECT_EQ(thread_affinity(), before);
 }
 
 TEST(InferenceEngine, SaysWhenTheForcedOperatorsAreUnknown) {

@@ -3,19 +3,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/base/error.h"
 #include "env/model/model.h"
+#include "governor/machine/decision_latency.h"
 #include "governor/machine/governed_platform.h"
+#include "kernels/base/error.h"
 #include "tests/governor/own_configs.h"
 
 namespace flyball::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// On one core 100 % takes 400 us and 50 % 200; int8 half of that. Two cores are 1.6 times as fast
 /// in fp32, and no faster in int8.
@@ -78,18 +82,63 @@ TEST(MachineProfile, IsOfOneMachineAndOneModel) {
   other = profile.machine;
   other.operators = "portable";
   EXPECT_THAT(profile.mismatch(other, 0x1234abcd), HasSubstr("2 CPUs, portable"));
+  other = profile.machine;
+  other.cpu_quota = 0.3;
+  EXPECT_THAT(profile.mismatch(other, 0x1234abcd), HasSubstr("2 CPUs with a quota of 0.30, avx2"));
   EXPECT_THAT(profile.mismatch(profile.machine, 1),
               HasSubstr("another model (checksum 1234abcd) than this one (00000001)"));
+}
+
+TEST(MachineProfile, KnowsTheSpreadOfEachTime) {
+  MachineProfile profile = easy_profile();  // first decile, median, last: as 1, 1.5, 2
+  EXPECT_DOUBLE_EQ(profile.rows[0].spread(), 1 / 3.0);
+  EXPECT_EQ(profile.unstable_rows(), 8);  // above 30 %
+  profile.rows[0].high_us = 1.8 * profile.rows[0].time_us;
+  EXPECT_EQ(profile.unstable_rows(), 7);
+}
+
+TEST(MachineProfile, ItsHashIsOfWhatItSays) {
+  const TempDir dir;
+  const std::string path = dir / "p.yaml";
+  MachineProfile profile = easy_profile();
+  profile.decision_latency_us = 41.25;
+  write_profile(path, profile);
+  const std::uint64_t hash = content_hash(profile);
+  EXPECT_EQ(content_hash(read_profile(path)), hash);
+  std::ofstream(path, std::ios::app) << "# a comment\n";
+  EXPECT_EQ(content_hash(read_profile(path)), hash);
+  MachineProfile other = profile;
+  other.rows[3].time_us += 0.001;
+  EXPECT_NE(content_hash(other), hash);
+  other = profile;
+  other.decision_latency_us = 41.3;
+  EXPECT_NE(content_hash(other), hash);
+  other = profile;
+  other.machine.cpu_quota = 1.5;
+  EXPECT_NE(content_hash(other), hash);
+}
+
+TEST(MachineProfile, OlderFilesHaveNeitherQuotaNorDecisionLatency) {
+  const TempDir dir;
+  const std::string path = dir / "p.yaml";
+  write_profile(path, easy_profile());
+  EXPECT_THAT(read_text(path), Not(AnyOf(HasSubstr("cpu_quota"), HasSubstr("decision_latency"))));
+  const MachineProfile read = read_profile(path);
+  EXPECT_EQ(read.machine.cpu_quota, 0);
+  EXPECT_EQ(read.decision_latency_us, 0);
 }
 
 TEST(MachineProfile, SurvivesItsFile) {
   const TempDir dir;
   const std::string path = dir / "deep/er/profile.yaml";
-  const MachineProfile profile = easy_profile();
+  MachineProfile profile = easy_profile();
+  profile.machine.cpu_quota = 0.3;
+  profile.decision_latency_us = 41.25;
   write_profile(path, profile);
   const MachineProfile read = read_profile(path);
   EXPECT_EQ(read.machine, profile.machine);
   EXPECT_EQ(read.model, "cnn");
+  EXPECT_EQ(read.decision_latency_us, 41.25);
   EXPECT_EQ(read.checksum, profile.checksum);
   ASSERT_EQ(read.rows.size(), profile.rows.size());
   for (std::size_t i = 0; i < read.rows.size(); ++i) {
@@ -127,6 +176,12 @@ TEST(MachineProfile, ADamagedFileIsRefusedWithTheLine) {
               HasSubstr("broken:6: key 'time_us'"));
   EXPECT_THAT(refusal(path, "cpus: \"x\"", "cpus: \"0\""), HasSubstr("is no list of CPUs"));
   EXPECT_THAT(refusal(path, "precision: fp16", "precision: int8"), HasSubstr("precision"));
+}
+
+TEST(DecisionLatency, IsATime) {
+  const double us = measure_decision_latency();
+  EXPECT_GT(us, 0.5);  // less than what any system call takes
+  EXPECT_TRUE(std::isfinite(us));
 }
 
 TEST(MachineProfile, AMachineOfTwoKindsIsMeasuredOnEach) {
@@ -204,14 +259,25 @@ TEST(GovernedPlatform, UsesTheStoredProfileWhenItFits) {
   for (const CpuSet& cpus : growing_cpu_sets())
     for (const int pct : {25, 50, 75, 100})
       for (const bool int8 : {true, false})
-        profile.rows.push_back({pct, int8, cpus, int8 ? 8.0 * pct : 10.0 * pct, 1000, 1000, 3});
+        profile.rows.push_back({pct, int8, cpus, (int8 ? 8.0 : 10.0) * pct, 1100, 1200, 3});
   write_profile(default_profile_path(), profile);
 
   const GovernedPlatform host = load_governed_platform("host");
   EXPECT_EQ(host.profile, default_profile_path());
   const AppProfile& app = host.spec.apps[host.spec.find_app("dynamic_cnn")];
   EXPECT_NEAR(app.levels[4].time_factor, 0.6, 1e-9);  // 75 % in int8
-  EXPECT_THAT(host.notes, ElementsAre(HasSubstr("were measured on this machine")));
+  // A quarter in int8 spreads from 200 to 1200 us, which is no steady measurement.
+  EXPECT_THAT(host.notes, ElementsAre(HasSubstr("times were unstable"),
+                                      HasSubstr("were measured on this machine")));
+  EXPECT_EQ(host.inference_ns[static_cast<std::size_t>(host.spec.find_app("dynamic_cnn"))],
+            1'000'000);
+  EXPECT_EQ(host.decision_latency_us, 0);
+  for (MachineProfile::Row& row : profile.rows) row.median_us = row.high_us = 1.05 * row.time_us;
+  profile.decision_latency_us = 33;
+  write_profile(default_profile_path(), profile);
+  const GovernedPlatform steady = load_governed_platform("host");
+  EXPECT_THAT(steady.notes, ElementsAre(HasSubstr("were measured on this machine")));
+  EXPECT_EQ(steady.decision_latency_us, 33);
   EXPECT_EQ(load_governed_platform("host", "none").profile, "");
 
   // Another model: the stored one is left out with the reason, an asked one is refused.

@@ -1,5 +1,7 @@
 #include "governor/cli/verbs/live_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -8,11 +10,11 @@
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
 #include "env/spaces/spaces.h"
-#include "governor/cli/views/display.h"
 #include "governor/cli/progress.h"
+#include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
-#include "governor/record/recorder.h"
 #include "governor/metrics/session.h"
+#include "governor/record/recorder.h"
 
 namespace flyball::cli {
 namespace {
@@ -27,7 +29,7 @@ class Stopwatch final : public EpochSink {
   std::int64_t now_ns_ = 0;
 };
 
-/// What a job consists of on this machine: measured once, so that every policy meets the same jobs.
+/// What a job consists of on this machine: found once, so that every policy meets the same jobs.
 void take_measure(const EmulatedPlatform& platform, Stream& stream) {
   stream.inference_ns = platform.inference_ns();
   for (std::size_t app = 0; app < stream.scenario.apps.size(); ++app) {
@@ -35,17 +37,33 @@ void take_measure(const EmulatedPlatform& platform, Stream& stream) {
   }
 }
 
+/// What a platform file assumes of this machine may be off by as much: a second core that is worth
+/// 1.8 of one there was worth 1.3 here.
+constexpr double kAssumedTimesMargin = 1.5;
+
+/// The platform with jobs that take longer by that margin.
+PlatformSpec slower(PlatformSpec platform) {
+  for (AppProfile& app : platform.apps) {
+    for (UnitProfile& unit : app.unit) {
+      unit.mcycles *= kAssumedTimesMargin;
+      unit.memory_ms *= kAssumedTimesMargin;
+    }
+  }
+  return platform;
+}
+
 /// The best single configuration is searched in simulation: on real jobs there is no hindsight.
 std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scenario,
-                                       const AgentContext& context,
+                                       const AgentContext& context, bool profiled,
                                        const InterruptScope& interrupt) {
   if (run.policy != "static_best") return make_agent(run.policy, context);
+  const PlatformSpec platform = profiled ? context.platform : slower(context.platform);
   Progress progress("searching the best configuration in simulation");
   HindsightOptions options;
   options.first_seed = context.seed;
   options.stop = &interrupt.stop();
   options.progress = [&](double done) { progress.update(done); };
-  const Action best = best_in_hindsight(context.platform, scenario, options).action;
+  const Action best = best_in_hindsight(platform, scenario, options).action;
   return make_agent("static_best:" + format_action(context.platform, scenario, best), context);
 }
 
@@ -96,10 +114,11 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   options.seed = stream.seed;
   options.inference_ns = stream.inference_ns;
   EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
-  if (stream.inference_ns == 0) take_measure(platform, stream);
+  if (stream.inferences_per_job.empty()) take_measure(platform, stream);
 
   const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
-  const std::unique_ptr<Agent> agent = make_live_agent(run, scenario, context, interrupt);
+  const std::unique_ptr<Agent> agent =
+      make_live_agent(run, scenario, context, stream.profiled, interrupt);
   if (!run.policy_file.empty()) agent->load(read_policy(run.policy_file).payload);
 
   LiveResult result;
@@ -116,6 +135,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   SessionOptions session;
   session.sinks = {&stopwatch, &live, &settings};
   const std::vector<Tally> before = tallies_of(stream);
+  const CpuThrottling throttled_before = read_cpu_throttling();
   if (recorder) session.sinks.push_back(recorder.get());
   {
     const InterruptsPlatform interrupts(platform);
@@ -123,12 +143,19 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     if (!interrupt.stopped())
       result.metrics = run_session(platform, *agent, weights, session).metrics;
   }
+  if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
   result.tallies = tallies_of(stream);
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];
   result.notes = platform.notes();
+  if (run.policy == "static_best" && !stream.profiled) {
+    result.notes.push_back(
+        fmt::format("searched in simulation with times that are assumptions, so with a margin of "
+                    "{:.0f} %; 'flyball profile' makes them measurements",
+                    100 * (kAssumedTimesMargin - 1)));
+  }
   if (recorder) {
     if (const std::string problem = recorder->finish(); !problem.empty())
       result.notes.push_back(problem);

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "env/linux/cpu_quota.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "governor/cli/interrupt.h"
@@ -29,9 +31,10 @@ struct LiveResult {
   std::string policy;
   Metrics metrics;
   double measured_s = 0;
-  std::vector<SettingUse> uses;    ///< of the knobs, the most used first
-  std::vector<Tally> tallies;      ///< per level of the stream's model: images its jobs recognised
-  std::vector<std::string> notes;  ///< what did not go as asked, for the end
+  std::vector<SettingUse> uses;  ///< of the knobs, the most used first
+  std::vector<Tally> tallies;    ///< per level of the stream's model: images its jobs recognised
+  std::optional<CpuThrottling> throttling;  ///< by the CPU quota during the run; absent: none
+  std::vector<std::string> notes;           ///< what did not go as asked, for the end
 };
 
 /// The scenario lasting `duration_s`: applications and loads that lasted to its end last to the new
@@ -44,7 +47,8 @@ struct Stream {
   const Scenario& scenario;
   InferenceEngine& engine;
   std::uint64_t seed = 1;
-  std::int64_t inference_ns = 0;          ///< measured by the first run
+  bool profiled = false;                  ///< the platform's times are a profile's
+  std::int64_t inference_ns = 0;          ///< the profile's, or measured by the first run
   std::vector<int> inferences_per_job{};  ///< of each application, known after the first run
 };
 

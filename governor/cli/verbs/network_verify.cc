@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 
-#include "kernels/base/error.h"
 #include "governor/cli/json.h"
-#include "governor/cli/verbs/network.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/network.h"
 #include "governor/machine/model_check.h"
+#include "kernels/base/error.h"
 #include "kernels/data/accuracy.h"
 #include "kernels/data/cifar10.h"
 #include "kernels/data/procedural.h"
@@ -73,12 +73,17 @@ Remeasured remeasure(const VerifyVerb& verb, const Model& model) {
         "verify it with the data that it was trained on");
   }
   Progress progress("measuring accuracy");
+  const int precisions = model.activation_max.empty() ? 1 : 2;
+  int measured = 0;
+  const auto after_width = [&] {
+    progress.update(static_cast<double>(++measured) / (precisions * spec.widths));
+  };
   const Network network(model);
   Remeasured result;
   result.comparable = same_data(verb.data, dataset.size(), model.accuracy.source);
-  result.fp32_pct = measure_top1(network, Precision::kFloat32, dataset);
-  progress.update(0.5);
-  if (network.has_int8()) result.int8_pct = measure_top1(network, Precision::kInt8, dataset);
+  result.fp32_pct = measure_top1(network, Precision::kFloat32, dataset, after_width);
+  if (network.has_int8())
+    result.int8_pct = measure_top1(network, Precision::kInt8, dataset, after_width);
   return result;
 }
 
@@ -100,6 +105,15 @@ struct Verdict {
   bool as_stated(const LevelCheck& check) const {
     if (!remeasured || !remeasured->comparable || std::isnan(stated_pct(check))) return true;
     return std::abs(stated_pct(check) - measured_pct(check)) <= kSamePct;
+  }
+  /// "width 25 % in fp32": the first level whose answers are not finite; empty when all are.
+  std::string overflow() const {
+    for (const LevelCheck& check : checks) {
+      if (check.finite) continue;
+      return fmt::format("width {} % in {}", 100 * (check.width + 1) / named.model.spec.widths,
+                         name_of(check.precision));
+    }
+    return {};
   }
   bool computes() const {
     return std::all_of(checks.begin(), checks.end(),
@@ -129,7 +143,8 @@ Json verify_json(const VerifyVerb& verb, const Verdict& verdict) {
   for (const LevelCheck& check : verdict.checks) {
     Json level{{"width_pct", 100 * (check.width + 1) / named.model.spec.widths},
                {"precision", name_of(check.precision)},
-               {"same_bits", check.same_bits}};
+               {"same_bits", check.same_bits},
+               {"finite", check.finite}};
     Json& deviations = level["deviation"] = Json::object();
     for (const LevelCheck::Deviation& d : check.deviations)
       deviations[d.operators] = number_or_null(d.largest);
@@ -159,7 +174,9 @@ std::string verify_text(const VerifyVerb& verb, const Verdict& verdict, int colu
       row.push_back(fmt::format("{:.1e}", d.largest));
     row.push_back(fixed(verdict.stated_pct(check), 2));
     if (verdict.remeasured) row.push_back(fixed(verdict.measured_pct(check), 2));
-    row.push_back(check.good() && verdict.as_stated(check) ? "good" : "BAD");
+    row.push_back(!check.finite                              ? "NOT FINITE"
+                  : check.good() && verdict.as_stated(check) ? "good"
+                                                             : "BAD");
     table.add_row(std::move(row));
   }
   std::string text = fmt::format("{}: format, checksum {:08x}, shape and values are good\n\n",
@@ -191,6 +208,10 @@ int run_verify(const VerifyVerb& verb) {
   const Verdict verdict{named, checks, remeasured};
   write_result(verb.json ? json_text(verify_json(verb, verdict))
                          : verify_text(verb, verdict, Terminal::of(STDOUT_FILENO).columns));
+  if (const std::string level = verdict.overflow(); !level.empty()) {
+    failure(fmt::format("{}, {}", named.path, level), "its answers are not finite numbers",
+            "take another model file, or train it again");
+  }
   if (!verdict.good()) {
     failure(named.path,
             verdict.computes() ? "its accuracy is not what it states, see above"

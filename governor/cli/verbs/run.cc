@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -11,21 +12,22 @@
 #include <thread>
 
 #include "agents/agent.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
-#include "governor/cli/views/accuracy.h"
-#include "governor/cli/views/engine.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
-#include "governor/cli/verbs/live_run.h"
 #include "governor/cli/options.h"
-#include "governor/cli/verbs/policies.h"
 #include "governor/cli/progress.h"
-#include "governor/cli/views/run_report.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/live_run.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/engine.h"
+#include "governor/cli/views/quota.h"
+#include "governor/cli/views/run_report.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/inference_engine.h"
 #include "governor/record/recording.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -67,9 +69,10 @@ bool machine_has_cpufreq() {
   return false;
 }
 
-/// Other programs take the time of the jobs under every policy; empty when there is room for them.
+/// Other programs take the time of the jobs under every policy, or a CPU quota does; empty when there is room for them.
 /// Counts what is runnable now: the load average still remembers the build a minute after it.
 std::string busy_note() {
+  if (std::string quota = quota_sentence(); !quota.empty()) return quota;
   constexpr int kSamples = 10;
   int others = 0;
   for (int i = 0; i < kSamples; ++i) {
@@ -109,9 +112,10 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   }
   for (std::size_t app = 0; app < stream.inferences_per_job.size(); ++app) {
     say(fmt::format(
-        "A job of {} is {} inferences, each {:.2f} ms at full width on one core at full speed.",
+        "A job of {} is {} inferences, each {:.3f} ms at full width on one core at full speed, {}.",
         stream.scenario.apps[app].name, stream.inferences_per_job[app],
-        static_cast<double>(stream.inference_ns) / 1e6));
+        static_cast<double>(stream.inference_ns) / 1e6,
+        stream.profiled ? "as the profile says" : "as measured just now"));
   }
   if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
@@ -173,6 +177,23 @@ NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) 
   return model_of(first);
 }
 
+/// When the machine is not as fast as the profile in use says.
+std::string drift_note(const Stream& stream) {
+  constexpr double kDrift = 0.15;
+  if (!stream.profiled) return {};
+  const auto index = static_cast<std::size_t>(stream.scenario.apps[0].profile);
+  const AppProfile& app = stream.platform.apps[index];
+  const auto profiled = static_cast<double>(stream.inference_ns);
+  const auto now =
+      static_cast<double>(stream.engine.quick_time_ns(app.network_width(app.level_count() - 1)));
+  if (std::abs(now / profiled - 1) <= kDrift) return {};
+  return fmt::format(
+      "An inference takes {:.3f} ms now, {:.0f} % {} than the {:.3f} ms of the profile, which the "
+      "size of a job follows: the machine is busy, or another profile is due ('flyball profile').",
+      now / 1e6, 100 * std::abs(now / profiled - 1), now > profiled ? "more" : "less",
+      profiled / 1e6);
+}
+
 int run_run(const RunVerb& verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
@@ -196,7 +217,13 @@ int run_run(const RunVerb& verb) {
   Stream stream{platform, scenario, *engine, verb.seed};
   check_runs(stream, runs);
   if (verb.check) return 0;
-  const auto introduce = [&] { write_note(introduction(stream, runs, start, governed.notes)); };
+  engine->check_answers();
+  stream.inference_ns = governed.inference_ns[static_cast<std::size_t>(scenario.apps[0].profile)];
+  stream.profiled = stream.inference_ns > 0;
+  std::vector<std::string> times_notes = governed.notes;
+  if (std::string drift = drift_note(stream); !drift.empty())
+    times_notes.push_back(std::move(drift));
+  const auto introduce = [&] { write_note(introduction(stream, runs, start, times_notes)); };
   std::vector<LiveResult> results;
   for (const LiveRun& run : runs) {
     if (interrupt.stopped()) break;
@@ -206,10 +233,12 @@ int run_run(const RunVerb& verb) {
   if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
 
   const RunReport report{
-      governed, scenario, stream, named.path, start.file, verb.record, interrupt.stopped(),
-      results};
+      governed, scenario,   stream, named.path, start.file, verb.record, interrupt.stopped(),
+      results,  times_notes};
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
   write_result(verb.json ? json_text(run_json(report)) : run_text(report, terminal.columns));
+  if (const std::string defect = engine->defect(); !defect.empty())
+    throw Error(Error::Kind::kFailure, defect);
   return 0;
 }
 

@@ -5,9 +5,9 @@
 #include <optional>
 #include <system_error>
 
-#include "kernels/base/error.h"
 #include "governor/cli/options.h"
 #include "governor/machine/monitor_images.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -57,7 +57,8 @@ Table timing_table(const EngineCalibration& calibration, const Network& network)
     table.add_row({fmt::format("{}{}", network.width_pct(row.width),
                                row.precision == Precision::kInt8 ? " int8" : ""),
                    row.cpus.to_string(), fixed(row.inference_ns / 1000, 1),
-                   fixed(row.median_ns / 1000, 1), fixed(row.spread_pct(), 1),
+                   fixed(row.median_ns / 1000, 1),
+                   fixed(row.spread_pct(), 1) + (row.unstable() ? "!" : ""),
                    fixed(speed_up(calibration, row), 2),
                    fixed(macs_of(network, row.width) / row.inference_ns, 1)});
   }
@@ -75,6 +76,7 @@ Json timing_json(const EngineCalibration& calibration, const Network& network) {
                     {"median_us", row.median_ns / 1000},
                     {"high_us", row.high_ns / 1000},
                     {"spread_pct", row.spread_pct()},
+                    {"unstable", row.unstable()},
                     {"batches", row.batches},
                     {"speed_up", number_or_null(speed_up(calibration, row))},
                     {"gmac_per_s", macs_of(network, row.width) / row.inference_ns}});

@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdint>
 
-#include "governor/cli/views/accuracy.h"
-#include "governor/cli/views/metrics_table.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/cli/views/quota.h"
+#include "governor/machine/machine_profile.h"
+#include "governor/machine/promise.h"
 
 namespace flyball::cli {
 namespace {
@@ -56,6 +59,40 @@ Tally total(const std::vector<Tally>& tallies) {
 const AppProfile& profile_of(const RunReport& report, int app) {
   const auto a = static_cast<std::size_t>(app);
   return report.governed.spec.apps[static_cast<std::size_t>(report.scenario.apps[a].profile)];
+}
+
+/// Per level: recognised significantly less than the model file promises.
+std::vector<bool> broken(const RunReport& report, const LiveResult& result) {
+  std::vector<double> promised_pct;
+  for (const LevelProfile& level : profile_of(report, 0).levels)
+    promised_pct.push_back(level.accuracy_pct);
+  return broken_promises(result.tallies, promised_pct, report.stream.engine.distinct_images());
+}
+
+/// Of all policies together; empty when every level keeps its promise.
+std::string broken_sentence(const RunReport& report) {
+  LiveResult all;
+  all.tallies.resize(report.results.front().tallies.size());
+  for (const LiveResult& result : report.results) {
+    for (std::size_t level = 0; level < result.tallies.size(); ++level) {
+      all.tallies[level].right += result.tallies[level].right;
+      all.tallies[level].total += result.tallies[level].total;
+    }
+  }
+  const std::vector<bool> levels = broken(report, all);
+  std::string list;
+  for (std::size_t level = 0; level < levels.size(); ++level) {
+    if (!levels[level]) continue;
+    const LevelProfile& width = profile_of(report, 0).levels[level];
+    list += fmt::format("{}{}{} % wide {:.1f} % of {} images, not {:.1f} %",
+                        list.empty() ? "" : ", ", width.width_pct, width.suffix(),
+                        all.tallies[level].pct(), all.tallies[level].total, width.accuracy_pct);
+  }
+  if (list.empty()) return {};
+  return fmt::format(
+      "The model does not keep what its file promises, and this is no chance (1 in 1000): it "
+      "recognised {}. 'flyball network verify --data' measures it again.",
+      list);
 }
 
 /// What the agent turned between jobs: the settings that most jobs ran in.
@@ -149,14 +186,17 @@ std::string run_text(const RunReport& report, int columns) {
         governed.policy));
     text += '\n' + accuracy_table(report, governed).render(columns) + '\n';
   }
+  if (const std::string broken = broken_sentence(report); !broken.empty()) say(broken);
   if (report.results.size() > 1) {
     say(fmt::format("Saved: energy per job that {} saved against that row.", governed.policy));
   }
   say(fmt::format("Power and energy: {}.", kPowerSource));
-  for (const std::string& note : report.governed.notes) say(note);
+  for (const std::string& note : report.times_notes) say(note);
   for (const std::string& note : accuracy_notes(report.governed.spec, report.scenario)) say(note);
   for (const LiveResult& result : report.results) {
     for (const std::string& note : result.notes) say(fmt::format("{}: {}.", result.policy, note));
+    if (result.throttling && result.throttling->throttled > 0)
+      say(fmt::format("{}: {}", result.policy, throttling_sentence(*result.throttling)));
   }
   if (!report.record.empty()) {
     say(fmt::format("Recorded in {0}; 'flyball export {0} --csv DIR' makes CSV of it.",
@@ -180,6 +220,7 @@ Json settings_json(const RunReport& report, const LiveResult& result) {
 
 Json accuracy_json(const RunReport& report, const LiveResult& result) {
   Json levels = Json::array();
+  const std::vector<bool> below = broken(report, result);
   for (std::size_t level = 0; level < result.tallies.size(); ++level) {
     const Tally& tally = result.tallies[level];
     const LevelProfile& width = profile_of(report, 0).levels[level];
@@ -187,6 +228,7 @@ Json accuracy_json(const RunReport& report, const LiveResult& result) {
                       {"precision", width.precision()},
                       {"promised_pct", width.accuracy_pct},
                       {"measured_pct", tally.total > 0 ? Json(tally.pct()) : Json(nullptr)},
+                      {"below_promise", static_cast<bool>(below[level])},
                       {"images", tally.total}});
   }
   return levels;
@@ -201,10 +243,12 @@ Json run_json(const RunReport& report) {
   json["policy_file"] = report.policy_file.empty() ? Json(nullptr) : Json(report.policy_file);
   json["profile"] = report.governed.profile.empty() ? Json(nullptr) : Json(report.governed.profile);
   json["model"] = report.model;
-  json["times_source"] = report.governed.notes;
+  json["times_source"] = report.times_notes;
   json["record"] = report.record.empty() ? Json(nullptr) : Json(report.record);
   json["power_source"] = kPowerSource;
   json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
+  json["cpu_quota"] = quota_json(this_machine().cpu_quota);
+  json["job_size_source"] = report.stream.profiled ? "profile" : "measured";
   json["inference_ns"] = report.stream.inference_ns;
   json["inferences_per_job"] = report.stream.inferences_per_job;
   Json& rows = json["policies"] = Json::array();
@@ -224,6 +268,8 @@ Json run_json(const RunReport& report) {
     row["accuracy_measured_pct"] = seen.total > 0 ? Json(seen.pct()) : Json(nullptr);
     row["settings"] = settings_json(report, result);
     row["accuracy_monitor"] = accuracy_json(report, result);
+    row["throttled_periods"] =
+        result.throttling ? Json(result.throttling->throttled) : Json(nullptr);
     row["notes"] = result.notes;
     rows.push_back(row);
   }

@@ -19,6 +19,7 @@ struct RunReport {
   std::string record;
   bool interrupted = false;
   const std::vector<LiveResult>& results;
+  const std::vector<std::string>& times_notes;  ///< where the times come from, and their drift
 };
 
 std::string run_text(const RunReport& report, int columns);
