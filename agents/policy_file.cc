@@ -20,12 +20,13 @@ namespace flyball {
 
 namespace {
 
-// magic 8, version 4, spaces hash 8, name length 2, name, payload length 4, payload, CRC-32C 4.
+// magic 8, version 4, agent, features 4, platform, platform hash 8, times hash 8, payload length 4,
+// payload, CRC-32C 4. A name is its length, 4 bytes, and its bytes.
 constexpr std::string_view kMagic{"FLYPOL\0\1", 8};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kMaxBytes = 16u
                                   << 20;  // the largest table, for four applications, has 0.3 MB
-constexpr std::size_t kMaxName = 64;
+constexpr std::size_t kMaxName = 256;
 constexpr const char* kTrainAgain = "train it again with 'flyball train'";
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why,
@@ -71,21 +72,27 @@ std::vector<std::uint8_t> read_trusted(const std::string& path) {
 
 }  // namespace
 
-void write_policy(const std::string& path, const PolicyFile& policy) {
+std::vector<std::uint8_t> policy_bytes(const PolicyFile& policy) {
+  const PolicyIdentity& identity = policy.identity;
   ByteWriter out;
   for (char c : kMagic) out.u8(static_cast<std::uint8_t>(c));
   out.u32(kVersion);
-  out.u64(policy.spaces_hash);
-  out.u16(static_cast<std::uint16_t>(policy.agent.size()));
-  for (char c : policy.agent) out.u8(static_cast<std::uint8_t>(c));
+  out.text(identity.agent);
+  out.u32(identity.features);
+  out.text(identity.platform);
+  out.u64(identity.platform_hash);
+  out.u64(identity.times_hash);
   out.u32(static_cast<std::uint32_t>(policy.payload.size()));
   out.bytes(policy.payload);
-  std::vector<std::uint8_t> bytes = out.take();
-  ByteWriter tail;
-  tail.u32(crc32c(bytes.data(), bytes.size()));
-  for (std::uint8_t b : tail.take()) bytes.push_back(b);
-  if (policy.agent.empty() || policy.agent.size() > kMaxName || bytes.size() > kMaxBytes) {
-    failure(fmt::format("policy file '{}'", path), "its agent's name or its payload is too long",
+  out.u32(crc32c(out.view().data(), out.view().size()));
+  return out.take();
+}
+
+void write_policy(const std::string& path, const PolicyFile& policy) {
+  const std::vector<std::uint8_t> bytes = policy_bytes(policy);
+  if (policy.identity.agent.empty() || policy.identity.agent.size() > kMaxName ||
+      policy.identity.platform.size() > kMaxName || bytes.size() > kMaxBytes) {
+    failure(fmt::format("policy file '{}'", path), "a name in it or its payload is too long",
             "report this as a fault of flyball");
   }
   write_file_atomically(
@@ -94,55 +101,65 @@ void write_policy(const std::string& path, const PolicyFile& policy) {
 
 PolicyFile read_policy(const std::string& path) {
   const std::vector<std::uint8_t> bytes = read_trusted(path);
-  constexpr std::size_t kFixed = 8 + 4 + 8 + 2 + 4 + 4;
   if (bytes.size() < kMagic.size() ||
       std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
     refuse(path, "it is not a policy file", "give the file that 'flyball train --out' wrote");
   }
-  const auto little = [&](std::size_t at, int size) {
-    std::uint64_t v = 0;
-    for (int i = 0; i < size; ++i) v |= std::uint64_t{bytes[at + i]} << (8 * i);
+  const std::string what = fmt::format("policy file '{}'", path);
+  if (bytes.size() < kMagic.size() + 8) refuse(path, "it is truncated", kTrainAgain);
+  const auto word = [&](std::size_t at) {
+    std::uint32_t v = 0;
+    for (std::size_t i = 0; i < 4; ++i) v |= std::uint32_t{bytes[at + i]} << (8 * i);
     return v;
   };
-  if (bytes.size() < kFixed) refuse(path, "it is truncated", kTrainAgain);
-  if (const std::uint64_t version = little(8, 4); version != kVersion) {
+  if (const std::uint32_t version = word(kMagic.size()); version != kVersion) {
     refuse(path,
            fmt::format("it has format version {} and this program reads version {}", version,
                        kVersion),
            kTrainAgain);
   }
+  if (crc32c(bytes.data(), bytes.size() - 4) != word(bytes.size() - 4)) {
+    refuse(path, "its checksum does not match: it is damaged or truncated", kTrainAgain);
+  }
+  ByteReader in(bytes, what);
+  in.skip(kMagic.size() + 4);
   PolicyFile policy;
-  policy.spaces_hash = little(12, 8);
-  const std::size_t name_size = little(20, 2);
-  if (name_size == 0 || name_size > kMaxName)
-    refuse(path, "its agent's name is damaged", kTrainAgain);
-  if (bytes.size() < kFixed + name_size) refuse(path, "it is truncated", kTrainAgain);
-  const std::size_t payload_at = 22 + name_size + 4;
-  const std::size_t payload_size = little(payload_at - 4, 4);
-  if (bytes.size() < kFixed + name_size + payload_size)
-    refuse(path, "it is truncated", kTrainAgain);
-  if (bytes.size() > kFixed + name_size + payload_size) {
-    refuse(path, "it is longer than it says", kTrainAgain);
+  policy.identity.agent = in.text(kMaxName);
+  policy.identity.features = in.u32();
+  policy.identity.platform = in.text(kMaxName);
+  policy.identity.platform_hash = in.u64();
+  policy.identity.times_hash = in.u64();
+  const std::size_t size = in.u32();
+  if (bytes.size() - in.at() != size + 4) {
+    refuse(path, "it is not as long as it says", kTrainAgain);
   }
-  if (crc32c(bytes.data(), bytes.size() - 4) != little(bytes.size() - 4, 4)) {
-    refuse(path, "its checksum does not match: it is damaged", kTrainAgain);
-  }
-  policy.agent.assign(bytes.begin() + 22,
-                      bytes.begin() + 22 + static_cast<std::ptrdiff_t>(name_size));
-  policy.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(payload_at), bytes.end() - 4);
+  policy.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(in.at()), bytes.end() - 4);
+  if (policy.identity.agent.empty()) refuse(path, "it does not say who learned it", kTrainAgain);
   return policy;
 }
 
-void check_policy(const PolicyFile& policy, const std::string& path, const std::string& agent,
-                  std::uint64_t spaces_hash) {
-  if (policy.agent != agent) {
-    refuse(path, fmt::format("'{}' learned it, not '{}'", policy.agent, agent),
-           fmt::format("use --policy {} or train '{}'", policy.agent, agent));
+std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here) {
+  if (policy.agent != here.agent) {
+    return fmt::format("'{}' learned it, not '{}'", policy.agent, here.agent);
   }
-  if (policy.spaces_hash != spaces_hash) {
-    refuse(path, "it was learned with other knobs or monitors than this platform and scenario have",
-           "train it again with 'flyball train' for this platform and scenario");
+  if (policy.features != here.features) {
+    return "it was learned by another version of the agent, with other features";
   }
+  if (policy.platform_hash == here.platform_hash) return "";
+  if (policy.platform != here.platform) {
+    return fmt::format("it was learned on '{}', not on '{}'", policy.platform, here.platform);
+  }
+  return fmt::format("it was learned on a '{}' whose platform file had other numbers",
+                     policy.platform);
+}
+
+void check_policy(const PolicyFile& policy, const std::string& path, const PolicyIdentity& here) {
+  const std::string why = misfit(policy.identity, here);
+  if (why.empty()) return;
+  refuse(path, why,
+         policy.identity.agent == here.agent && policy.identity.features == here.features
+             ? "train it again, or take it as a prior with --from"
+             : "train it again with 'flyball train'");
 }
 
 }  // namespace flyball

@@ -6,21 +6,35 @@
 
 namespace flyball {
 
-/// What has been learned, as a file: magic "FLYPOL\0\1", version, hash of the spaces, agent name,
-/// payload, CRC-32C; little-endian, no executable content.
-struct PolicyFile {
+/// What a policy is valid for: the platform as its file describes it (operating points and levels
+/// with it), and who learned it, with the meaning of its features. Which applications ran, which
+/// machine profile gave the times and what was estimated meanwhile are not part of it.
+struct PolicyIdentity {
   std::string agent;
-  std::uint64_t spaces_hash = 0;
+  std::uint32_t features = 0;       ///< Agent::feature_version()
+  std::string platform;             ///< its name, for people
+  std::uint64_t platform_hash = 0;  ///< PlatformSpec::content_hash
+  std::uint64_t times_hash = 0;     ///< of the machine profile in use; 0: the file's times
+};
+
+/// What has been learned, as a file: magic "FLYPOL\0\1", version, identity, payload, CRC-32C;
+/// little-endian, no executable content.
+struct PolicyFile {
+  PolicyIdentity identity;
   std::vector<std::uint8_t> payload;
 };
 
+/// The bytes of such a file.
+std::vector<std::uint8_t> policy_bytes(const PolicyFile& policy);
 /// Atomic: temporary file beside it, fsync, rename, fsync of the folder. Throws Error (kFailure).
 void write_policy(const std::string& path, const PolicyFile& policy);
 /// Refuses, with the reason, a file that is truncated, too large, of another version or corrupt;
 /// when run as root, also one that others can write to. Throws Error (kInput).
 PolicyFile read_policy(const std::string& path);
-/// Throws Error (kInput) unless `policy` was learned by `agent` in spaces with this hash.
-void check_policy(const PolicyFile& policy, const std::string& path, const std::string& agent,
-                  std::uint64_t spaces_hash);
+
+/// Why a policy is not valid here; empty when it is.
+std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here);
+/// Throws Error (kInput) that names the file unless it is.
+void check_policy(const PolicyFile& policy, const std::string& path, const PolicyIdentity& here);
 
 }  // namespace flyball

@@ -42,9 +42,15 @@ struct Metrics {
   double reward = 0;  ///< sum over the run
 };
 
+/// A figure, how it is called and shown. A new one is a member of Metrics, its line here in
+/// metrics.cc and what computes it.
 struct MetricField {
-  std::string_view key;
+  std::string_view key;  ///< in JSON
+  std::string_view heading;
+  std::string_view unit;
+  int decimals;
   double Metrics::*value;
+  bool shown = true;  ///< by `compare`
 };
 /// Every field, in the order of the printed table.
 const std::vector<MetricField>& metric_fields();

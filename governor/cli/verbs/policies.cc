@@ -10,9 +10,7 @@
 #include <fstream>
 
 #include "agents/agent.h"
-#include "agents/policy_file.h"
 #include "env/config/yaml.h"
-#include "env/spaces/spaces.h"
 #include "governor/cli/options.h"
 #include "governor/machine/machine_profile.h"
 #include "kernels/base/error.h"
@@ -48,14 +46,26 @@ std::string policy_file_name(const std::string& platform, const std::string& age
   return plain_file_name(platform) + '.' + agent + ".policy";
 }
 
-/// Why `path` is nothing to start from; empty when it is.
-std::string unfit(const std::string& path, const std::string& policy, std::uint64_t spaces_hash) {
+/// What is learned is told to `start`; false when `path` is nothing to start from, and why.
+bool start_from(const std::string& path, const PolicyIdentity& here, StartingPoint& start,
+                std::string& why) {
   try {
-    const PolicyFile file = read_policy(path);
-    if (file.agent == policy && file.spaces_hash == spaces_hash) return "";
-    return fmt::format("{} was learned with other knobs or monitors", path);
+    PolicyFile file = read_policy(path);
+    why = misfit(file.identity, here);
+    if (!why.empty()) {
+      why = fmt::format("{}: {}", path, why);
+      return false;
+    }
+    start.file = path;
+    start.learned = std::move(file.payload);
+    start.note = fmt::format("{} starts from {}", here.agent, path);
+    if (file.identity.times_hash != here.times_hash) {
+      start.note += ", learned with other measured times, as a prior";
+    }
+    return true;
   } catch (const Error& error) {
-    return error.what();
+    why = error.what();
+    return false;
   }
 }
 
@@ -88,48 +98,71 @@ std::string make_place_for_policy(const std::string& platform, const std::string
   return dir + '/' + policy_file_name(platform, agent);
 }
 
-StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scenario,
-                             const std::string& policy, const std::string& given) {
-  if (!policy_learns(policy)) {
-    if (!given.empty()) {
-      input_error(fmt::format("--policy-file {}", given),
-                  fmt::format("policy '{}' does not learn", policy),
+PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
+                               std::uint64_t times_hash) {
+  // What it learns depends on nothing but its kind.
+  const auto agent = make_agent(policy, {belief, RewardWeights{}, 1, nullptr});
+  return {std::string(agent->name()), agent->feature_version(), belief.mean.name,
+          belief.mean.content_hash, times_hash};
+}
+
+StartingPoint starting_point(const PolicyIdentity& here, const std::string& given,
+                             const std::string& from) {
+  if (!policy_learns(here.agent)) {
+    if (!given.empty() || !from.empty()) {
+      input_error(fmt::format("{} {}", given.empty() ? "--from" : "--policy-file",
+                              given.empty() ? from : given),
+                  fmt::format("policy '{}' does not learn", here.agent),
                   "leave the file out, or name a policy that learns");
     }
     return {};
   }
-  const std::uint64_t hash = Spaces::of(platform, scenario).hash;
-  if (!given.empty()) {
-    check_policy(read_policy(given), given, policy, hash);
-    return {given, fmt::format("{} starts from {}", policy, given)};
+  StartingPoint start;
+  if (!from.empty()) {
+    PolicyFile file = read_policy(from);
+    if (file.identity.agent != here.agent || file.identity.features != here.features) {
+      check_policy(file, from, here);
+    }
+    start.file = from;
+    start.learned = std::move(file.payload);
+    start.as_prior = true;
+    start.note = fmt::format("{} takes {} of '{}' as a prior", here.agent, from,
+                             file.identity.platform);
+    return start;
   }
-  std::string why;
+  std::string why, reason;
+  if (!given.empty()) {
+    check_policy(read_policy(given), given, here);
+    start_from(given, here, start, reason);
+    return start;
+  }
   std::error_code ignored;
   for (const std::string& dir : policy_dirs()) {
-    const std::string file = dir + '/' + policy_file_name(platform.name, policy);
+    const std::string file = dir + '/' + policy_file_name(here.platform, here.agent);
     if (!fs::exists(file, ignored)) continue;
-    const std::string reason = unfit(file, policy, hash);
-    if (reason.empty()) {
-      return {file, fmt::format("{} starts from {}{}", policy, file,
-                                why.empty() ? "" : fmt::format(" ({})", why))};
+    if (start_from(file, here, start, reason)) {
+      if (!why.empty()) start.note += fmt::format(" ({})", why);
+      return start;
     }
     if (!why.empty()) why += "; ";
     why += reason;
   }
   if (why.empty()) why = "nothing learned for it is stored; 'flyball train' does that";
-  return {"", fmt::format("{} starts untrained ({})", policy, why)};
+  start.note = fmt::format("{} starts untrained ({})", here.agent, why);
+  return start;
 }
 
-void parse_policy_file(const std::string& text, std::map<std::string, std::string>& files) {
+void parse_policy_file(const std::string& option, const std::string& text,
+                       std::map<std::string, std::string>& files) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    input_error(fmt::format("--policy-file {}", text), "is not of the form NAME=FILE",
-                "write for example --policy-file q_learning=xu3.policy");
+    input_error(fmt::format("{} {}", option, text), "is not of the form NAME=FILE",
+                fmt::format("write for example {} q_learning=xu3.policy", option));
   }
   const std::string name = text.substr(0, equals);
   check_policy_name(name);
   if (!files.emplace(name, text.substr(equals + 1)).second) {
-    input_error(fmt::format("--policy-file {}", text), fmt::format("'{}' has a file already", name),
+    input_error(fmt::format("{} {}", option, text), fmt::format("'{}' has a file already", name),
                 "give it one");
   }
 }

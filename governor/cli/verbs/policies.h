@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "env/model/platform_spec.h"
-#include "env/scenario/scenario.h"
+#include "agents/policy_file.h"
+#include "env/model/belief.h"
 
 namespace flyball::cli {
 
@@ -18,19 +18,27 @@ std::vector<std::string> stored_policy_files();
 /// place for it.
 std::string make_place_for_policy(const std::string& platform, const std::string& agent);
 
-/// What a policy starts from, and a sentence that says so; both empty for one that does not learn.
+/// What a learning policy is of here.
+PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
+                               std::uint64_t times_hash);
+
+/// What a policy starts from, and a sentence that says so; empty for one that does not learn.
 struct StartingPoint {
   std::string file;
+  std::vector<std::uint8_t> learned;  ///< its payload
+  bool as_prior = false;              ///< of another platform, taken on purpose
   std::string note;
 };
-/// `given` by the user is used or refused (Error, kInput). Without it what was learned here is used,
-/// or else what was shipped, when it can be read and was learned in the same spaces; the policy
-/// starts untrained otherwise.
-StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scenario,
-                             const std::string& policy, const std::string& given);
+/// `given` by the user is used or refused (Error, kInput); `from` is taken as a prior, also of
+/// another platform, when the same agent learned it. Without either what was learned here is used,
+/// or else what was shipped, when it can be read and is valid; the policy starts untrained
+/// otherwise.
+StartingPoint starting_point(const PolicyIdentity& here, const std::string& given,
+                             const std::string& from);
 
-/// "q_learning=a.policy" of --policy-file, into the map. Throws Error (kInput) on any other form.
-void parse_policy_file(const std::string& text, std::map<std::string, std::string>& files);
+/// "q_learning=a.policy" of `option`, into the map. Throws Error (kInput) on any other form.
+void parse_policy_file(const std::string& option, const std::string& text,
+                       std::map<std::string, std::string>& files);
 
 /// Throws Error (kInput) unless a policy file could be written at `path`: the folder must be there
 /// and writable, and what would be replaced must be a policy file.

@@ -1,7 +1,6 @@
 #include "governor/cli/views/live_sink.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace flyball::cli {
 namespace {
@@ -83,10 +82,8 @@ void LiveSink::keep_decision(const EpochEvent& event) {
     for_job = for_job || event.before.app[a].backlog > 0;
   if (!for_job && decided_for_job_) return;
   decided_for_job_ = for_job;
-  state_.explored = event.why.explored;
+  state_.decision = event.decided;
   state_.verdict = event.verdict;
-  std::memcpy(state_.why, event.why.text, sizeof state_.why);
-  state_.why[sizeof state_.why - 1] = '\0';
 }
 
 }  // namespace flyball::cli

@@ -46,9 +46,8 @@ struct LiveState {
   std::int64_t seconds = 0;  ///< complete ones; the last kHistory of them are in `history`
   std::array<Second, kHistory> history{};  ///< a ring: second s is at s % kHistory
   // Of the last decision that was made for a job: most are made while there is none.
-  bool explored = false;
+  Decision decision;
   Shield::Verdict verdict = Shield::Verdict::kPassed;
-  char why[sizeof(Explanation::text)] = "";
 };
 
 /// Keeps the newest state for a display in another thread. Neither waits for the other.

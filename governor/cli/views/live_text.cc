@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "agents/explain.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/legend.h"
 #include "governor/cli/views/sparkline.h"
@@ -63,7 +64,7 @@ std::string missed_text(const LiveState::App& app) {
 std::string decider_text(const std::string& policy, const LiveState& state) {
   switch (state.verdict) {
     case Shield::Verdict::kPassed:
-      return state.explored ? policy + ", exploring" : policy;
+      return state.decision.explored() ? policy + ", exploring" : policy;
     case Shield::Verdict::kClamped:
       return policy + ", clamped by the shield";
     case Shield::Verdict::kReplaced:
@@ -72,6 +73,20 @@ std::string decider_text(const std::string& policy, const LiveState& state) {
       return "the shield has taken over from " + policy;
   }
   return policy;
+}
+
+/// The words for the last job's decision.
+std::string why_text(const PlatformSpec& platform, const Scenario& scenario,
+                     const LiveState& state) {
+  const std::size_t slot = state.decision.reason.index;
+  if (slot >= scenario.apps.size()) return explain(state.decision, platform, "", {});
+  const AppSpec& app = scenario.apps[slot];
+  std::vector<DeclaredLevel> levels;
+  for (const LevelProfile& level :
+       platform.apps[static_cast<std::size_t>(app.profile)].levels) {
+    levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
+  }
+  return explain(state.decision, platform, app.name, levels);
 }
 
 /// The lines of the display, one part each: what is measured is always there, a bar before it where
@@ -174,7 +189,7 @@ class Block {
 
   void decision(const std::string& policy) {
     add("decision", decider_text(policy, state_));
-    add_wrapped("because", state_.why);
+    add_wrapped("because", why_text(platform_, scenario_, state_));
   }
 
   void add_lines(const std::vector<std::string>& lines) {
@@ -261,7 +276,7 @@ std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
   if (look.suspended_s >= kShortestSuspend_s)
     line += fmt::format("  suspended for {}", duration_text(look.suspended_s));
   line += fmt::format("  {:.0f} mW  {}  {}: {}", state.power_mw, energy_text(state.energy_mj),
-                      decider_text(title.policy, state), state.why);
+                      decider_text(title.policy, state), why_text(platform, scenario, state));
   return line;
 }
 

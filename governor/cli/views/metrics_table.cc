@@ -34,23 +34,11 @@ std::vector<std::string> estimates_column(const std::vector<MetricsRow>& rows,
 }  // namespace
 
 const std::vector<MetricView>& metric_views() {
-  static const std::vector<MetricView> views = {
-      {"energy_mj_per_job", "energy", "mJ/job", 2, &Metrics::energy_mj_per_job},
-      {"deadline_miss_pct", "missed", "% of jobs", 2, &Metrics::deadline_miss_pct},
-      {"infeasible_pct", "infeasible", "% of jobs", 2, &Metrics::infeasible_pct},
-      {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct},
-      {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms},
-      {"latency_p99_ms", "latency p99", "ms", 2, &Metrics::latency_p99_ms},
-      {"power_mean_mw", "mean power", "mW", 0, &Metrics::power_mean_mw},
-      {"temp_peak_c", "peak temp", "C", 1, &Metrics::temp_peak_c},
-      {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s},
-      {"transitions", "clock changes", "", 0, &Metrics::transitions},
-      {"migrations", "migrations", "", 0, &Metrics::migrations},
-      {"width_switches", "width switches", "", 0, &Metrics::width_switches},
-      {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns},
-      {"energy_gap_to_oracle_pct", "gap to oracle", "% energy", 1,
-       &Metrics::energy_gap_to_oracle_pct},
-  };
+  static const std::vector<MetricView> views = [] {
+    std::vector<MetricView> shown = metric_fields();
+    std::erase_if(shown, [](const MetricField& field) { return !field.shown; });
+    return shown;
+  }();
   return views;
 }
 

@@ -9,14 +9,7 @@
 
 namespace flyball::cli {
 
-/// How a figure of Metrics is shown. `key` is its name in JSON.
-struct MetricView {
-  std::string_view key;
-  std::string_view heading;
-  std::string_view unit;
-  int decimals;
-  double Metrics::*value;
-};
+using MetricView = MetricField;
 /// Every figure that `compare` prints, in order.
 const std::vector<MetricView>& metric_views();
 

@@ -4,22 +4,31 @@
 
 namespace flyball::cli {
 
+void SettingSink::on_bind(int slot, const Binding& binding, const Observation&) {
+  Counts& counts = counts_[static_cast<std::size_t>(slot)];
+  if (counts.levels == binding.levels.size()) return;  // back again
+  counts.levels = binding.levels.size();
+  counts.jobs.assign(mappings_ * counts.levels, 0);
+}
+
 void SettingSink::on_epoch(const EpochEvent& event) {
   for (const JobRecord& job : event.outcome.jobs()) {
-    if (!job.dropped) ++jobs_[job.app][job.setting.mapping][job.setting.level];
+    Counts& counts = counts_[job.app];
+    if (job.dropped || counts.jobs.empty()) continue;
+    ++counts.jobs[job.setting.mapping * counts.levels + job.setting.level];
   }
 }
 
 std::vector<SettingUse> SettingSink::uses() const {
   std::vector<SettingUse> uses;
-  for (std::size_t a = 0; a < jobs_.size(); ++a) {
-    for (std::size_t m = 0; m < jobs_[a].size(); ++m) {
-      for (std::size_t w = 0; w < jobs_[a][m].size(); ++w) {
-        if (jobs_[a][m][w] == 0) continue;
-        uses.push_back({static_cast<int>(a),
-                        {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)},
-                        jobs_[a][m][w]});
-      }
+  for (std::size_t a = 0; a < counts_.size(); ++a) {
+    const Counts& counts = counts_[a];
+    for (std::size_t i = 0; i < counts.jobs.size(); ++i) {
+      if (counts.jobs[i] == 0) continue;
+      uses.push_back({static_cast<int>(a),
+                      {static_cast<std::uint8_t>(i / counts.levels),
+                       static_cast<std::uint8_t>(i % counts.levels)},
+                      counts.jobs[i]});
     }
   }
   std::stable_sort(uses.begin(), uses.end(),

@@ -20,13 +20,19 @@ struct SettingUse {
 /// precision between jobs.
 class SettingSink final : public EpochSink {
  public:
+  explicit SettingSink(const PlatformSpec& platform) : mappings_(platform.mappings.size()) {}
+  void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_epoch(const EpochEvent& event) override;
   /// The most used first. Allocates.
   std::vector<SettingUse> uses() const;
 
  private:
-  using Levels = std::array<std::uint64_t, kMaxLevels>;
-  std::array<std::array<Levels, kMaxMappings>, kMaxApps> jobs_{};
+  struct Counts {
+    std::size_t levels = 0;
+    std::vector<std::uint64_t> jobs;  ///< [mapping][level]
+  };
+  std::size_t mappings_;
+  std::array<Counts, kMaxApps> counts_;
 };
 
 }  // namespace flyball::cli
