@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/output_file.h"
+
 namespace flyball {
 
 /// What a policy is valid for: the platform as its file describes it (operating points and levels
@@ -26,6 +28,9 @@ struct PolicyFile {
 
 /// The bytes of such a file.
 std::vector<std::uint8_t> policy_bytes(const PolicyFile& policy);
+/// Of every version.
+inline constexpr OutputKind kPolicyOutput{"a policy file", "FLYPOL"};
+
 /// Atomic: temporary file beside it, fsync, rename, fsync of the folder. Throws Error (kFailure).
 void write_policy(const std::string& path, const PolicyFile& policy);
 /// Refuses, with the reason, a file that is truncated, too large, of another version or corrupt;

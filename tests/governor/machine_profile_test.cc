@@ -134,6 +134,7 @@ TEST(MachineProfile, SurvivesItsFile) {
   MachineProfile profile = easy_profile();
   profile.machine.cpu_quota = 0.3;
   profile.decision_latency_us = 41.25;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   write_profile(path, profile);
   const MachineProfile read = read_profile(path);
   EXPECT_EQ(read.machine, profile.machine);
@@ -260,6 +261,7 @@ TEST(GovernedPlatform, UsesTheStoredProfileWhenItFits) {
     for (const int pct : {25, 50, 75, 100})
       for (const bool int8 : {true, false})
         profile.rows.push_back({pct, int8, cpus, (int8 ? 8.0 : 10.0) * pct, 1100, 1200, 3});
+  std::filesystem::create_directories(std::filesystem::path(default_profile_path()).parent_path());
   write_profile(default_profile_path(), profile);
 
   const GovernedPlatform host = load_governed_platform("host");

@@ -157,8 +157,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
                     100 * (kAssumedTimesMargin - 1)));
   }
   if (recorder) {
-    if (const std::string problem = recorder->finish(); !problem.empty())
-      result.notes.push_back(problem);
+    result.record_problem = recorder->finish();
+    if (!result.record_problem.empty()) result.notes.push_back(result.record_problem);
   }
   return result;
 }

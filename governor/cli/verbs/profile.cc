@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "governor/cli/options.h"
 #include "governor/cli/progress.h"
@@ -12,6 +14,7 @@
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/machine_profile.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball::cli {
 namespace {
@@ -67,7 +70,11 @@ int run_profile(const ProfileVerb& verb) {
   const AppProfile& app = app_with_model(governed.spec);
   const NamedModel named = model_of(app);
   const std::string path = verb.out.empty() ? default_profile_path() : verb.out;
-  if (!verb.out.empty()) check_replaceable(path);
+  const std::string what = verb.out.empty() ? path : "--out " + path;
+  // The default place is made when it is absent; a folder that somebody names has to be there.
+  if (verb.out.empty())
+    make_output_folder(what, std::filesystem::path(path).parent_path().string());
+  check_profile_output(what, path);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   const CpuThrottling before = read_cpu_throttling();
   int attempts = 0;
@@ -80,11 +87,16 @@ int run_profile(const ProfileVerb& verb) {
   MachineProfile profile = make_profile(calibration, network, app.model, named.checksum);
   profile.decision_latency_us = measure_decision_latency();
   const CpuThrottling throttling = read_cpu_throttling() - before;
-  write_profile(path, profile);
+  std::optional<Error> not_written;
+  try {
+    write_profile(path, profile);
+  } catch (const Error& error) {
+    not_written = error;
+  }
 
   if (verb.json) {
     write_result(json_text({{"schema", 1},
-                            {"profile", path},
+                            {"profile", not_written ? Json(nullptr) : Json(path)},
                             {"model", named.path},
                             {"checksum", fmt::format("{:08x}", named.checksum)},
                             {"cpu", profile.machine.cpu},
@@ -97,6 +109,7 @@ int run_profile(const ProfileVerb& verb) {
                             {"unstable", calibration.unstable_rows() > 0},
                             {"problem", engine->problem()},
                             {"rows", timing_json(calibration, network)}}));
+    if (not_written) throw *not_written;
     return 0;
   }
   const int columns = Terminal::of(STDOUT_FILENO).columns;
@@ -120,8 +133,9 @@ int run_profile(const ProfileVerb& verb) {
     if (throttling.throttled > 0) text += wrapped(throttling_sentence(throttling), columns);
   }
   if (!engine->problem().empty()) text += wrapped(engine->problem(), columns);
-  text += fmt::format("Stored in {}\n", path);
+  if (!not_written) text += fmt::format("Stored in {}\n", path);
   write_result(text);
+  if (not_written) throw *not_written;
   return 0;
 }
 

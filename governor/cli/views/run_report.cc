@@ -11,6 +11,7 @@
 #include "governor/cli/views/accuracy.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/quota.h"
+#include "governor/cli/views/warnings.h"
 #include "governor/machine/machine_profile.h"
 #include "governor/machine/promise.h"
 
@@ -33,7 +34,13 @@ bool ran_differently_long(const std::vector<LiveResult>& results) {
   return shortest->measured_s < 0.95 * longest->measured_s;
 }
 
-bool measured(const LiveResult& result) { return result.metrics.jobs > 0; }
+bool measured(const LiveResult& result) { return result.measured_s > 0; }
+
+/// Why figures are absent; empty when none is.
+std::string absent_reason(const LiveResult& result) {
+  if (!measured(result)) return "interrupted before it ran";
+  return result.metrics.jobs > 0 ? "" : "no job finished";
+}
 
 std::string saving_sentence(const LiveResult& governed, const LiveResult& other) {
   const double saving = saving_pct(governed.metrics, other.metrics);
@@ -168,6 +175,10 @@ std::string run_text(const RunReport& report, int columns) {
   for (std::size_t i = report.results.size(); i-- > 1;) {
     say(saving_sentence(governed, report.results[i]));
   }
+  for (const LiveResult& result : report.results) {
+    if (const std::string reason = absent_reason(result); !reason.empty())
+      say(fmt::format("{}: {}: '-' has no figure.", result.policy, reason));
+  }
   if (ran_differently_long(report.results)) {
     say("They did not run equally long, so the longer ones met more of the stream.");
   }
@@ -249,6 +260,7 @@ Json run_json(const RunReport& report) {
   json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
   json["cpu_quota"] = quota_json(this_machine().cpu_quota);
   json["job_size_source"] = report.stream.profiled ? "profile" : "measured";
+  json["warnings"] = warnings_of(report.governed.spec, {report.scenario});
   json["inference_ns"] = report.stream.inference_ns;
   json["inferences_per_job"] = report.stream.inferences_per_job;
   Json& rows = json["policies"] = Json::array();
@@ -266,6 +278,7 @@ Json run_json(const RunReport& report) {
         number_or_null(saving_pct(report.results.front().metrics, result.metrics));
     const Tally seen = total(result.tallies);
     row["accuracy_measured_pct"] = seen.total > 0 ? Json(seen.pct()) : Json(nullptr);
+    if (const std::string reason = absent_reason(result); !reason.empty()) row["reason"] = reason;
     row["settings"] = settings_json(report, result);
     row["accuracy_monitor"] = accuracy_json(report, result);
     row["throttled_periods"] =
