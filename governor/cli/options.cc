@@ -97,6 +97,14 @@ void json_option(CLI::App& parser, bool& value) {
   parser.add_flag("--json", value, "Print the result as JSON, with units in the keys");
 }
 
+void belief_option(CLI::App& parser, std::string& value) {
+  parser
+      .add_option("--belief", value,
+                  "What agents believe of the platform: another platform's name or file, with the "
+                  "same knobs and other costs (default: what is true of it)")
+      ->type_name("NAME|FILE");
+}
+
 void profile_option(CLI::App& parser, std::string& value) {
   parser
       .add_option("--profile", value,

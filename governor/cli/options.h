@@ -37,6 +37,8 @@ void seconds_option(CLI::App& parser, const std::string& flag, double& value, do
 void names_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& value,
                   const std::string& help);
 void json_option(CLI::App& parser, bool& value);
+/// What agents believe of the platform: see load_belief.
+void belief_option(CLI::App& parser, std::string& value);
 /// Which times an emulated platform has: see load_governed_platform.
 void profile_option(CLI::App& parser, std::string& value);
 

@@ -47,7 +47,10 @@ std::string apply(const std::string& path, AppProfile& app, std::uint32_t checks
   const auto index = static_cast<std::size_t>(&app - governed.spec.apps.data());
   governed.inference_ns[index] =
       std::llround(1000 * profile.find(full.width_pct, full.int8, 1)->time_us);
-  governed.decision_latency_us = profile.decision_latency_us;
+  governed.times_hash = content_hash(profile);
+  if (profile.decision_latency_us > 0) {
+    governed.spec.decision_latency_us = profile.decision_latency_us;
+  }
   if (const int unstable = profile.unstable_rows(); unstable > 0) {
     governed.notes.push_back(
         fmt::format("{}: {} of its {} times were unstable, since other programs ran beside; {}.",
@@ -103,6 +106,16 @@ GovernedPlatform load_governed_platform(const std::string& name_or_path,
     if (emulated) use_profile(chosen, app, named.checksum, governed);
   }
   return governed;
+}
+
+Belief load_belief(const std::string& name_or_path, const GovernedPlatform& truth) {
+  if (name_or_path.empty()) return Belief::of(truth.spec);
+  Belief belief = Belief::of(load_platform(name_or_path), name_or_path);
+  for (AppProfile& app : belief.mean.apps) {
+    if (!app.model.empty()) take_accuracies(app, model_of(app));
+  }
+  check_belief(belief, truth.spec);
+  return belief;
 }
 
 NamedModel model_of(const AppProfile& app) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "env/model/belief.h"
 #include "env/model/platform_spec.h"
 #include "governor/machine/named_model.h"
 
@@ -16,7 +17,7 @@ struct GovernedPlatform {
   std::string profile;  ///< the machine's profile in use; empty: the file's assumptions
   /// Per application: of it, the whole network on one core; 0 where the profile is not in use.
   std::vector<std::int64_t> inference_ns;
-  double decision_latency_us = 0;  ///< of it; 0: nobody has measured it
+  std::uint64_t times_hash = 0;    ///< of it; 0: none
   std::vector<std::string> notes;  ///< a sentence on where the times come from; none when simulated
 };
 
@@ -26,6 +27,10 @@ struct GovernedPlatform {
 /// is "none". Throws Error (kInput).
 GovernedPlatform load_governed_platform(const std::string& name_or_path,
                                         const std::string& profile = "");
+
+/// What agents are to believe of a platform: what is true of it when `name_or_path` is empty, or
+/// that platform, whose knobs must be the same. Throws Error (kInput).
+Belief load_belief(const std::string& name_or_path, const GovernedPlatform& truth);
 
 /// The model that an application's jobs run: the one it names, or the default one when its
 /// accuracies are the platform file's. Throws Error (kInput) also when its levels are not the

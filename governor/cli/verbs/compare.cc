@@ -31,7 +31,8 @@ struct CompareVerb {
   std::string scenario;
   std::vector<std::string> policies = {"performance", "schedutil",  "ondemand",    "rule",
                                        "prime",       "q_learning", "static_best", "oracle"};
-  std::map<std::string, std::string> policy_files;
+  std::map<std::string, std::string> policy_files, priors;
+  std::string belief;
   int seeds = 10;
   std::uint64_t first_seed = 1;
   bool json = false;
@@ -43,21 +44,29 @@ struct Start {
   Json files = Json::object();
 };
 
-Start starting_points(const CompareVerb& verb, const PlatformSpec& platform,
-                      const Scenario& scenario) {
-  Start start;
-  for (const auto& [name, file] : verb.policy_files) {
-    if (std::find(verb.policies.begin(), verb.policies.end(), name) == verb.policies.end()) {
-      input_error(fmt::format("--policy-file {}={}", name, file),
-                  fmt::format("'{}' is not among the policies compared", name),
-                  "add it to --policies");
-    }
+/// Policies that are not compared have no file.
+void check_files(const CompareVerb& verb, const std::string& option,
+                 const std::map<std::string, std::string>& files) {
+  for (const auto& [name, file] : files) {
+    if (std::find(verb.policies.begin(), verb.policies.end(), name) != verb.policies.end()) continue;
+    input_error(fmt::format("{} {}={}", option, name, file),
+                fmt::format("'{}' is not among the policies compared", name),
+                "add it to --policies");
   }
+}
+
+Start starting_points(const CompareVerb& verb, const Belief& belief, std::uint64_t times_hash) {
+  Start start;
+  check_files(verb, "--policy-file", verb.policy_files);
+  check_files(verb, "--from", verb.priors);
+  const auto of = [](const std::map<std::string, std::string>& files, const std::string& policy) {
+    const auto found = files.find(policy);
+    return found == files.end() ? std::string() : found->second;
+  };
   for (const std::string& policy : verb.policies) {
-    const auto given = verb.policy_files.find(policy);
-    const StartingPoint from = starting_point(
-        platform, scenario, policy, given == verb.policy_files.end() ? "" : given->second);
-    start.choices.push_back({policy, from.file});
+    StartingPoint from = starting_point(policy_identity(policy, belief, times_hash),
+                                        of(verb.policy_files, policy), of(verb.priors, policy));
+    start.choices.push_back({policy, std::move(from.learned), from.as_prior});
     if (from.note.empty()) continue;
     start.notes.push_back(from.note);
     start.files[policy] = from.file.empty() ? Json(nullptr) : Json(from.file);
@@ -68,8 +77,10 @@ Start starting_points(const CompareVerb& verb, const PlatformSpec& platform,
 /// What no configuration could have met is nobody's fault: said apart from the misses. The oracle's
 /// figure where it is among the policies, since a late policy finds some jobs already lost.
 std::string infeasible_note(const std::vector<PolicyResult>& results) {
-  const auto oracle = std::find_if(results.begin(), results.end(),
-                                   [](const PolicyResult& r) { return r.policy == "oracle"; });
+  const auto oracle = std::find_if(results.begin(), results.end(), [](const PolicyResult& r) {
+    const AgentInfo* info = find_agent(r.policy);
+    return info != nullptr && info->knows_future;
+  });
   const PolicyResult& shown = oracle == results.end() ? results.front() : *oracle;
   const double share = estimate_of(shown.per_seed, &Metrics::infeasible_pct).mean;
   if (!std::isfinite(share)) return "";
@@ -112,6 +123,7 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
             {"seeds", verb.seeds}};
   json["first_seed"] = verb.first_seed;
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
+  json["belief"] = verb.belief.empty() ? Json(nullptr) : Json(verb.belief);
   json["policy_files"] = start.files;
   const std::string no_gap = gap_note(scenario, results);
   json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
@@ -136,7 +148,8 @@ int run_compare(const CompareVerb& verb) {
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
   const Scenario scenario = load_scenario(verb.scenario, platform);
-  const Start start = starting_points(verb, platform, scenario);
+  const Belief belief = load_belief(verb.belief, governed);
+  const Start start = starting_points(verb, belief, governed.times_hash);
 
   show_warnings(warnings_of(platform, {scenario}));
   const InterruptScope interrupt(
@@ -144,6 +157,7 @@ int run_compare(const CompareVerb& verb) {
   Progress progress(fmt::format("{} on {}", scenario.name, platform.name));
   CompareOptions options;
   options.policies = start.choices;
+  options.belief = &belief;
   options.seeds = verb.seeds;
   options.first_seed = verb.first_seed;
   options.progress = [&](double done) { progress.update(done); };
@@ -197,15 +211,26 @@ Verb add_compare(CLI::App& program) {
       ->required()
       ->type_name("NAME|FILE");
   profile_option(*parser, verb->profile);
+  belief_option(*parser, verb->belief);
   names_option(*parser, "--policies", verb->policies,
                "What to compare (default: " + joined(verb->policies) + ")");
   parser
       ->add_option_function<std::vector<std::string>>(
           "--policy-file",
           [verb](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) parse_policy_file(text, verb->policy_files);
+            for (const std::string& text : texts) parse_policy_file("--policy-file", text, verb->policy_files);
           },
           "What a policy has learned; may be repeated")
+      ->type_name("NAME=FILE")
+      ->expected(1)
+      ->take_all();
+  parser
+      ->add_option_function<std::vector<std::string>>(
+          "--from",
+          [verb](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) parse_policy_file("--from", text, verb->priors);
+          },
+          "The same of another platform, taken as a prior; may be repeated")
       ->type_name("NAME=FILE")
       ->expected(1)
       ->take_all();

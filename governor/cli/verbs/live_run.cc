@@ -6,15 +6,15 @@
 #include <memory>
 
 #include "agents/agent.h"
-#include "agents/policy_file.h"
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
-#include "env/spaces/spaces.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
+#include "governor/loop/learned_writer.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
+#include "kernels/base/hash.h"
 
 namespace flyball::cli {
 namespace {
@@ -28,6 +28,18 @@ class Stopwatch final : public EpochSink {
  private:
   std::int64_t now_ns_ = 0;
 };
+
+bool is_searched(const std::string& policy) {
+  const AgentInfo* info = find_agent(policy);
+  return info != nullptr && info->searched && policy == info->name;
+}
+
+std::uint64_t hash_of(const std::vector<std::uint8_t>& bytes) {
+  if (bytes.empty()) return 0;
+  Fnv1a hash;
+  hash.add(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  return hash.value();
+}
 
 /// What a job consists of on this machine: found once, so that every policy meets the same jobs.
 void take_measure(const EmulatedPlatform& platform, Stream& stream) {
@@ -56,15 +68,16 @@ PlatformSpec slower(PlatformSpec platform) {
 std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scenario,
                                        const AgentContext& context, bool profiled,
                                        const InterruptScope& interrupt) {
-  if (run.policy != "static_best") return make_agent(run.policy, context);
-  const PlatformSpec platform = profiled ? context.platform : slower(context.platform);
+  if (!is_searched(run.policy)) return make_agent(run.policy, context);
+  const PlatformSpec& believed = context.belief.mean;
+  const PlatformSpec platform = profiled ? believed : slower(believed);
   Progress progress("searching the best configuration in simulation");
   HindsightOptions options;
   options.first_seed = context.seed;
   options.stop = &interrupt.stop();
   options.progress = [&](double done) { progress.update(done); };
   const Action best = best_in_hindsight(platform, scenario, options).action;
-  return make_agent("static_best:" + format_action(context.platform, scenario, best), context);
+  return make_agent(run.policy + ":" + format_action(believed, scenario, best), context);
 }
 
 }  // namespace
@@ -94,21 +107,16 @@ Scenario with_duration(Scenario scenario, double duration_s) {
 }
 
 void check_runs(const Stream& stream, const std::vector<LiveRun>& runs) {
-  const Spaces spaces = Spaces::of(stream.platform, stream.scenario);
-  const AgentContext context{stream.platform, stream.scenario,
-                             spaces,          reward_weights(stream.platform, stream.scenario),
-                             stream.seed,     nullptr};
+  const AgentContext context{stream.belief, reward_weights(stream.belief), stream.seed, nullptr};
   for (const LiveRun& run : runs) {
-    if (run.policy != "static_best") make_agent(run.policy, context);
+    if (!is_searched(run.policy)) make_agent(run.policy, context);
   }
 }
 
 LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
                     const std::function<void()>& before_start) {
   const Scenario scenario = with_duration(stream.scenario, run.duration_s);
-  // The spaces are those of the scenario as it was trained on; its length is not part of them.
-  const Spaces spaces = Spaces::of(stream.platform, stream.scenario);
-  const RewardWeights weights = reward_weights(stream.platform, scenario);
+  const RewardWeights weights = reward_weights(stream.belief);
 
   EmulatedOptions options;
   options.seed = stream.seed;
@@ -116,32 +124,42 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
   if (stream.inferences_per_job.empty()) take_measure(platform, stream);
 
-  const AgentContext context{stream.platform, scenario, spaces, weights, stream.seed, nullptr};
+  const AgentContext context{stream.belief, weights, stream.seed, nullptr};
   const std::unique_ptr<Agent> agent =
       make_live_agent(run, scenario, context, stream.profiled, interrupt);
-  if (!run.policy_file.empty()) agent->load(read_policy(run.policy_file).payload);
-
   LiveResult result;
   result.policy = run.policy;
+  if (!run.start.learned.empty())
+    result.notes = agent->load(run.start.learned, run.start.as_prior);
+
   std::unique_ptr<Recorder> recorder;
   if (!run.record.empty()) {
-    recorder = std::make_unique<Recorder>(
-        run.record, recording_info(stream.platform, scenario, spaces, run.policy, stream.seed));
+    RecordingInfo info = recording_info(stream.platform, stream.belief, scenario, run.policy,
+                                        stream.seed, weights);
+    info.hashes.profile = stream.times_hash;
+    info.hashes.policy = hash_of(run.start.learned);
+    recorder = std::make_unique<Recorder>(run.record, info);
+  }
+  std::unique_ptr<LearnedWriter> learned;
+  if (!run.learn_to.empty()) {
+    learned = std::make_unique<LearnedWriter>(
+        *agent, run.learn_to, policy_identity(run.policy, stream.belief, stream.times_hash));
   }
   if (before_start) before_start();
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
-  SettingSink settings;
+  SettingSink settings(stream.platform);
   SessionOptions session;
   session.sinks = {&stopwatch, &live, &settings};
   const std::vector<Tally> before = tallies_of(stream);
   const CpuThrottling throttled_before = read_cpu_throttling();
   if (recorder) session.sinks.push_back(recorder.get());
+  if (learned) session.sinks.push_back(learned.get());
   {
     const InterruptsPlatform interrupts(platform);
     const Display display(stream.platform, scenario, run.title, live, plain);
     if (!interrupt.stopped())
-      result.metrics = run_session(platform, *agent, weights, session).metrics;
+      result.metrics = run_session(platform, stream.belief, *agent, weights, session).metrics;
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.measured_s = stopwatch.seconds();
@@ -149,12 +167,16 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   result.tallies = tallies_of(stream);
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];
-  result.notes = platform.notes();
-  if (run.policy == "static_best" && !stream.profiled) {
+  for (std::string& note : platform.notes()) result.notes.push_back(std::move(note));
+  if (is_searched(run.policy) && !stream.profiled) {
     result.notes.push_back(
         fmt::format("searched in simulation with times that are assumptions, so with a margin of "
                     "{:.0f} %; 'flyball profile' makes them measurements",
                     100 * (kAssumedTimesMargin - 1)));
+  }
+  if (learned) {
+    result.learn_problem = learned->finish();
+    if (!result.learn_problem.empty()) result.notes.push_back(result.learn_problem);
   }
   if (recorder) {
     result.record_problem = recorder->finish();

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "env/linux/cpu_quota.h"
+#include "env/model/belief.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "governor/cli/interrupt.h"
+#include "governor/cli/verbs/policies.h"
 #include "governor/cli/views/live_text.h"
 #include "governor/cli/views/setting_sink.h"
 #include "governor/machine/inference_engine.h"
@@ -21,7 +23,8 @@ namespace flyball::cli {
 /// scenario.
 struct LiveRun {
   std::string policy;
-  std::string policy_file;  ///< what it starts from; empty: untrained
+  StartingPoint start;      ///< what it starts from
+  std::string learn_to;     ///< policy file for what it learns; empty: none
   double duration_s = 0;    ///< the scenario is cut or stretched to this
   std::string record;       ///< recording to write; empty: none
   LiveTitle title;
@@ -35,6 +38,7 @@ struct LiveResult {
   std::vector<Tally> tallies;    ///< per level of the stream's model: images its jobs recognised
   std::optional<CpuThrottling> throttling;  ///< by the CPU quota during the run; absent: none
   std::string record_problem;               ///< empty, or why the recording is not whole
+  std::string learn_problem;                ///< empty, or why what it learned is not kept
   std::vector<std::string> notes;           ///< what did not go as asked, for the end
 };
 
@@ -45,6 +49,8 @@ Scenario with_duration(Scenario scenario, double duration_s);
 /// The jobs' parts that must be the same for every policy, so that all meet the same stream.
 struct Stream {
   const PlatformSpec& platform;
+  const Belief& belief;
+  std::uint64_t times_hash;  ///< of the machine profile in use; 0: none
   const Scenario& scenario;
   InferenceEngine& engine;
   std::uint64_t seed = 1;

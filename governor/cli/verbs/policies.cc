@@ -88,6 +88,7 @@ std::string make_place_for_policy(const std::string& platform, const std::string
 
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
                                std::uint64_t times_hash) {
+  if (!policy_learns(policy)) return {policy, 0, belief.mean.name, belief.mean.content_hash, 0};
   // What it learns depends on nothing but its kind.
   const auto agent = make_agent(policy, {belief, RewardWeights{}, 1, nullptr});
   return {std::string(agent->name()), agent->feature_version(), belief.mean.name,

@@ -30,6 +30,7 @@
 #include "governor/record/recording.h"
 #include "governor/record/recording_header.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball::cli {
 namespace {
@@ -39,6 +40,10 @@ struct RunVerb {
   std::string scenario = "live";
   std::string policy = "q_learning";
   std::string policy_file;
+  std::string from;
+  std::string belief;
+  std::string learn_to;  ///< empty: where 'train' stores what was learned
+  bool no_learn = false;
   std::string profile;
   double duration_s = 0;          ///< 0: as long as the scenario
   double compare_duration_s = 0;  ///< 0: the same
@@ -54,8 +59,7 @@ struct RunVerb {
 
 void check_can_run(const std::string& policy) {
   check_policy_name(policy);
-  const std::string name = policy.substr(0, policy.find(':'));
-  if (name == "oracle") {
+  if (find_agent(policy)->knows_future) {
     input_error(fmt::format("policy '{}'", policy),
                 "has to know what happens later, which only a simulation can tell",
                 "compare with it by 'flyball compare'");
@@ -160,11 +164,12 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
                                const Scenario& scenario) {
   const double duration_s =
       verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) / 1e9;
-  std::vector<LiveRun> runs = {{verb.policy, start.file, duration_s, verb.record, {}}};
+  std::vector<LiveRun> runs = {
+      {verb.policy, start, verb.learn_to, duration_s, verb.record, {}}};
   if (!verb.no_compare) {
     const double compare_s = verb.compare_duration_s > 0 ? verb.compare_duration_s : duration_s;
     for (const std::string& policy : verb.compare_with) {
-      if (policy != verb.policy) runs.push_back({policy, "", compare_s, "", {}});
+      if (policy != verb.policy) runs.push_back({policy, {}, "", compare_s, "", {}});
     }
   }
   double after_s = 0;
@@ -190,6 +195,27 @@ NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) 
   return model_of(first);
 }
 
+/// Where what the governed policy learns is kept: the file that was asked for, or the one that the
+/// next run looks into. Nowhere when there is no such place, or nothing is to be learned.
+void find_place_for_learned(RunVerb& verb, const PlatformSpec& platform) {
+  const bool asked = !verb.learn_to.empty();
+  if (!policy_learns(verb.policy) || verb.no_learn) {
+    if (!asked) return;
+    input_error("--learn-to",
+                verb.no_learn ? "asks for a file, and --no-learn for none"
+                              : fmt::format("policy '{}' does not learn", verb.policy),
+                "leave one of the two out");
+  }
+  if (asked) return check_output("--learn-to " + verb.learn_to, verb.learn_to, kPolicyOutput);
+  try {
+    verb.learn_to = make_place_for_policy(platform.name, verb.policy);
+    check_output(verb.learn_to, verb.learn_to, kPolicyOutput);
+  } catch (const Error& error) {
+    verb.learn_to.clear();
+    write_note(fmt::format("What is learned is not kept: {}\n", error.what()));
+  }
+}
+
 /// When the machine is not as fast as the profile in use says.
 std::string drift_note(const Stream& stream) {
   constexpr double kDrift = 0.15;
@@ -207,7 +233,7 @@ std::string drift_note(const Stream& stream) {
       profiled / 1e6);
 }
 
-int run_run(const RunVerb& verb) {
+int run_run(RunVerb verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
   if (!verb.csv.empty() && verb.record.empty()) {
@@ -221,17 +247,23 @@ int run_run(const RunVerb& verb) {
                 "use 'flyball compare' or 'flyball train' with it, or run on '--platform host'");
   }
   const Scenario scenario = load_scenario(verb.scenario, platform);
-  const StartingPoint start = starting_point(platform, scenario, verb.policy, verb.policy_file);
+  const Belief belief = load_belief(verb.belief, governed);
+  const auto identity = [&](const std::string& policy) {
+    return policy_identity(policy, belief, governed.times_hash);
+  };
+  const StartingPoint start = starting_point(identity(verb.policy), verb.policy_file, verb.from);
+  const bool learn_to_asked = !verb.learn_to.empty();
+  find_place_for_learned(verb, platform);
   std::vector<LiveRun> runs = plan_runs(verb, start, scenario);
   for (std::size_t i = 1; i < runs.size(); ++i) {
-    runs[i].policy_file = starting_point(platform, scenario, runs[i].policy, "").file;
+    runs[i].start = starting_point(identity(runs[i].policy), "", "");
   }
 
   check_outputs(verb);
   const InterruptScope interrupt;
   const NamedModel named = model_of_all(platform, scenario);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
-  Stream stream{platform, scenario, *engine, verb.seed};
+  Stream stream{platform, belief, governed.times_hash, scenario, *engine, verb.seed};
   check_runs(stream, runs);
   if (verb.check) return 0;
   engine->check_answers();
@@ -248,6 +280,9 @@ int run_run(const RunVerb& verb) {
                                results.empty() ? introduce : std::function<void()>()));
   }
   std::string problem = results.empty() ? "" : results.front().record_problem;
+  // A place that was not asked for is no promise.
+  if (problem.empty() && learn_to_asked && !results.empty())
+    problem = results.front().learn_problem;
   if (!verb.csv.empty() && !results.empty()) {
     const std::string other = export_result(verb);
     if (problem.empty()) problem = other;
@@ -284,7 +319,18 @@ Verb add_run(CLI::App& program) {
       ->add_option("--policy-file", verb->policy_file,
                    "What the policy has learned, by 'flyball train'")
       ->type_name("FILE");
+  parser
+      ->add_option("--from", verb->from,
+                   "The same of another platform, taken as a prior")
+      ->type_name("FILE");
+  parser
+      ->add_option("--learn-to", verb->learn_to,
+                   "Keep what the policy learns in this file, every minute and at the end "
+                   "(default: under $XDG_STATE_HOME, or ~/.local/state, where the next run finds it)")
+      ->type_name("FILE");
+  parser->add_flag("--no-learn", verb->no_learn, "Keep nothing of what the policy learns");
   profile_option(*parser, verb->profile);
+  belief_option(*parser, verb->belief);
   seconds_option(*parser, "--duration", verb->duration_s, 0.5, 86400,
                  "How long (default: as the scenario says)");
   names_option(*parser, "--compare-with", verb->compare_with,

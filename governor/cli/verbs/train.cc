@@ -8,7 +8,6 @@
 #include "agents/agent.h"
 #include "agents/policy_file.h"
 #include "env/config/yaml.h"
-#include "env/spaces/spaces.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -28,6 +27,8 @@ struct TrainVerb {
   std::string agent = "q_learning";
   std::string platform;
   std::string profile;
+  std::string belief;
+  std::string from;
   std::vector<std::string> scenarios;
   std::string out;
   bool store = false;  ///< no `out`: where 'run' and 'compare' look for it
@@ -46,42 +47,33 @@ void check_agent(const std::string& agent) {
   input_error(fmt::format("agent '{}'", agent), "does not learn", "use one of " + joined(learners));
 }
 
-/// The same agent under another scenario can only go on learning when knobs and monitors are the
-/// same.
-void check_same_spaces(const PlatformSpec& platform, const std::vector<Scenario>& scenarios) {
-  const std::uint64_t hash = Spaces::of(platform, scenarios.front()).hash;
-  for (const Scenario& scenario : scenarios) {
-    if (Spaces::of(platform, scenario).hash == hash) continue;
-    input_error(
-        fmt::format("--scenario {}", scenario.name),
-        fmt::format("its knobs or monitors differ from those of '{}'", scenarios.front().name),
-        "train a policy of its own for it");
-  }
-}
-
 /// Takes turns between the scenarios, so that none is forgotten for another.
 std::vector<std::uint8_t> train_in_turns(const TrainVerb& verb, const PlatformSpec& platform,
+                                         const Belief& belief, const StartingPoint& start,
                                          const std::vector<Scenario>& scenarios,
                                          LearningCurve& curve, Progress& progress,
                                          const std::atomic<bool>& stop) {
   const int count = static_cast<int>(scenarios.size());
   const int turn = count == 1 ? verb.episodes : std::max(1, verb.episodes / (20 * count));
-  std::vector<std::uint8_t> learned;
+  std::vector<std::uint8_t> learned = start.learned;
+  bool as_prior = start.as_prior;
   for (int done = 0, t = 0; done < verb.episodes && !stop; ++t) {
     const int episodes = std::min(turn, verb.episodes - done);
     const auto on_episode = [&](int, const Metrics& metrics) {
       curve.add(t % count, metrics);
       progress.update(static_cast<double>(curve.done()) / verb.episodes);
     };
-    learned = train(platform, scenarios[t % count], verb.agent, episodes, verb.seed + done,
-                    on_episode, &stop, learned);
+    learned = train(platform, belief, scenarios[t % count], verb.agent, episodes,
+                    verb.seed + static_cast<std::uint64_t>(done), on_episode, &stop, learned,
+                    as_prior);
+    as_prior = false;
     done += episodes;
   }
   return learned;
 }
 
 Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
-             const std::vector<Scenario>& scenarios, std::uint64_t spaces_hash,
+             const std::vector<Scenario>& scenarios, std::uint64_t platform_hash,
              const LearningCurve& curve) {
   Json json{{"schema", 1}, {"agent", verb.agent}, {"platform", governed.spec.name}};
   Json& names = json["scenarios"] = Json::array();
@@ -91,7 +83,9 @@ Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
   json["interrupted"] = curve.done() < verb.episodes;
   json["seed"] = verb.seed;
   json["out"] = verb.out;
-  json["spaces_hash"] = fmt::format("{:016x}", spaces_hash);
+  json["belief"] = verb.belief.empty() ? Json(nullptr) : Json(verb.belief);
+  json["from"] = verb.from.empty() ? Json(nullptr) : Json(verb.from);
+  json["platform_hash"] = fmt::format("{:016x}", platform_hash);
   json["curve"] = curve.points_json();
   json["reward_gain"] = curve.gain_json();
   json["warnings"] = warnings_of(governed.spec, scenarios);
@@ -105,26 +99,30 @@ int run_train(TrainVerb verb) {
   const PlatformSpec& platform = governed.spec;
   std::vector<Scenario> scenarios;
   for (const std::string& name : verb.scenarios) scenarios.push_back(load_scenario(name, platform));
-  check_same_spaces(platform, scenarios);
+  const Belief belief = load_belief(verb.belief, governed);
+  const PolicyIdentity identity = policy_identity(verb.agent, belief, governed.times_hash);
+  const StartingPoint start =
+      verb.from.empty() ? StartingPoint{} : starting_point(identity, "", verb.from);
   if (verb.store) {
     verb.out = make_place_for_policy(platform.name, verb.agent);
     check_output(verb.out, verb.out, kPolicyOutput);
   }
 
   for (const std::string& note : governed.notes) write_note(note + '\n');
+  if (!start.note.empty()) write_note(start.note + ".\n");
   show_warnings(warnings_of(platform, scenarios));
   InterruptScope interrupt;
   Progress progress(fmt::format("training {} on {}", verb.agent, platform.name));
   LearningCurve curve(verb.episodes, static_cast<int>(scenarios.size()), !verb.json, progress);
   const std::vector<std::uint8_t> learned =
-      train_in_turns(verb, platform, scenarios, curve, progress, interrupt.stop());
+      train_in_turns(verb, platform, belief, start, scenarios, curve, progress, interrupt.stop());
   progress.stop();
   if (curve.done() == 0) {
     failure("train", "interrupted before the first episode was done",
             fmt::format("'{}' was not touched, run it again", verb.out));
   }
   curve.finish();
-  const PolicyFile policy{verb.agent, Spaces::of(platform, scenarios.front()).hash, learned};
+  const PolicyFile policy{identity, learned};
   std::optional<Error> not_written;
   try {
     write_policy(verb.out, policy);
@@ -133,7 +131,7 @@ int run_train(TrainVerb verb) {
   }
 
   if (verb.json) {
-    Json json = to_json(verb, governed, scenarios, policy.spaces_hash, curve);
+    Json json = to_json(verb, governed, scenarios, identity.platform_hash, curve);
     if (not_written) json["out"] = nullptr;
     write_result(json_text(json));
   } else {
@@ -164,8 +162,13 @@ Verb add_train(CLI::App& program) {
       ->required()
       ->type_name("NAME|FILE");
   profile_option(*parser, verb->profile);
+  belief_option(*parser, verb->belief);
   names_option(*parser, "--scenario", verb->scenarios, "One or more scenarios, which take turns");
   parser->get_option("--scenario")->required();
+  parser
+      ->add_option("--from", verb->from,
+                   "A policy file to go on from, also of another platform: taken as a prior")
+      ->type_name("FILE");
   integer_option(*parser, "--episodes", verb->episodes, 1, 10'000'000,
                  "How many runs of a scenario (default 200)");
   seed_option(*parser, verb->seed, "Seed of the first episode, counting up (default 1)");
