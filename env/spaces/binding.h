@@ -13,6 +13,7 @@ struct DeclaredLevel {
   int width_pct = 100;
   bool int8 = false;
   double accuracy_pct = 0;
+  friend bool operator==(const DeclaredLevel&, const DeclaredLevel&) = default;
 };
 
 /// An application in a slot of the roster: who it is and what it offers. What it asks for is in the
@@ -23,6 +24,7 @@ struct Binding {
   int threads = 1;      ///< that it starts where nobody maps it (Linux governors)
   bool plain_load = false;
   std::vector<DeclaredLevel> levels;
+  friend bool operator==(const Binding&, const Binding&) = default;
 };
 
 }  // namespace flyball

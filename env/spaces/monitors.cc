@@ -156,7 +156,17 @@ Monitor row_of(const Field& field, Monitor::Scope scope, std::size_t index,
   return monitor;
 }
 
-/// The queue: two rows per place in it, which only complete the record.
+/// The CPUs of the running job, 64 a row.
+void add_cpus(int slot, const std::string& prefix, std::vector<Monitor>& rows) {
+  for (std::size_t i = 0; i < CpuSet::kWords; ++i) {
+    const std::string name = "running.cpus" + std::to_string(i);
+    const Field field{name.c_str(), "", kNone, T::kU64,
+                      FLYBALL_RUNNING(cpus) + i * sizeof(std::uint64_t), 1, 0, kHidden};
+    rows.push_back(row_of(field, Monitor::Scope::kApp, static_cast<std::size_t>(slot), prefix));
+  }
+}
+
+/// The queue: three rows per place in it, which only complete the record.
 void add_queue(int slot, const std::string& prefix, std::vector<Monitor>& rows) {
   for (std::size_t i = 0; i < kMaxQueue; ++i) {
     const std::string name = "waiting" + std::to_string(i);
@@ -244,10 +254,14 @@ MonitorTable::MonitorTable(const PlatformSpec& platform, const RewardWeights& we
   }
 }
 
-void MonitorTable::bind(int slot, const Binding& binding, const Requirements& required) {
+void MonitorTable::unbind(int slot) {
   std::erase_if(rows_, [slot](const Monitor& row) {
     return row.scope == Monitor::Scope::kApp && row.index == slot;
   });
+}
+
+void MonitorTable::bind(int slot, const Binding& binding, const Requirements& required) {
+  unbind(slot);
   const std::string prefix = binding.name + ".";
   for (const Field& field : kApp) {
     Monitor row = row_of(field, Monitor::Scope::kApp, static_cast<std::size_t>(slot), prefix);
@@ -266,6 +280,7 @@ void MonitorTable::bind(int slot, const Binding& binding, const Requirements& re
     }
     rows_.push_back(std::move(row));
   }
+  add_cpus(slot, prefix, rows_);
   add_queue(slot, prefix, rows_);
 }
 

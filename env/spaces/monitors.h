@@ -57,6 +57,8 @@ class MonitorTable {
                const std::vector<std::string>& measured = {});
   /// Adds the rows of a slot; allocates. A slot that was bound before is bound anew.
   void bind(int slot, const Binding& binding, const Requirements& required);
+  /// Takes them away.
+  void unbind(int slot);
 
   const std::vector<Monitor>& rows() const { return rows_; }
   /// nullptr when there is none of that name.

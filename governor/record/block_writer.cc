@@ -4,69 +4,63 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "kernels/base/quiet_thread.h"
 #include "governor/record/record_codec.h"
 #include "kernels/base/crc32c.h"
-#include "kernels/base/quiet_thread.h"
 
 namespace flyball {
 
 BlockWriter::BlockWriter(FileDescriptor file, std::uint64_t offset, bool wait)
     : file_(std::move(file)),
       offset_(offset),
-      blocks_(std::make_unique<Block[]>(kBlocks)),
+      blocks_(std::make_unique_for_overwrite<Block[]>(kBlocks + 1)),
       wait_(wait),
       thread_(quiet_thread([this] { run(); })) {}
 
 BlockWriter::~BlockWriter() { close(); }
 
-bool BlockWriter::begin_block() {
+void BlockWriter::begin_block() {
   const std::uint64_t next = filled_.load(std::memory_order_relaxed);
+  dropping_ = false;
   for (;;) {
     const std::uint64_t written = written_.load(std::memory_order_acquire);
     if (next - written < kBlocks) break;
-    if (!wait_) return false;
+    if (!wait_) {
+      dropping_ = true;
+      break;
+    }
     written_.wait(written, std::memory_order_acquire);
   }
-  dropping_ = false;
   open_ = true;
   used_ = 0;
-  return true;
-}
-
-/// Counts what is dropped in blocks too, each with a number: the gap shows how much is missing.
-void BlockWriter::drop(std::size_t bytes) {
-  if (!dropping_ || used_ + bytes > kBlockPayloadBytes) {
-    ++dropped_;
-    ++number_;
-    used_ = 0;
-  }
-  dropping_ = true;
-  used_ += bytes;
 }
 
 std::uint8_t* BlockWriter::reserve(std::size_t bytes) {
-  if (open_ && used_ + bytes > kBlockPayloadBytes) submit();
-  if (!open_ && !begin_block()) {
-    drop(bytes);
-    return nullptr;
-  }
-  std::uint8_t* room = at(filled_.load(std::memory_order_relaxed)).data + kBlockHeaderBytes + used_;
+  if (open_ && used_ >= kBlockFullBytes) submit();
+  if (!open_) begin_block();
+  std::uint8_t* room = current().data + kBlockHeaderBytes + used_;
   used_ += bytes;
   return room;
 }
 
 void BlockWriter::submit() {
-  if (!open_) dropping_ = false;  // what is dropped next would have been another block
   if (!open_ || used_ == 0) return;
-  Block& block = at(filled_.load(std::memory_order_relaxed));
-  block.bytes = used_;
+  open_ = false;
+  const std::size_t bytes = std::exchange(used_, 0);
+  const std::uint32_t number = number_++;  // of one thrown away too: the gap shows
+  if (dropping_) {
+    dropping_ = false;
+    ++dropped_;
+    return;
+  }
+  Block& block = current();
+  block.bytes = bytes;
   std::memcpy(block.data, kBlockMagic, 8);
   Encoder header{block.data + 8};
-  header(number_++);
-  header(static_cast<std::uint32_t>(used_));
-  open_ = false;
-  used_ = 0;
+  header(number);
+  header(static_cast<std::uint32_t>(bytes));
   filled_.fetch_add(1, std::memory_order_release);
   work_.release();
 }

@@ -1,72 +1,14 @@
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
+#include <filesystem>
+#include <system_error>
 
+#include "agents/explain.h"
+#include "governor/record/csv_file.h"
 #include "governor/record/recording.h"
 #include "kernels/base/error.h"
-#include "kernels/base/output_file.h"
-#include "kernels/base/whole_file.h"
 
 namespace flyball {
 namespace {
-
-// How a file of ours begins, whatever columns a later version adds.
-constexpr OutputKind kEpochsOutput{"a CSV file of epochs that 'export' made",
-                                   "epoch,end_ns,epoch_ns,"};
-constexpr OutputKind kJobsOutput{"a CSV file of jobs that 'export' made", "app,job,release_ns,"};
-
-/// A CSV file that takes its name when all of it is there.
-class CsvFile {
- public:
-  explicit CsvFile(std::string path) : path_(std::move(path)) { check(file_.begin(path_)); }
-
-  template <class T>
-  CsvFile& cell(const T& value) {
-    if (!line_.empty()) line_ += ',';
-    fmt::format_to(std::back_inserter(line_), "{}", value);
-    return *this;
-  }
-  CsvFile& cell(bool value) { return cell(value ? 1 : 0); }
-  /// Quoted where RFC 4180 asks for it.
-  CsvFile& text(std::string_view value) {
-    if (!line_.empty()) line_ += ',';
-    if (value.empty()) line_ += "\"\"";  // or an empty first cell would lose its comma
-    if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
-      line_ += value;
-      return *this;
-    }
-    line_ += '"';
-    for (const char c : value) line_.append(c == '"' ? 2 : 1, c);
-    line_ += '"';
-    return *this;
-  }
-  void end_line() {
-    text_ += line_;
-    text_ += '\n';
-    line_.clear();
-    if (text_.size() >= kBufferBytes) write();
-  }
-  void put_in_place() {
-    write();
-    check(file_.put_in_place());
-  }
-
- private:
-  static constexpr std::size_t kBufferBytes = 64 * 1024;
-  void write() {
-    check(file_.write(text_));
-    text_.clear();
-  }
-  void check(const FileStatus& status) const {
-    if (!status)
-      failure(path_, "cannot be written: " + status.why,
-              "choose a folder that can be written, on a disk with room");
-  }
-  std::string path_;
-  FileReplacement file_;
-  std::string text_, line_;
-};
 
 std::string unit_suffix(const std::string& unit) {
   if (unit == "%") return "_pct";
@@ -77,133 +19,198 @@ std::string unit_suffix(const std::string& unit) {
   return suffix;
 }
 
-std::string value_of(const KnobSpec& knob, const Action& action) {
-  const std::size_t index = static_cast<std::size_t>(setting_of(knob, action));
-  return index < knob.values.size() ? knob.values[index] : std::to_string(index);
+std::vector<Monitor> shown_rows(const std::vector<Monitor>& rows) {
+  std::vector<Monitor> shown;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(shown),
+               [](const Monitor& row) { return row.shown; });
+  return shown;
 }
 
-/// A width is two columns, its percentage and its precision: "75 int8" is 75 and int8, "75" is 75
-/// and fp32.
-struct WidthCells {
-  explicit WidthCells(const std::string& value)
-      : pct(value.substr(0, value.find(' '))),
-        precision(pct.size() < value.size() ? value.substr(pct.size() + 1) : "fp32") {}
-  std::string pct, precision;
+/// The columns of one application in one slot; empty in the epochs in which somebody else has it.
+struct AppColumns {
+  int slot = 0;
+  Binding binding;  ///< the latest of that name
+  std::vector<Monitor> rows;
+  std::vector<KnobSpec> knobs;
+  bool bound = false;
 };
 
-void knob_names(CsvFile& csv, const std::string& prefix, const std::vector<KnobSpec>& knobs) {
-  for (const KnobSpec& knob : knobs) {
-    csv.text(prefix + knob.name + unit_suffix(knob.unit));
-    // "camera.width" goes with "camera.precision".
-    if (knob.kind == KnobSpec::Kind::kLevel)
-      csv.text(prefix + knob.name.substr(0, knob.name.rfind('.')) + ".precision");
-  }
-}
+/// Everything about the columns comes from the tables of monitors and knobs.
+class Columns {
+ public:
+  explicit Columns(const RecordingInfo& info)
+      : info_(info),
+        platform_rows_(shown_rows(MonitorTable(info.platform, info.weights, info.measured).rows())),
+        knobs_(knobs_of(info.platform)) {}
 
-void knob_values(CsvFile& csv, const std::vector<KnobSpec>& knobs, const Action& action) {
-  for (const KnobSpec& knob : knobs) {
-    if (knob.kind == KnobSpec::Kind::kLevel) {
-      const WidthCells width(value_of(knob, action));
-      csv.text(width.pct).text(width.precision);
+  void bind(int slot, const Binding& binding) {
+    unbind(slot);
+    const auto same = std::find_if(apps_.begin(), apps_.end(), [&](const AppColumns& app) {
+      return app.slot == slot && app.binding.name == binding.name;
+    });
+    AppColumns& app = same == apps_.end() ? apps_.emplace_back() : *same;
+    app.slot = slot;
+    app.binding = binding;
+    app.bound = true;
+    MonitorTable table(info_.platform, info_.weights, info_.measured);
+    const auto platform_rows = static_cast<std::ptrdiff_t>(table.rows().size());
+    table.bind(slot, binding, {});
+    app.rows = shown_rows({table.rows().begin() + platform_rows, table.rows().end()});
+    app.knobs = knobs_of(info_.platform, slot, binding);
+  }
+  void unbind(int slot) {
+    for (AppColumns& app : apps_)
+      if (app.slot == slot) app.bound = false;
+  }
+  void unbind_all() {
+    for (AppColumns& app : apps_) app.bound = false;
+  }
+  const AppColumns* of_slot(int slot) const {
+    for (const AppColumns& app : apps_)
+      if (app.bound && app.slot == slot) return &app;
+    return nullptr;
+  }
+
+  void epoch_header(CsvFile& csv) const {
+    for (const char* name :
+         {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy", "cost_misses",
+          "cost_accuracy", "cost_budget", "cost_heat"})
+      csv.text(name);
+    for (const Monitor& row : platform_rows_) csv.text(row.name + unit_suffix(row.unit));
+    for (const AppColumns& app : apps_)
+      for (const Monitor& row : app.rows) csv.text(row.name + unit_suffix(row.unit));
+    for (const char* prefix : {"decided.", "applied."}) {
+      knob_names(csv, prefix, knobs_);
+      for (const AppColumns& app : apps_) knob_names(csv, prefix, app.knobs);
+    }
+    for (const char* name : {"verdict", "fresh", "explored", "probability", "expected_reward", "why"})
+      csv.text(name);
+    csv.end_line();
+  }
+
+  void epoch_line(CsvFile& csv, const Observation& now, const DecisionRow& row) {
+    judge(info_.weights, now, reward_);
+    const RewardParts sum = reward_.sum();
+    csv.cell(now.sequence).cell(now.now_ns).cell(now.epoch_ns);
+    row.recorded ? csv.cell(row.decide_ns) : csv.empty();
+    csv.cell(sum.total()).cell(sum.energy).cell(sum.misses).cell(sum.accuracy);
+    csv.cell(sum.budget).cell(sum.heat);
+    for (const Monitor& monitor : platform_rows_) csv.cell(flyball::read(monitor, now).value);
+    for (const AppColumns& app : apps_)
+      for (const Monitor& monitor : app.rows)
+        app.bound ? csv.cell(flyball::read(monitor, now).value) : csv.empty();
+    for (const Action* action : {&row.decision.action, &row.applied}) {
+      knob_values(csv, knobs_, *action, true);
+      for (const AppColumns& app : apps_) knob_values(csv, app.knobs, *action, app.bound);
+    }
+    csv.text(verdict_name(row.verdict));
+    if (row.recorded) {
+      const AppColumns* app = of_slot(row.decision.reason.index);
+      csv.cell(row.decision.fresh).cell(row.decision.explored()).cell(row.executed_probability());
+      csv.cell(row.decision.value);
+      csv.text(explain(row.decision, info_.platform, app ? app->binding.name : "",
+                       app ? app->binding.levels : std::vector<DeclaredLevel>()));
     } else {
-      csv.text(value_of(knob, action));
+      for (int i = 0; i < 5; ++i) csv.empty();
+    }
+    csv.end_line();
+  }
+
+  static void jobs_header(CsvFile& csv) {
+    for (const char* name :
+         {"app", "job", "release_ns", "start_ns", "finish_ns", "deadline_ns", "latency_ns",
+          "energy_mj", "cycles", "mapping", "width_pct", "precision", "accuracy_pct",
+          "accuracy_floor_pct", "missed", "dropped", "infeasible"})
+      csv.text(name);
+    csv.end_line();
+  }
+
+  void job_line(CsvFile& csv, const JobRecord& job) const {
+    const AppColumns* app = of_slot(job.app);
+    csv.text(app ? app->binding.name : std::to_string(job.app));
+    csv.cell(job.sequence).cell(job.release_ns).cell(job.start_ns).cell(job.finish_ns);
+    csv.cell(job.deadline_ns).cell(job.dropped ? 0 : job.latency_ns()).cell(job.energy_mj);
+    csv.cell(job.cycles);
+    Action action;
+    action.app[job.app] = job.setting;
+    if (app)
+      knob_values(csv, app->knobs, action, true);
+    else
+      csv.cell(int{job.setting.mapping}).empty().empty();
+    csv.cell(job.accuracy_pct).cell(job.accuracy_floor_pct).cell(job.missed).cell(job.dropped);
+    csv.cell(job.infeasible).end_line();
+  }
+
+ private:
+  /// A level is two columns, its width and its precision.
+  static void knob_names(CsvFile& csv, const std::string& prefix,
+                         const std::vector<KnobSpec>& knobs) {
+    for (const KnobSpec& knob : knobs) {
+      const std::string name = prefix + knob.name;
+      if (knob.kind == KnobSpec::Kind::kLevel)
+        csv.text(name + ".width_pct").text(name + ".precision");
+      else
+        csv.text(name + unit_suffix(knob.unit));
     }
   }
-}
 
-void epochs_header(CsvFile& csv, const RecordingInfo& info) {
-  for (const char* name :
-       {"epoch", "end_ns", "epoch_ns", "decide_ns", "energy_mj", "power_mw", "battery_pct",
-        "energy_preference", "reward", "cost_energy", "cost_misses", "cost_accuracy", "cost_budget",
-        "cost_heat", "sensors_ok", "jobs_unlisted"})
-    csv.text(name);
-  knob_names(csv, "decided.", info.knobs);
-  knob_names(csv, "applied.", info.knobs);
-  for (const std::string& name : info.clusters)
-    for (const char* column :
-         {"freq_khz", "opp_cap", "util_max", "util_mean", "power_mw", "temp_c"})
-      csv.text(name + "." + column);
-  for (const std::string& name : info.apps)
-    for (const char* column : {"active", "released", "finished", "missed", "backlog", "deadline_ns",
-                               "accuracy_floor_pct", "last_latency_ns"})
-      csv.text(name + "." + column);
-  csv.text("verdict").text("explored").text("expected_reward").text("why").end_line();
-}
-
-void epoch_line(CsvFile& csv, const RecordingInfo& info, const EpochRow& row) {
-  csv.cell(row.sequence).cell(row.now_ns).cell(row.epoch_ns).cell(row.decide_ns);
-  csv.cell(row.energy_mj).cell(row.power_mw).cell(row.battery_pct).cell(row.energy_preference);
-  csv.cell(row.reward).cell(row.cost_energy).cell(row.cost_misses).cell(row.cost_accuracy);
-  csv.cell(row.cost_budget).cell(row.cost_heat).cell(row.sensors_ok).cell(row.jobs_unlisted);
-  knob_values(csv, info.knobs, row.decided);
-  knob_values(csv, info.knobs, row.applied);
-  for (std::size_t c = 0; c < info.clusters.size(); ++c) {
-    const EpochRow::Cluster& cluster = row.cluster[c];
-    csv.cell(cluster.freq_khz).cell(int{cluster.opp_cap}).cell(cluster.util_max);
-    csv.cell(cluster.util_mean).cell(cluster.power_mw).cell(cluster.temp_c);
+  static void knob_values(CsvFile& csv, const std::vector<KnobSpec>& knobs, const Action& action,
+                          bool bound) {
+    for (const KnobSpec& knob : knobs) {
+      const auto index = static_cast<std::size_t>(setting_of(knob, action));
+      const bool level = knob.kind == KnobSpec::Kind::kLevel;
+      if (!bound || index >= (level ? knob.levels.size() : knob.values.size())) {
+        csv.empty();
+        if (level) csv.empty();
+      } else if (level) {
+        csv.cell(knob.levels[index].width_pct).text(knob.levels[index].int8 ? "int8" : "fp32");
+      } else {
+        csv.text(knob.values[index]);
+      }
+    }
   }
-  for (std::size_t a = 0; a < info.apps.size(); ++a) {
-    const EpochRow::App& app = row.app[a];
-    csv.cell(app.active).cell(app.released).cell(app.finished).cell(app.missed).cell(app.backlog);
-    csv.cell(app.deadline_ns).cell(app.accuracy_floor_pct).cell(app.last_latency_ns);
-  }
-  csv.text(verdict_name(row.verdict)).cell(row.explored).cell(row.value).text(row.why).end_line();
-}
 
-void jobs_header(CsvFile& csv) {
-  for (const char* name : {"app", "job", "release_ns", "start_ns", "finish_ns", "deadline_ns",
-                           "latency_ns", "energy_mj", "cycles", "mapping", "width_pct", "precision",
-                           "accuracy_pct", "accuracy_floor_pct", "missed", "dropped", "infeasible"})
-    csv.text(name);
-  csv.end_line();
-}
-
-void job_line(CsvFile& csv, const RecordingInfo& info, const JobRecord& job) {
-  Action action;
-  if (job.app < kMaxApps) action.app[job.app] = job.setting;
-  std::string mapping = std::to_string(job.setting.mapping);
-  WidthCells width(std::to_string(job.setting.level));
-  for (const KnobSpec& knob : info.knobs) {
-    if (knob.index != job.app) continue;
-    if (knob.kind == KnobSpec::Kind::kMapping) mapping = value_of(knob, action);
-    if (knob.kind == KnobSpec::Kind::kLevel) width = WidthCells(value_of(knob, action));
-  }
-  csv.text(job.app < info.apps.size() ? info.apps[job.app] : std::to_string(job.app));
-  csv.cell(job.sequence).cell(job.release_ns).cell(job.start_ns).cell(job.finish_ns);
-  csv.cell(job.deadline_ns).cell(job.dropped ? 0 : job.latency_ns()).cell(job.energy_mj);
-  csv.cell(job.cycles).text(mapping).text(width.pct).text(width.precision);
-  csv.cell(job.accuracy_pct);
-  csv.cell(job.accuracy_floor_pct).cell(job.missed).cell(job.dropped).cell(job.infeasible);
-  csv.end_line();
-}
+  const RecordingInfo& info_;
+  std::vector<Monitor> platform_rows_;
+  std::vector<KnobSpec> knobs_;
+  std::vector<AppColumns> apps_;
+  Reward reward_;
+};
 
 }  // namespace
 
-std::array<std::string, 2> csv_files(const std::string& folder) {
-  return {folder + "/epochs.csv", folder + "/jobs.csv"};
-}
-
-void check_csv_folder(const std::string& folder) {
-  make_output_folder("--csv " + folder, folder);
-  const auto [epochs, jobs] = csv_files(folder);
-  check_output(epochs, epochs, kEpochsOutput);
-  check_output(jobs, jobs, kJobsOutput);
-}
-
 RecordingReport export_csv(const std::string& recording, const std::string& folder) {
-  // Looked at first, so that nothing is made of a file that is no recording.
-  const RecordingInfo info = read_recording(recording, {}).info;
-  check_csv_folder(folder);
-  const auto paths = csv_files(folder);
-  CsvFile epochs(paths[0]), jobs(paths[1]);
-  epochs_header(epochs, info);
-  jobs_header(jobs);
+  // Looked at first: nothing is made of a file that is no recording, and whoever comes has columns
+  // from the first line on.
+  std::vector<std::pair<int, Binding>> bindings;
+  RecordingVisitor first;
+  first.on_bind = [&](int slot, const Binding& binding, const Observation&) {
+    bindings.emplace_back(slot, binding);
+  };
+  const RecordingInfo info = read_recording(recording, first).info;
+  Columns columns(info);
+  for (const auto& [slot, binding] : bindings) columns.bind(slot, binding);
+  columns.unbind_all();
+
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    failure(folder, "cannot be made: " + error.message(), "choose a folder that can be written");
+  CsvFile epochs(folder + "/epochs.csv"), jobs(folder + "/jobs.csv");
+  columns.epoch_header(epochs);
+  Columns::jobs_header(jobs);
   RecordingVisitor visitor;
-  visitor.on_epoch = [&](const EpochRow& row) { epoch_line(epochs, info, row); };
-  visitor.on_job = [&](const JobRecord& job) { job_line(jobs, info, job); };
+  visitor.on_bind = [&](int slot, const Binding& binding, const Observation&) {
+    columns.bind(slot, binding);
+  };
+  visitor.on_unbind = [&](int slot) { columns.unbind(slot); };
+  visitor.on_epoch = [&](const Observation& now, const DecisionRow& row) {
+    columns.epoch_line(epochs, now, row);
+  };
+  visitor.on_job = [&](const JobRecord& job) { columns.job_line(jobs, job); };
   const RecordingReport report = read_recording(recording, visitor);
-  epochs.put_in_place();
-  jobs.put_in_place();
+  epochs.close();
+  jobs.close();
   return report;
 }
 

@@ -3,14 +3,15 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <type_traits>
 
+#include "env/spaces/binding.h"
+#include "env/spaces/job.h"
+#include "governor/record/bit_stream.h"
 #include "governor/record/recording.h"
 
 namespace flyball {
-
-// The fields of a record are listed once, in `fields`; what is done with them (write, read,
-// measure) is the first argument. Their order and types are the file format.
 
 template <class T>
 using Bits = std::conditional_t<
@@ -18,6 +19,8 @@ using Bits = std::conditional_t<
     std::conditional_t<sizeof(T) == 4, std::uint32_t,
                        std::conditional_t<sizeof(T) == 2, std::uint16_t, std::uint8_t>>>;
 
+/// Writes little-endian numbers of fixed size, and whole numbers in as many bytes as they need
+/// (LEB128), to bytes that have room for them.
 struct Encoder {
   std::uint8_t* at;
   template <class T>
@@ -27,94 +30,99 @@ struct Encoder {
     for (std::size_t i = 0; i < sizeof(T); ++i)
       *at++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(bits) >> (8 * i));
   }
-  void text(const char* value, std::size_t bytes) {
-    std::memcpy(at, value, bytes);
+  void number(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) *at++ = static_cast<std::uint8_t>(value | 0x80);
+    *at++ = static_cast<std::uint8_t>(value);
+  }
+  void difference(std::int64_t value) { number(zigzag(value)); }
+  /// Of a longer text the beginning.
+  void text(const std::string& value) {
+    const std::size_t bytes = std::min<std::size_t>(value.size(), 255);
+    *at++ = static_cast<std::uint8_t>(bytes);
+    std::memcpy(at, value.data(), bytes);
     at += bytes;
   }
 };
 
+/// Reads them back. Past the end it reads zeros, and says so.
 struct Decoder {
   const std::uint8_t* at;
+  const std::uint8_t* stop;
+  bool overrun = false;
+
+  std::uint8_t byte() {
+    if (at < stop) return *at++;
+    overrun = true;
+    return 0;
+  }
   template <class T>
   void operator()(T& value) {
     static_assert(std::is_arithmetic_v<T>);
     std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) bits |= std::uint64_t{*at++} << (8 * i);
+    for (std::size_t i = 0; i < sizeof(T); ++i) bits |= std::uint64_t{byte()} << (8 * i);
     if constexpr (std::is_same_v<T, bool>)
       value = bits != 0;
     else
       value = std::bit_cast<T>(static_cast<Bits<T>>(bits));
   }
-  void text(char* value, std::size_t bytes) {
-    std::memcpy(value, at, bytes);
-    value[bytes - 1] = 0;
-    at += bytes;
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const std::uint8_t next = byte();
+      value |= std::uint64_t{next & 0x7fu} << shift;
+      if (next < 0x80) break;
+    }
+    return value;
+  }
+  std::int64_t difference() { return unzigzag(number()); }
+  std::string text() {
+    std::string value(byte(), '\0');
+    for (char& c : value) c = static_cast<char>(byte());
+    return value;
   }
 };
 
-struct Measure {
-  std::size_t bytes = 0;
-  template <class T>
-  void operator()(const T&) {
-    bytes += sizeof(T);
-  }
-  void text(const char*, std::size_t n) { bytes += n; }
+enum class RecordType : std::uint8_t {
+  kRoster = 1,  ///< first of every block: who is in which slot
+  kBind,
+  kUnbind,
+  kState,  ///< an observation that no epoch led to: of the start, and of a bind
+  kEpoch,
+  kJob,  ///< ended in the epoch that follows
+  kEnd,
 };
 
-enum class RecordType : std::uint8_t { kEpoch = 1, kJob = 2, kEnd = 3 };
+inline constexpr std::size_t kMaxBindingBytes = 1 + 2 * 256 + 5 + 1 + 3 + kMaxLevels * 14;
+void put_binding(Encoder& out, int slot, const Binding& binding);
+/// The slot; -1 when it is not one.
+int get_binding(Decoder& in, Binding& binding);
 
-/// A mutable or a const row, and the counts of clusters and applications that the header gives.
-template <class Io, class Row>
-void epoch_fields(Io& io, Row& row, int clusters, int apps) {
-  io(row.sequence), io(row.now_ns), io(row.epoch_ns), io(row.decide_ns);
-  io(row.energy_mj), io(row.power_mw), io(row.battery_pct), io(row.energy_preference);
-  io(row.reward), io(row.cost_energy), io(row.cost_misses), io(row.cost_accuracy);
-  io(row.cost_budget), io(row.cost_heat), io(row.value);
-  io(row.verdict), io(row.explored), io(row.sensors_ok), io(row.jobs_unlisted);
-  for (int c = 0; c < clusters; ++c) {
-    auto& cluster = row.cluster[c];
-    io(row.decided.opp[c]), io(row.applied.opp[c]), io(cluster.opp_cap), io(cluster.freq_khz);
-    io(cluster.util_max), io(cluster.util_mean), io(cluster.power_mw), io(cluster.temp_c);
-  }
-  for (int a = 0; a < apps; ++a) {
-    auto& app = row.app[a];
-    io(row.decided.app[a].mapping), io(row.decided.app[a].level);
-    io(row.applied.app[a].mapping), io(row.applied.app[a].level);
-    io(app.active), io(app.setting.mapping), io(app.setting.level);
-    io(app.released), io(app.finished), io(app.missed), io(app.backlog);
-    io(app.deadline_ns), io(app.accuracy_floor_pct), io(app.last_latency_ns);
-  }
-  io.text(row.why, sizeof row.why);
-}
+/// What jobs and decisions of a block are coded against. Writer and reader keep the same.
+struct RecordState {
+  Action decided;
+  std::array<float, kMaxApps> accuracy_pct{}, accuracy_floor_pct{};
+  std::int64_t finish_ns = 0;
+};
 
-template <class Io, class Job>
-void job_fields(Io& io, Job& job) {
-  io(job.sequence), io(job.release_ns), io(job.start_ns), io(job.finish_ns), io(job.deadline_ns);
-  io(job.energy_mj), io(job.cycles), io(job.accuracy_pct), io(job.accuracy_floor_pct);
-  io(job.app), io(job.setting.mapping), io(job.setting.level);
-  io(job.missed), io(job.dropped), io(job.infeasible);
-}
+inline constexpr std::size_t kMaxJobBytes = 5 + 5 * 10 + 4 * 4;
+void put_job(Encoder& out, const JobRecord& job, RecordState& state);
+void get_job(Decoder& in, JobRecord& job, RecordState& state);
+
+/// Clusters and slots whose knobs are written.
+struct KnobCounts {
+  int clusters = 0, slots = 0;
+};
+inline constexpr std::size_t kMaxDecisionBytes =
+    64 + 2 * (3 + 2 * (kMaxClusters + 2 * kMaxApps)) + kMaxForecasts * 32;
+/// A decision with what was made of it; when it is not `recorded`, the settings only where they
+/// have changed.
+void put_decision(Encoder& out, const DecisionRow& row, const KnobCounts& counts,
+                  RecordState& state);
+void get_decision(Decoder& in, DecisionRow& row, const KnobCounts& counts, RecordState& state);
 
 /// The last record: what the run had, for comparison with what was read.
 struct EndRow {
   std::uint64_t epochs = 0, jobs = 0, lost_blocks = 0;
 };
-template <class Io, class End>
-void end_fields(Io& io, End& end) {
-  io(end.epochs), io(end.jobs), io(end.lost_blocks);
-}
-
-inline std::size_t epoch_bytes(int clusters, int apps) {
-  Measure measure;
-  const EpochRow row;
-  epoch_fields(measure, row, clusters, apps);
-  return 1 + measure.bytes;
-}
-inline std::size_t job_bytes() {
-  Measure measure;
-  const JobRecord job;
-  job_fields(measure, job);
-  return 1 + measure.bytes;
-}
 
 }  // namespace flyball

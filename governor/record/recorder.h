@@ -3,21 +3,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "env/scenario/scenario.h"
+#include "env/spaces/monitors.h"
 #include "governor/loop/control_loop.h"
 #include "governor/record/block_writer.h"
+#include "governor/record/record_codec.h"
 #include "governor/record/recording.h"
+#include "governor/record/row_codec.h"
 
 namespace flyball {
 
-/// The header's contents for a run.
-RecordingInfo recording_info(const PlatformSpec& platform, const Scenario& scenario,
-                             const Spaces& spaces, const std::string& policy, std::uint64_t seed);
-
 /// Writes every epoch and every job of a run to a file (format: recording.h).
 ///
-/// The loop only copies fields into a block that was allocated before; a thread of its own
+/// The loop only codes what has changed into a block that was allocated before; a thread of its own
 /// checksums and writes full blocks, so that a slow disk never delays a decision. A block goes out
 /// when it is full (64 KB) or covers `flush_ns` of the run: that much, and what the thread has yet
 /// to write, is lost to SIGKILL.
@@ -30,12 +29,14 @@ class Recorder final : public EpochSink {
     bool wait_for_disk = false;
   };
 
-  /// Writes the header at once. Throws Error: kInput when `path` cannot be written, or is there and
-  /// neither empty nor a recording; kFailure when writing it failed all the same.
+  /// Writes the header at once. Throws Error when `path` cannot be written (kFailure), or exists
+  /// and is not a recording (kInput): only recordings are overwritten.
   Recorder(const std::string& path, const RecordingInfo& info, Options options);
   Recorder(const std::string& path, const RecordingInfo& info) : Recorder(path, info, Options()) {}
   ~Recorder() override;
 
+  void on_bind(int slot, const Binding& binding, const Observation& now) override;
+  void on_unbind(int slot) override;
   void on_epoch(const EpochEvent& event) override;
 
   /// Writes what is left and the end record, and closes the file; the destructor does it too.
@@ -43,9 +44,34 @@ class Recorder final : public EpochSink {
   std::string finish();
 
  private:
+  /// Room for one record of `bytes` at most; a new block begins with the roster.
+  Encoder begin(std::size_t bytes);
+  void end(const Encoder& written) {
+    writer_->give_back(static_cast<std::size_t>(reserved_end_ - written.at));
+  }
+  void put_roster(Encoder& out) const;
+  void put_observation(Encoder& out, const Observation& now);
+  void put_state(const Observation& now);
+  void follow_roster();
+
+  struct Slot {
+    bool bound = false;
+    Binding binding;
+  };
+
   const std::string path_;
   const Options options_;
-  const int clusters_, apps_;
+  MonitorTable table_;
+  std::vector<Slot> slots_;
+  KnobCounts knobs_;
+  std::size_t roster_bytes_ = 0, epoch_bytes_ = 0;  ///< at most
+  RowCodec rows_;
+  bool absolute_ = true;  ///< the next observation
+  RecordState state_;
+  DecisionRow row_;
+  Action applied_;             ///< in the last epoch
+  bool started_ = false;       ///< the state before the first epoch is written
+  std::uint8_t* reserved_end_ = nullptr;
   std::uint64_t epochs_ = 0, jobs_ = 0;
   std::int64_t flushed_ns_ = 0;
   std::unique_ptr<BlockWriter> writer_;

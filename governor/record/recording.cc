@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "governor/record/block_reader.h"
 #include "governor/record/block_writer.h"
 #include "governor/record/record_codec.h"
 #include "governor/record/recording_header.h"
@@ -61,7 +63,7 @@ class File {
 template <class T>
 T number_at(const std::uint8_t* at) {
   T value;
-  Decoder{at}(value);
+  Decoder{at, at + sizeof value}(value);
   return value;
 }
 
@@ -74,9 +76,13 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
       std::memcmp(start, kRecordingMagic, sizeof kRecordingMagic) != 0)
     reject(path, "is not a flyball recording");
   const auto version = number_at<std::uint32_t>(start + 8);
-  if (version != kRecordingVersion)
-    reject(path,
-           fmt::format("has format version {}, this program reads {}", version, kRecordingVersion));
+  if (version != kRecordingVersion) {
+    input_error(fmt::format("recording {}", path),
+                fmt::format("has format version {}, this program reads {}", version,
+                            kRecordingVersion),
+                version < kRecordingVersion ? "record the run again, or read it with the program that wrote it"
+                                            : "read it with the program that wrote it");
+  }
   const auto length = number_at<std::uint32_t>(start + 12);
   std::vector<std::uint8_t> header(sizeof start + std::min(length, kMaxHeaderBytes) + 4);
   if (length > kMaxHeaderBytes || file.read(0, header.data(), header.size()) < header.size())
@@ -89,8 +95,6 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
   } catch (const nlohmann::json::exception& e) {
     reject(path, fmt::format("has an unreadable header ({})", e.what()));
   }
-  if (info.clusters.size() > kMaxClusters || info.apps.size() > kMaxApps)
-    reject(path, "has more clusters or applications than this program handles");
   return header.size();
 }
 
@@ -129,44 +133,6 @@ std::uint64_t next_whole_block(const File& file, std::uint64_t offset,
   return file.size();
 }
 
-struct RecordStream {
-  const RecordingVisitor& visitor;
-  RecordingReport& report;
-  bool ended = false;
-  EndRow end;
-};
-
-/// The records of a whole block. False when they do not add up, which a right checksum rules out
-/// unless another program wrote them.
-bool read_records(const std::uint8_t* at, const std::uint8_t* stop, RecordStream& reading) {
-  const int clusters = static_cast<int>(reading.report.info.clusters.size());
-  const int apps = static_cast<int>(reading.report.info.apps.size());
-  const std::size_t epoch_size = epoch_bytes(clusters, apps), job_size = job_bytes();
-  while (at < stop) {
-    const auto type = static_cast<RecordType>(*at);
-    const std::size_t left = static_cast<std::size_t>(stop - at);
-    Decoder in{at + 1};
-    if (type == RecordType::kEpoch && left >= epoch_size) {
-      EpochRow row;
-      epoch_fields(in, row, clusters, apps);
-      ++reading.report.epochs;
-      if (reading.visitor.on_epoch) reading.visitor.on_epoch(row);
-    } else if (type == RecordType::kJob && left >= job_size) {
-      JobRecord job;
-      job_fields(in, job);
-      ++reading.report.jobs;
-      if (reading.visitor.on_job) reading.visitor.on_job(job);
-    } else if (type == RecordType::kEnd && left >= 1 + sizeof(EndRow)) {
-      end_fields(in, reading.end);
-      reading.ended = true;
-    } else {
-      return false;
-    }
-    at = in.at;
-  }
-  return true;
-}
-
 }  // namespace
 
 RecordingReport read_recording(const std::string& path, const RecordingVisitor& visitor) {
@@ -175,7 +141,7 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
   std::uint64_t offset = read_header(file, path, report.info);
   if (visitor.on_info) visitor.on_info(report.info);
 
-  RecordStream reading{visitor, report, false, {}};
+  BlockReader reading(visitor, report);
   std::uint64_t next_number = 0;
   std::vector<std::uint8_t> block;
   while (offset < file.size()) {
@@ -195,34 +161,25 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
     if (number > next_number) report.missing_blocks += number - next_number;
     next_number = number + 1;
     ++report.blocks;
-    if (!read_records(block.data() + kBlockHeaderBytes, block.data() + block.size() - 4, reading))
+    if (!reading.read(block.data() + kBlockHeaderBytes, block.data() + block.size() - 4))
       ++report.damaged_blocks;
     offset += block.size();
   }
-  report.ended = reading.ended;
-  report.complete = reading.ended && report.damaged_blocks == 0 && report.missing_blocks == 0 &&
-                    report.torn_bytes == 0 && reading.end.epochs == report.epochs &&
-                    reading.end.jobs == report.jobs;
+  report.ended = reading.end().has_value();
+  report.complete = report.ended && report.damaged_blocks == 0 && report.missing_blocks == 0 &&
+                    report.torn_bytes == 0 && reading.end()->epochs == report.epochs &&
+                    reading.end()->jobs == report.jobs;
   return report;
 }
 
-std::string RecordingReport::problem() const {
-  if (complete) return "";
-  std::string text =
-      ended ? ""
-            : "the run ended before it closed the recording (killed, a power cut or a full disk)";
-  const auto say = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
-  if (damaged_blocks > 0) say(fmt::format("{} block(s) damaged", damaged_blocks));
-  if (missing_blocks > damaged_blocks)
-    say(fmt::format("{} block(s) not written", missing_blocks - damaged_blocks));
-  if (torn_bytes > 0) say(fmt::format("{} bytes of a torn block at its end skipped", torn_bytes));
-  if (text.empty()) say("its counts of epochs and jobs are not those of its end");
-  return text;
+const char* verdict_name(Shield::Verdict verdict) {
+  constexpr const char* kNames[] = {"passed", "clamped", "replaced", "taken_over"};
+  return kNames[static_cast<std::size_t>(verdict)];
 }
 
-const char* verdict_name(std::uint8_t verdict) {
-  constexpr const char* kNames[] = {"passed", "clamped", "replaced", "taken_over"};
-  return verdict < std::size(kNames) ? kNames[verdict] : "unknown";
+float DecisionRow::executed_probability() const {
+  return recorded && applied == decision.action ? decision.probability
+                                                : std::numeric_limits<float>::quiet_NaN();
 }
 
 }  // namespace flyball

@@ -1,19 +1,24 @@
 #include "governor/record/recording_header.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "governor/record/block_writer.h"
+#include "env/model/content_hash.h"
 #include "governor/record/record_codec.h"
 #include "kernels/base/crc32c.h"
+#include "kernels/base/hash.h"
 
 namespace flyball {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kKnobKinds[] = {"frequency", "mapping", "width"};
 constexpr const char* kDirections[] = {"lower", "higher", "neither"};
+constexpr const char* kScopes[] = {"platform", "cluster", "app"};
+constexpr const char* kTypes[] = {"f64", "i64", "u64", "u32", "i32", "u8", "i16", "bool", "derived"};
 
 template <std::size_t N>
 int index_of(const char* const (&names)[N], const std::string& name) {
@@ -30,34 +35,190 @@ int bounded(const Json& json, int count) {
   return static_cast<int>(value);
 }
 
-bool is_of_a_cluster(MonitorSpec::Kind kind) {
-  using Kind = MonitorSpec::Kind;
-  return kind == Kind::kFreq || kind == Kind::kUtil || kind == Kind::kClusterPower ||
-         kind == Kind::kTemp;
+/// As text: JSON's numbers lose the last bits of it.
+std::string hex(std::uint64_t hash) { return hash == 0 ? "" : fmt::format("{:016x}", hash); }
+
+std::uint64_t from_hex(const Json& json) {
+  const auto text = json.get<std::string>();
+  std::uint64_t hash = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hash, 16);
+  if (error != std::errc() ? !text.empty() : end != text.data() + text.size())
+    throw Json::other_error::create(503, "no hash: " + text, nullptr);
+  return hash;
+}
+
+Json rows_json(const std::vector<Monitor>& rows) {
+  Json json = Json::array();
+  for (const Monitor& row : rows) {
+    Json one{{"name", row.name},
+             {"unit", row.unit},
+             {"better", kDirections[static_cast<int>(row.direction)]},
+             {"scope", kScopes[static_cast<int>(row.scope)]},
+             {"index", row.index},
+             {"type", kTypes[static_cast<int>(row.type)]},
+             {"scale", row.scale},
+             {"resolution", row.resolution},
+             {"desired", {row.desired_min, row.desired_max}},
+             {"weight", row.weight},
+             {"measured", row.measured}};
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+std::vector<Monitor> rows_of(const Json& json) {
+  // An unlimited end of a desired range has no number in JSON and is written as null.
+  const auto number = [](const Json& value, double unlimited) {
+    return value.is_null() ? unlimited : value.get<double>();
+  };
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  std::vector<Monitor> rows;
+  for (const Json& one : json) {
+    Monitor row;
+    row.name = one.at("name");
+    row.unit = one.at("unit");
+    row.direction = static_cast<Monitor::Direction>(index_of(kDirections, one.at("better")));
+    row.scope = static_cast<Monitor::Scope>(index_of(kScopes, one.at("scope")));
+    row.index = static_cast<std::uint16_t>(bounded(
+        one.at("index"), row.scope == Monitor::Scope::kCluster ? kMaxClusters : kMaxApps));
+    row.type = static_cast<Monitor::Type>(index_of(kTypes, one.at("type")));
+    row.scale = one.at("scale");
+    row.resolution = one.at("resolution");
+    row.desired_min = number(one.at("desired").at(0), -kInf);
+    row.desired_max = number(one.at("desired").at(1), kInf);
+    row.weight = one.at("weight");
+    row.measured = one.at("measured");
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::uint64_t hash_of(const Scenario& scenario) {
+  Fnv1a hash;
+  hash.add(scenario.name);
+  hash.add(scenario.duration_ns);
+  for (const double number :
+       {scenario.ambient_c, scenario.energy_preference, scenario.battery_mj, scenario.battery_pct})
+    hash.add(number);
+  const auto add_required = [&](const Requirements& required) {
+    hash.add(required.period_ns);
+    hash.add(required.deadline_ns);
+    hash.add(required.accuracy_floor_pct);
+    hash.add(required.energy_budget_mj);
+    hash.add(required.power_budget_mw);
+    hash.add(required.priority);
+  };
+  for (const AppSpec& app : scenario.apps) {
+    hash.add(app.name);
+    hash.add(app.profile);
+    hash.add(static_cast<int>(app.arrival.kind));
+    hash.add(app.arrival.period_ns);
+    hash.add(app.arrival.jitter);
+    hash.add(app.arrival.burst_jobs);
+    hash.add(app.arrival.burst_gap_ns);
+    add_required(app.required);
+    hash.add(app.work_cv);
+    hash.add(app.work_correlation);
+    hash.add(app.threads);
+    hash.add(app.queue_limit);
+    hash.add(app.start_ns);
+    hash.add(app.stop_ns);
+  }
+  for (const BackgroundLoad& load : scenario.background) {
+    hash.add(load.name);
+    hash.add(load.cluster);
+    for (const double number : {load.cores, load.core_nf, load.memory_slowdown}) hash.add(number);
+    hash.add(load.start_ns);
+    hash.add(load.stop_ns);
+  }
+  for (const ScenarioEvent& event : scenario.events) {
+    hash.add(event.at_ns);
+    hash.add(static_cast<int>(event.kind));
+    hash.add(event.app);
+    add_required(event.required);
+    hash.add(event.value);
+  }
+  return hash.value();
+}
+
+std::uint64_t hash_of(const PlatformSpec& platform) {
+  Fnv1a hash;
+  hash.add(content_hash(platform));
+  for (const AppProfile& app : platform.apps) hash.add(content_hash(platform, app));
+  return hash.value();
 }
 
 }  // namespace
 
+RecordingInfo recording_info(const PlatformSpec& platform, const Belief& belief,
+                             const Scenario& scenario, const std::string& policy,
+                             std::uint64_t seed, const RewardWeights& weights,
+                             const std::vector<std::string>& measured) {
+  RecordingInfo info;
+  info.platform.name = platform.name;
+  info.platform.mappings = platform.mappings;
+  for (const ClusterSpec& cluster : platform.clusters) {
+    ClusterSpec named;
+    named.name = cluster.name;
+    named.opps = cluster.opps;
+    info.platform.clusters.push_back(std::move(named));
+  }
+  info.scenario = scenario.name;
+  info.policy = policy;
+  info.seed = seed;
+  info.weights = weights;
+  info.hashes.platform = hash_of(platform);
+  info.hashes.scenario = hash_of(scenario);
+  Fnv1a believed;
+  believed.add(hash_of(belief.mean));
+  believed.add(belief.time_spread);
+  believed.add(belief.power_spread);
+  info.hashes.belief = believed.value();
+  info.measured = measured;
+  MonitorTable table(platform, weights, measured);
+  info.monitors = table.rows();
+  table.bind(0, {}, {});
+  info.app_monitors.assign(
+      table.rows().begin() + static_cast<std::ptrdiff_t>(info.monitors.size()), table.rows().end());
+  return info;
+}
+
 std::string encode_header(const RecordingInfo& info) {
-  Json json{{"platform", info.platform}, {"scenario", info.scenario}, {"policy", info.policy},
-            {"seed", info.seed},         {"clusters", info.clusters}, {"apps", info.apps}};
-  json["knobs"] = Json::array();
-  for (const KnobSpec& knob : info.knobs)
-    json["knobs"].push_back({{"name", knob.name},
-                             {"unit", knob.unit},
-                             {"kind", kKnobKinds[static_cast<int>(knob.kind)]},
-                             {"index", knob.index},
-                             {"values", knob.values}});
-  json["monitors"] = Json::array();
-  for (const MonitorSpec& monitor : info.monitors)
-    json["monitors"].push_back({{"name", monitor.name},
-                                {"unit", monitor.unit},
-                                {"better", kDirections[static_cast<int>(monitor.direction)]},
-                                {"desired", {monitor.desired_min, monitor.desired_max}},
-                                {"weight", monitor.weight},
-                                {"kind", static_cast<int>(monitor.kind)},
-                                {"index", monitor.index}});
-  const std::string text = json.dump();
+  const RewardWeights& weights = info.weights;
+  Json json{{"platform", info.platform.name}, {"scenario", info.scenario},
+            {"policy", info.policy},          {"seed", info.seed}};
+  json["hashes"] = {{"platform", hex(info.hashes.platform)},
+                    {"belief", hex(info.hashes.belief)},
+                    {"scenario", hex(info.hashes.scenario)},
+                    {"profile", hex(info.hashes.profile)},
+                    {"policy", hex(info.hashes.policy)}};
+  json["weights"] = {{"miss", weights.miss},
+                     {"accuracy_per_pct", weights.accuracy_per_pct},
+                     {"budget", weights.budget},
+                     {"heat_per_c_s", weights.heat_per_c_s},
+                     {"temp_limit_c", weights.temp_limit_c},
+                     {"ref_energy_mj", weights.ref_energy_mj}};
+  json["clusters"] = Json::array();
+  for (const ClusterSpec& cluster : info.platform.clusters) {
+    Json freqs = Json::array(), volts = Json::array();
+    for (const OperatingPoint& opp : cluster.opps) {
+      freqs.push_back(opp.freq_khz);
+      volts.push_back(opp.voltage_mv);
+    }
+    json["clusters"].push_back(
+        {{"name", cluster.name}, {"freq_khz", std::move(freqs)}, {"voltage_mv", std::move(volts)}});
+  }
+  json["mappings"] = Json::array();
+  for (const Mapping& mapping : info.platform.mappings) {
+    Json cores = Json::array();
+    for (std::size_t c = 0; c < info.platform.clusters.size(); ++c)
+      cores.push_back(mapping.cores[c]);
+    json["mappings"].push_back({{"name", mapping.name}, {"cores", std::move(cores)}});
+  }
+  json["measured"] = info.measured;
+  json["monitors"] = rows_json(info.monitors);
+  json["app_monitors"] = rows_json(info.app_monitors);
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string header(kRecordingMagic, sizeof kRecordingMagic);
   std::uint8_t word[4];
   const auto append = [&](std::uint32_t value) {
@@ -74,33 +235,40 @@ std::string encode_header(const RecordingInfo& info) {
 RecordingInfo decode_header_json(const std::string& text) {
   const Json json = Json::parse(text);
   RecordingInfo info;
-  info.platform = json.at("platform");
+  info.platform.name = json.at("platform");
   info.scenario = json.at("scenario");
   info.policy = json.at("policy");
   info.seed = json.at("seed");
-  info.clusters = json.at("clusters").get<std::vector<std::string>>();
-  info.apps = json.at("apps").get<std::vector<std::string>>();
-  for (const Json& knob : json.at("knobs")) {
-    const auto kind = static_cast<KnobSpec::Kind>(index_of(kKnobKinds, knob.at("kind")));
-    const int count = kind == KnobSpec::Kind::kFrequency ? kMaxClusters : kMaxApps;
-    info.knobs.push_back({knob.at("name"), knob.at("unit"), kind, bounded(knob.at("index"), count),
-                          knob.at("values").get<std::vector<std::string>>()});
+  const Json& hashes = json.at("hashes");
+  info.hashes = {from_hex(hashes.at("platform")), from_hex(hashes.at("belief")),
+                 from_hex(hashes.at("scenario")), from_hex(hashes.at("profile")),
+                 from_hex(hashes.at("policy"))};
+  const Json& weights = json.at("weights");
+  info.weights = {weights.at("miss"),         weights.at("accuracy_per_pct"),
+                  weights.at("budget"),       weights.at("heat_per_c_s"),
+                  weights.at("temp_limit_c"), weights.at("ref_energy_mj")};
+  const Json& clusters = json.at("clusters");
+  bounded(Json(clusters.size()), kMaxClusters + 1);
+  for (const Json& one : clusters) {
+    ClusterSpec cluster;
+    cluster.name = one.at("name");
+    const Json &freqs = one.at("freq_khz"), &volts = one.at("voltage_mv");
+    bounded(Json(freqs.size() - 1), kMaxOpps);  // one at least
+    for (std::size_t i = 0; i < freqs.size(); ++i)
+      cluster.opps.push_back({freqs.at(i).get<std::int64_t>(), volts.at(i).get<double>()});
+    info.platform.clusters.push_back(std::move(cluster));
   }
-  // An unlimited end of a desired range has no number in JSON and is written as null.
-  const auto number = [](const Json& value, double unlimited) {
-    return value.is_null() ? unlimited : value.get<double>();
-  };
-  constexpr double kInf = std::numeric_limits<double>::infinity();
-  constexpr int kKinds = static_cast<int>(MonitorSpec::Kind::kBacklog) + 1;
-  for (const Json& monitor : json.at("monitors")) {
-    const auto kind = static_cast<MonitorSpec::Kind>(bounded(monitor.at("kind"), kKinds));
-    info.monitors.push_back(
-        {monitor.at("name"), monitor.at("unit"),
-         static_cast<MonitorSpec::Direction>(index_of(kDirections, monitor.at("better"))),
-         number(monitor.at("desired").at(0), -kInf), number(monitor.at("desired").at(1), kInf),
-         monitor.at("weight"), kind,
-         bounded(monitor.at("index"), is_of_a_cluster(kind) ? kMaxClusters : kMaxApps)});
+  for (const Json& one : json.at("mappings")) {
+    Mapping mapping;
+    mapping.name = one.at("name");
+    const Json& cores = one.at("cores");
+    for (std::size_t c = 0; c < info.platform.clusters.size(); ++c)
+      mapping.cores[c] = cores.at(c).get<std::uint8_t>();
+    info.platform.mappings.push_back(std::move(mapping));
   }
+  info.measured = json.at("measured").get<std::vector<std::string>>();
+  info.monitors = rows_of(json.at("monitors"));
+  info.app_monitors = rows_of(json.at("app_monitors"));
   return info;
 }
 
