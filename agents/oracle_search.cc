@@ -8,6 +8,7 @@
 namespace flyball {
 namespace {
 
+constexpr std::int64_t kFarNs = 1'000'000'000;
 constexpr int kForeseenReleases = 8;  // beyond them an even share is the period, near enough
 
 /// The levels, as bits, that reach the floor, less those that another of them makes pointless.
@@ -69,7 +70,7 @@ double Oracle::slowest_ns(const SimState& start, int a, const AppSetting& settin
               execution_ns(model_.spec, profile(a), mapping, setting.level, {}, app.job.work));
 }
 
-/// Energies are compared at the deadline; where that is far, when every choice has long finished.
+/// Energies are compared at the deadline; where that is far, when every choice has finished.
 Oracle::Trial Oracle::trial_at(const SimState& start, int a, std::int64_t slowest_ns) const {
   const LedgerApp& app = start.jobs.app[a];
   Trial trial;
@@ -77,8 +78,8 @@ Oracle::Trial Oracle::trial_at(const SimState& start, int a, std::int64_t slowes
   trial.start_mj = start.total_mj;
   trial.start_ns = start.now_ns;
   trial.limit_ns = latest_finish_ns(start, a);
-  trial.compare_ns =
-      std::min({app.job.deadline_ns, start.now_ns + slowest_ns, model_.scenario.duration_ns});
+  trial.compare_ns = std::min({app.job.deadline_ns, start.now_ns + std::max(slowest_ns, kFarNs),
+                               model_.scenario.duration_ns});
   return trial;
 }
 

@@ -66,15 +66,18 @@ inline Scenario tiny_scenario() {
   return s;
 }
 
-/// What an agent is made from, kept together.
+/// What an agent is made from, kept together: it believes in the platform as it is.
 struct TinyWorld {
   PlatformSpec platform = tiny_platform();
   Scenario scenario = tiny_scenario();
-  Spaces spaces;
   RewardWeights weights{.ref_energy_mj = 10};
   std::uint64_t seed = 1;
-  const Foresight* foresight = nullptr;
-  AgentContext context() const { return {platform, scenario, spaces, weights, seed, foresight}; }
+  const Simulator* truth = nullptr;
+  /// The belief is that of the last call.
+  AgentContext context() const {
+    belief = Belief::of(platform);
+    return {belief, weights, seed, truth};
+  }
   std::unique_ptr<Agent> make(const std::string& policy) const {
     return make_agent(policy, context());
   }
@@ -87,11 +90,12 @@ struct TinyWorld {
     o.cluster_count = static_cast<int>(platform.clusters.size());
     o.app_count = static_cast<int>(scenario.apps.size());
     for (int c = 0; c < o.cluster_count; ++c) {
-      o.cluster[c].freq_khz = platform.clusters[c].opps[0].freq_khz;
+      o.cluster[c].freq_khz = o.cluster[c].asked_khz = platform.clusters[c].opps[0].freq_khz;
       o.cluster[c].opp_cap = static_cast<std::uint8_t>(platform.clusters[c].max_opp());
       o.cluster[c].temp_c = 40;
     }
     for (int a = 0; a < o.app_count; ++a) {
+      o.app[a].generation = 1;
       o.app[a].active = true;
       o.app[a].required = scenario.apps[a].required;
     }
@@ -101,14 +105,20 @@ struct TinyWorld {
     o.cluster[c].opp = static_cast<std::uint8_t>(opp);
     o.cluster[c].freq_khz = platform.clusters[c].opps[opp].freq_khz;
   }
-  /// The same, with a job of application 0 released just now.
+  /// The same, with a job of application 0 released and started just now.
   Observation release(std::int64_t now_ns, std::int64_t epoch_ns = 0) const {
     Observation o = idle(now_ns, epoch_ns);
-    o.app[0].released = 1;
-    o.app[0].backlog = 1;
-    o.app[0].oldest_release_ns = now_ns;
+    AppObservation& app = o.app[0];
+    app.released = app.backlog = 1;
+    app.running.busy = true;
+    app.running.release_ns = app.running.start_ns = now_ns;
+    app.running.deadline_ns = now_ns + app.required.deadline_ns;
+    app.running.setting = app.setting;
     return o;
   }
+
+ private:
+  mutable Belief belief;
 };
 
 }  // namespace flyball

@@ -1,5 +1,7 @@
 #include <benchmark/benchmark.h>
 
+#include <memory>
+
 #include "env/scenario/scenario.h"
 #include "env/sim/simulator.h"
 #include "tests/env/measured.h"
@@ -41,25 +43,37 @@ void BM_SimulatedEpoch(benchmark::State& state) {
 }
 BENCHMARK(BM_SimulatedEpoch)->ArgsProduct({{0, 1, 2}, {10, 50}})->ArgNames({"platform", "ms"});
 
-/// One preview of a search: every frequency of the first cluster with every mapping.
-void BM_Preview(benchmark::State& state) {
-  const PlatformSpec spec = measured_platform(kPlatforms[state.range(0)]);
+/// A fork of a board with one application: what a search copies per choice.
+void BM_Fork(benchmark::State& state) {
+  const PlatformSpec spec = measured_platform(kPlatforms[0]);
   const Scenario scenario = load_scenario("single_periodic", spec);
-  Simulator sim(spec, scenario);
-  Observation out;
-  sim.observe(out);
-  Action action = middle_frequencies(spec, out);
-  std::size_t i = 0;
+  const Simulator sim(spec, scenario);
+  const auto fork = std::make_unique<SimState>();
   for (auto _ : state) {
-    action.opp[0] = static_cast<std::uint8_t>(i % spec.clusters[0].opps.size());
-    action.app[0].mapping = static_cast<std::uint8_t>(i / 7 % spec.mappings.size());
-    ++i;
-    benchmark::DoNotOptimize(sim.preview(action, 0));
+    sim.fork(*fork);
+    benchmark::DoNotOptimize(fork->now_ns);
+    benchmark::ClobberMemory();
   }
-  state.SetLabel(kPlatforms[state.range(0)]);
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_Preview)->DenseRange(0, 2)->ArgName("platform");
+BENCHMARK(BM_Fork);
+
+/// A step of 10 ms of a fork, from beginning to end of the scenario and again.
+void BM_ForkStep(benchmark::State& state) {
+  const PlatformSpec spec = measured_platform(kPlatforms[0]);
+  const Scenario scenario = load_scenario("single_periodic", spec);
+  const Simulator sim(spec, scenario);
+  const auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  Observation out;
+  sim.observe(out);
+  const Action action = middle_frequencies(spec, out);
+  for (auto _ : state) {
+    if (sim.step(*fork, action, {.interval_ns = 10'000'000}) != Status::kOk) sim.fork(*fork);
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_ForkStep);
 
 }  // namespace
 }  // namespace flyball

@@ -1,13 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 
+#include "tests/env/allocation_counter.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
 namespace {
 
-/// A world with everything in it that a preview has to foresee.
+/// A world with everything in it that a fork has to foresee.
 Scenario busy_world() {
   AppSpec camera = stream("camera", 130, 110);
   camera.work_cv = 0.4;
@@ -16,201 +18,272 @@ Scenario busy_world() {
   audio.arrival.kind = Arrival::Kind::kPoisson;
   audio.work_cv = 0.3;
   audio.queue_limit = 3;
-  Scenario scenario = of_apps({camera, audio}, 60'000);
-  for (int i = 0; i < 150; ++i) {
+  AppSpec visitor = stream("visitor", 200, 200);
+  visitor.start_ns = 5'000 * kMs;
+  visitor.stop_ns = 12'000 * kMs;
+  Scenario scenario = of_apps({camera, audio, visitor}, 20'000);
+  for (int i = 0; i < 50; ++i) {
     scenario.background.push_back(
         {"comes and goes", kBig, 2, 0.5, 0.2, i * 400 * kMs + 35 * kMs, i * 400 * kMs + 210 * kMs});
   }
+  ScenarioEvent warmer;
+  warmer.at_ns = 6'500 * kMs;
+  warmer.value = 35;
+  ScenarioEvent faster;
+  faster.at_ns = 7'100 * kMs;
+  faster.kind = ScenarioEvent::Kind::kPeriod;
+  faster.app = 0;
+  faster.value = 100.0 * kMs;
+  scenario.events = {warmer, faster};
   return scenario;
 }
 
-TEST(SimForesight, AgreesWithWhatThenHappens) {
-  const PlatformSpec spec = round_board();
-  const Scenario scenario = busy_world();
-  Random random(11);
-  int checked = 0, checked_energy = 0, late = 0;
-  for (int round = 0; round < 60; ++round) {
-    Simulator sim(spec, scenario, {.seed = static_cast<std::uint64_t>(round + 1)});
-    Observation out;
-    Action action = big_core(spec, 1, 2);
-    // Somewhere in the run, with some backlog.
-    const int epochs = 5 + static_cast<int>(random.below(40));
-    for (int i = 0; i < epochs; ++i) {
-      sim.apply(action);
-      ASSERT_EQ(sim.advance(ms(50, true), out), Status::kOk);
-    }
-    const int app = static_cast<int>(random.below(2));
-    action.opp[kBig] = static_cast<std::uint8_t>(random.below(2));
-    action.opp[kLittle] = static_cast<std::uint8_t>(random.below(2));
-    action.app[app].mapping = static_cast<std::uint8_t>(random.below(9));
-    action.app[app].level = static_cast<std::uint8_t>(random.below(2));
-    const Foresight::Outcome seen = sim.foresight()->preview(action, app);
-    const std::int64_t now_ns = out.now_ns;
-    sim.apply(action);
-
-    // The first of this application that starts from here on.
-    double energy = 0;
-    const JobRecord* next = nullptr;
-    JobRecord found;
-    while (next == nullptr && sim.advance(ms(0.5), out) == Status::kOk) {
-      energy += out.energy_mj;
-      for (const JobRecord& job : out.jobs()) {
-        if (job.app == app && !job.dropped && job.start_ns >= now_ns) {
-          found = job;
-          next = &found;
-          break;
-        }
-      }
-    }
-    if (next == nullptr) continue;
-    EXPECT_NEAR(static_cast<double>(seen.finish_ns), static_cast<double>(found.finish_ns), 2);
-    EXPECT_EQ(seen.meets_deadline, !found.missed);
-    const std::int64_t horizon_ns = std::max(found.finish_ns, found.deadline_ns);
-    bool alone = out.app[app].backlog == 0;  // no later job of it before the horizon
-    while (out.now_ns < horizon_ns && sim.advance(ms(0.5), out) == Status::kOk) {
-      energy += out.energy_mj;
-      alone = alone && out.app[app].released == 0;
-    }
-    // The epoch that passed the horizon counts up to it.
-    energy -= out.power_mw * static_cast<double>(out.now_ns - horizon_ns) * 1e-9;
-    if (alone) {
-      EXPECT_NEAR(seen.energy_mj, energy, 0.01 * energy + 0.5);
-      ++checked_energy;
-    } else {
-      EXPECT_LT(seen.energy_mj, 1.01 * energy + 0.5);
-    }
-    ++checked;
-    late += found.missed ? 1 : 0;
+PlatformSpec board(bool leaks, double decision_latency_us = 100) {
+  PlatformSpec spec = round_board();
+  spec.decision_latency_us = decision_latency_us;
+  if (!leaks) {
+    for (ClusterSpec& cluster : spec.clusters) cluster.leak_a = cluster.leak_c_a = 0;
   }
-  EXPECT_GT(checked, 50);
-  EXPECT_GT(checked_energy, 10);
-  EXPECT_GT(late, 2);
-  EXPECT_LT(late, 50);
+  return spec;
 }
 
-TEST(SimForesight, ChangesNothing) {
-  const PlatformSpec spec = round_board();
+Action random_action(const PlatformSpec& spec, Random& random, int apps) {
+  Action action;
+  for (int c = 0; c < 2; ++c) action.opp[c] = static_cast<std::uint8_t>(random.below(2));
+  for (int a = 0; a < apps; ++a) {
+    action.app[a].mapping =
+        static_cast<std::uint8_t>(random.below(static_cast<std::uint32_t>(spec.mappings.size())));
+    action.app[a].level = static_cast<std::uint8_t>(random.below(2));
+  }
+  return action;
+}
+
+EpochRequest random_request(Random& random) {
+  return {.interval_ns = 1 + static_cast<std::int64_t>(random.below(60'000'000)),
+          .stop_at_release = random.below(2) == 1,
+          .stop_at_finish = random.below(2) == 1};
+}
+
+/// Forks somewhere in a run and gives fork and simulator the same; the energies that they end with.
+struct Together {
+  double fork_mj = 0, sim_mj = 0;
+  int jobs = 0, late = 0, dropped = 0;
+};
+void play_together(const PlatformSpec& spec, std::uint64_t seed, Together& out) {
+  const Scenario scenario = busy_world();
+  Random random(seed);
+  Simulator sim(spec, scenario, {.seed = seed});
+  auto seen = std::make_unique<Observation>(), ended = std::make_unique<Observation>();
+  const int before = static_cast<int>(random.below(250));
+  for (int i = 0; i < before; ++i) {
+    sim.apply(random_action(spec, random, 3));
+    ASSERT_EQ(sim.advance(random_request(random), *seen), Status::kOk);
+  }
+  auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  const double start_mj = fork->total_mj;
+  for (int i = 0; i < 60; ++i) {
+    const Action action = random_action(spec, random, 3);
+    const EpochRequest request = random_request(random);
+    ended->clear_jobs();
+    const Status status = sim.step(*fork, action, request, ended.get());
+    sim.apply(action);
+    ASSERT_EQ(sim.advance(request, *seen), status);
+    ASSERT_NEAR(static_cast<double>(fork->now_ns), static_cast<double>(seen->now_ns), 2);
+    out.sim_mj += seen->energy_mj;
+    ASSERT_EQ(ended->jobs().size(), seen->jobs().size());
+    for (std::size_t j = 0; j < seen->jobs().size(); ++j) {
+      const JobRecord &foreseen = ended->jobs()[j], &real = seen->jobs()[j];
+      EXPECT_EQ(foreseen.app, real.app);
+      EXPECT_EQ(foreseen.sequence, real.sequence);
+      EXPECT_EQ(foreseen.setting, real.setting);
+      EXPECT_EQ(foreseen.release_ns, real.release_ns);
+      EXPECT_NEAR(static_cast<double>(foreseen.start_ns), static_cast<double>(real.start_ns), 2);
+      EXPECT_NEAR(static_cast<double>(foreseen.finish_ns), static_cast<double>(real.finish_ns), 2);
+      EXPECT_EQ(foreseen.missed, real.missed);
+      EXPECT_EQ(foreseen.dropped, real.dropped);
+      EXPECT_EQ(foreseen.infeasible, real.infeasible);
+      EXPECT_NEAR(foreseen.energy_mj, real.energy_mj, 1e-3 * real.energy_mj);
+      ++out.jobs;
+      out.late += real.missed;
+      out.dropped += real.dropped;
+    }
+    if (status != Status::kOk) break;
+  }
+  out.fork_mj += fork->total_mj - start_mj;
+}
+
+TEST(SimFork, GivenTheSameItBecomesTheSame) {
+  Together all;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    play_together(board(false), seed, all);
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_NEAR(all.fork_mj, all.sim_mj, 1e-9 * all.sim_mj) << "nothing depends on temperature";
+  EXPECT_GT(all.jobs, 200);
+  EXPECT_GT(all.late, 20);
+  EXPECT_LT(all.late, all.jobs);
+  EXPECT_GT(all.dropped, 0);
+}
+
+TEST(SimFork, LongerThermalStepsCostLittle) {
+  Together all;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    play_together(board(true), seed, all);
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_NEAR(all.fork_mj, all.sim_mj, 1e-4 * all.sim_mj);
+}
+
+// From idle to all cores busy: nothing warms faster.
+TEST(SimFork, TheErrorOfLongerStepsIsLargestWhereItWarmsUpAndSmallThere) {
+  const PlatformSpec spec = board(true);
+  const Scenario scenario = of_apps({stream("camera", 20, 20)});
+  Action action = big_core(spec, 1);
+  action.app[0].mapping = mapping_of(spec, kBig, 4);
+  Simulator sim(spec, scenario);
+  auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  const double start_mj = fork->total_mj, start_c = fork->cluster[kBig].temp_c;
+  Observation out;
+  double sim_mj = 0;
+  for (int i = 0; i < 20; ++i) {
+    sim.step(*fork, action, ms(50));
+    sim.apply(action);
+    sim.advance(ms(50), out);
+    sim_mj += out.energy_mj;
+    EXPECT_NEAR(fork->total_mj - start_mj, sim_mj, 5e-4 * sim_mj) << i;
+  }
+  EXPECT_GT(out.cluster[kBig].temp_c, start_c + 3) << "it has warmed up";
+}
+
+TEST(SimFork, ChangesNothing) {
+  const PlatformSpec spec = board(true);
   const Scenario scenario = busy_world();
   Simulator looked(spec, scenario), blind(spec, scenario);
-  for (int i = 0; i < 200; ++i) {
-    Action action = big_core(spec, static_cast<std::uint8_t>(i % 2), 2);
-    for (std::uint8_t m = 0; m < 9; ++m) {
-      Action other = action;
-      other.opp[kBig] = m % 2;
-      other.app[0].mapping = m;
-      looked.preview(other, 0);
+  auto fork = std::make_unique<SimState>();
+  Random random(3), elsewhere(4);
+  Observation a, b;
+  for (int i = 0; i < 300; ++i) {
+    looked.fork(*fork);
+    for (int k = 0; k < 5; ++k) {
+      looked.step(*fork, random_action(spec, elsewhere, 3), random_request(elsewhere));
     }
+    const Action action = random_action(spec, random, 3);
+    const EpochRequest request = random_request(random);
     looked.apply(action);
     blind.apply(action);
-    Observation a, b;
-    looked.advance(ms(30), a);
-    blind.advance(ms(30), b);
+    ASSERT_EQ(looked.advance(request, a), blind.advance(request, b));
+    ASSERT_EQ(a.now_ns, b.now_ns);
     ASSERT_EQ(a.energy_mj, b.energy_mj);
-    ASSERT_EQ(a.app[0].last_latency_ns, b.app[0].last_latency_ns);
     ASSERT_EQ(a.cluster[0].temp_c, b.cluster[0].temp_c);
+    for (int app = 0; app < 3; ++app) {
+      ASSERT_EQ(a.app[app].last_latency_ns, b.app[app].last_latency_ns);
+      ASSERT_EQ(a.app[app].last_cycles, b.app[app].last_cycles);
+    }
   }
 }
 
-TEST(SimForesight, WaitsForTheJobThatRunsAndPaysTheSwitch) {
-  const PlatformSpec spec = round_board();
-  const Scenario scenario = of_apps({stream("camera", 60, 200)});
+TEST(SimFork, ForksOfAForkDoNotTouchEachOther) {
+  const PlatformSpec spec = board(true);
+  const Scenario scenario = busy_world();
   Simulator sim(spec, scenario);
-  sim.apply(big_core(spec, 0));  // 100 ms a job
-  Observation out;
-  sim.advance(ms(60), out);
-  ASSERT_EQ(out.app[0].backlog, 2u);
-  Action action = big_core(spec, 0);
-  action.app[0].mapping = mapping_of(spec, kLittle, 4);  // 100 ms at 500 MHz
-  const Foresight::Outcome seen = sim.preview(action, 0);
-  EXPECT_EQ(seen.finish_ns, 100 * kMs + 101 * kMs);
-  EXPECT_TRUE(seen.meets_deadline);  // released at 60
-}
-
-TEST(SimForesight, IdleEnergyUntilTheDeadlineCounts) {
-  const PlatformSpec spec = round_board();
-  const Scenario scenario = of_apps({stream("camera", 1000, 900)});
-  Simulator sim(spec, scenario);
-  const Foresight::Outcome seen = sim.preview(big_core(spec), 0);
-  EXPECT_EQ(seen.finish_ns, 50'050'000);
-  sim.apply(big_core(spec));
-  Observation out;
-  sim.advance(ms(900), out);
-  EXPECT_NEAR(seen.energy_mj, out.energy_mj, 1e-3 * out.energy_mj);
-}
-
-// What comes after the end of the scenario counts for nobody.
-TEST(SimForesight, EnergyBeyondTheEndDoesNotCount) {
-  const PlatformSpec spec = round_board();
-  Scenario scenario = of_apps({stream("camera", 1000, 900)}, 3000);
-  scenario.apps[0].stop_ns = 500 * kMs;  // one job
-  scenario.apps[0].required.deadline_ns = 1'000'000'000 * kMs;
-  Simulator sim(spec, scenario);
-  const Foresight::Outcome seen = sim.preview(big_core(spec), 0);
-  EXPECT_TRUE(seen.meets_deadline);
-  sim.apply(big_core(spec));
-  Observation out;
-  sim.advance(ms(3000), out);
-  EXPECT_NEAR(seen.energy_mj, out.energy_mj, 1e-3 * out.energy_mj);
-}
-
-// The wait for a far deadline is not played through, and costs what waiting costs.
-TEST(SimForesight, TheWaitForAFarDeadlineCostsTheIdlePower) {
-  const PlatformSpec spec = round_board();
-  const auto energy_mj = [&](int hours) {
-    Scenario scenario = of_apps({stream("camera", 1000, 900)}, hours * 3'600'000);
-    scenario.apps[0].stop_ns = 500 * kMs;
-    scenario.apps[0].required.deadline_ns = scenario.duration_ns;
-    Simulator sim(spec, scenario);
-    return sim.preview(big_core(spec), 0).energy_mj;
+  play(sim, 1000);
+  auto trunk = std::make_unique<SimState>();
+  auto slow = std::make_unique<SimState>(), fast = std::make_unique<SimState>();
+  sim.fork(*trunk);
+  sim.fork(*trunk, *slow);
+  sim.fork(*trunk, *fast);
+  const auto energy_of = [&](SimState& state, std::uint8_t opp) {
+    const double before_mj = state.total_mj;
+    for (int i = 0; i < 20; ++i) sim.step(state, big_core(spec, opp, 3), ms(10));
+    return state.total_mj - before_mj;
   };
-  const double hour_mj = energy_mj(2) - energy_mj(1);
-  EXPECT_GT(hour_mj, 0);
-  EXPECT_NEAR(energy_mj(100) - energy_mj(1), 99 * hour_mj, 1e-6 * 99 * hour_mj);
+  const double slow_mj = energy_of(*slow, 0);
+  const double fast_mj = energy_of(*fast, 1);
+  EXPECT_LT(slow_mj, fast_mj);
+  EXPECT_EQ(trunk->now_ns, 1000 * kMs);
+  auto again = std::make_unique<SimState>();
+  sim.fork(*trunk, *again);
+  EXPECT_EQ(energy_of(*again, 0), slow_mj) << "to the bit: the trunk is as it was";
 }
 
-TEST(SimForesight, EnergyLeavesLaterJobsOut) {
-  const PlatformSpec spec = round_board();
-  // The second job is released while the first runs and would run before the first's deadline.
-  const Scenario one = of_apps({stream("camera", 1000, 900)});
-  const Scenario two = of_apps({stream("camera", 40, 900)});
-  Simulator alone(spec, one), queued(spec, two);
-  const double alone_mj = alone.preview(big_core(spec), 0).energy_mj;
-  EXPECT_NEAR(queued.preview(big_core(spec), 0).energy_mj, alone_mj, 1e-3 * alone_mj);
+TEST(SimFork, IsSeenAsTheSimulatorIs) {
+  const PlatformSpec spec = board(true);
+  const Scenario scenario = busy_world();
+  Simulator sim(spec, scenario);
+  play(sim, 1037);
+  auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  Observation of_sim, of_fork;
+  sim.observe(of_sim);
+  sim.observe(*fork, 0, of_fork);
+  EXPECT_EQ(of_fork.now_ns, of_sim.now_ns);
+  EXPECT_EQ(of_fork.power_mw, of_sim.power_mw);
+  for (int a = 0; a < 2; ++a) {
+    EXPECT_EQ(of_fork.app[a].backlog, of_sim.app[a].backlog);
+    EXPECT_EQ(of_fork.app[a].running.busy, of_sim.app[a].running.busy);
+    EXPECT_EQ(of_fork.app[a].running.sequence, of_sim.app[a].running.sequence);
+    EXPECT_EQ(of_fork.app[a].running.start_ns, of_sim.app[a].running.start_ns);
+  }
 }
 
-TEST(SimEpoch, EndsAtAFinishAndWhatWaitsStartsWithTheNextAction) {
-  const PlatformSpec spec = round_board();
+TEST(SimFork, StartsTheNextJobAsDecidedWhileOneRuns) {
+  const PlatformSpec spec = board(true);
   const Scenario scenario = of_apps({stream("camera", 60, 200)});
   Simulator sim(spec, scenario);
-  sim.apply(big_core(spec, 0));  // 100 ms a job
   Observation out;
+  auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  Action action = big_core(spec, 0);                     // what runs is in force: 100 ms a job
+  action.app[0].mapping = mapping_of(spec, kLittle, 4);  // 100 ms at 500 MHz
+  Observation ended;
   const EpochRequest until_finish{.interval_ns = 500 * kMs, .stop_at_finish = true};
-  ASSERT_EQ(sim.advance(until_finish, out), Status::kOk);
-  ASSERT_EQ(out.now_ns, 100 * kMs);
-  ASSERT_EQ(out.app[0].backlog, 1u) << "released at 60 ms";
-  Action action = big_core(spec, 0);
-  action.app[0].mapping = static_cast<std::uint8_t>(mapping_of(spec, kLittle, 4));
-  sim.apply(action);
-  ASSERT_EQ(sim.advance(until_finish, out), Status::kOk);
-  ASSERT_EQ(out.jobs().size(), 1u);
-  EXPECT_EQ(out.jobs()[0].setting, action.app[0]);
-  EXPECT_EQ(out.jobs()[0].start_ns, 100 * kMs);
+  sim.step(*fork, action, until_finish, &ended);
+  sim.step(*fork, action, until_finish, &ended);
+  ASSERT_EQ(ended.jobs().size(), 2u);
+  EXPECT_EQ(ended.jobs()[0].setting.mapping, mapping_of(spec, kBig, 1));
+  EXPECT_EQ(ended.jobs()[0].finish_ns, 100 * kMs);
+  EXPECT_EQ(ended.jobs()[1].setting, action.app[0]);
+  EXPECT_EQ(ended.jobs()[1].start_ns, 100 * kMs);
+  EXPECT_EQ(ended.jobs()[1].finish_ns, 100 * kMs + 101 * kMs) << "with the migration";
 }
 
-TEST(SimForesight, ANextReleaseIsAwaitedAndNoneIsNothing) {
-  const PlatformSpec spec = round_board();
-  AppSpec app = stream("camera", 300, 200);
-  app.stop_ns = 500 * kMs;
-  const Scenario scenario = of_apps({app});
+TEST(SimFork, EndsWithTheScenario) {
+  const PlatformSpec spec = board(true);
+  const Scenario scenario = of_apps({stream("camera", 300, 200)}, 1000);
   Simulator sim(spec, scenario);
-  sim.apply(big_core(spec));
-  play(sim, 100);
-  EXPECT_EQ(sim.preview(big_core(spec), 0).finish_ns, 350 * kMs);
-  play(sim, 400);
-  const Foresight::Outcome none = sim.preview(big_core(spec), 0);
-  EXPECT_EQ(none.finish_ns, 400 * kMs);
-  EXPECT_EQ(none.energy_mj, 0);
-  EXPECT_TRUE(none.meets_deadline);
+  auto fork = std::make_unique<SimState>();
+  sim.fork(*fork);
+  EXPECT_EQ(sim.step(*fork, big_core(spec), ms(400)), Status::kOk);
+  EXPECT_EQ(sim.step(*fork, big_core(spec), ms(3'600'000)), Status::kFinished);
+  EXPECT_EQ(fork->now_ns, 1000 * kMs);
+  const double energy_mj = fork->total_mj;
+  EXPECT_EQ(sim.step(*fork, big_core(spec), ms(1)), Status::kFinished);
+  EXPECT_EQ(fork->total_mj, energy_mj);
+}
+
+TEST(SimFork, AllocatesNothing) {
+  const PlatformSpec spec = board(true);
+  const Scenario scenario = busy_world();
+  Simulator sim(spec, scenario);
+  auto trunk = std::make_unique<SimState>(), fork = std::make_unique<SimState>();
+  auto seen = std::make_unique<Observation>();
+  Random random(5);
+  sim.fork(*trunk);
+  const std::uint64_t before = thread_allocations();
+  for (int i = 0; i < 500; ++i) {
+    if (sim.step(*trunk, random_action(spec, random, 3), random_request(random), seen.get()) !=
+        Status::kOk) {
+      break;
+    }
+    seen->clear_jobs();
+    sim.fork(*trunk, *fork);
+    sim.step(*fork, random_action(spec, random, 3), random_request(random));
+    sim.observe(*fork, 1000, *seen);
+  }
+  EXPECT_EQ(thread_allocations() - before, 0u);
+  EXPECT_GT(trunk->now_ns, 6'000 * kMs);
 }
 
 }  // namespace
