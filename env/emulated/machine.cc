@@ -62,7 +62,6 @@ void EmulatedMachine::request(const Action& action, std::int64_t at_ns) {
 
 void EmulatedMachine::settle_knobs(std::int64_t now_ns) {
   for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
-    count_cycles();
     if (!turned_.settle(c, now_ns)) continue;
     const std::uint8_t opp = turned_.cluster[at(c)].opp;
     meter_.set_opp(c, opp);
@@ -109,6 +108,7 @@ void EmulatedMachine::watch_lateness(std::int64_t now_ns) {
 void EmulatedMachine::advance(std::int64_t now_ns) {
   const double before_mj = meter_.energy_mj();
   meter_.advance(now_ns);
+  count_cycles();
   ledger().charge(meter_.energy_mj() - before_mj);
 }
 
@@ -204,13 +204,16 @@ void EmulatedMachine::switch_background(std::int64_t now_ns) {
 }
 
 void EmulatedMachine::on_event(const JobEvent& event, std::int64_t at_ns) {
-  run_until(at_ns);
-  if (ended_) return;
   if (event.kind == JobEvent::Kind::kStarted) {
-    started(event, at_ns);
-  } else {
-    finished(at_ns);
+    run_until(at_ns);
+    if (!ended_) started(event, at_ns);
+    return;
   }
+  // A job that is released at this very moment finds the place of this one free.
+  run_until(at_ns - 1);
+  if (ended_) return;
+  advance(at_ns);
+  finished(at_ns);
 }
 
 void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
@@ -226,24 +229,26 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
 }
 
 void EmulatedMachine::finished(std::int64_t at_ns) {
-  count_cycles();
   meter_.job_finished();
   ledger().finish(busy_app_, at_ns);
   busy_app_ = -1;
 }
 
 // Of a core at the emulated frequency: its clock runs while the duty cycle holds the real one back.
-// Of the fastest cluster that serves the job.
+// Of the fastest cluster that serves the job, and of its cores the part that other load leaves.
 void EmulatedMachine::count_cycles() {
   if (busy_app_ < 0) return;
   LedgerApp& app = jobs_.app[at(busy_app_)];
   std::int64_t freq_khz = 0;
+  double share = 1;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     if (spec_.mappings[app.job_setting.mapping].cores[c] == 0) continue;
     const std::size_t opp = knobs_.opp[c].load(std::memory_order_relaxed);
-    freq_khz = std::max(freq_khz, spec_.clusters[c].opps[opp].freq_khz);
+    if (spec_.clusters[c].opps[opp].freq_khz <= freq_khz) continue;
+    freq_khz = spec_.clusters[c].opps[opp].freq_khz;
+    share = meter_.share(c);
   }
-  app.job_cycles += static_cast<double>(freq_khz) * 1e-6 *
+  app.job_cycles += share * static_cast<double>(freq_khz) * 1e-6 *
                     static_cast<double>(meter_.now_ns() - counted_ns_);
   counted_ns_ = meter_.now_ns();
 }

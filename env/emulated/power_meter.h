@@ -36,6 +36,9 @@ class PowerMeter {
   std::int64_t now_ns() const { return now_ns_; }
   double energy_mj() const { return energy_mj_; }
   double power_mw() const;  ///< at this moment
+  /// Of the cores that the job and the background want: more threads than cores, and everyone gets
+  /// the same part of what it wants.
+  double share(std::size_t cluster) const;
   double temp_c(int cluster) const { return cluster_temp_c(spec_, thermal_, cluster); }
   /// Fills power, utilisation and temperature of the clusters and of the platform since the last
   /// call.
@@ -54,8 +57,6 @@ class PowerMeter {
     double job_ns = 0, background_ns = 0, busy_core_ns = 0, wanted = 0;
   };
   std::array<JobLoad, kMaxClusters> running_load() const;
-  /// More threads than cores: everyone gets the same part of what it wants.
-  double share(std::size_t cluster) const;
   std::array<double, kMaxClusters> cluster_powers_mw() const;
 
   const PlatformSpec& spec_;

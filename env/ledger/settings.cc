@@ -76,7 +76,7 @@ std::vector<KnobOutcome> action_of(const PlatformSpec& spec, const Platform& pla
                                    const Observation& now,
                                    const std::vector<KnobSetting>& settings, Action& action) {
   action = {};
-  for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].opp;
+  for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].asked_opp;
   for (int a = 0; a < now.app_count; ++a) action.app[a] = now.app[a].setting;
   std::vector<KnobOutcome> outcomes;
   for (const KnobSetting& setting : settings) {

@@ -7,7 +7,7 @@
 
 namespace flyball {
 
-/// The knobs of an observation as text: "A15.freq", "camera.mapping", "camera.width_pct" and so on
+/// The knobs of an observation as text: "A15.freq", "camera.mapping", "camera.level"
 /// for every bound slot. `binding(a)` names the slots.
 std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& platform,
                                      const Observation& now);

@@ -46,13 +46,22 @@ void check_belief(const Belief& belief, const PlatformSpec& truth) {
     const std::string why = difference(belief.mean.clusters[c], truth.clusters[c]);
     if (!why.empty()) input_error(what, why + fmt::format(" (platform '{}')", truth.name), remedy);
   }
-  if (belief.mean.mappings.size() != truth.mappings.size()) {
+  // An action holds indices of both: the same index must mean the same.
+  const auto same_cores = [](const Mapping& a, const Mapping& b) { return a.cores == b.cores; };
+  if (!std::equal(belief.mean.mappings.begin(), belief.mean.mappings.end(), truth.mappings.begin(),
+                  truth.mappings.end(), same_cores)) {
     input_error(what, fmt::format("it has other mappings than platform '{}'", truth.name), remedy);
   }
   for (const AppProfile& app : truth.apps) {
     const int known = belief.mean.find_app(app.name);
     if (known < 0) continue;
-    if (belief.mean.apps[static_cast<std::size_t>(known)].level_count() == app.level_count()) {
+    const std::vector<LevelProfile>& believed =
+        belief.mean.apps[static_cast<std::size_t>(known)].levels;
+    const auto same_level = [](const LevelProfile& a, const LevelProfile& b) {
+      return a.width_pct == b.width_pct && a.int8 == b.int8;
+    };
+    if (std::equal(believed.begin(), believed.end(), app.levels.begin(), app.levels.end(),
+                   same_level)) {
       continue;
     }
     input_error(what,

@@ -18,7 +18,8 @@ std::uint64_t content_hash(const PlatformSpec& platform) {
     }
     for (const double number :
          {c.capacity_per_mhz, c.uncore_nf, c.idle_core_nf, c.gate_idle_cores ? 1.0 : 0.0, c.leak_a,
-          c.leak_b_k, c.leak_c_a, c.leak_core_share, c.transition_latency_us}) {
+          c.leak_b_k, c.leak_c_a, c.leak_core_share, c.transition_latency_us,
+          c.dynamic_power_coefficient}) {
       hash.add(number);
     }
   }
@@ -64,8 +65,9 @@ std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) 
   }
   for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
     const UnitProfile& unit = app.unit[c];
-    for (const double number : {unit.supported ? 1.0 : 0.0, unit.mcycles, unit.memory_ms,
-                                unit.core_nf, unit.static_ma, unit.gate_idle_cores ? 1.0 : 0.0}) {
+    for (const double number :
+         {unit.supported ? 1.0 : 0.0, unit.mcycles, unit.memory_ms, unit.core_nf, unit.static_ma,
+          unit.gate_idle_cores ? 1.0 : 0.0, unit.ipc, unit.miss_ns, unit.references_per_miss}) {
       hash.add(number);
     }
   }

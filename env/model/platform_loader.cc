@@ -290,10 +290,6 @@ PlatformSpec load_platform(const std::string& name_or_path) {
 
   const bool mix = root.choice("mappings", {"mixed", "one_cluster"}) == 0;
   spec.mappings = make_mappings(spec.clusters, mix);
-  if (spec.mappings.size() > kMaxMappings) {
-    root.reject("mappings", fmt::format("the cores give {} of them", spec.mappings.size()),
-                fmt::format("have at most {}: set one_cluster, or fewer cores", kMaxMappings));
-  }
 
   const auto apps =
       root.named_maps("apps", {"kind", "model", "parallel_fraction", "widths", "units"});

@@ -27,17 +27,19 @@ std::vector<int> counts_of(int cores, int most) {
     return counts;
   }
   for (int i = 0; i < most; ++i) {
-    const double share = most > 1 ? static_cast<double>(i) / (most - 1) : 1;
+    const double share = static_cast<double>(i) / (most - 1);
     const int n = static_cast<int>(std::lround(std::exp2(share * std::log2(cores))));
     if (counts.empty() || n > counts.back()) counts.push_back(n);
   }
   return counts;
 }
 
-/// Per cluster the counts to combine, as many as keep all combinations within kMaxMappings.
+/// Per cluster the counts to combine, as many as keep all combinations within kMaxMappings. Where
+/// not even two of each do (six CPU clusters), clusters are not mixed: a platform without mappings of
+/// one core has no job to measure others by.
 std::vector<std::vector<int>> counts_to_combine(const std::vector<ClusterSpec>& clusters,
-                                                bool mix_cpu_clusters) {
-  for (int most = 255;; --most) {
+                                                bool& mix_cpu_clusters) {
+  for (int most = 255; most >= 2; --most) {
     std::vector<std::vector<int>> counts;
     std::size_t mixed = 1, single = 0;
     for (const ClusterSpec& cluster : clusters) {
@@ -51,8 +53,10 @@ std::vector<std::vector<int>> counts_to_combine(const std::vector<ClusterSpec>& 
           return cluster.kind == ClusterSpec::Kind::kGpu;
         }));
     const std::size_t all = mix_cpu_clusters ? mixed - 1 + gpus : single;
-    if (all <= kMaxMappings || most == 1) return counts;
+    if (all <= kMaxMappings) return counts;
   }
+  mix_cpu_clusters = false;
+  return counts_to_combine(clusters, mix_cpu_clusters);
 }
 
 }  // namespace

@@ -22,6 +22,9 @@ void Engine::put_in_force() {
 
 void Engine::run(std::int64_t until_ns, const StopAt& stop) {
   s_.jobs.released_any = s_.jobs.finished_any = false;
+  if (s_.pending_ns != kNeverNs) {
+    until_ns = std::max(until_ns, std::min(s_.pending_ns, m_.scenario.duration_ns));
+  }
   for (;;) {
     if (s_.dirty) refresh();
     const std::int64_t next_ns = std::max(next_event_ns(), s_.now_ns);

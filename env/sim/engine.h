@@ -37,7 +37,8 @@ class Engine {
   /// Takes effect after the platform's decision latency; jobs that start before then start with
   /// what is in force.
   void apply(const Action& action);
-  /// What is due at the very end has happened.
+  /// What is due at the very end has happened. Later than `until_ns` when the last action is not in
+  /// force before.
   void run(std::int64_t until_ns, const StopAt& stop);
 
  private:

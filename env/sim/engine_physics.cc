@@ -162,7 +162,11 @@ void Engine::settle_jobs(double dt_ns) {
     run.overhead_ns -= overhead_ns;
     run.left -= run.rate * (dt_ns - overhead_ns);
     app.job_cycles += run.cycles_per_ns * (dt_ns - overhead_ns);
-    for (int c = 0; c < m_.clusters; ++c) run.busy_ns[c] += run.core_busy[c] * dt_ns;
+    const auto& cores = m_.spec.mappings[app.job_setting.mapping].cores;
+    for (int c = 0; c < m_.clusters; ++c) {
+      run.busy_ns[c] += run.core_busy[c] * dt_ns;
+      run.wanted_cores[c] = std::max(run.wanted_cores[c], cores[c]);
+    }
     run.counted.cycles += run.all_cycles * dt_ns;
     run.counted.instructions += run.instructions * dt_ns;
     run.counted.cache_misses += run.misses * dt_ns;

@@ -26,6 +26,7 @@ struct SimJob {
   double all_cycles = 0, instructions = 0, misses = 0, references = 0, stalls = 0;
   // Within the epoch.
   std::array<double, kMaxClusters> busy_ns{};  ///< of its busiest core
+  std::array<std::uint8_t, kMaxClusters> wanted_cores{};  ///< the most of a job that ran
   Counters counted;
 };
 

@@ -97,9 +97,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
     const ClusterSpec& spec = model_.spec.clusters[c];
     BusiestCore busiest(from.background_ns, model_.ledger.segments[state.segment].whole_cores[c]);
     for (int a = 0; a < model_.apps; ++a) {
-      const LedgerApp& app = state.jobs.app[a];
-      busiest.add(state.run[a].busy_ns[c],
-                  model_.spec.mappings[app.last_setting.mapping].cores[c]);
+      busiest.add(state.run[a].busy_ns[c], state.run[a].wanted_cores[c]);
     }
     ClusterObservation& to = out.cluster[c];
     to.freq_khz = spec.opps[knob.opp].freq_khz;
@@ -126,6 +124,7 @@ void Simulator::clear_epoch(SimState& state) const {
   }
   for (int a = 0; a < model_.apps; ++a) {
     state.run[a].busy_ns.fill(0);
+    state.run[a].wanted_cores.fill(0);
     state.run[a].counted = {};
   }
   JobLedger(model_.ledger, state.jobs, nullptr).clear_epoch();

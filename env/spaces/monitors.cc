@@ -282,6 +282,14 @@ void MonitorTable::bind(int slot, const Binding& binding, const Requirements& re
   }
   add_cpus(slot, prefix, rows_);
   add_queue(slot, prefix, rows_);
+  power_budget_mw_[static_cast<std::size_t>(slot)] = required.power_budget_mw;
+  double strictest_mw = kNoLimit;
+  for (const double budget_mw : power_budget_mw_) {
+    if (budget_mw > 0) strictest_mw = std::min(strictest_mw, budget_mw);
+  }
+  for (Monitor& row : rows_) {
+    if (row.name == "power") row.desired_max = strictest_mw;
+  }
 }
 
 const Monitor* MonitorTable::find(const std::string& name) const {

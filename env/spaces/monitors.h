@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -55,7 +56,8 @@ class MonitorTable {
   /// that they have without the cluster's ("temp").
   MonitorTable(const PlatformSpec& platform, const RewardWeights& weights,
                const std::vector<std::string>& measured = {});
-  /// Adds the rows of a slot; allocates. A slot that was bound before is bound anew.
+  /// Adds the rows of a slot; allocates. A slot that was bound before is bound anew. The strictest
+  /// power budget is the limit of the platform's power.
   void bind(int slot, const Binding& binding, const Requirements& required);
   /// Takes them away.
   void unbind(int slot);
@@ -67,7 +69,7 @@ class MonitorTable {
  private:
   double miss_weight_, accuracy_weight_;
   std::vector<Monitor> rows_;
-  std::vector<int> bound_;
+  std::array<double, kMaxApps> power_budget_mw_{};  ///< of each slot; 0: none
 };
 
 /// What a monitor shows in an observation.

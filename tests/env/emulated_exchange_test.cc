@@ -3,17 +3,13 @@
 #include <csignal>
 #include <thread>
 
-#include "env/emulated/cpu_list.h"
 #include "kernels/base/doorbell.h"
 #include "kernels/base/latest.h"
 #include "kernels/base/spsc_ring.h"
 #include "kernels/base/clock.h"
-#include "tests/env/emulated_fixture.h"
 
 namespace flyball {
 namespace {
-
-using emulated_test::easy_spec;
 
 TEST(EmulatedRing, KeepsOrderAndRefusesWhenFull) {
   SpscRing<int> ring(3);  // rounded up to 4
@@ -102,26 +98,6 @@ TEST(EmulatedDoorbell, GivesUpAtTheAbsoluteTime) {
   const std::int64_t until = monotonic_ns() + 20'000'000;
   bell.wait(bell.mark(), until);
   EXPECT_GE(monotonic_ns(), until);
-}
-
-TEST(EmulatedCpus, TakesTheFirstOnes) {
-  EXPECT_EQ(first_cpus(0b1011'0100, 2), 0b0001'0100u);
-  EXPECT_EQ(first_cpus(0b1011'0100, 9), 0b1011'0100u);
-  EXPECT_EQ(first_cpus(0b1, 0), 0u);
-  EXPECT_NE(available_cpus(), 0u);
-}
-
-TEST(EmulatedCpus, ClustersFollowEachOtherAndShareWhenThereAreTooFew) {
-  PlatformSpec spec = easy_spec();
-  spec.clusters.push_back(spec.clusters[0]);
-  EXPECT_EQ(cluster_cpus(spec, 0b11110, 0), 0b00110u);
-  EXPECT_EQ(cluster_cpus(spec, 0b11110, 1), 0b11000u);
-  EXPECT_EQ(cluster_cpus(spec, 0b11, 1), 0b11u);  // the second cluster finds none left
-  EXPECT_EQ(cluster_cpus(spec, 0b111, 1), 0b100u);
-  Mapping both;
-  both.cores[0] = 1;
-  both.cores[1] = 2;
-  EXPECT_EQ(mapping_cpus(spec, 0b11110, both), 0b11010u);
 }
 
 }  // namespace

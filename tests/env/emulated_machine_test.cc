@@ -43,7 +43,7 @@ struct Rig {
     JobEvent event;
     event.kind = kind;
     event.setting = knobs.app(0);
-    event.cores = cores;
+    for (int cpu = 0; cpu < cores; ++cpu) event.cpus.add(cpu);
     event.speed_ratio = ratio;
     return event;
   }
@@ -215,13 +215,13 @@ TEST(EmulatedMachine, EveryJobIsFinishedDroppedOrWaiting) {
   EXPECT_TRUE(out.jobs()[0].missed);
   EXPECT_EQ(out.jobs()[0].sequence, 3u);
   EXPECT_EQ(out.jobs()[0].release_ns, 120 * kMs);
-  EXPECT_EQ(out.app[0].oldest_release_ns, 0);
+  EXPECT_EQ(out.app[0].oldest_release_ns(), 0);
   rig.start(199);
   rig.finish(200);  // before the release of that moment: there is room again
   const Observation next = rig.close(201);
   EXPECT_EQ(next.app[0].finished, 1u);
   EXPECT_EQ(next.app[0].released, 1u);
-  EXPECT_EQ(next.app[0].oldest_release_ns, 40 * kMs);
+  EXPECT_EQ(next.app[0].oldest_release_ns(), 40 * kMs);
 }
 
 TEST(EmulatedMachine, NoVariationOfTheWorkOverflowsTheNumberOfInferences) {
@@ -335,8 +335,14 @@ TEST(EmulatedMachine, AJobAndBackgroundOnOneCoreDoNotAddUp) {
   Rig rig(easy_spec(), scenario);
   rig.machine.request(rig.action(2, 1, 1), 0);
   rig.start(0, 1, 2);
-  // Two cores: one the job's alone, 1 nF, one shared by halves, 0.75 nF. V^2 f is 2000 mW per nF.
-  EXPECT_NEAR(rig.close(10).power_mw, 200 + 2000 * 1.75, 1e-6);
+  // Three threads on two cores, as in simulation: each gets two thirds of one, and the 2.5 nF that
+  // they would switch are as many thirds. V^2 f is 2000 mW per nF.
+  const Observation out = rig.close(10);
+  EXPECT_NEAR(out.power_mw, 200 + 2000 * 2.5 * 2 / 3, 1e-6);
+  EXPECT_NEAR(out.cluster[0].util_max, 1, 1e-9);
+  EXPECT_NEAR(out.cluster[0].util_mean, 1, 1e-9);
+  rig.finish(10);
+  EXPECT_NEAR(rig.close(11).jobs()[0].cycles, 20e6 * 2 / 3, 1) << "those that the job had";
 }
 
 TEST(EmulatedMachine, ATripPointCapsTheOpp) {

@@ -7,7 +7,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -178,10 +177,10 @@ TEST(EmulatedPlatform, MappingAndWidthComeWithTheNextJob) {
   EXPECT_EQ(out.app[0].last_setting, (AppSetting{1, 0}));
   const auto runs = engine.runs();
   EXPECT_EQ(runs.front().setting.active, 1);
-  EXPECT_EQ(std::popcount(runs.front().setting.cpu_mask), 1);
+  EXPECT_EQ(runs.front().setting.cpus.count(), 1);
   EXPECT_EQ(runs.front().setting.width, 1);
   EXPECT_EQ(runs.back().setting.active, 2);
-  EXPECT_EQ(std::popcount(runs.back().setting.cpu_mask), 2);
+  EXPECT_EQ(runs.back().setting.cpus.count(), 2);
   EXPECT_EQ(runs.back().setting.width, 0);
 }
 
@@ -485,7 +484,7 @@ TEST(EmulatedPlatform, CpusThatVanishDuringARunServeNoMoreJobs) {
   confine_process(all);
   ASSERT_GT(runs.size(), before);
   for (std::size_t i = before; i < runs.size(); ++i) {
-    EXPECT_EQ(runs[i].setting.cpu_mask, std::uint64_t{1} << last);
+    EXPECT_EQ(runs[i].setting.cpus, CpuSet{static_cast<int>(last)});
     EXPECT_EQ(runs[i].setting.active, 1);
   }
   ASSERT_FALSE(notes.empty());

@@ -2,7 +2,8 @@
 
 #include "env/model/model.h"
 #include "env/model/platform_spec.h"
-#include "env/spaces/spaces.h"
+#include "env/model/content_hash.h"
+#include "env/spaces/monitors.h"
 #include "tests/env/round_board.h"
 
 // The width knob with precision: a level is a width in fp32 or int8.
@@ -83,14 +84,16 @@ TEST(Levels, AMeasuredSpeedUpReplacesTheApplicationsOwn) {
 }
 
 TEST(Levels, TheKnobAndTheHashTellPrecisionsApart) {
+  const PlatformSpec spec = board_with_int8();
   const Scenario scenario = of_apps({stream("camera", 100, 80)});
-  const Spaces spaces = Spaces::of(board_with_int8(), scenario);
-  const KnobSpec& knob = spaces.knobs.back();
+  const Simulator sim(spec, scenario);
+  const std::vector<KnobSpec> knobs = knobs_of(spec, 0, sim.binding(0));
+  const KnobSpec& knob = knobs.back();
   EXPECT_EQ(knob.kind, KnobSpec::Kind::kLevel);
   EXPECT_EQ(knob.values, (std::vector<std::string>{"50 int8", "50", "100 int8", "100"}));
   PlatformSpec swapped = board_with_int8();
   swapped.apps[0].levels[0].int8 = false;
-  EXPECT_NE(Spaces::of(swapped, scenario).hash, spaces.hash);
+  EXPECT_NE(content_hash(swapped, swapped.apps[0]), content_hash(spec, spec.apps[0]));
 }
 
 // At 2000 MHz one core needs 50 ms for the whole network in fp32; four of them need 12.5, and 7.5

@@ -2,8 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/env/round_board.h"
+
 namespace flyball {
 namespace {
+
+constexpr RewardWeights kWeights{.miss = 3,
+                                 .accuracy_per_pct = 0.5,
+                                 .budget = 2,
+                                 .heat_per_c_s = 0.2,
+                                 .temp_limit_c = 80,
+                                 .ref_energy_mj = 100};
 
 /// An epoch of 0.5 s in which everything went wrong a little.
 Observation troubled_epoch() {
@@ -18,58 +27,157 @@ Observation troubled_epoch() {
   out.cluster[1].temp_c = 79;
   out.app[0].active = true;
   out.app[0].required.priority = 2;
-  out.app[0].required.energy_budget_mj = 50;
   out.app[0].missed = 3;
+  out.app[0].energy_mj = 150;
+  out.app[0].accuracy_shortfall_pct = 4;
+  out.app[0].over_budget_mj = 20;
   out.app[1].active = true;
   out.app[1].required.power_budget_mw = 400;
-  JobRecord job;
-  job.energy_mj = 70;
-  job.accuracy_pct = 60;
-  job.accuracy_floor_pct = 64;
-  out.add_job(job);
-  job.accuracy_pct = 70;  // above the floor earns nothing
-  job.energy_mj = 40;     // and so does being below the budget
-  out.add_job(job);
-  job.dropped = true;
-  job.accuracy_pct = 0;
-  job.energy_mj = 0;
-  out.add_job(job);
+  out.app[1].energy_mj = 90;
   return out;
 }
 
+Reward judged(const RewardWeights& weights, const Observation& out) {
+  Reward reward;
+  judge(weights, out, reward);
+  return reward;
+}
+
 TEST(Reward, IsTheDocumentedSum) {
-  const RewardWeights weights{.miss = 3,
-                              .accuracy_per_pct = 0.5,
-                              .budget = 2,
-                              .heat_per_c_s = 0.2,
-                              .temp_limit_c = 80,
-                              .ref_energy_mj = 100};
-  const RewardParts parts = reward_parts(weights, troubled_epoch());
-  EXPECT_DOUBLE_EQ(parts.energy, 3);                       // 2 * 0.5 * 300 / 100
-  EXPECT_DOUBLE_EQ(parts.misses, 18);                      // 3 * 2 * 3
-  EXPECT_DOUBLE_EQ(parts.accuracy, 2);                     // 0.5 * 4
-  EXPECT_DOUBLE_EQ(parts.budget, 2 * (20 + 100) / 100.0);  // 20 mJ and 200 mW * 0.5 s
-  EXPECT_DOUBLE_EQ(parts.heat, 0.2 * 4 * 0.5);
-  EXPECT_DOUBLE_EQ(parts.total(), -(3 + 18 + 2 + 2.4 + 0.4));
+  const Reward reward = judged(kWeights, troubled_epoch());
+  ASSERT_EQ(reward.apps, 2);
+  EXPECT_DOUBLE_EQ(reward.app[0].energy, 1.5);  // 2 * 0.5 * 150 / 100
+  EXPECT_DOUBLE_EQ(reward.app[0].misses, 18);   // 3 * 2 * 3
+  EXPECT_DOUBLE_EQ(reward.app[0].accuracy, 2);  // 0.5 * 4
+  EXPECT_DOUBLE_EQ(reward.app[0].budget, 0.4);  // 2 * 20 / 100
+  EXPECT_DOUBLE_EQ(reward.app[1].energy, 0.9);
+  EXPECT_DOUBLE_EQ(reward.app[1].total(), -0.9);
+  EXPECT_DOUBLE_EQ(reward.shared.energy, 0.6);          // nobody's 60 mJ
+  EXPECT_DOUBLE_EQ(reward.shared.budget, 2);            // 2 * 200 mW * 0.5 s / 100
+  EXPECT_DOUBLE_EQ(reward.shared.heat, 0.2 * 4 * 0.5);  // of one cluster: the other is cool
+  EXPECT_DOUBLE_EQ(reward.total(), -(3 + 18 + 2 + 2.4 + 0.4));
 }
 
 TEST(Reward, PreferenceScalesTheEnergyTermOnly) {
-  const RewardWeights weights{.ref_energy_mj = 100};
   Observation out = troubled_epoch();
-  const RewardParts middle = reward_parts(weights, out);
+  const Reward middle = judged(kWeights, out);
   out.energy_preference = 0;
-  EXPECT_EQ(reward_parts(weights, out).energy, 0);
+  EXPECT_EQ(judged(kWeights, out).sum().energy, 0);
   out.energy_preference = 1;
-  EXPECT_DOUBLE_EQ(reward_parts(weights, out).energy, 2 * middle.energy);
-  EXPECT_EQ(reward_parts(weights, out).misses, middle.misses);
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).sum().energy, 2 * middle.sum().energy);
+  EXPECT_EQ(judged(kWeights, out).sum().misses, middle.sum().misses);
 }
 
 TEST(Reward, ACalmEpochCostsItsEnergy) {
   Observation out;
   out.epoch_ns = 50'000'000;
   out.energy_mj = 10;
-  const RewardWeights weights{.ref_energy_mj = 100};
-  EXPECT_DOUBLE_EQ(reward_parts(weights, out).total(), -0.1);
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).total(), -0.1);
+}
+
+TEST(Reward, TwoApplicationsWithAPowerBudgetAreChargedForTheStrictestOnce) {
+  Observation out = troubled_epoch();
+  out.app[0].required.power_budget_mw = 500;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).sum().budget, 2.4);
+  out.app[0].required.power_budget_mw = 400;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).sum().budget, 2.4);
+  out.app[0].required.power_budget_mw = 300;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).sum().budget, 3.4);
+  // One that has gone asks for nothing.
+  out.app[0].active = false;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).sum().budget, 2.4);
+}
+
+TEST(Reward, SlotsThatAreNotInUseCostNothing) {
+  Observation out = troubled_epoch();
+  Reward reward = judged(kWeights, out);
+  out.app_count = 1;  // what slot 1 had is still there
+  judge(kWeights, out, reward);
+  EXPECT_EQ(reward.apps, 1);
+  EXPECT_DOUBLE_EQ(reward.sum().energy, 3);  // now nobody's
+  EXPECT_EQ(reward.sum().misses, reward.app[0].misses);
+}
+
+// Three applications of random work on random cores, at times with nobody's job running.
+TEST(Reward, TheSharesSumToThePlatformsEnergy) {
+  PlatformSpec spec = round_board();
+  for (UnitProfile& unit : spec.apps[0].unit) unit.mcycles /= 8;
+  std::vector<AppSpec> apps = {stream("a", 70, 60), stream("b", 110, 90), stream("c", 300, 100)};
+  for (AppSpec& app : apps) app.work_cv = 0.4;
+  apps[1].arrival.kind = Arrival::Kind::kPoisson;
+  apps[2].start_ns = 700 * kMs;
+  apps[2].stop_ns = 2500 * kMs;
+  Scenario scenario = of_apps(apps, 4000);
+  scenario.background.push_back({"build", kBig, 2, 0.5, 0.1, 1000 * kMs, 2000 * kMs});
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Simulator sim(spec, scenario, {.seed = seed});
+    Random random(seed, 7);
+    Observation out;
+    double platform_mj = 0, jobs_mj = 0, apps_mj = 0;
+    Status status = Status::kOk;
+    int shared_epochs = 0;
+    while (status == Status::kOk) {
+      Action action = big_core(spec, static_cast<std::uint8_t>(random.below(2)), 3);
+      for (int a = 0; a < 3; ++a) {
+        action.app[a].mapping = static_cast<std::uint8_t>(random.below(9));
+      }
+      sim.apply(action);
+      status = sim.advance(ms(1 + 40 * random.uniform(), random.below(2) == 0), out);
+      const Reward reward = judged(kWeights, out);
+      ASSERT_NEAR(reward.sum().energy, out.energy_mj / 100, 1e-9);
+      int sharing = 0;
+      double shares_mj = 0;
+      for (int a = 0; a < 3; ++a) {
+        ASSERT_GE(out.app[a].energy_mj, 0);
+        sharing += out.app[a].energy_mj > 0;
+        shares_mj += out.app[a].energy_mj;
+      }
+      ASSERT_LE(shares_mj, out.energy_mj * (1 + 1e-12));
+      shared_epochs += sharing > 1;
+      platform_mj += out.energy_mj;
+      apps_mj += shares_mj;
+      for (const JobRecord& job : out.jobs()) jobs_mj += job.energy_mj;
+    }
+    EXPECT_GT(shared_epochs, 10);
+    EXPECT_LT(apps_mj, 0.99 * platform_mj);
+    // The shares of finished jobs are what their applications had, but for those that still run.
+    double running_mj = 0;
+    for (int a = 0; a < 3; ++a) running_mj += out.app[a].running.busy ? 1000 : 0;
+    EXPECT_LE(jobs_mj, apps_mj * (1 + 1e-12));
+    EXPECT_GE(jobs_mj, apps_mj - running_mj - 1e-6);
+  }
+}
+
+// 100 jobs of 0.1 ms in one epoch: a record has room for 32.
+TEST(Reward, NothingIsLostBeyondTheListedJobs) {
+  PlatformSpec spec = round_board();
+  spec.apps[0].unit[kBig].mcycles = 0.1;
+  AppSpec app = stream("camera", 1, 0.05);
+  app.required.accuracy_floor_pct = 75;  // the whole network has 70
+  app.required.energy_budget_mj = 1e-3;
+  app.stop_ns = 100 * kMs;
+  const Scenario scenario = of_apps({app});
+  Simulator whole(spec, scenario), parts(spec, scenario);
+  whole.apply(big_core(spec, 0));
+  parts.apply(big_core(spec, 0));
+  Observation out;
+  whole.advance(ms(100), out);
+  EXPECT_EQ(out.job_count, 32u);
+  EXPECT_EQ(out.jobs_unlisted, 68u);
+  EXPECT_EQ(out.app[0].finished, 100u);
+  EXPECT_EQ(out.app[0].missed, 100u);
+  EXPECT_NEAR(out.app[0].accuracy_shortfall_pct, 500, 1e-9);
+  const RewardParts once = judged(kWeights, out).sum();
+  EXPECT_NEAR(once.misses, 300, 1e-9);
+  EXPECT_NEAR(once.accuracy, 250, 1e-9);
+  RewardParts sum;
+  for (int epoch = 0; epoch < 10; ++epoch) {
+    parts.advance(ms(10), out);
+    sum += judged(kWeights, out).sum();
+  }
+  EXPECT_GT(once.budget, 0);
+  EXPECT_NEAR(once.budget, sum.budget, 1e-9 * sum.budget);
+  EXPECT_NEAR(once.accuracy, sum.accuracy, 1e-9);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ constexpr int kBig = 0, kLittle = 1;
 /// A board with round numbers, for results that can be worked out by hand: a job takes 100 ms on
 /// one big core at 1000 MHz, 50 ms at 2000; 400 and 200 ms on a LITTLE one at 500 and 1000 MHz; it
 /// scales perfectly over cores, and half its width takes half the time. 100 us for a frequency
-/// change, 1 ms for a migration (0.2 + 0.8).
+/// change, 1 ms for a migration (0.2 + 0.8). What is decided takes effect at once.
 inline PlatformSpec round_board() {
   PlatformSpec spec;
   spec.name = "round";
@@ -64,6 +64,7 @@ inline PlatformSpec round_board() {
   spec.migration_us = 200;
   spec.cold_cache_ms = 0.8;
   spec.width_switch_us = 300;
+  spec.decision_latency_us = 0;
   return spec;
 }
 

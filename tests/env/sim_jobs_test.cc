@@ -50,14 +50,14 @@ TEST(SimJobs, TimeIsWorkOverFrequencyInEveryConfiguration) {
         Action action = big_core(spec, opp);
         action.app[0] = {static_cast<std::uint8_t>(m), width};
         sim.apply(action);
-        const auto jobs = play(sim, 2000);
-        ASSERT_EQ(jobs.size(), 2u);
+        const auto jobs = play(sim, 3000);
+        ASSERT_EQ(jobs.size(), 3u);
         const double mhz = 1000.0 * (opp + 1);
         const Mapping& mapping = spec.mappings[m];
         // A LITTLE core has half the clock and needs twice the cycles.
         const double cores = mapping.cores[kBig] + mapping.cores[kLittle] / 4.0;
         const double expected_ms = (width == 0 ? 50 : 100) * 1000 / mhz / cores;
-        EXPECT_NEAR(jobs[1].execution_ns() * 1e-6, expected_ms, 2e-6) << mapping.name;
+        EXPECT_NEAR(jobs[2].execution_ns() * 1e-6, expected_ms, 2e-6) << mapping.name;
       }
     }
   }
@@ -95,14 +95,14 @@ TEST(SimJobs, SettingIsLatchedAtTheStart) {
   Action action = big_core(spec, 0);
   action.app[0].level = 0;
   sim.apply(action);
-  play(sim, 10);
-  action.app[0].level = 1;  // in the middle of the first job
+  play(sim, 110);
+  action.app[0].level = 1;  // in the middle of the second job
   sim.apply(action);
-  const auto jobs = play(sim, 160);
+  const auto jobs = play(sim, 190);
   ASSERT_EQ(jobs.size(), 1u);
   EXPECT_EQ(jobs[0].setting.level, 0);
   EXPECT_FLOAT_EQ(jobs[0].accuracy_pct, 60);
-  EXPECT_EQ(jobs[0].execution_ns(), 50 * kMs);
+  EXPECT_EQ(jobs[0].execution_ns(), 50'300'000);  // and 0.3 ms for the other width
 }
 
 TEST(SimJobs, MigrationAndWidthSwitchCostTime) {
@@ -129,7 +129,8 @@ TEST(SimJobs, MigrationAndWidthSwitchCostTime) {
 
 TEST(SimJobs, TwoApplicationsShareTheCoresOfACluster) {
   const PlatformSpec spec = round_board();
-  const Scenario scenario = of_apps({stream("a", 1000, 1000), stream("b", 1000, 1000)});
+  Scenario scenario = of_apps({stream("a", 1000, 1000), stream("b", 1000, 1000)});
+  for (AppSpec& app : scenario.apps) app.start_ns = 10 * kMs;
   Simulator sim(spec, scenario);
   Action action = big_core(spec, 0, 2);
   action.app[0].mapping = mapping_of(spec, kBig, 4);
@@ -230,15 +231,17 @@ TEST(SimJobs, StopsRightAfterARelease) {
   EXPECT_EQ(out.now_ns, 70 * kMs);
   EXPECT_EQ(out.app[0].released, 1u);
   EXPECT_EQ(out.app[0].backlog, 1u);
-  EXPECT_EQ(out.app[0].oldest_release_ns, 70 * kMs);
-  // The decision made now is the one that this job runs with.
+  EXPECT_EQ(out.app[0].oldest_release_ns(), 70 * kMs);
+  // This job has started: the width that is decided now is the next one's.
   Action action = big_core(spec);
   action.app[0].level = 0;
   sim.apply(action);
-  const auto jobs = play(sim, 139);
-  ASSERT_EQ(jobs.size(), 1u);
+  const auto jobs = play(sim, 209);
+  ASSERT_EQ(jobs.size(), 2u);
   EXPECT_EQ(jobs[0].start_ns, 70 * kMs);
-  EXPECT_EQ(jobs[0].setting.level, 0);
+  EXPECT_EQ(jobs[0].setting.level, 1);
+  EXPECT_EQ(jobs[1].start_ns, 140 * kMs);
+  EXPECT_EQ(jobs[1].setting.level, 0);
 }
 
 TEST(SimJobs, RefusesASettingThatCannotRun) {

@@ -77,7 +77,8 @@ TEST(SimPhysics, EnergyIsTheIntegralOfPower) {
 
 TEST(SimPhysics, PowerIsTheModels) {
   const PlatformSpec spec = round_board();
-  const Scenario scenario = of_apps({stream("camera", 1000, 1000)});
+  Scenario scenario = of_apps({stream("camera", 1000, 1000)});
+  scenario.apps[0].start_ns = kMs;
   Simulator sim(spec, scenario);
   Action action = big_core(spec);
   action.app[0].mapping = mapping_of(spec, kBig, 2);

@@ -113,11 +113,12 @@ TEST(SimReplay, ArrivalsAndWorkAreTheSameUnderEveryPolicy) {
   EXPECT_GT(compared, 20);
 }
 
-TEST(SimReplay, NothingIsAllocatedWithinAnEpoch) {
-  const PlatformSpec spec = load_platform("odroid_xu3");
-  const Scenario scenario = load_scenario("dual_dnn", spec);
+void expect_no_allocation(const PlatformSpec& spec, const Scenario& scenario, int mappings,
+                          long least_epochs) {
   Simulator sim(spec, scenario);
-  Observation out;
+  const auto apps = static_cast<int>(scenario.apps.size());
+  Observation out, copy;
+  SimState state;
   Random random(3);
   const std::uint64_t before = thread_allocations();
   Status status = Status::kOk;
@@ -125,17 +126,42 @@ TEST(SimReplay, NothingIsAllocatedWithinAnEpoch) {
   while (status == Status::kOk) {
     Action action;
     for (int c = 0; c < 2; ++c) action.opp[c] = static_cast<std::uint8_t>(random.below(10));
-    for (int a = 0; a < 2; ++a) {
-      action.app[a] = {static_cast<std::uint8_t>(random.below(20)),
+    for (int a = 0; a < apps; ++a) {
+      action.app[a] = {static_cast<std::uint8_t>(random.below(mappings)),
                        static_cast<std::uint8_t>(random.below(4))};
     }
-    sim.preview(action, 0);
     sim.apply(action);
-    status = sim.advance(ms(50, true), out);
+    status = sim.advance({.interval_ns = 50 * kMs,
+                          .stop_at_release = random.below(2) == 0,
+                          .stop_at_finish = random.below(2) == 0},
+                         out);
+    copy = out;
+    sim.fork(state);
+    sim.step(state, action, {.interval_ns = 5 * kMs}, &copy);
     ++epochs;
   }
   EXPECT_EQ(thread_allocations(), before);
-  EXPECT_GT(epochs, 1000);
+  EXPECT_GT(epochs, least_epochs);
+}
+
+TEST(SimReplay, NothingIsAllocatedWithinAnEpoch) {
+  const PlatformSpec spec = load_platform("odroid_xu3");
+  expect_no_allocation(spec, load_scenario("dual_dnn", spec), 20, 1000);
+}
+
+// With drops, queues, background, events and 20 applications that come and go.
+TEST(SimReplay, NothingIsAllocatedWithManyApplications) {
+  const PlatformSpec spec = round_board();
+  Scenario scenario = varied();
+  for (int a = 2; a < 20; ++a) {
+    AppSpec app = stream("more", 20 + 7 * a, 30);
+    app.start_ns = a * 100 * kMs;
+    app.stop_ns = a * 300 * kMs;
+    app.queue_limit = 1 + a % 3;
+    scenario.apps.push_back(app);
+  }
+  scenario.events.push_back({2000 * kMs, ScenarioEvent::Kind::kPeriod, 0, {}, 30e6});
+  expect_no_allocation(spec, scenario, 9, 300);
 }
 
 TEST(SimReplay, EveryScenarioPlaysOnEveryPlatform) {
