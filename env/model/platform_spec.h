@@ -150,6 +150,7 @@ struct PlatformSpec {
   double migration_us = 0;   ///< cost of moving an application to other clusters
   double cold_cache_ms = 0;  ///< and of filling their caches
   double width_switch_us = 0;
+  std::vector<std::string> warnings;  ///< one line each, for the user: what no real board would do
 
   int find_cluster(std::string_view name) const;  ///< -1 when absent
   int find_app(std::string_view name) const;

@@ -5,6 +5,7 @@
 
 #include "governor/record/block_writer.h"
 #include "governor/record/record_codec.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/crc32c.h"
 
 namespace flyball {
@@ -74,9 +75,9 @@ std::string encode_header(const RecordingInfo& info) {
 RecordingInfo decode_header_json(const std::string& text) {
   const Json json = Json::parse(text);
   RecordingInfo info;
-  info.platform = json.at("platform");
-  info.scenario = json.at("scenario");
-  info.policy = json.at("policy");
+  info.platform = printable(json.at("platform").get<std::string>());
+  info.scenario = printable(json.at("scenario").get<std::string>());
+  info.policy = printable(json.at("policy").get<std::string>());
   info.seed = json.at("seed");
   info.clusters = json.at("clusters").get<std::vector<std::string>>();
   info.apps = json.at("apps").get<std::vector<std::string>>();

@@ -104,6 +104,7 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   json["policy_files"] = start.files;
   const std::string no_gap = gap_note(scenario, results);
   json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
+  json["platform_warnings"] = governed.spec.warnings;
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
     Json row{{"policy", result.policy}};
@@ -163,6 +164,7 @@ int run_compare(const CompareVerb& verb) {
     text += wrapped(note, terminal.columns);
   }
   for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
+  for (const std::string& warning : platform.warnings) text += wrapped(warning, terminal.columns);
   write_result(text);
   return 0;
 }

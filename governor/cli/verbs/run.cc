@@ -116,6 +116,7 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
   for (const std::string& note : notes) say(note);
+  for (const std::string& warning : platform.warnings) say(warning);
   if (!start.note.empty()) say(start.note + ".");
   const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
   say(runs.size() > 1

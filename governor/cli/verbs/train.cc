@@ -147,6 +147,7 @@ int run_train(TrainVerb verb) {
   check_same_spaces(platform, scenarios);
 
   for (const std::string& note : governed.notes) write_note(note + '\n');
+  for (const std::string& warning : platform.warnings) write_note(warning + '\n');
   InterruptScope interrupt;
   Progress progress(fmt::format("training {} on {}", verb.agent, platform.name));
   LearningCurve curve(verb.episodes, !verb.json, progress);
@@ -170,6 +171,7 @@ int run_train(TrainVerb verb) {
   Json& names = json["scenarios"] = Json::array();
   for (const Scenario& scenario : scenarios) names.push_back(scenario.name);
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
+  json["platform_warnings"] = platform.warnings;
   json["episodes"] = verb.episodes;
   json["seed"] = verb.seed;
   json["out"] = verb.out;
