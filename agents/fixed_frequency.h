@@ -1,6 +1,7 @@
 #pragma once
 
-#include <string>
+#include <cstdint>
+#include <string_view>
 
 #include "agents/linux_governor.h"
 
@@ -22,5 +23,9 @@ class FixedFrequency final : public LinuxGovernor {
   Kind kind_;
   double khz_;
 };
+
+/// Refuses a frequency for `userspace` at which no CPU cluster has an operating point, with the
+/// nearest one that is. Throws Error (kInput).
+void check_operating_point(const PlatformSpec& platform, std::int64_t khz);
 
 }  // namespace flyball

@@ -64,11 +64,14 @@ std::vector<std::string> list_configs(std::string_view kind) {
   return names;
 }
 
+bool is_config_path(std::string_view kind, std::string_view name_or_path) {
+  return name_or_path.find('/') != std::string_view::npos ||
+         name_or_path.ends_with(extension_of(kind));
+}
+
 std::string find_config(std::string_view kind, const std::string& name_or_path) {
+  if (is_config_path(kind, name_or_path)) return name_or_path;
   const std::string extension = extension_of(kind);
-  const bool is_path =
-      name_or_path.find('/') != std::string::npos || name_or_path.ends_with(extension);
-  if (is_path) return name_or_path;
   const std::vector<std::string> names = list_configs(kind);
   const std::string folder = (fs::path(configs_dir()) / kind).string();
   if (std::find(names.begin(), names.end(), name_or_path) != names.end()) {

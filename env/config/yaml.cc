@@ -3,32 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
+#include <filesystem>
 #include <optional>
 #include <set>
 
+#include "env/config/yaml_nodes.h"
 #include "kernels/base/control_character.h"
-#include "kernels/base/read_file.h"
 
 namespace flyball {
 namespace {
 
 using KeyList = std::initializer_list<std::string_view>;
-
-// 1 MiB is some hundred times the largest file that comes with Flyball.
-constexpr std::size_t kMaxFileBytes = 1 << 20;
-
-/// Text from a file within a message: on one line, and of bearable length.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMaxShown = 60;
-  std::string out;
-  for (const char c : text.substr(0, kMaxShown)) {
-    out += is_control(c) ? '?' : c;
-  }
-  if (text.size() > kMaxShown) out += "...";
-  return out;
-}
 
 template <typename Range>
 std::string comma_separated(const Range& names) {
@@ -38,10 +23,6 @@ std::string comma_separated(const Range& names) {
     out += name;
   }
   return out;
-}
-
-std::string place(const std::string& path, const YAML::Mark& mark) {
-  return mark.is_null() ? path : fmt::format("{}:{}", path, mark.line + 1);
 }
 
 struct Entry {
@@ -57,14 +38,11 @@ std::optional<Entry> find_entry(const YAML::Node& map, std::string_view key) {
   return std::nullopt;
 }
 
-std::string kind_of(const YAML::Node& node) {
-  if (node.IsMap()) return "a mapping";
-  if (node.IsSequence()) return "a list";
-  if (node.IsScalar()) return fmt::format("'{}'", shown(node.Scalar()));
-  return "empty";
+/// What a scalar that is of another type must be: its quotes are the likeliest cause.
+std::string must_be(const std::string& type, const YAML::Node& node) {
+  return fmt::format("must be {}{}, but is {}", type, is_quoted(node) ? " without quotes" : "",
+                     kind_of(node));
 }
-
-bool quoted(const YAML::Node& node) { return node.Tag() == "!"; }
 
 constexpr const char* kNotPlain = "the name is not plain";
 constexpr const char* kPlainName = "use up to 32 letters, digits, '_' and '-'";
@@ -77,59 +55,23 @@ bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), plain);
 }
 
-template <typename Number>
-std::optional<Number> parse_number(const YAML::Node& node) {
-  if (!node.IsScalar() || quoted(node)) return std::nullopt;
-  const std::string& text = node.Scalar();
-  const char* begin = text.data();
-  const char* end = begin + text.size();
-  if (text.size() > 1 && *begin == '+' && begin[1] != '-') ++begin;
-  Number value{};
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  if constexpr (std::is_floating_point_v<Number>) {
-    if (!std::isfinite(value)) return std::nullopt;
-  }
-  return value;
-}
-
 }  // namespace
 
-YamlMap YamlMap::file(const std::string& path, int schema, KeyList known) {
-  const std::string bytes = read_file(path, kMaxFileBytes);
-  std::vector<YAML::Node> documents;
-  try {
-    documents = YAML::LoadAll(bytes);
-  } catch (const YAML::Exception& e) {
-    input_error(place(path, e.mark), "not valid YAML: " + shown(e.msg), "mend the syntax here");
-  }
-  if (documents.empty() || documents[0].IsNull()) {
-    input_error(path, "the file is empty", fmt::format("begin it with 'schema: {}'", schema));
-  }
-  if (documents.size() > 1) {
-    input_error(path, fmt::format("holds {} YAML documents", documents.size()),
-                "keep one and remove the '---' between them");
-  }
-  if (!documents[0].IsMap()) {
-    input_error(place(path, documents[0].Mark()),
-                "the file must be a mapping, but is " + kind_of(documents[0]),
-                fmt::format("begin it with 'schema: {}'", schema));
-  }
-  YamlMap root(path, documents[0]);
-  // Before the keys: a file of another version should be told so, not about a key.
-  if (!root.has("schema")) {
-    root.reject("schema", "is missing", fmt::format("add 'schema: {}'", schema));
-  }
-  const std::optional<int> version = parse_number<int>(find_entry(root.node_, "schema")->value);
-  if (version != schema) {
-    root.reject(
-        "schema",
-        fmt::format("is {}, but this program reads version {}",
-                    kind_of(find_entry(root.node_, "schema")->value), schema),
-        fmt::format("convert the file and set 'schema: {}', or use the program it is for", schema));
-  }
-  root.check_keys(known, /*is_root=*/true);
-  return root;
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMaxShown = 60;
+  return printable(text.substr(0, kMaxShown)) + (text.size() > kMaxShown ? "..." : "");
+}
+
+std::string place(const std::string& path, const YAML::Mark& mark) {
+  return mark.is_null() ? printable(path) : fmt::format("{}:{}", printable(path), mark.line + 1);
+}
+
+std::string kind_of(const YAML::Node& node) {
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  if (is_quoted(node)) return fmt::format("the text \"{}\"", shown(node.Scalar()));
+  if (node.IsScalar()) return fmt::format("'{}'", shown(node.Scalar()));
+  return "empty";
 }
 
 void YamlMap::check_keys(KeyList known, bool is_root) const {
@@ -142,6 +84,10 @@ void YamlMap::check_keys(KeyList known, bool is_root) const {
     const std::string& key = pair.first.Scalar();
     const std::string what =
         fmt::format("{}: key '{}'", place(path_, pair.first.Mark()), shown(key));
+    if (key == "<<" && !is_quoted(pair.first)) {
+      input_error(what, "merging another mapping is not supported",
+                  "write out the keys that it brings");
+    }
     if (!seen.insert(key).second) {
       input_error(what, "occurs twice in the same mapping", "remove one of the two");
     }
@@ -167,8 +113,7 @@ double YamlMap::number(std::string_view key, double min, double max) const {
   const YAML::Node node = value(key);
   const std::optional<double> number = parse_number<double>(node);
   if (!number) {
-    reject(key, "must be a number, but is " + kind_of(node),
-           fmt::format("give one from {} to {}", min, max));
+    reject(key, must_be("a number", node), fmt::format("give one from {} to {}", min, max));
   }
   if (*number < min || *number > max) {
     reject(key, fmt::format("{} is out of range", *number),
@@ -185,8 +130,7 @@ std::int64_t YamlMap::integer(std::string_view key, std::int64_t min, std::int64
   const YAML::Node node = value(key);
   const std::optional<std::int64_t> number = parse_number<std::int64_t>(node);
   if (!number) {
-    reject(key, "must be a whole number, but is " + kind_of(node),
-           fmt::format("give one from {} to {}", min, max));
+    reject(key, must_be("a whole number", node), fmt::format("give one from {} to {}", min, max));
   }
   if (*number < min || *number > max) {
     reject(key, fmt::format("{} is out of range", *number),
@@ -204,20 +148,34 @@ bool YamlMap::boolean_or(std::string_view key, bool fallback) const {
   if (!has(key)) return fallback;
   const YAML::Node node = value(key);
   // YAML 1.1's yes, no, on and off are left out: 'no' is also a country.
-  if (node.IsScalar() && !quoted(node) && node.Scalar() == "true") return true;
-  if (node.IsScalar() && !quoted(node) && node.Scalar() == "false") return false;
-  reject(key, "must be true or false, but is " + kind_of(node), "write true or false");
+  if (!is_quoted(node) && node.IsScalar() && node.Scalar() == "true") return true;
+  if (!is_quoted(node) && node.IsScalar() && node.Scalar() == "false") return false;
+  reject(key, must_be("true or false", node), "write true or false");
 }
 
 std::string YamlMap::text(std::string_view key) const {
   const YAML::Node node = value(key);
   if (!node.IsScalar()) reject(key, "must be text, but is " + kind_of(node), "give one text");
   if (node.Scalar().empty()) reject(key, "is empty", "give a text");
-  return node.Scalar();
+  return printable(node.Scalar());
 }
 
 std::string YamlMap::text_or(std::string_view key, const std::string& fallback) const {
   return has(key) ? text(key) : fallback;
+}
+
+std::string YamlMap::config_or(std::string_view key, std::string_view kind,
+                               const std::string& fallback) const {
+  if (!has(key)) return fallback;
+  const std::string given = text(key);
+  if (given != value(key).Scalar()) {
+    reject(key, fmt::format("'{}' has control characters in it", shown(given)),
+           "give a name or a path without them");
+  }
+  if (!is_config_path(kind, given)) return given;
+  namespace fs = std::filesystem;
+  const std::string path = (fs::path(path_).parent_path() / given).lexically_normal().string();
+  return is_config_path(kind, path) ? path : "./" + path;
 }
 
 std::string YamlMap::name(std::string_view key) const {
@@ -288,8 +246,8 @@ std::vector<double> YamlMap::numbers(std::string_view key, double min, double ma
     const std::optional<double> number = parse_number<double>(item);
     if (!number || *number < min || *number > max) {
       input_error(place(path_, item.Mark()) + fmt::format(": key '{}'", shown(key)),
-                  fmt::format("item {} must be a number from {} to {}, but is {}",
-                              numbers.size() + 1, min, max, kind_of(item)),
+                  fmt::format("item {} {}", numbers.size() + 1,
+                              must_be(fmt::format("a number from {} to {}", min, max), item)),
                   "correct it");
     }
     numbers.push_back(*number);
@@ -307,6 +265,12 @@ std::string YamlMap::where(std::string_view key) const {
 void YamlMap::reject(std::string_view key, const std::string& why,
                      const std::string& remedy) const {
   input_error(where(key), why, remedy);
+}
+
+void YamlMap::refuse_keys(KeyList keys, const std::string& why) const {
+  for (const std::string_view key : keys) {
+    if (has(key)) reject(key, why, "remove it");
+  }
 }
 
 }  // namespace flyball

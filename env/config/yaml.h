@@ -23,6 +23,8 @@ class YamlMap {
   /// Opens a file, checks `schema: N` and that no key but "schema" and `known` occurs.
   static YamlMap file(const std::string& path, int schema,
                       std::initializer_list<std::string_view> known);
+  /// What a file says of itself, whatever the rest of it is; "" when that is nothing.
+  static std::string description(const std::string& path);
 
   YamlMap(const YamlMap&) = default;
   /// Makes this another view. (To assign a YAML::Node would write into the document.)
@@ -39,8 +41,13 @@ class YamlMap {
   std::int64_t integer_or(std::string_view key, std::int64_t fallback, std::int64_t min,
                           std::int64_t max) const;
   bool boolean_or(std::string_view key, bool fallback) const;
+  /// Printable, whatever the file has there.
   std::string text(std::string_view key) const;
   std::string text_or(std::string_view key, const std::string& fallback) const;
+  /// The name of a shipped file of a kind, as for find_config, or a path, which is relative to this
+  /// file's folder.
+  std::string config_or(std::string_view key, std::string_view kind,
+                        const std::string& fallback) const;
   /// A text that becomes part of other names, of columns and of commands ("camera=A15x1@100"): up
   /// to 32 letters, digits, '_' and '-'.
   std::string name(std::string_view key) const;
@@ -60,6 +67,8 @@ class YamlMap {
   std::string where(std::string_view key = {}) const;
   [[noreturn]] void reject(std::string_view key, const std::string& why,
                            const std::string& remedy) const;
+  /// Refuses those of `keys` that are there: with what else the map says they have no effect.
+  void refuse_keys(std::initializer_list<std::string_view> keys, const std::string& why) const;
 
  private:
   YamlMap(std::string path, YAML::Node node) : path_(std::move(path)), node_(std::move(node)) {}
@@ -78,8 +87,10 @@ std::string did_you_mean(std::string_view wrong, const std::vector<std::string>&
 /// Where configs/ is: $FLYBALL_CONFIGS, else beside the program's build or install tree, else the
 /// source tree.
 std::string configs_dir();
-/// Resolves "NAME" to configs/KIND/NAME.yaml (of models, NAME.flynet), or takes a path as it is. Throws Error that lists the
-/// known names.
+/// Whether a name or path of a kind is a path: it has a slash, or ends as the kind's files do.
+bool is_config_path(std::string_view kind, std::string_view name_or_path);
+/// Resolves "NAME" to configs/KIND/NAME.yaml (of models, NAME.flynet), or takes a path as it is.
+/// Throws Error that lists the known names.
 std::string find_config(std::string_view kind, const std::string& name_or_path);
 /// The names that `find_config` knows of a kind, sorted.
 std::vector<std::string> list_configs(std::string_view kind);

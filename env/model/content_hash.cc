@@ -3,6 +3,12 @@
 #include "kernels/base/hash.h"
 
 namespace flyball {
+namespace {
+
+/// Where a model lies is no matter.
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
 
 std::uint64_t content_hash(const PlatformSpec& platform) {
   Fnv1a hash;
@@ -55,7 +61,7 @@ std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) 
   hash.add(app.name);
   hash.add(app.plain_load ? 1 : 0);
   hash.add(app.parallel_fraction);
-  hash.add(app.model);
+  hash.add(file_name(app.model));
   for (const LevelProfile& level : app.levels) {
     hash.add(level.width_pct);
     hash.add(level.int8 ? 1 : 0);

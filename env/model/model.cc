@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/base/det_math.h"
 #include "env/model/thermal.h"
+#include "kernels/base/det_math.h"
 
 namespace flyball {
 namespace {
@@ -153,7 +153,6 @@ SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const 
   // Leakage warms and warmth leaks. A kelvin adds some 2 mW of leakage and a watt some 7 K, so each
   // round shrinks the error a hundredfold; the bounds are for a platform file that would run away.
   constexpr int kMaxRounds = 30;
-  constexpr double kMaxTempC = 150;
   for (int round = 0; round < kMaxRounds; ++round) {
     state.unit_power_mw = 0;
     state.total_power_mw = spec.board_mw;
@@ -167,7 +166,7 @@ SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const 
       load.gate_idle_cores =
           spec.clusters[c].gate_idle_cores || (mapped && app.unit[c].gate_idle_cores);
       if (mapped && idle_cores == IdleCores::kClocked) load.gate_idle_cores = false;
-      load.temp_c = std::min(cluster_temp_c(spec, thermal, c), kMaxTempC);
+      load.temp_c = std::min(cluster_temp_c(spec, thermal, c), kMaxSteadyTempC);
       const double power_mw = cluster_power_mw(spec.clusters[c], load);
       state.total_power_mw += power_mw;
       if (mapped) state.unit_power_mw += power_mw;
@@ -184,7 +183,7 @@ SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const 
   for (std::size_t n = 0; n < spec.thermal.size(); ++n) {
     state.temp_c = n == 0 ? thermal.temp_c[0] : std::max(state.temp_c, thermal.temp_c[n]);
   }
-  state.temp_c = std::min(state.temp_c, kMaxTempC);
+  state.temp_c = std::min(state.temp_c, kMaxSteadyTempC);
   if (!app.plain_load && runs_on(app, mapping)) {
     state.time_ms = execution_ns(spec, app, mapping, width, opp) * 1e-6;
     state.energy_mj = state.unit_power_mw * state.time_ms / 1000;

@@ -66,6 +66,9 @@ ClusterPower cluster_power(const ClusterSpec& cluster, const ClusterLoad& load);
 /// file that describes one must not run away to infinity.
 double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c);
 
+/// Where steady_state() stops: a temperature that settles only beyond it settles nowhere on a board.
+inline constexpr double kMaxSteadyTempC = 150;
+
 /// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other
 /// clusters idle at their lowest OPP, temperatures settled (leakage and temperature solved
 /// together).

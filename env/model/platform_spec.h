@@ -163,6 +163,7 @@ struct PlatformSpec {
   double decision_latency_us = 100;
   /// Of everything above that the file says, but for the applications: what a policy is valid for.
   std::uint64_t content_hash = 0;
+  std::vector<std::string> warnings;  ///< one line each, for the user: what no real board would do
 
   int find_cluster(std::string_view name) const;  ///< -1 when absent
   int find_app(std::string_view name) const;

@@ -40,10 +40,11 @@ class Loader {
  private:
   int find_cluster(const YamlMap& map) const {
     const std::string name = map.text("cluster");
-    if (name == "big") return platform_.big_cluster();
-    if (name == "little") return little_cluster();
     const int index = platform_.find_cluster(name);
     if (index < 0) {
+      // After the platform's own names, which may be these.
+      if (name == "big") return platform_.big_cluster();
+      if (name == "little") return little_cluster();
       std::vector<std::string> known = {"big", "little"};
       for (const ClusterSpec& cluster : platform_.clusters) known.push_back(cluster.name);
       map.reject("cluster",

@@ -126,6 +126,10 @@ class Loader {
     read_requirements(map, app, reference, app.required);
     app.work_cv = map.number_or("work_cv", 0, 0, 2);
     app.work_correlation = map.number_or("work_correlation", 0, 0, 0.999);
+    if (map.has("work_correlation") && app.work_cv == 0) {
+      map.reject("work_correlation", "the work does not vary from job to job",
+                 "give a 'work_cv' above 0, or remove it");
+    }
     app.threads = static_cast<int>(map.integer_or("threads", 1, 1, 64));
     app.queue_limit = static_cast<int>(map.integer_or("queue_limit", 4, 1, kMaxQueue));
     const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
@@ -146,6 +150,9 @@ class Loader {
     arrival.period_ns = time_or(in, "period", reference.time_ns, 0);
     if (arrival.period_ns == 0) {
       input_error(in.where(), "it has no period", "give 'period_ms' or 'period_x'");
+    }
+    if (arrival.kind == Arrival::Kind::kPoisson) {
+      in.refuse_keys({"jitter"}, "the gaps of 'poisson' arrivals are random as they are");
     }
     arrival.jitter = in.number_or("jitter", 0, 0, 0.49);
     if (arrival.kind != Arrival::Kind::kBursty) {
@@ -290,12 +297,15 @@ class Loader {
         "deadline_ms",      "deadline_x",      "accuracy_floor_pct", "accuracy_floor_x",
         "energy_budget_mj", "energy_budget_x", "power_budget_mw",    "priority",
         "period_ms",        "period_x"};
-    bool any = out_.events.size() > before;
+    bool any = out_.events.size() > before, of_an_app = false;
     for (const std::string_view key : kOfAnApp) {
       if (!map.has(key)) continue;
       if (!map.has("app"))
         map.reject(key, "it does not say of which application", "add 'app: NAME'");
-      any = true;
+      any = of_an_app = true;
+    }
+    if (map.has("app") && any && !of_an_app) {
+      map.reject("app", "the event changes nothing of an application", "remove it");
     }
     if (!any) {
       input_error(map.where(), "the event changes nothing",

@@ -8,6 +8,7 @@
 #include "governor/cli/command_line.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 #include "kernels/base/thread_error.h"
 
@@ -18,11 +19,8 @@ constexpr int kWrongUse = 2;
 constexpr int kFailed = 1;
 
 /// One line, whatever was in the names and files that the message quotes.
-int report(std::string message, int code) {
-  for (char& c : message) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
-  }
-  write_note(fmt::format("flyball: {}\n", message));
+int report(const std::string& message, int code) {
+  write_note(fmt::format("flyball: {}\n", printable(message)));
   return code;
 }
 

@@ -34,8 +34,7 @@ NamedModel load_named_model(const std::string& name_or_path) {
   named.model = std::move(*loaded.model);
   named.checksum = loaded.checksum;
   for (std::string* text : {&named.model.accuracy.source, &named.model.provenance}) {
-    for (char& c : *text)
-      if (is_control(c)) c = ' ';
+    *text = printable(*text);
   }
   return named;
 }

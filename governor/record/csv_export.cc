@@ -1,14 +1,18 @@
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include "agents/explain.h"
 #include "governor/record/csv_file.h"
 #include "governor/record/recording.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball {
 namespace {
+
+// How a file of ours begins, whatever columns another version has.
+constexpr OutputKind kEpochsOutput{"a CSV file of epochs that 'export' made",
+                                   "epoch,end_ns,epoch_ns,"};
+constexpr OutputKind kJobsOutput{"a CSV file of jobs that 'export' made", "app,job,release_ns,"};
 
 std::string unit_suffix(const std::string& unit) {
   if (unit == "%") return "_pct";
@@ -179,6 +183,17 @@ class Columns {
 
 }  // namespace
 
+std::array<std::string, 2> csv_files(const std::string& folder) {
+  return {folder + "/epochs.csv", folder + "/jobs.csv"};
+}
+
+void check_csv_folder(const std::string& folder) {
+  make_output_folder("--csv " + folder, folder);
+  const auto [epochs, jobs] = csv_files(folder);
+  check_output(epochs, epochs, kEpochsOutput);
+  check_output(jobs, jobs, kJobsOutput);
+}
+
 RecordingReport export_csv(const std::string& recording, const std::string& folder) {
   // Looked at first: nothing is made of a file that is no recording, and whoever comes has columns
   // from the first line on.
@@ -192,11 +207,9 @@ RecordingReport export_csv(const std::string& recording, const std::string& fold
   for (const auto& [slot, binding] : bindings) columns.bind(slot, binding);
   columns.unbind_all();
 
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    failure(folder, "cannot be made: " + error.message(), "choose a folder that can be written");
-  CsvFile epochs(folder + "/epochs.csv"), jobs(folder + "/jobs.csv");
+  check_csv_folder(folder);
+  const auto paths = csv_files(folder);
+  CsvFile epochs(paths[0]), jobs(paths[1]);
   columns.epoch_header(epochs);
   Columns::jobs_header(jobs);
   RecordingVisitor visitor;
@@ -209,8 +222,8 @@ RecordingReport export_csv(const std::string& recording, const std::string& fold
   };
   visitor.on_job = [&](const JobRecord& job) { columns.job_line(jobs, job); };
   const RecordingReport report = read_recording(recording, visitor);
-  epochs.close();
-  jobs.close();
+  epochs.put_in_place();
+  jobs.put_in_place();
   return report;
 }
 

@@ -2,31 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "kernels/base/error.h"
+#include "kernels/base/whole_file.h"
 
 namespace flyball {
 
-/// A CSV file (RFC 4180) that reports a full disk when it is closed.
+/// A CSV file (RFC 4180) that takes its name when all of it is there.
 class CsvFile {
  public:
-  explicit CsvFile(std::string path)
-      : path_(std::move(path)), file_(std::fopen(path_.c_str(), "w")) {
-    if (file_ == nullptr) fail();
-  }
-  ~CsvFile() {
-    if (file_ != nullptr) std::fclose(file_);
-  }
-  CsvFile(const CsvFile&) = delete;
-  CsvFile& operator=(const CsvFile&) = delete;
+  explicit CsvFile(std::string path) : path_(std::move(path)) { check(file_.begin(path_)); }
 
   template <class T>
   CsvFile& cell(const T& value) {
@@ -63,30 +53,35 @@ class CsvFile {
     return *this;
   }
   void end_line() {
-    line_ += '\n';
-    std::fwrite(line_.data(), 1, line_.size(), file_);
+    text_ += line_;
+    text_ += '\n';
     line_.clear();
     begun_ = false;
+    if (text_.size() >= kBufferBytes) write();
   }
-  void close() {
-    const bool bad = std::ferror(file_) != 0;
-    const int closed = std::fclose(file_);
-    file_ = nullptr;
-    if (bad || closed != 0) fail();
+  void put_in_place() {
+    write();
+    check(file_.put_in_place());
   }
 
  private:
+  static constexpr std::size_t kBufferBytes = 64 * 1024;
+  void write() {
+    check(file_.write(text_));
+    text_.clear();
+  }
+  void check(const FileStatus& status) const {
+    if (!status)
+      failure(path_, "cannot be written: " + status.why,
+              "choose a folder that can be written, on a disk with room");
+  }
   void separate() {
     if (begun_) line_ += ',';
     begun_ = true;
   }
-  [[noreturn]] void fail() {
-    failure(path_, fmt::format("cannot be written: {}", std::strerror(errno)),
-            "choose a folder that can be written, on a disk with room");
-  }
   std::string path_;
-  std::FILE* file_;
-  std::string line_;
+  FileReplacement file_;
+  std::string text_, line_;
   bool begun_ = false;
 };
 

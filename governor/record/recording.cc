@@ -172,6 +172,20 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
   return report;
 }
 
+std::string RecordingReport::problem() const {
+  if (complete) return "";
+  std::string text =
+      ended ? ""
+            : "the run ended before it closed the recording (killed, a power cut or a full disk)";
+  const auto say = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (damaged_blocks > 0) say(fmt::format("{} block(s) damaged", damaged_blocks));
+  if (missing_blocks > damaged_blocks)
+    say(fmt::format("{} block(s) not written", missing_blocks - damaged_blocks));
+  if (torn_bytes > 0) say(fmt::format("{} bytes of a torn block at its end skipped", torn_bytes));
+  if (text.empty()) say("its counts of epochs and jobs are not those of its end");
+  return text;
+}
+
 const char* verdict_name(Shield::Verdict verdict) {
   constexpr const char* kNames[] = {"passed", "clamped", "replaced", "taken_over"};
   return kNames[static_cast<std::size_t>(verdict)];

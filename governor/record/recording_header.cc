@@ -8,6 +8,7 @@
 
 #include "env/model/content_hash.h"
 #include "governor/record/record_codec.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/crc32c.h"
 #include "kernels/base/hash.h"
 
@@ -235,9 +236,9 @@ std::string encode_header(const RecordingInfo& info) {
 RecordingInfo decode_header_json(const std::string& text) {
   const Json json = Json::parse(text);
   RecordingInfo info;
-  info.platform.name = json.at("platform");
-  info.scenario = json.at("scenario");
-  info.policy = json.at("policy");
+  info.platform.name = printable(json.at("platform").get<std::string>());
+  info.scenario = printable(json.at("scenario").get<std::string>());
+  info.policy = printable(json.at("policy").get<std::string>());
   info.seed = json.at("seed");
   const Json& hashes = json.at("hashes");
   info.hashes = {from_hex(hashes.at("platform")), from_hex(hashes.at("belief")),

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace flyball {
 
-/// Whether a terminal may obey `c` in place of showing it: text of a file that may be a stranger's
-/// is shown without.
-inline bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
-}
+/// `text` as one line that a terminal shows and never obeys. What it might obey (the control
+/// characters C0, DEL and C1, and bytes that are not UTF-8, which another encoding may take for
+/// those) becomes '?'; line ends and tabs become blanks. Text of a file, which may be a stranger's,
+/// passes through here when it is read.
+std::string printable(std::string_view text);
 
 }  // namespace flyball

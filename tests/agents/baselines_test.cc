@@ -45,6 +45,10 @@ TEST(Catalogue, ErrorsSayWhatToDo) {
   EXPECT_THAT(error_of([&] { world.make("static_best"); }), HasSubstr("flyball compare"));
   EXPECT_THAT(error_of([&] { world.make("userspace"); }), HasSubstr("kHz"));
   EXPECT_THAT(error_of([&] { world.make("userspace:fast"); }), HasSubstr("kHz"));
+  EXPECT_THAT(error_of([&] { world.make("userspace:1500"); }),
+              HasSubstr("did you mean 'userspace:1500000'?"));
+  EXPECT_THAT(error_of([&] { world.make("userspace:1600000"); }),
+              HasSubstr("the nearest is 'userspace:1500000'"));
   EXPECT_THAT(error_of([&] { world.make("performance:1"); }), HasSubstr("takes no argument"));
 }
 

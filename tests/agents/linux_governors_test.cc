@@ -407,13 +407,14 @@ TEST(LinuxGovernors, NeverExceedTheCap) {
 }
 
 TEST(FixedFrequency, MaxMinAndFixed) {
-  Driver performance("performance"), powersave("powersave"), userspace("userspace:1200000");
+  Driver performance("performance"), powersave("powersave"), userspace("userspace:1500000");
   EXPECT_EQ(performance.step(0), 3);
   EXPECT_EQ(performance.action().opp[1], 1) << "the idle cluster too";
   performance.cap = 1;
   EXPECT_EQ(performance.step(1), 1) << "thermal cap";
   EXPECT_EQ(powersave.step(1), 0);
-  EXPECT_EQ(userspace.step(1), 2) << "resolved upwards";
+  EXPECT_EQ(userspace.step(1), 2);
+  EXPECT_EQ(userspace.action().opp[1], 1) << "no more than the other cluster has";
 }
 
 TEST(LinuxGovernors, KeepFullWidth) {

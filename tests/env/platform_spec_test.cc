@@ -254,6 +254,73 @@ TEST_F(PlatformFileTest, WhatIsMissingOrUnconnectedIsRefused) {
             "p.yaml:1: key 'apps': is empty; give at least one entry");
 }
 
+TEST_F(PlatformFileTest, AKeyThatTheChosenKindIgnoresIsRefused) {
+  EXPECT_EQ(refusal("cores: 2", "max_cores: 3\n    cores: 2"),
+            "p.yaml:10: key 'max_cores': it bounds 'cores: auto', and 'cores' is a number; "
+            "remove it");
+  EXPECT_EQ(refusal("cap_mhz: 500", "cap_mhz: 500, steps: 2"),
+            "p.yaml:45: key 'steps': they belong to 'action: step_down'; remove it");
+  EXPECT_EQ(refusal("action: cap", "action: step_down, steps: 1"),
+            "p.yaml:45: key 'cap_mhz': it belongs to 'action: cap'; remove it");
+  EXPECT_THAT(refusal("action: cap", "action: critical"), HasSubstr("key 'cap_mhz': 'critical'"));
+  const auto load = [&](const std::string& line) {
+    return refusal("thermal:\n", "  burn:\n    kind: plain_load\n" + line + "thermal:\n");
+  };
+  const std::string units = "    units: {big: {core_nf: 0.5";
+  EXPECT_EQ(load(units + "}}\n"), "nothing was refused");
+  EXPECT_EQ(load(units + "}}\n    parallel_fraction: 0.5\n"),
+            "p.yaml:42: key 'parallel_fraction': a plain load has none; remove it");
+  EXPECT_THAT(load(units + ", mcycles: 5}}\n"), HasSubstr("p.yaml:41: key 'mcycles': a plain"));
+  EXPECT_THAT(load(units + ", memory_ms: 5}}\n"), HasSubstr("p.yaml:41: key 'memory_ms': a"));
+}
+
+TEST_F(PlatformFileTest, AModelsPathIsRelativeToTheFile) {
+  const auto model = [&](const std::string& given) {
+    std::string text = kGood;
+    for (const char* accuracy : {", accuracy_pct: 60, accuracy_source: test",
+                                 ", accuracy_pct: 70, accuracy_source: test"}) {
+      text.erase(text.find(accuracy), std::string(accuracy).size());
+    }
+    text.insert(text.find("    parallel_fraction"), "    model: " + given + "\n");
+    return load(text).apps[0].model;
+  };
+  EXPECT_EQ(model("m.flynet"), (dir_ / "m.flynet").string());
+  EXPECT_EQ(model("nets/m.flynet"), (dir_ / "nets/m.flynet").string());
+  EXPECT_EQ(model("dynamic_cnn"), "dynamic_cnn");
+}
+
+TEST_F(PlatformFileTest, ABoardWhoseLeakageRunsAwayIsNamedWithItsCause) {
+  EXPECT_THAT(load(kGood).warnings, ::testing::IsEmpty());
+  // 10 W/(V K^2) at 298 K, 0.9 V is 800 kW with nothing to do.
+  EXPECT_EQ(
+      refusal("a_w_per_v_k2: 0.001, b_k: 2660", "a_w_per_v_k2: 10, b_k: 0"),
+      "p.yaml:15: key 'leakage': cluster 'big' runs away: with nothing to do, at 500 MHz, its "
+      "leakage warms the board beyond 150 C; check it, and the terms under 'thermal'");
+  EXPECT_THAT(refusal("board_mw: 10", "board_mw: 100000"),
+              HasSubstr("key 'thermal': the board gets hotter than 150 C with nothing to do, even "
+                        "without leakage"));
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = kGood;
+    text.replace(text.find(from), from.size(), to);
+    return load(text).warnings;
+  };
+  // Both cores at 1000 MHz: 1 nF * 1 V^2 * 1 GHz = 1 W, capped to 500 MHz at 80 C. At 10 nF each,
+  // 0.81 * 0.5 * 20 = 8 W and 5 K/W are 40 K: warm. At 100 nF, 400 K: too hot.
+  EXPECT_THAT(changed("big: {mcycles: 10, core_nf: 0.5}", "big: {mcycles: 10, core_nf: 10}"),
+              ::testing::IsEmpty());
+  const std::vector<std::string> hot =
+      changed("big: {mcycles: 10, core_nf: 0.5}", "big: {mcycles: 10, core_nf: 100}");
+  ASSERT_EQ(hot.size(), 1u);
+  EXPECT_THAT(hot[0], HasSubstr("Cluster 'big' runs away: with 'net' on all its cores at 500 MHz"));
+  EXPECT_THAT(hot[0], HasSubstr("from the power of the work alone"));
+}
+
+TEST(Platforms, NoShippedOneRunsAway) {
+  for (const char* name : {"host", "odroid_xu3", "jetson_nano"}) {
+    EXPECT_THAT(load_platform(name).warnings, ::testing::IsEmpty()) << name;
+  }
+}
+
 TEST(Platforms, TheOdroidHasEveryCombinationOfItsCores) {
   const PlatformSpec spec = load_platform("odroid_xu3");
   EXPECT_EQ(spec.mappings.size(), 24u);

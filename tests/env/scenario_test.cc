@@ -140,6 +140,20 @@ TEST_F(ScenarioFile, BackgroundRepeatsAndFitsTheCluster) {
   EXPECT_EQ(last.memory_slowdown, 0.1);
 }
 
+TEST_F(ScenarioFile, APlatformsOwnClusterNamesComeBeforeBigAndLittle) {
+  // The fast cluster is called 'prime' and the slow one 'big'.
+  spec_.clusters[kBig].name = "prime";
+  spec_.clusters[kLittle].name = "big";
+  const Scenario scenario = load(kHead + kApp +
+                                 "background:\n  - {name: a, cluster: big}\n"
+                                 "  - {name: b, cluster: prime}\n"
+                                 "  - {name: c, cluster: little}\n");
+  ASSERT_EQ(scenario.background.size(), 3u);
+  EXPECT_EQ(scenario.background[0].cluster, kLittle);
+  EXPECT_EQ(scenario.background[1].cluster, kBig);
+  EXPECT_EQ(scenario.background[2].cluster, kLittle) << "no cluster has that name";
+}
+
 TEST_F(ScenarioFile, RefusesAFloorThatNoWidthReaches) {
   const std::string message = refusal(kHead + kApp + "    accuracy_floor_pct: 90\n");
   EXPECT_THAT(message, HasSubstr(path_ + ":8"));
@@ -176,6 +190,7 @@ TEST_F(ScenarioFile, WarnsOfADeadlineThatNothingCanMeet) {
   EXPECT_THAT(scenario.warnings[0], HasSubstr("bigx4 at width 50 %) needs 6.25 ms"));
   EXPECT_THAT(scenario.warnings[1], HasSubstr("12 ms is infeasible from 2 s on"));
   EXPECT_THAT(scenario.warnings[1], HasSubstr("12.5 ms"));
+  EXPECT_THAT(scenario.warnings[0], ::testing::Not(HasSubstr("\n")));
 }
 
 TEST_F(ScenarioFile, RefusesNamesThatAreNotThereAndNamesTheNearest) {
@@ -217,6 +232,13 @@ TEST_F(ScenarioFile, RefusesWhatContradictsItself) {
            Case{kHead + bursty, "a burst lasts longer than its period"},
            Case{kHead + no_period, "it has no period"},
            Case{kHead + gap, "the arrival is not bursty"},
+           Case{kHead +
+                    "apps: [{name: a, profile: net, arrival: {kind: poisson, period_ms: 9, jitter: "
+                    "0.3}}]\n",
+                "key 'jitter': the gaps of 'poisson' arrivals are random"},
+           Case{app + "    work_correlation: 0.5\n", "does not vary from job to job"},
+           Case{app + "events:\n  - {at_s: 1, app: camera, ambient_c: 5}\n",
+                "changes nothing of an application"},
            Case{app + "    deadline_ms: 5\n    deadline_x: 2\n", "'deadline_ms' is given as well"},
            Case{app + "    energy_budget_mj: 5\n    energy_budget_x: 2\n", "is given as well"},
            Case{app + "    start_s: 5\n    stop_s: 4\n", "it stops before it starts"},

@@ -193,8 +193,78 @@ TEST_F(YamlTest, TypesAndRangesAreChecked) {
             "x.yaml:2: key 'items': must be a list, but is a mapping; begin each item with '- '");
 }
 
+TEST_F(YamlTest, QuotesAreShownAsWhatTheyAre) {
+  const std::string text = "schema: 1\nperiod_ms: \"5\"\nflag: 'true'\nvalues: [1, '2']\n";
+  EXPECT_EQ(complaint([&] { open(text).number("period_ms", 1, 50); }),
+            "x.yaml:2: key 'period_ms': must be a number without quotes, but is the text \"5\"; "
+            "give one from 1 to 50");
+  EXPECT_EQ(complaint([&] { open(text).integer("period_ms", 1, 50); }),
+            "x.yaml:2: key 'period_ms': must be a whole number without quotes, but is the text "
+            "\"5\"; give one from 1 to 50");
+  EXPECT_EQ(complaint([&] { open(text).boolean_or("flag", false); }),
+            "x.yaml:3: key 'flag': must be true or false without quotes, but is the text "
+            "\"true\"; write true or false");
+  EXPECT_THAT(complaint([&] { open(text).numbers("values", 0, 9); }),
+              ::testing::HasSubstr("item 2 must be a number from 0 to 9 without quotes, but is the "
+                                   "text \"2\""));
+  EXPECT_EQ(refusal("schema: \"1\"\n"),
+            "x.yaml:1: key 'schema': must be a number without quotes, but is the text \"1\"; "
+            "write 'schema: 1'");
+}
+
+TEST_F(YamlTest, MergeKeysAreSaidToBeUnsupported) {
+  EXPECT_EQ(refusal("schema: 1\ndeep: &base {name: a}\n<<: *base\n"),
+            "x.yaml:3: key '<<': merging another mapping is not supported; "
+            "write out the keys that it brings");
+  EXPECT_THAT(
+      complaint([&] { open("schema: 1\ndeep:\n  <<: {name: a}\n").named_maps("deep", {"name"}); }),
+      ::testing::HasSubstr("x.yaml:3: key '<<': merging"));
+}
+
+TEST_F(YamlTest, TextIsWithoutControlCharacters) {
+  const auto text = [&](const std::string& yaml) {
+    return open("schema: 1\nname: " + yaml).text("name");
+  };
+  EXPECT_EQ(text("\"a\\e[2Jb\\x7f\\0c\"\n"), "a?[2Jb??c");
+  EXPECT_EQ(text("\"a\\x9b31mb\"\n"), "a?31mb") << "CSI as one character";
+  EXPECT_EQ(text("|\n  two\n  lines\n"), "two lines ");
+  EXPECT_EQ(text("\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x9f\"\n"),
+            "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x9f")
+      << "letters stay";
+}
+
+TEST_F(YamlTest, AMessageIsNotCutAtANul) {
+  EXPECT_THAT(refusal("schema: 1\n\"na\\0me\": 1\n"),
+              ::testing::AllOf(::testing::HasSubstr("'na?me'"), ::testing::EndsWith("flag")));
+}
+
+TEST_F(YamlTest, PathsInAFileAreRelativeToIt) {
+  const auto model = [&](const std::string& given) {
+    return open("schema: 1\nname: " + given + "\n").config_or("name", "models", "");
+  };
+  EXPECT_EQ(model("dynamic_cnn"), "dynamic_cnn") << "of the shipped ones";
+  EXPECT_EQ(model("m.flynet"), (dir_ / "m.flynet").string());
+  EXPECT_EQ(model("./sub/m"), (dir_ / "sub/m").string());
+  EXPECT_EQ(model("../m.flynet"), (dir_.parent_path() / "m.flynet").string());
+  EXPECT_EQ(model("/abs/m.flynet"), "/abs/m.flynet");
+  EXPECT_THAT(complaint([&] { model("\"a\\e/m.flynet\""); }),
+              ::testing::HasSubstr("x.yaml:2: key 'name': 'a?/m.flynet' has control characters"));
+}
+
+TEST_F(YamlTest, ADescriptionIsReadAsGuardedlyAsTheRest) {
+  std::ofstream(path_) << "schema: 9\ndescription: \"a\\e[2Jb\"\nwhatever: [1]\n";
+  EXPECT_EQ(YamlMap::description(path_), "a?[2Jb");
+  std::ofstream(path_) << "schema: 1\n";
+  EXPECT_EQ(YamlMap::description(path_), "");
+  ASSERT_EQ(mkfifo((dir_ / "pipe.yaml").c_str(), 0600), 0);
+  EXPECT_THAT(complaint([&] { YamlMap::description((dir_ / "pipe.yaml").string()); }),
+              ::testing::HasSubstr("it is not a regular file"));
+  std::ofstream(path_) << "description: " + std::string(2 << 20, 'x');
+  EXPECT_THAT(complaint([&] { YamlMap::description(path_); }), ::testing::HasSubstr("larger than"));
+}
+
 TEST_F(YamlTest, AMessageStaysOnOneLineWhateverTheFileHolds) {
-  EXPECT_THAT(refusal("schema: 1\n\"a\\nb\\e[2J\": 1\n"), ::testing::HasSubstr("'a?b?[2J'"));
+  EXPECT_THAT(refusal("schema: 1\n\"a\\nb\\e[2J\": 1\n"), ::testing::HasSubstr("'a b?[2J'"));
 }
 
 TEST_F(YamlTest, WhatIsNoReadableFileIsRefused) {

@@ -201,7 +201,7 @@ TEST(CliCharacterise, GivesTheTableAsJson) {
   EXPECT_EQ(table.at("schema"), 1);
   EXPECT_EQ(table.at("platform"), "odroid_xu3");
   EXPECT_EQ(table.at("app"), "dynamic_cnn");
-  EXPECT_EQ(table.size(), 6u);
+  EXPECT_EQ(table.size(), 7u);
   EXPECT_TRUE(table.at("profile").is_null());
   EXPECT_EQ(table.at("times_source"), json::array());
   bool found = false;

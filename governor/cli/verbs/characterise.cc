@@ -37,6 +37,7 @@ Json to_json(const GovernedPlatform& governed, const AppProfile& app,
   Json json{{"schema", 1}, {"platform", governed.spec.name}, {"app", app.name}};
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["times_source"] = governed.notes;
+  json["platform_warnings"] = governed.spec.warnings;
   Json& list = json["rows"] = Json::array();
   const auto of_job = [&](double value) {
     return app.plain_load ? Json(nullptr) : number_or_null(value);
@@ -101,7 +102,8 @@ int run_characterise(const CharacteriseOptions& options) {
   const AppProfile& app = platform.apps[find_app_or_throw(platform, options.app)];
   const std::vector<CharacteriseRow> rows = characterise(platform, app);
   write_result(options.json ? json_text(to_json(governed, app, rows))
-                            : to_text(platform, app, rows) + notes_text(governed.notes));
+                            : to_text(platform, app, rows) + notes_text(governed.notes) +
+                                  notes_text(platform.warnings));
   return 0;
 }
 

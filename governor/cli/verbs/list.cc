@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <memory>
 #include <sstream>
 
 #include "agents/agent.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 #include "env/config/yaml.h"
+#include "env/model/platform_spec.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/verbs/policies.h"
@@ -28,11 +29,17 @@ struct Section {
   std::vector<Entry> entries;
 };
 
-/// A file that cannot be read is listed with the reason: the others are still there to use.
+/// A file that cannot be read is listed with the reason: the others are still there to use. A
+/// scenario's times depend on a platform, so only a platform can be judged by itself.
 std::string description_of(const std::string& kind, const std::string& name) {
   try {
-    const YAML::Node description = YAML::LoadFile(find_config(kind, name))["description"];
-    return description ? description.as<std::string>() : "";
+    if (kind == "platforms") {
+      const PlatformSpec platform = load_platform(name);
+      std::string text = platform.description;
+      for (const std::string& warning : platform.warnings) text += " " + warning;
+      return text;
+    }
+    return YamlMap::description(find_config(kind, name));
   } catch (const std::exception& error) {
     return fmt::format("cannot be read: {}", error.what());
   }
@@ -41,7 +48,7 @@ std::string description_of(const std::string& kind, const std::string& name) {
 Section config_section(const std::string& kind, const std::string& heading) {
   Section section{kind, heading, {}};
   for (const std::string& name : list_configs(kind))
-    section.entries.push_back({name, description_of(kind, name)});
+    section.entries.push_back({printable(name), description_of(kind, name)});
   return section;
 }
 

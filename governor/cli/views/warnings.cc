@@ -6,8 +6,8 @@
 
 namespace flyball::cli {
 
-std::vector<std::string> warnings_of(const PlatformSpec&, const std::vector<Scenario>& scenarios) {
-  std::vector<std::string> all;
+std::vector<std::string> warnings_of(const PlatformSpec& platform, const std::vector<Scenario>& scenarios) {
+  std::vector<std::string> all = platform.warnings;
   for (const Scenario& scenario : scenarios)
     all.insert(all.end(), scenario.warnings.begin(), scenario.warnings.end());
   return all;

@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include "env/config/yaml.h"
+#include "env/config/yaml_nodes.h"
+#include "kernels/base/read_file.h"
+
+// The one way to a YAML file, whoever reads it.
+
+namespace flyball {
+namespace {
+
+// 1 MiB is some hundred times the largest file that comes with Flyball.
+constexpr std::size_t kMaxFileBytes = 1 << 20;
+
+/// The only document of a file of bearable size, which is a mapping; never waits for a pipe.
+YAML::Node read_document(const std::string& path, const std::string& remedy) {
+  const std::string bytes = read_file(path, kMaxFileBytes);
+  std::vector<YAML::Node> documents;
+  try {
+    documents = YAML::LoadAll(bytes);
+  } catch (const YAML::Exception& e) {
+    input_error(place(path, e.mark), "not valid YAML: " + shown(e.msg), "mend the syntax here");
+  }
+  if (documents.empty() || documents[0].IsNull()) {
+    input_error(path, "the file is empty", remedy);
+  }
+  if (documents.size() > 1) {
+    input_error(path, fmt::format("holds {} YAML documents", documents.size()),
+                "keep one and remove the '---' between them");
+  }
+  if (!documents[0].IsMap()) {
+    input_error(place(path, documents[0].Mark()),
+                "the file must be a mapping, but is " + kind_of(documents[0]), remedy);
+  }
+  return documents[0];
+}
+
+}  // namespace
+
+YamlMap YamlMap::file(const std::string& path, int schema,
+                      std::initializer_list<std::string_view> known) {
+  YamlMap root(path, read_document(path, fmt::format("begin it with 'schema: {}'", schema)));
+  // Before the keys: a file of another version should be told so, not about a key.
+  if (!root.has("schema")) {
+    root.reject("schema", "is missing", fmt::format("add 'schema: {}'", schema));
+  }
+  const YAML::Node found = root.value("schema");
+  if (is_quoted(found)) {
+    root.reject("schema", "must be a number without quotes, but is " + kind_of(found),
+                fmt::format("write 'schema: {}'", schema));
+  }
+  if (parse_number<int>(found) != schema) {
+    root.reject(
+        "schema", fmt::format("is {}, but this program reads version {}", kind_of(found), schema),
+        fmt::format("convert the file and set 'schema: {}', or use the program it is for", schema));
+  }
+  root.check_keys(known, /*is_root=*/true);
+  return root;
+}
+
+std::string YamlMap::description(const std::string& path) {
+  const YamlMap root(path, read_document(path, "begin it with 'schema: 1'"));
+  return root.text_or("description", "");
+}
+
+}  // namespace flyball
