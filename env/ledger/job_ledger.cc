@@ -51,6 +51,7 @@ void JobLedger::ask(const Action& action) {
   for (int a = 0; a < m_.apps; ++a) {
     const AppSetting& wanted = action.app[a];
     LedgerApp& app = s_.app[a];
+    if (app.generation % 2 == 0) continue;  // nobody has the slot: its entry means nothing
     if (wanted.mapping < m_.spec.mappings.size() &&
         runs_on(*m_.profile[a], m_.spec.mappings[wanted.mapping])) {
       app.setting.mapping = wanted.mapping;
