@@ -5,8 +5,8 @@
 #include "agents/explain.h"
 #include "agents/opp_search.h"
 #include "agents/profile.h"
-#include "kernels/base/error.h"
 #include "env/model/model.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 
@@ -201,6 +201,7 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, cons
   const Mapping& mapping = platform_.mappings[action.app[app].mapping];
   for (int c = 0; c < kMaxClusters; ++c) action.opp[c] = std::max(action.opp[c], pace[c]);
   const std::int64_t deadline_ns = queue_[app].at(0);
+  const std::int64_t seen_ns = std::min(deadline_ns, scenario_.duration_ns);  // by a preview
   const std::int64_t limit_ns = latest_finish_ns(now, app);
   const auto consider = [&](const OppChoice& own) {
     const Foresight::Outcome outcome = preview(action, own, app);
@@ -209,11 +210,11 @@ void Oracle::search_mapping(const Observation& now, int app, Action action, cons
     if (on_time) {
       OppChoice both = own;
       for (int c = 0; c < kMaxClusters; ++c) both[c] = std::max(both[c], action.opp[c]);
-      cost = outcome.energy_mj - idle_saving_mj(both, deadline_ns - outcome.finish_ns);
+      cost = outcome.energy_mj - idle_saving_mj(both, seen_ns - outcome.finish_ns);
     }
     if (!best.found || (on_time && !best.on_time) ||
         (on_time == best.on_time && cost < best.cost)) {
-      const std::int64_t span_ns = std::max(outcome.finish_ns, deadline_ns) - now.now_ns;
+      const std::int64_t span_ns = std::max(outcome.finish_ns, seen_ns) - now.now_ns;
       best = {true, on_time,        cost, outcome.energy_mj / (static_cast<double>(span_ns) * 1e-9),
               own,  action.app[app]};
       for (int c = 0; c < kMaxClusters; ++c) best.own[c] = std::max(own[c], pace[c]);

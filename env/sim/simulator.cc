@@ -8,6 +8,8 @@ namespace flyball {
 namespace {
 
 constexpr std::int64_t kPreviewNs = 600'000'000'000;
+// Of the wait for a far deadline so much is played; the rest costs what that did on average.
+constexpr std::int64_t kIdleNs = 10'000'000'000;
 constexpr int kPreviewSteps = 2;  // thermal steps in one; see the test of previews for the error
 
 }  // namespace
@@ -142,13 +144,19 @@ Foresight::Outcome Simulator::preview(const Action& action, int app) const {
   Outcome outcome;
   outcome.finish_ns = copy_.watch_done ? copy_.watched_finish_ns : now_ns + kPreviewNs;
   outcome.meets_deadline = copy_.watch_done && outcome.finish_ns <= copy_.watched_deadline_ns;
-  if (copy_.watch_done && copy_.watched_deadline_ns != kNeverNs &&
-      copy_.watched_deadline_ns > copy_.now_ns) {
+  double extrapolated_mj = 0;
+  const std::int64_t until_ns = std::min(copy_.watched_deadline_ns, model_.scenario.duration_ns);
+  if (copy_.watch_done && copy_.watched_deadline_ns != kNeverNs && until_ns > copy_.now_ns) {
     copy_.app[app].waiting = 0;
     copy_.app[app].arrivals.end();
-    engine.run(copy_.watched_deadline_ns, {});
+    const std::int64_t idle_ns = copy_.now_ns;
+    const double idle_mj = copy_.total_mj;
+    const std::int64_t played_ns = std::min(until_ns, idle_ns + kIdleNs);
+    engine.run(played_ns, {});
+    extrapolated_mj = (copy_.total_mj - idle_mj) * static_cast<double>(until_ns - played_ns) /
+                      static_cast<double>(played_ns - idle_ns);
   }
-  outcome.energy_mj = copy_.total_mj - state_.total_mj;
+  outcome.energy_mj = copy_.total_mj - state_.total_mj + extrapolated_mj;
   return outcome;
 }
 

@@ -41,7 +41,8 @@ class Simulator final : public Platform, public Foresight {
 
   /// Plays the scenario on, with everything else as it is and `action` kept. The job is the first
   /// of the application that starts after now; one that already runs is not affected. Ends 10 min
-  /// after now at the latest, as a miss. An application without another job gives {now, 0, true}.
+  /// after now at the latest, as a miss. The energy is that until the deadline, or the scenario's
+  /// end where that comes first: nothing after it counts. An application without another job gives {now, 0, true}.
   Outcome preview(const Action& action, int app) const override;
   std::size_t next_releases(int app, std::span<std::int64_t> out_ns) const override;
 

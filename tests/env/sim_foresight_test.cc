@@ -138,6 +138,36 @@ TEST(SimForesight, IdleEnergyUntilTheDeadlineCounts) {
   EXPECT_NEAR(seen.energy_mj, out.energy_mj, 1e-3 * out.energy_mj);
 }
 
+// What comes after the end of the scenario counts for nobody.
+TEST(SimForesight, EnergyBeyondTheEndDoesNotCount) {
+  const PlatformSpec spec = round_board();
+  Scenario scenario = of_apps({stream("camera", 1000, 900)}, 3000);
+  scenario.apps[0].stop_ns = 500 * kMs;  // one job
+  scenario.apps[0].required.deadline_ns = 1'000'000'000 * kMs;
+  Simulator sim(spec, scenario);
+  const Foresight::Outcome seen = sim.preview(big_core(spec), 0);
+  EXPECT_TRUE(seen.meets_deadline);
+  sim.apply(big_core(spec));
+  Observation out;
+  sim.advance(ms(3000), out);
+  EXPECT_NEAR(seen.energy_mj, out.energy_mj, 1e-3 * out.energy_mj);
+}
+
+// The wait for a far deadline is not played through, and costs what waiting costs.
+TEST(SimForesight, TheWaitForAFarDeadlineCostsTheIdlePower) {
+  const PlatformSpec spec = round_board();
+  const auto energy_mj = [&](int hours) {
+    Scenario scenario = of_apps({stream("camera", 1000, 900)}, hours * 3'600'000);
+    scenario.apps[0].stop_ns = 500 * kMs;
+    scenario.apps[0].required.deadline_ns = scenario.duration_ns;
+    Simulator sim(spec, scenario);
+    return sim.preview(big_core(spec), 0).energy_mj;
+  };
+  const double hour_mj = energy_mj(2) - energy_mj(1);
+  EXPECT_GT(hour_mj, 0);
+  EXPECT_NEAR(energy_mj(1000) - energy_mj(1), 999 * hour_mj, 1e-6 * 999 * hour_mj);
+}
+
 TEST(SimForesight, EnergyLeavesLaterJobsOut) {
   const PlatformSpec spec = round_board();
   // The second job is released while the first runs and would run before the first's deadline.
