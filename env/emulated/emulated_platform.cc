@@ -11,17 +11,18 @@
 #include <system_error>
 #include <thread>
 
-#include "kernels/base/error.h"
 #include "env/emulated/background_threads.h"
 #include "env/emulated/cpu_list.h"
-#include "kernels/base/doorbell.h"
 #include "env/emulated/executor.h"
-#include "kernels/base/latest.h"
 #include "env/emulated/machine.h"
-#include "kernels/base/quiet_thread.h"
-#include "kernels/base/clock.h"
-#include "kernels/base/suspend.h"
 #include "env/model/model.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/doorbell.h"
+#include "kernels/base/error.h"
+#include "kernels/base/latest.h"
+#include "kernels/base/quiet_thread.h"
+#include "kernels/base/suspend.h"
+#include "kernels/base/thread_error.h"
 
 namespace flyball {
 namespace {
@@ -137,8 +138,7 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
   try {
     thread = quiet_thread([this] { machine_loop(); });
   } catch (const std::system_error& error) {
-    failure("the emulated platform cannot start its machine thread", error.what(),
-            "raise the limit of threads (ulimit -u)");
+    no_thread("the emulated platform's machine", error);
   }
 }
 

@@ -10,10 +10,11 @@
 #include <system_error>
 #include <thread>
 
-#include "kernels/base/error.h"
 #include "env/emulated/cpu_list.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/error.h"
 #include "kernels/base/quiet_thread.h"
+#include "kernels/base/thread_error.h"
 
 namespace flyball {
 namespace {
@@ -73,8 +74,7 @@ std::int64_t Executor::start(bool with_measurement) {
   try {
     thread_ = quiet_thread([this, with_measurement] { body(with_measurement); });
   } catch (const std::system_error& error) {
-    failure("the emulated platform cannot start its executor thread", error.what(),
-            "raise the limit of threads (ulimit -u)");
+    no_thread("the emulated platform's executor", error);
   }
   for (;;) {
     const std::uint32_t seen = ready_bell_.mark();

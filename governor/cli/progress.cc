@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 
 namespace flyball::cli {
 namespace {
@@ -40,7 +41,11 @@ std::string bar(double share, int width, bool unicode, double mark) {
 
 Progress::Progress(std::string label)
     : label_(std::move(label)), terminal_(Terminal::of(STDERR_FILENO)) {
-  if (terminal_.is_tty) thread_ = std::thread([this] { tick(); });
+  if (!terminal_.is_tty) return;
+  try {
+    thread_ = std::thread([this] { tick(); });
+  } catch (const std::system_error&) {  // no thread to be had: the work goes on without a bar
+  }
 }
 
 Progress::~Progress() { stop(); }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <system_error>
 
 #include "kernels/base/suspend.h"
 
@@ -38,7 +39,10 @@ Display::Display(const PlatformSpec& platform, const Scenario& scenario, LiveTit
       plain_(plain || !Terminal::of(STDERR_FILENO).is_tty),
       suspended_before_ns_(suspended_ns()) {
   if (!plain_) keyboard_.emplace();
-  thread_ = start_without_signals([this] { show(); });
+  try {
+    thread_ = start_without_signals([this] { show(); });
+  } catch (const std::system_error&) {  // no thread to be had: the run goes on unseen
+  }
 }
 
 Display::~Display() {
@@ -47,7 +51,7 @@ Display::~Display() {
     done_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   if (drawn_lines_ > 0) write_note(fmt::format("\033[{}A\r\033[J", drawn_lines_));
   if (const LiveState* last = source_.fetch()) seen_ = last;
   if (seen_) write_note(wrapped(done_line(title_, *seen_), Terminal::of(STDERR_FILENO).columns, 2));

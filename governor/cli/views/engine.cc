@@ -5,9 +5,10 @@
 #include <optional>
 #include <system_error>
 
-#include "kernels/base/error.h"
 #include "governor/cli/options.h"
 #include "governor/machine/monitor_images.h"
+#include "kernels/base/error.h"
+#include "kernels/base/thread_error.h"
 
 namespace flyball::cli {
 namespace {
@@ -31,7 +32,7 @@ std::unique_ptr<InferenceEngine> make_engine(const Model& model) {
       engine->use_images(std::move(*images));
     return engine;
   } catch (const std::system_error& error) {
-    failure("worker pool", error.what(), "allow this process more threads (ulimit -u)");
+    no_thread("worker pool", error);
   }
 }
 
