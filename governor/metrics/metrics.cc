@@ -89,7 +89,8 @@ Metrics MetricsSink::result() const {
     resolved += app.released > open ? app.released - open : 0;
   }
   const auto share_pct = [&](std::uint64_t part) {
-    return resolved > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(resolved) : 0.0;
+    return resolved > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(resolved)
+                        : kNothing;
   };
   Metrics m;
   m.jobs = static_cast<double>(finished);

@@ -14,7 +14,7 @@ namespace flyball {
 /// The figures by which policies are compared, of one run. Names are the keys of `compare --json`.
 /// A share is of the jobs whose fate is known at the end: released ones less those that still had
 /// time.
-/// Energy, accuracy and latencies are NaN when no job finished.
+/// Shares are NaN when there is none such; energy, accuracy and latencies when no job finished.
 struct Metrics {
   double energy_mj_per_job = 0;  ///< all energy of the platform over the jobs that finished
   double deadline_miss_pct = 0;  ///< of released jobs, dropped ones included

@@ -123,9 +123,9 @@ TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
 TEST_F(MetricsTest, ARunWithoutJobsHasNoFiguresOfJobs) {
   epoch(blank(0), blank(500));
   const Metrics m = sink_.result();
-  const std::vector<std::string_view> of_jobs = {"energy_mj_per_job", "accuracy_pct",
-                                                 "latency_p50_ms", "latency_p99_ms",
-                                                 "energy_gap_to_oracle_pct"};
+  const std::vector<std::string_view> of_jobs = {
+      "energy_mj_per_job", "accuracy_pct",   "deadline_miss_pct",       "infeasible_pct",
+      "latency_p50_ms",    "latency_p99_ms", "energy_gap_to_oracle_pct"};
   for (const MetricField& field : metric_fields()) {
     const bool of_job = std::find(of_jobs.begin(), of_jobs.end(), field.key) != of_jobs.end();
     EXPECT_EQ(std::isfinite(m.*field.value), !of_job) << field.key;
