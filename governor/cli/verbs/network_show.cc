@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "governor/cli/json.h"
-#include "governor/cli/verbs/network.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/network.h"
 
 namespace flyball::cli {
 namespace {
@@ -35,7 +35,8 @@ const char* pool_name(LayerSpec::Pool pool) {
 /// Of one width.
 struct WidthFacts {
   int width_pct = 100;
-  std::size_t macs = 0, parameters = 0, fp32_bytes = 0, int8_bytes = 0;
+  std::size_t macs = 0, parameters = 0, fp32_bytes = 0;
+  double int8_bytes = 0;              ///< NaN: it has no int8
   double fp32_pct = 0, int8_pct = 0;  ///< top-1; NaN: not measured
 };
 
@@ -66,10 +67,14 @@ std::vector<WidthFacts> facts_of(const Model& model) {
     width.macs = layout.multiplications(model.spec, w);
     width.parameters = layout.active_parameters(model.spec, w);
     width.fp32_bytes = width.parameters * sizeof(float);
-    width.int8_bytes =
-        width.fp32_bytes - convolution_weights(model.spec, layout, w) * (sizeof(float) - 1);
     width.fp32_pct = accuracy_at(model.accuracy.top1_pct, w);
-    width.int8_pct = accuracy_at(model.accuracy.int8_top1_pct, w);
+    // What cannot run has no figures, whatever the file states.
+    width.int8_bytes = width.int8_pct = std::nan("");
+    if (!model.activation_max.empty()) {
+      width.int8_bytes = static_cast<double>(
+          width.fp32_bytes - convolution_weights(model.spec, layout, w) * (sizeof(float) - 1));
+      width.int8_pct = accuracy_at(model.accuracy.int8_top1_pct, w);
+    }
     facts.push_back(width);
   }
   return facts;
@@ -112,7 +117,9 @@ Json show_json(const NamedModel& named, const std::vector<WidthFacts>& facts) {
                       {"macs", width.macs},
                       {"parameters", width.parameters},
                       {"fp32_bytes", width.fp32_bytes},
-                      {"int8_bytes", width.int8_bytes},
+                      {"int8_bytes", std::isfinite(width.int8_bytes)
+                                         ? Json(static_cast<std::size_t>(width.int8_bytes))
+                                         : Json(nullptr)},
                       {"fp32_top1_pct", number_or_null(width.fp32_pct)},
                       {"int8_top1_pct", number_or_null(width.int8_pct)}});
   }
@@ -164,13 +171,11 @@ std::string show_text(const NamedModel& named, const std::vector<WidthFacts>& fa
                {"int8", "kB"},
                {"fp32", "% top-1"},
                {"int8", "% top-1"}});
-  const bool int8 = !named.model.activation_max.empty();
   for (const WidthFacts& width : facts) {
     table.add_row(
         {fmt::to_string(width.width_pct), fixed(1e-6 * static_cast<double>(width.macs), 2),
          fmt::to_string(width.parameters), fixed(1e-3 * static_cast<double>(width.fp32_bytes), 1),
-         int8 ? fixed(1e-3 * static_cast<double>(width.int8_bytes), 1) : "-",
-         fixed(width.fp32_pct, 2), fixed(width.int8_pct, 2)});
+         fixed(1e-3 * width.int8_bytes, 1), fixed(width.fp32_pct, 2), fixed(width.int8_pct, 2)});
   }
   text += '\n' + table.render(columns);
   text += wrapped(fmt::format("Accuracy: {}.", named.model.accuracy.source), columns);
