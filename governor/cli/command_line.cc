@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "governor/cli/terminal.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -64,12 +64,24 @@ void check_option(const CLI::App& parser, const CLI::App* verb, const std::strin
       fmt::format("use one of {}, or {}", joined(known), help_of(verb)));
 }
 
+/// No option and no argument has a use for an empty value: it comes of a variable that is not set.
+void check_not_empty(const std::string& argument, const std::string& before) {
+  const bool of_option = looks_like_option(before) && before.find('=') == std::string::npos;
+  const bool assigned = looks_like_option(argument) && argument.back() == '=';
+  if (!argument.empty() && !assigned) return;
+  input_error(assigned    ? argument
+              : of_option ? before + " ''"
+                          : "argument ''",
+              "is empty", "give it a value, or leave it out");
+}
+
 /// CLI11 reports what it met first, which is seldom what the user got wrong. Verbs and options are
 /// checked before it runs.
 const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
   const CLI::App* verb = nullptr;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
+    if (!(verb && verb->get_prefix_command())) check_not_empty(argument, i > 1 ? argv[i - 1] : "");
     if (argument == "--" || (verb && verb->get_prefix_command())) break;
     if (looks_like_option(argument)) {
       check_option(verb ? *verb : program, verb, argument);
@@ -114,6 +126,10 @@ const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
 
 const Verb* parse_command_line(CLI::App& program, const std::vector<Verb>& verbs, int argc,
                                char** argv) {
+  if (argc <= 1) {  // the overview that somebody who types the name alone is after
+    write_result(program.help());
+    return nullptr;
+  }
   const CLI::App* named = check_names(program, argc, argv);
   try {
     program.parse(argc, argv);
