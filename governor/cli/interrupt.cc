@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
+#include <string_view>
 #include <thread>
 
 #include "env/platform.h"
@@ -18,18 +20,27 @@ std::atomic<int> g_in_handler{0};
 static_assert(std::atomic<bool>::is_always_lock_free &&
               std::atomic<Platform*>::is_always_lock_free);
 
-struct sigaction g_old_int, g_old_term;
+const char* g_last_words = nullptr;
 
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+std::array<struct sigaction, kSignals.size()> g_handlers_before;
+
+constexpr int kNotDone = 1;
 constexpr int kEndedBySignal = 128;  // the shell's convention: 128 + the signal's number
 
+[[noreturn]] void end_now(std::string_view words, int code) {
+  constexpr std::string_view kEraseBar = "\r\033[K\033[0m";
+  [[maybe_unused]] ssize_t written = 0;
+  Keyboard::restore();
+  if (isatty(STDERR_FILENO)) written = write(STDERR_FILENO, kEraseBar.data(), kEraseBar.size());
+  written = write(STDERR_FILENO, words.data(), words.size());
+  _exit(code);
+}
+
 void on_signal(int signal) {
-  if (g_stop.exchange(true)) {
-    Keyboard::restore();
-    constexpr char kNewline[] = "\033[0m\n";
-    [[maybe_unused]] const ssize_t written =
-        isatty(STDERR_FILENO) ? write(STDERR_FILENO, kNewline, 5) : 0;
-    _exit(kEndedBySignal + signal);
-  }
+  if (g_last_words != nullptr) end_now(g_last_words, kNotDone);
+  // A terminal that closes sends SIGHUP, and its shell once more.
+  if (g_stop.exchange(true) && signal != SIGHUP) end_now("", kEndedBySignal + signal);
   g_in_handler.fetch_add(1);
   if (Platform* platform = g_platform.load()) platform->interrupt();
   g_in_handler.fetch_sub(1);
@@ -37,19 +48,24 @@ void on_signal(int signal) {
 
 }  // namespace
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(const char* last_words) {
   g_stop = false;
+  g_last_words = last_words;
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, &g_old_int);
-  sigaction(SIGTERM, &action, &g_old_term);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &g_handlers_before[i]);
+    // Whoever started this ignores it (nohup, a shell's background jobs): so it stays.
+    if (g_handlers_before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 InterruptScope::~InterruptScope() {
-  sigaction(SIGINT, &g_old_int, nullptr);
-  sigaction(SIGTERM, &g_old_term, nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i)
+    sigaction(kSignals[i], &g_handlers_before[i], nullptr);
+  g_last_words = nullptr;
 }
 
 const std::atomic<bool>& InterruptScope::stop() const { return g_stop; }

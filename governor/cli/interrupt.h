@@ -8,11 +8,14 @@ class Platform;
 
 namespace flyball::cli {
 
-/// Ctrl-C and SIGTERM while this lives: the first asks to stop (`stop`, and the platform that runs,
-/// if any), the second ends the program at once. One at a time.
+/// Ctrl-C, SIGTERM and SIGHUP while this lives: the first asks to stop (`stop`, and the platform
+/// that runs, if any), the second ends the program at once. Signals that were ignored when the
+/// program started stay so. One at a time.
 class InterruptScope {
  public:
-  InterruptScope();
+  /// `last_words`: for a verb with nothing to keep. The first signal ends the program at once, with
+  /// this line on standard error and exit status 1.
+  explicit InterruptScope(const char* last_words = nullptr);
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
