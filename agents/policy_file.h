@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/output_file.h"
+
 namespace flyball {
 
 /// What has been learned, as a file: magic "FLYPOL\0\1", version, hash of the spaces, agent name,
@@ -13,6 +15,9 @@ struct PolicyFile {
   std::uint64_t spaces_hash = 0;
   std::vector<std::uint8_t> payload;
 };
+
+/// Of every version.
+inline constexpr OutputKind kPolicyOutput{"a policy file", "FLYPOL"};
 
 /// Atomic: temporary file beside it, fsync, rename, fsync of the folder. Throws Error (kFailure).
 void write_policy(const std::string& path, const PolicyFile& policy);

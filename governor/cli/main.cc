@@ -3,12 +3,14 @@
 
 #include <exception>
 #include <new>
+#include <system_error>
 
-#include "kernels/base/control_character.h"
-#include "kernels/base/error.h"
 #include "governor/cli/command_line.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "kernels/base/control_character.h"
+#include "kernels/base/error.h"
+#include "kernels/base/thread_error.h"
 
 namespace flyball::cli {
 namespace {
@@ -35,7 +37,7 @@ int run_program(int argc, char** argv) {
   program.get_formatter()->label("Subcommands", "Verbs");
   program.footer(
       "Each verb explains itself with an example: flyball run --help\n"
-      "Exit status: 0 done, 1 failed, 2 wrong use or bad input.");
+      "Exit status: 0 done, 1 failed or only in part, 2 wrong use or bad input.");
   std::vector<Verb> verbs = {add_run(program), add_train(program), add_compare(program),
                              add_profile(program)};
   const std::vector<Verb> network = add_network(program);
@@ -44,7 +46,18 @@ int run_program(int argc, char** argv) {
                                     add_export(program)};
   verbs.insert(verbs.end(), others.begin(), others.end());
   const Verb* verb = parse_command_line(program, verbs, argc, argv);
-  return verb ? verb->run() : 0;
+  const int code = verb ? verb->run() : 0;
+  check_results_written();
+  return code;
+}
+
+int run_with_reasons(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) throw;
+    no_thread("this verb", error);
+  }
 }
 
 }  // namespace
@@ -53,11 +66,12 @@ int run_program(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace flyball;
   using namespace flyball::cli;
-  // A reader that goes away must not kill a run whose record is still open; write_result sees EPIPE
-  // instead.
+  // A reader that goes away, or a file that may not grow, must not kill a run whose record is still
+  // open: the writes are refused instead (EPIPE, EFBIG).
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   try {
-    return run_program(argc, argv);
+    return run_with_reasons(argc, argv);
   } catch (const Error& error) {
     return report(error.what(), error.kind() == Error::Kind::kInput ? kWrongUse : kFailed);
   } catch (const std::bad_alloc&) {

@@ -2,6 +2,7 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ namespace {
 
 constexpr int kNarrowest =
     40;  // below this nothing we print can be laid out; the terminal wraps it
+
+int g_result_error = 0;  // errno of the first write of a result that was refused
 
 bool set_and_not_empty(const char* name) {
   const char* value = std::getenv(name);
@@ -117,16 +120,23 @@ std::string wrapped(std::string_view text, int columns, int indent) {
 }
 
 void write_result(std::string_view text) {
-  while (!text.empty()) {
+  while (!text.empty() && g_result_error == 0) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EPIPE) {
-      std::_Exit(0);
+    } else if (errno == EAGAIN) {  // somebody else made the terminal non-blocking
+      pollfd ready{STDOUT_FILENO, POLLOUT, 0};
+      poll(&ready, 1, -1);
     } else if (errno != EINTR) {
-      failure("standard output", std::strerror(errno), "send it somewhere that can be written");
+      g_result_error = errno;
     }
   }
+}
+
+void check_results_written() {
+  if (g_result_error == 0 || g_result_error == EPIPE) return;
+  failure("standard output", std::strerror(g_result_error),
+          "send it somewhere that can be written");
 }
 
 void write_note(std::string_view text) {

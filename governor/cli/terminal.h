@@ -26,9 +26,12 @@ std::string cut_to(std::string_view text, int columns);
 /// indented. A longer word has a line to itself.
 std::string wrapped(std::string_view text, int columns, int indent = 0);
 
-/// Writes results to standard output, all of it. A reader that has gone (`| head`) ends the program
-/// quietly with success: it has what it wanted. Any other failure throws Error (kFailure).
+/// Writes results to standard output, all of it. When that fails, what follows goes nowhere: the
+/// work, and the files that it makes, do not depend on who listens.
 void write_result(std::string_view text);
+/// At the end: throws Error (kFailure) when a result was refused. A reader that has gone (`| head`)
+/// has what it wanted.
+void check_results_written();
 /// Messages on the way, to standard error. Failures are ignored: there is nowhere to report them.
 void write_note(std::string_view text);
 

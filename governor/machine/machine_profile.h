@@ -60,10 +60,9 @@ std::string plain_file_name(std::string name);
 /// profile-HOST.yaml in the state folder. Throws Error (kInput) where there is none.
 std::string default_profile_path();
 
-/// Throws Error (kInput) when nothing can be written at `path`, or when there is a file that is
-/// neither empty nor a profile: naming the wrong one must not cost it.
-void check_replaceable(const std::string& path);
-/// Makes the folder when it is absent. Throws Error.
+/// check_output() of a profile.
+void check_profile_output(const std::string& what, const std::string& path);
+/// Throws Error (kFailure).
 void write_profile(const std::string& path, const MachineProfile& profile);
 /// Throws Error (kInput).
 MachineProfile read_profile(const std::string& path);

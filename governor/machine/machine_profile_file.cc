@@ -1,16 +1,13 @@
 #include <fmt/format.h>
 
 #include <cctype>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
-#include <system_error>
 
-#include "kernels/base/atomic_file.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "governor/machine/machine_profile.h"
-#include "kernels/base/whole_file.h"
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 // The profile as a file.
 
@@ -50,17 +47,8 @@ std::uint32_t read_checksum(const YamlMap& model) {
 
 }  // namespace
 
-void check_replaceable(const std::string& path) {
-  if (const FileStatus status = can_replace_file(path); !status)
-    input_error(path, "cannot be written: " + status.why, "name a file in a folder that exists");
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return;
-  std::string start(kTitle.size(), '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (start.empty() || start == kTitle) return;
-  input_error(path, "exists and is not a profile", "name another file, or remove it first");
+void check_profile_output(const std::string& what, const std::string& path) {
+  check_output(what, path, {"a profile", kTitle});
 }
 
 void write_profile(const std::string& path, const MachineProfile& profile) {
@@ -78,13 +66,6 @@ void write_profile(const std::string& path, const MachineProfile& profile) {
         "high_us: {:.3f}, batches: {}}}\n",
         row.width_pct, row.int8 ? "int8" : "fp32", row.cpus.to_string(), row.time_us, row.median_us,
         row.high_us, row.batches);
-  }
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  std::error_code error;
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  if (error) {
-    failure(folder.string(), "cannot be made: " + error.message(),
-            "name a file in another folder with --out");
   }
   write_file_atomically(path, text);
 }

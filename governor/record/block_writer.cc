@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "kernels/base/quiet_thread.h"
 #include "governor/record/record_codec.h"
 #include "kernels/base/crc32c.h"
+#include "kernels/base/quiet_thread.h"
 
 namespace flyball {
 
@@ -25,14 +25,7 @@ bool BlockWriter::begin_block() {
   for (;;) {
     const std::uint64_t written = written_.load(std::memory_order_acquire);
     if (next - written < kBlocks) break;
-    if (!wait_) {
-      if (!dropping_) {
-        ++dropped_;
-        ++number_;  // the gap shows that something is missing
-      }
-      dropping_ = true;
-      return false;
-    }
+    if (!wait_) return false;
     written_.wait(written, std::memory_order_acquire);
   }
   dropping_ = false;
@@ -41,15 +34,30 @@ bool BlockWriter::begin_block() {
   return true;
 }
 
+/// Counts what is dropped in blocks too, each with a number: the gap shows how much is missing.
+void BlockWriter::drop(std::size_t bytes) {
+  if (!dropping_ || used_ + bytes > kBlockPayloadBytes) {
+    ++dropped_;
+    ++number_;
+    used_ = 0;
+  }
+  dropping_ = true;
+  used_ += bytes;
+}
+
 std::uint8_t* BlockWriter::reserve(std::size_t bytes) {
   if (open_ && used_ + bytes > kBlockPayloadBytes) submit();
-  if (!open_ && !begin_block()) return nullptr;
+  if (!open_ && !begin_block()) {
+    drop(bytes);
+    return nullptr;
+  }
   std::uint8_t* room = at(filled_.load(std::memory_order_relaxed)).data + kBlockHeaderBytes + used_;
   used_ += bytes;
   return room;
 }
 
 void BlockWriter::submit() {
+  if (!open_) dropping_ = false;  // what is dropped next would have been another block
   if (!open_ || used_ == 0) return;
   Block& block = at(filled_.load(std::memory_order_relaxed));
   block.bytes = used_;

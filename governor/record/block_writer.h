@@ -56,6 +56,7 @@ class BlockWriter {
   };
   Block& at(std::uint64_t i) { return blocks_[i % kBlocks]; }
   bool begin_block();
+  void drop(std::size_t bytes);
   void run();
   bool write_all(const std::uint8_t* data, std::size_t bytes);
 
@@ -69,9 +70,9 @@ class BlockWriter {
   std::atomic<int> error_{0};
   // The filling thread's.
   bool wait_;
-  bool open_ = false;  ///< a block is being filled
-  bool dropping_ = false;
-  std::size_t used_ = 0;
+  bool open_ = false;      ///< a block is being filled
+  bool dropping_ = false;  ///< one is being filled that goes nowhere
+  std::size_t used_ = 0;   ///< of either
   std::uint32_t number_ = 0;
   std::uint64_t dropped_ = 0;
   std::thread thread_;

@@ -1,30 +1,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <system_error>
+#include <array>
 
-#include "kernels/base/error.h"
 #include "governor/record/recording.h"
+#include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
+#include "kernels/base/whole_file.h"
 
 namespace flyball {
 namespace {
 
-/// A CSV file that reports a full disk when it is closed.
+// How a file of ours begins, whatever columns a later version adds.
+constexpr OutputKind kEpochsOutput{"a CSV file of epochs that 'export' made",
+                                   "epoch,end_ns,epoch_ns,"};
+constexpr OutputKind kJobsOutput{"a CSV file of jobs that 'export' made", "app,job,release_ns,"};
+
+/// A CSV file that takes its name when all of it is there.
 class CsvFile {
  public:
-  explicit CsvFile(std::string path)
-      : path_(std::move(path)), file_(std::fopen(path_.c_str(), "w")) {
-    if (file_ == nullptr) fail();
-  }
-  ~CsvFile() {
-    if (file_ != nullptr) std::fclose(file_);
-  }
-  CsvFile(const CsvFile&) = delete;
-  CsvFile& operator=(const CsvFile&) = delete;
+  explicit CsvFile(std::string path) : path_(std::move(path)) { check(file_.begin(path_)); }
 
   template <class T>
   CsvFile& cell(const T& value) {
@@ -47,25 +42,30 @@ class CsvFile {
     return *this;
   }
   void end_line() {
-    line_ += '\n';
-    std::fwrite(line_.data(), 1, line_.size(), file_);
+    text_ += line_;
+    text_ += '\n';
     line_.clear();
+    if (text_.size() >= kBufferBytes) write();
   }
-  void close() {
-    const bool bad = std::ferror(file_) != 0;
-    const int closed = std::fclose(file_);
-    file_ = nullptr;
-    if (bad || closed != 0) fail();
+  void put_in_place() {
+    write();
+    check(file_.put_in_place());
   }
 
  private:
-  [[noreturn]] void fail() {
-    failure(path_, fmt::format("cannot be written: {}", std::strerror(errno)),
-            "choose a folder that can be written, on a disk with room");
+  static constexpr std::size_t kBufferBytes = 64 * 1024;
+  void write() {
+    check(file_.write(text_));
+    text_.clear();
+  }
+  void check(const FileStatus& status) const {
+    if (!status)
+      failure(path_, "cannot be written: " + status.why,
+              "choose a folder that can be written, on a disk with room");
   }
   std::string path_;
-  std::FILE* file_;
-  std::string line_;
+  FileReplacement file_;
+  std::string text_, line_;
 };
 
 std::string unit_suffix(const std::string& unit) {
@@ -179,22 +179,31 @@ void job_line(CsvFile& csv, const RecordingInfo& info, const JobRecord& job) {
 
 }  // namespace
 
+std::array<std::string, 2> csv_files(const std::string& folder) {
+  return {folder + "/epochs.csv", folder + "/jobs.csv"};
+}
+
+void check_csv_folder(const std::string& folder) {
+  make_output_folder("--csv " + folder, folder);
+  const auto [epochs, jobs] = csv_files(folder);
+  check_output(epochs, epochs, kEpochsOutput);
+  check_output(jobs, jobs, kJobsOutput);
+}
+
 RecordingReport export_csv(const std::string& recording, const std::string& folder) {
   // Looked at first, so that nothing is made of a file that is no recording.
   const RecordingInfo info = read_recording(recording, {}).info;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    failure(folder, "cannot be made: " + error.message(), "choose a folder that can be written");
-  CsvFile epochs(folder + "/epochs.csv"), jobs(folder + "/jobs.csv");
+  check_csv_folder(folder);
+  const auto paths = csv_files(folder);
+  CsvFile epochs(paths[0]), jobs(paths[1]);
   epochs_header(epochs, info);
   jobs_header(jobs);
   RecordingVisitor visitor;
   visitor.on_epoch = [&](const EpochRow& row) { epoch_line(epochs, info, row); };
   visitor.on_job = [&](const JobRecord& job) { job_line(jobs, info, job); };
   const RecordingReport report = read_recording(recording, visitor);
-  epochs.close();
-  jobs.close();
+  epochs.put_in_place();
+  jobs.put_in_place();
   return report;
 }
 

@@ -1,70 +1,36 @@
 #include "governor/record/recorder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
-#include <string_view>
 #include <system_error>
 
-#include "kernels/base/error.h"
 #include "governor/record/record_codec.h"
 #include "governor/record/recording_header.h"
+#include "kernels/base/error.h"
 #include "kernels/base/file_descriptor.h"
+#include "kernels/base/output_file.h"
+#include "kernels/base/thread_error.h"
+#include "kernels/base/whole_file.h"
 
 namespace flyball {
 namespace {
 
-[[noreturn]] void cannot(const std::string& path, const char* what, int reason) {
-  failure(fmt::format("recording {}", path), fmt::format("{}: {}", what, std::strerror(reason)),
+[[noreturn]] void cannot(const std::string& path, const char* what, const std::string& reason) {
+  failure(fmt::format("recording {}", path), fmt::format("{}: {}", what, reason),
           "choose a path that can be written, on a disk with room");
 }
 
-/// What is at `path` already is only replaced if it is a recording, and only once that is known.
-FileDescriptor open_existing(const std::string& path) {
-  FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  if (!file) cannot(path, "cannot be opened", errno);
-  struct stat status;
-  char start[sizeof kRecordingMagic] = {};
-  const bool ours = fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-                    pread(file.get(), start, sizeof start, 0) == sizeof start &&
-                    std::memcmp(start, kRecordingMagic, sizeof start) == 0;
-  if (!ours) {
-    input_error(fmt::format("recording {}", path), "exists and is not a flyball recording",
-                "name another file, or remove it first");
-  }
-  if (ftruncate(file.get(), 0) != 0) cannot(path, "cannot be emptied", errno);
-  return file;
-}
-
-/// 0, or the errno of what went wrong.
-int write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return n < 0 ? errno : EIO;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return 0;
-}
-
-/// A new recording with its header. A file made for it does not stay when that fails.
+/// A new recording with its header, which takes the place of an older one in one step.
 FileDescriptor open_for_recording(const std::string& path, const std::string& header) {
-  FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  const int reason = errno;
-  const bool made = static_cast<bool>(file);
-  if (!made) {
-    if (reason != EEXIST) cannot(path, "cannot be created", reason);
-    file = open_existing(path);
-  }
-  if (const int error = write_all(file.get(), header)) {
-    if (made) unlink(path.c_str());
-    cannot(path, "cannot be written", error);
-  }
-  return file;
+  check_output(fmt::format("recording {}", path), path, kRecordingOutput);
+  FileReplacement file;
+  FileStatus status = file.begin(path);
+  if (status) status = file.write(header);
+  // It stays open for the run: that it may be lost to a power cut with what follows is no news.
+  if (status) status = file.put_in_place(/*durable=*/false);
+  if (!status) cannot(path, "cannot be written", status.why);
+  return file.take();
 }
 
 EpochRow row_of(const EpochEvent& event) {
@@ -134,9 +100,7 @@ Recorder::Recorder(const std::string& path, const RecordingInfo& info, Options o
   try {
     writer_ = std::make_unique<BlockWriter>(std::move(file), header.size(), options.wait_for_disk);
   } catch (const std::system_error& error) {
-    failure(fmt::format("recording {}", path),
-            fmt::format("no thread to write it: {}", error.what()),
-            "allow this process more threads (ulimit -u)");
+    no_thread(fmt::format("recording {}", path), error);
   }
 }
 

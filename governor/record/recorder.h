@@ -5,8 +5,8 @@
 #include <string>
 
 #include "env/scenario/scenario.h"
-#include "governor/record/block_writer.h"
 #include "governor/loop/control_loop.h"
+#include "governor/record/block_writer.h"
 #include "governor/record/recording.h"
 
 namespace flyball {
@@ -30,8 +30,8 @@ class Recorder final : public EpochSink {
     bool wait_for_disk = false;
   };
 
-  /// Writes the header at once. Throws Error when `path` cannot be written (kFailure), or exists
-  /// and is not a recording (kInput): only recordings are overwritten.
+  /// Writes the header at once. Throws Error: kInput when `path` cannot be written, or is there and
+  /// neither empty nor a recording; kFailure when writing it failed all the same.
   Recorder(const std::string& path, const RecordingInfo& info, Options options);
   Recorder(const std::string& path, const RecordingInfo& info) : Recorder(path, info, Options()) {}
   ~Recorder() override;

@@ -10,11 +10,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/error.h"
 #include "governor/record/block_writer.h"
 #include "governor/record/record_codec.h"
 #include "governor/record/recording_header.h"
 #include "kernels/base/crc32c.h"
+#include "kernels/base/error.h"
 #include "kernels/base/file_descriptor.h"
 
 namespace flyball {
@@ -199,10 +199,25 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
       ++report.damaged_blocks;
     offset += block.size();
   }
+  report.ended = reading.ended;
   report.complete = reading.ended && report.damaged_blocks == 0 && report.missing_blocks == 0 &&
                     report.torn_bytes == 0 && reading.end.epochs == report.epochs &&
                     reading.end.jobs == report.jobs;
   return report;
+}
+
+std::string RecordingReport::problem() const {
+  if (complete) return "";
+  std::string text =
+      ended ? ""
+            : "the run ended before it closed the recording (killed, a power cut or a full disk)";
+  const auto say = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (damaged_blocks > 0) say(fmt::format("{} block(s) damaged", damaged_blocks));
+  if (missing_blocks > damaged_blocks)
+    say(fmt::format("{} block(s) not written", missing_blocks - damaged_blocks));
+  if (torn_bytes > 0) say(fmt::format("{} bytes of a torn block at its end skipped", torn_bytes));
+  if (text.empty()) say("its counts of epochs and jobs are not those of its end");
+  return text;
 }
 
 const char* verdict_name(std::uint8_t verdict) {

@@ -82,7 +82,10 @@ struct RecordingReport {
   std::uint64_t missing_blocks =
       0;  ///< by their numbers: damaged ones, and those that could not be written
   std::uint64_t torn_bytes = 0;  ///< of a last block that was cut off, skipped
-  bool complete = false;         ///< the end record is there and no block is missing
+  bool ended = false;            ///< the end record is there: the run closed it
+  bool complete = false;         ///< that, and no block is missing
+  /// Empty when it is complete, or what happened to it, for people.
+  std::string problem() const;
 };
 
 struct RecordingVisitor {
@@ -95,7 +98,12 @@ struct RecordingVisitor {
 /// recording, or its header is cut off or damaged.
 RecordingReport read_recording(const std::string& path, const RecordingVisitor& visitor);
 
-/// Writes epochs.csv and jobs.csv into `folder` (made when absent). Throws Error.
+/// The two CSV files of a folder: of the epochs and of the jobs.
+std::array<std::string, 2> csv_files(const std::string& folder);
+/// Throws Error (kInput) unless export_csv can write them, which is tried: the folder is made when
+/// absent, and files that are there must be empty or made by export_csv.
+void check_csv_folder(const std::string& folder);
+/// Writes them, both or, but for a failure of the very last step, neither. Throws Error.
 RecordingReport export_csv(const std::string& recording, const std::string& folder);
 
 /// A name, for CSV and display.

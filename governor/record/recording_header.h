@@ -4,10 +4,13 @@
 #include <string>
 
 #include "governor/record/recording.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball {
 
 inline constexpr char kRecordingMagic[8] = {'F', 'L', 'Y', 'R', 'E', 'C', '\0', '\1'};
+inline constexpr OutputKind kRecordingOutput{"a flyball recording",
+                                             {kRecordingMagic, sizeof kRecordingMagic}};
 inline constexpr std::uint32_t kRecordingVersion = 1;
 
 /// The file header: magic, version, JSON, checksum.

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
+
+#include "kernels/base/file_descriptor.h"
 
 namespace flyball {
 
@@ -17,14 +22,41 @@ struct FileStatus {
 /// without waiting for it.
 FileStatus read_whole_file(const std::string& path, std::size_t max_bytes, std::string& bytes);
 
-/// Replaces the file at `path` by `bytes` so that a reader, or a power cut, finds either the old
-/// file or the new one, whole: writes a temporary file beside it, fsync, rename, fsync of the
-/// directory. Follows a symbolic link to its target. A new file gets mode 0644 less the umask; one
-/// that is replaced keeps its mode. When it is refused the old file stands and nothing is left
-/// beside it, unless it is the very last step, the fsync of the directory, that failed.
+/// A file written beside the one that it is to replace, so that a reader, or a power cut, finds
+/// either the old file or the new one, whole. Follows a symbolic link to its target. A new file
+/// gets mode 0644 less the umask; one that replaces another keeps its mode. Removed with this
+/// object unless it was put in place.
+///
+/// A process that is killed leaves its temporary file: the next one that writes the same target
+/// removes those that are locked by nobody and a minute old.
+class FileReplacement {
+ public:
+  FileReplacement() = default;
+  FileReplacement(const FileReplacement&) = delete;
+  FileReplacement& operator=(const FileReplacement&) = delete;
+  ~FileReplacement();
+
+  FileStatus begin(const std::string& path);
+  FileStatus write(std::string_view bytes);
+  /// Gives the file its name. `durable`: only after its bytes have reached the disk, and the name
+  /// too; when that very last step is refused, the new file stands.
+  FileStatus put_in_place(bool durable = true);
+  /// The file, to go on writing to, once it is in place.
+  FileDescriptor take() { return std::move(file_); }
+
+ private:
+  std::filesystem::path target_;
+  std::string temporary_;
+  FileDescriptor file_;
+  bool pending_ = false;  ///< it was made, and not renamed
+};
+
+/// The file at `path` becomes `bytes`, by a FileReplacement. When it is refused the old file stands
+/// and nothing is left beside it, but for the last step above.
 FileStatus replace_file(const std::string& path, std::string_view bytes);
 
-/// What of that can be told beforehand, for those whose bytes take long to make. Leaves nothing.
+/// What of that can be told beforehand, for those whose bytes take long to make: its own first
+/// steps, tried. Leaves nothing.
 FileStatus can_replace_file(const std::string& path);
 
 }  // namespace flyball

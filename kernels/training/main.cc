@@ -9,14 +9,16 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
+#include "kernels/base/whole_file.h"
 #include "kernels/data/accuracy.h"
 #include "kernels/data/open_data.h"
 #include "kernels/data/procedural.h"
 #include "kernels/dnn/calibration.h"
 #include "kernels/dnn/model_file.h"
-#include "kernels/base/whole_file.h"
 #include "kernels/ops/operators.h"
 #include "kernels/training/progress.h"
 #include "kernels/training/trainer.h"
@@ -131,7 +133,9 @@ void train_network(const CLI::App& given, TrainOptions options) {
     options.checkpoint = options.resume.empty() ? usual_checkpoint : options.resume;
   check_writable(options.out);
   check_writable(options.checkpoint);
-  if (access(options.out.c_str(), F_OK) == 0 && !is_model_file(options.out))
+  std::error_code none;
+  if (const auto size = std::filesystem::file_size(options.out, none);
+      !none && size > 0 && !is_model_file(options.out))
     fail(kWrongUse, fmt::format("{}: it exists and is no network; name another file, or remove it "
                                 "first",
                                 options.out));

@@ -76,6 +76,21 @@ TEST(CliNetwork, ShowsShapeCostSizeAndAccuracy) {
   EXPECT_THAT(text, AllOf(HasSubstr("4 towers"), HasSubstr("Made by: a test"), HasSubstr("71.20")));
 }
 
+TEST(CliNetwork, FiguresOfAnInt8ThatIsNotThereAreAbsent) {
+  const OwnConfigs configs;
+  Model model = stand_in_model();
+  model.activation_max.clear();  // the accuracies in int8 that it states stay
+  configs.set_model(model);
+  const json show = parsed(flyball_run({"network", "show", "--json"}));
+  EXPECT_EQ(show.at("int8"), false);
+  for (const json& width : show.at("widths")) {
+    EXPECT_TRUE(width.at("int8_top1_pct").is_null());
+    EXPECT_TRUE(width.at("int8_bytes").is_null());
+    EXPECT_GT(width.at("fp32_top1_pct"), 0.0);
+  }
+  EXPECT_THAT(flyball_run({"network", "show"}).out, ::testing::Not(HasSubstr("62.40")));
+}
+
 TEST(CliNetwork, VerifiesEveryWidthPrecisionAndInstructionSet) {
   const OwnConfigs configs;
   const json verdict = parsed(flyball_run({"network", "verify", "--json"}));
@@ -299,12 +314,12 @@ TEST(CliProfile, RefusesWhatItCannotMeasureOrStore) {
   expect_error({"profile", "--seconds", "9"}, 2, "flyball: --seconds 9: ");
   std::ofstream(configs / "file") << "x";
   expect_error({"profile", "--seconds", "0.1", "--out", configs / "file/p.yaml"}, 2,
-               "flyball: ", "a folder that exists");
+               "flyball: --out ", "Not a directory");
   expect_error({"profile", "--out", configs / "typo/p.yaml"}, 2, "flyball: ", "typo/p.yaml");
   EXPECT_FALSE(std::filesystem::exists(configs / "typo"));
   EXPECT_EQ(read_text(configs / "file"), "x");
   expect_error({"profile", "--seconds", "0.1", "--out", configs / "file"}, 2,
-               "flyball: ", "file: exists and is not a profile");
+               "flyball: ", "file: is there already and is not a profile");
   EXPECT_EQ(read_text(configs / "file"), "x");
   const std::vector<std::string> again = {"profile", "--seconds", "0.1", "--out",
                                           configs / "p.yaml"};

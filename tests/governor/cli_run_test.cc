@@ -188,7 +188,7 @@ TEST(CliRun, GovernsRealJobsAndComparesThem) {
 
 TEST(CliRun, AnInterruptEndsItWithTheRecordComplete) {
   const OwnConfigs configs;
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const TempDir dir;
     const std::string record = dir / "run.flyrec";
     Flyball flyball({"run", "--duration", "600", "--record", record, "--json"});
@@ -208,6 +208,134 @@ TEST(CliRun, AnInterruptEndsItWithTheRecordComplete) {
     EXPECT_EQ(exported.at("complete"), true);
     EXPECT_GT(exported.at("jobs"), 0);
   }
+}
+
+void wait_for_err(const Flyball& flyball, const std::string& text) {
+  for (int i = 0; i < 600 && flyball.err_so_far().find(text) == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+TEST(CliRun, ASignalThatWasIgnoredStaysIgnored) {
+  const OwnConfigs configs;
+  Flyball flyball({"run", "--policy", "performance", "--duration", "3", "--no-compare", "--json"},
+                  {.ignored_signal = SIGHUP});  // as nohup does
+  wait_for_err(flyball, " missed ");
+  flyball.signal(SIGHUP);
+  EXPECT_EQ(parsed(flyball.wait()).at("interrupted"), false);
+}
+
+TEST(CliTrain, InterruptedItKeepsWhatWasLearnedSoFar) {
+  const TempDir dir;
+  const std::string policy = dir / "x.policy";
+  Flyball train({"train", "--platform", "odroid_xu3", "--scenario", "single_periodic", "--episodes",
+                 "1000000", "--out", policy});
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  train.signal(SIGTERM);
+  const Finished finished = train.wait();  // a million episodes would last the test's time-out
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("flyball: train: interrupted after "));
+  EXPECT_THAT(finished.err, HasSubstr("holds what was learned by then"));
+  EXPECT_THAT(finished.out, HasSubstr("wrote " + policy));
+  compare_json({"--policies", "q_learning", "--policy-file", "q_learning=" + policy});
+}
+
+TEST(CliTrain, SaysWhetherItHelped) {
+  const TempDir dir;
+  const auto train = [&](const std::string& episodes) {
+    return parsed(flyball_run({"train", "--platform", "odroid_xu3", "--scenario", "single_periodic",
+                               "--episodes", episodes, "--out", dir / "x.policy", "--json"}))
+        .at("reward_gain");
+  };
+  EXPECT_THAT(std::string(train("3").at("verdict")), HasSubstr("Too few episodes"));
+  const json gain = train("40");
+  EXPECT_EQ(gain.at("episodes"), 4);
+  EXPECT_LE(gain.at("ci95")[0], gain.at("mean"));
+  EXPECT_GE(gain.at("ci95")[1], gain.at("mean"));
+  const bool up = gain.at("ci95")[0] > 0, down = gain.at("ci95")[1] < 0;
+  EXPECT_THAT(std::string(gain.at("verdict")), HasSubstr(up     ? "Training helped"
+                                                         : down ? "Training made it worse"
+                                                                : "not help measurably"));
+  EXPECT_THAT(flyball_run({"train", "--platform", "odroid_xu3", "--scenario", "single_periodic",
+                           "--episodes", "3", "--out", dir / "x.policy"})
+                  .out,
+              HasSubstr("Too few episodes"));
+}
+
+/// A camera whose jobs take longer than the scenario lasts, and one that cannot be met.
+std::string scenario_file(const OwnConfigs& configs, const std::string& camera,
+                          const std::string& duration_s) {
+  std::ofstream(configs / "own.yaml")
+      << "schema: 1\nname: own\nduration_s: " << duration_s
+      << "\napps:\n  - {name: camera, profile: dynamic_cnn, " << camera << "}\n";
+  return configs / "own.yaml";
+}
+
+TEST(CliCompare, WhatNobodyFinishedIsAbsentWithAReason) {
+  const OwnConfigs configs;
+  // The first job takes 13 ms and more.
+  const std::string file =
+      scenario_file(configs, "arrival: {kind: periodic, period_ms: 50}, deadline_ms: 40", "0.005");
+  const std::vector<std::string> compare = {"compare",     "--platform", "odroid_xu3",
+                                            "--scenario",  file,         "--policies",
+                                            "performance", "--seeds",    "2"};
+  std::vector<std::string> as_json = compare;
+  as_json.push_back("--json");
+  const json row = parsed(flyball_run(as_json)).at("policies")[0];
+  EXPECT_TRUE(row.at("deadline_miss_pct").at("mean").is_null());
+  EXPECT_TRUE(row.at("energy_mj_per_job").at("mean").is_null());
+  EXPECT_EQ(row.at("reason"), "no job finished with 2 of 2 seeds");
+  const Finished text = flyball_run(compare);
+  EXPECT_THAT(text.out, HasSubstr("performance: no job finished with 2 of 2 seeds"));
+}
+
+TEST(CliWarnings, AreShownByEveryVerbThatLoadsTheScenario) {
+  const OwnConfigs configs;
+  const std::string file =
+      scenario_file(configs, "arrival: {kind: periodic, period_ms: 50}, deadline_ms: 0.05", "1");
+  const auto expect_warned = [&](std::vector<std::string> arguments) {
+    const Finished text = flyball_run(arguments);
+    EXPECT_EQ(text.exit_code, 0) << text.err;
+    EXPECT_THAT(text.err, HasSubstr("Warning: "));
+    EXPECT_THAT(text.err, HasSubstr("infeasible"));
+    arguments.push_back("--json");
+    const json warnings = parsed(flyball_run(arguments)).at("warnings");
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_THAT(std::string(warnings[0]), HasSubstr("infeasible"));
+  };
+  expect_warned({"compare", "--platform", "odroid_xu3", "--scenario", file, "--policies",
+                 "performance", "--seeds", "1"});
+  expect_warned({"train", "--platform", "odroid_xu3", "--scenario", file, "--episodes", "1",
+                 "--out", configs / "x.policy"});
+  expect_warned({"run", "--scenario", file, "--policy", "performance", "--no-compare"});
+}
+
+TEST(CliCompare, AFarDeadlineAndASignalInTheMiddleOfIt) {
+  const OwnConfigs configs;
+  const std::string camera = "arrival: {kind: periodic, period_x: 3}, deadline_x: 1e5";
+  const std::string file = scenario_file(configs, camera, "3");
+  parsed(flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", file, "--policies",
+                      "oracle", "--seeds", "1", "--json"}));
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    Flyball flyball({"compare", "--platform", "odroid_xu3", "--scenario", file, "--policies",
+                     "static_best,oracle", "--seeds", "10000"});
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    flyball.signal(signal);
+    const Finished finished = flyball.wait();  // it would last hours
+    EXPECT_EQ(finished.exit_code, 1);
+    EXPECT_EQ(finished.err,
+              "flyball: compare: interrupted before every run was done; run it again\n");
+    EXPECT_EQ(finished.out, "");
+  }
+}
+
+TEST(CliRun, NoRoomForAThreadIsSaidAsThat) {
+  const OwnConfigs configs;
+  const Finished finished =
+      Flyball({"run", "--duration", "1", "--no-compare"}, {.address_bytes = 50'000 * 1024}).wait();
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("memory"));
+  EXPECT_THAT(finished.err, ::testing::Not(HasSubstr("ulimit -u")));
+  EXPECT_THAT(finished.err, ::testing::Not(HasSubstr("internal error")));
 }
 
 TEST(CliRun, WithoutLearningAndWithoutComparison) {

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/base/error.h"
 #include "env/model/model.h"
 #include "governor/machine/governed_platform.h"
+#include "kernels/base/error.h"
 #include "tests/governor/own_configs.h"
 
 namespace flyball::testing {
@@ -86,6 +86,7 @@ TEST(MachineProfile, SurvivesItsFile) {
   const TempDir dir;
   const std::string path = dir / "deep/er/profile.yaml";
   const MachineProfile profile = easy_profile();
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   write_profile(path, profile);
   const MachineProfile read = read_profile(path);
   EXPECT_EQ(read.machine, profile.machine);
@@ -205,6 +206,7 @@ TEST(GovernedPlatform, UsesTheStoredProfileWhenItFits) {
     for (const int pct : {25, 50, 75, 100})
       for (const bool int8 : {true, false})
         profile.rows.push_back({pct, int8, cpus, int8 ? 8.0 * pct : 10.0 * pct, 1000, 1000, 3});
+  std::filesystem::create_directories(std::filesystem::path(default_profile_path()).parent_path());
   write_profile(default_profile_path(), profile);
 
   const GovernedPlatform host = load_governed_platform("host");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,7 +53,15 @@ class TempDir {
 /// The real `flyball`, started with its outputs in files; in the emulator when cross-compiled.
 class Flyball {
  public:
-  explicit Flyball(const std::vector<std::string>& arguments) {
+  enum class Out { kFile, kClosedPipe, kFullDevice };
+  struct Options {
+    Out out = Out::kFile;
+    rlim_t file_bytes = RLIM_INFINITY;     ///< larger none of its files may become
+    rlim_t address_bytes = RLIM_INFINITY;  ///< of memory
+    int ignored_signal = 0;                ///< by whoever starts it
+  };
+  explicit Flyball(const std::vector<std::string>& arguments) : Flyball(arguments, Options()) {}
+  Flyball(const std::vector<std::string>& arguments, const Options& options) {
     std::vector<std::string> words;
     if (*FLYBALL_EMULATOR != '\0') words.push_back(FLYBALL_EMULATOR);
     words.push_back(std::string(FLYBALL_BIN_DIR) + "/flyball");
@@ -65,10 +74,15 @@ class Flyball {
     if (pid_ < 0) throw std::runtime_error("fork failed");
     if (pid_ == 0) {
       dup2(open("/dev/null", O_RDONLY), 0);
-      dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), 1);
+      dup2(open_out(options.out, out), 1);
       dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), 2);
       // What somebody learned on this machine is not for a test to start from.
       setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 0);
+      // Whatever the test runner ignores.
+      for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
+      if (options.ignored_signal != 0) ::signal(options.ignored_signal, SIG_IGN);
+      limit(RLIMIT_FSIZE, options.file_bytes);
+      limit(RLIMIT_AS, options.address_bytes);
       execvp(argv[0], argv.data());
       _exit(127);
     }
@@ -97,6 +111,20 @@ class Flyball {
   }
 
  private:
+  static int open_out(Out out, const std::string& path) {
+    if (out == Out::kFullDevice) return open("/dev/full", O_WRONLY);
+    if (out == Out::kFile) return open(path.c_str(), O_WRONLY | O_CREAT, 0600);
+    int ends[2];
+    if (pipe(ends) != 0) _exit(127);
+    close(ends[0]);
+    return ends[1];
+  }
+  static void limit(int resource, rlim_t value) {
+    if (value == RLIM_INFINITY) return;
+    const rlimit both{value, value};
+    setrlimit(static_cast<__rlimit_resource>(resource), &both);
+  }
+
   TempDir dir_;
   pid_t pid_ = -1;
 };

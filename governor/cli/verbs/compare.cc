@@ -10,16 +10,17 @@
 #include <thread>
 
 #include "agents/agent.h"
-#include "kernels/base/error.h"
-#include "governor/cli/views/accuracy.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
-#include "governor/cli/views/metrics_table.h"
 #include "governor/cli/options.h"
-#include "governor/cli/verbs/policies.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -71,6 +72,7 @@ std::string infeasible_note(const std::vector<PolicyResult>& results) {
                                    [](const PolicyResult& r) { return r.policy == "oracle"; });
   const PolicyResult& shown = oracle == results.end() ? results.front() : *oracle;
   const double share = estimate_of(shown.per_seed, &Metrics::infeasible_pct).mean;
+  if (!std::isfinite(share)) return "";
   if (share <= 0)
     return "No job was infeasible: some configuration could have met each, taken alone.\n";
   return fmt::format(
@@ -87,10 +89,19 @@ std::string gap_note(const Scenario& scenario, const std::vector<PolicyResult>& 
   }
   if (!absent) return "";
   return fmt::format(
-      "No gap to the oracle where decisions are coupled ({}): it decides job by job, and is no bound "
+      "No gap to the oracle where decisions are coupled ({}): it decides job by job, and is no "
+      "bound "
       "there.",
       applications_meet(scenario) ? "several applications at a time"
                                   : "jobs that queued, or heat that held a clock down");
+}
+
+/// Why figures are absent; empty when none is.
+std::string absent_reason(const PolicyResult& result) {
+  const auto none = std::count_if(result.per_seed.begin(), result.per_seed.end(),
+                                  [](const Metrics& m) { return m.jobs == 0; });
+  if (none == 0) return "";
+  return fmt::format("no job finished with {} of {} seeds", none, result.per_seed.size());
 }
 
 Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Scenario& scenario,
@@ -104,7 +115,7 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   json["policy_files"] = start.files;
   const std::string no_gap = gap_note(scenario, results);
   json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
-  json["platform_warnings"] = governed.spec.warnings;
+  json["warnings"] = warnings_of(governed.spec, {scenario});
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
     Json row{{"policy", result.policy}};
@@ -114,6 +125,7 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
           {"mean", number_or_null(figure.mean)},
           {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
     }
+    if (const std::string reason = absent_reason(result); !reason.empty()) row["reason"] = reason;
     rows.push_back(row);
   }
   return json;
@@ -126,19 +138,18 @@ int run_compare(const CompareVerb& verb) {
   const Scenario scenario = load_scenario(verb.scenario, platform);
   const Start start = starting_points(verb, platform, scenario);
 
-  InterruptScope interrupt;
+  show_warnings(warnings_of(platform, {scenario}));
+  const InterruptScope interrupt(
+      "flyball: compare: interrupted before every run was done; run it again\n");
   Progress progress(fmt::format("{} on {}", scenario.name, platform.name));
   CompareOptions options;
   options.policies = start.choices;
   options.seeds = verb.seeds;
   options.first_seed = verb.first_seed;
   options.progress = [&](double done) { progress.update(done); };
-  options.stop = &interrupt.stop();
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   const std::vector<PolicyResult> results = compare(platform, scenario, options);
   progress.stop();
-  if (interrupt.stopped())
-    failure("compare", "interrupted before every run was done", "run it again");
 
   if (verb.json) {
     write_result(json_text(to_json(verb, governed, scenario, start, results)));
@@ -159,12 +170,16 @@ int run_compare(const CompareVerb& verb) {
   text += infeasible_note(results);
   if (const std::string note = gap_note(scenario, results); !note.empty())
     text += wrapped(note, terminal.columns);
+  for (const PolicyResult& result : results) {
+    if (const std::string reason = absent_reason(result); !reason.empty())
+      text += wrapped(fmt::format("{}: {}: '-' has no figure.", result.policy, reason),
+                      terminal.columns);
+  }
   for (const std::string& note : start.notes) text += wrapped(note + ".", terminal.columns);
   for (const std::string& note : accuracy_notes(platform, scenario)) {
     text += wrapped(note, terminal.columns);
   }
   for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
-  for (const std::string& warning : platform.warnings) text += wrapped(warning, terminal.columns);
   write_result(text);
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/record/recording.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -18,6 +19,8 @@ struct ExportVerb {
 
 int run_export(const ExportVerb& verb) {
   const RecordingReport report = export_csv(verb.record, verb.csv);
+  const auto [epochs, jobs] = csv_files(verb.csv);
+  const std::string problem = report.problem();
   if (verb.json) {
     write_result(json_text({{"schema", 1},
                             {"record", verb.record},
@@ -28,24 +31,24 @@ int run_export(const ExportVerb& verb) {
                             {"epochs", report.epochs},
                             {"jobs", report.jobs},
                             {"complete", report.complete},
+                            {"ended", report.ended},
                             {"damaged_blocks", report.damaged_blocks},
                             {"missing_blocks", report.missing_blocks},
                             {"torn_bytes", report.torn_bytes},
-                            {"files", {verb.csv + "/epochs.csv", verb.csv + "/jobs.csv"}}}));
-    return 0;
+                            {"problem", problem.empty() ? Json(nullptr) : Json(problem)},
+                            {"files", {epochs, jobs}}}));
+  } else {
+    write_result(
+        fmt::format("{}: {} on {}, scenario {}, seed {}\nwrote {} ({} epochs) and {} ({} "
+                    "jobs)\n",
+                    verb.record, report.info.policy, report.info.platform, report.info.scenario,
+                    report.info.seed, epochs, report.epochs, jobs, report.jobs));
   }
-  std::string text =
-      fmt::format("{}: {} on {}, scenario {}, seed {}\n", verb.record, report.info.policy,
-                  report.info.platform, report.info.scenario, report.info.seed);
-  text += fmt::format("wrote {0}/epochs.csv ({1} epochs) and {0}/jobs.csv ({2} jobs)\n", verb.csv,
-                      report.epochs, report.jobs);
   if (!report.complete) {
-    text += fmt::format(
-        "the recording is not complete: {} blocks damaged, {} missing, {} bytes cut off at the "
-        "end\n",
-        report.damaged_blocks, report.missing_blocks, report.torn_bytes);
+    failure(fmt::format("recording {}", verb.record), "is not complete: " + problem,
+            fmt::format("what is readable, {} epochs and {} jobs, was exported", report.epochs,
+                        report.jobs));
   }
-  write_result(text);
   return 0;
 }
 
@@ -61,7 +64,9 @@ Verb add_export(CLI::App& program) {
       ->required()
       ->type_name("DIR");
   json_option(*parser, verb->json);
-  parser->footer("Example:\n  flyball export run.flyrec --csv run-csv");
+  parser->footer(
+      "A recording that is not complete is exported as far as it goes, with status 1.\n"
+      "Example:\n  flyball export run.flyrec --csv run-csv");
   return {parser, [verb] { return run_export(*verb); }};
 }
 

@@ -8,11 +8,11 @@
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
 #include "env/spaces/spaces.h"
-#include "governor/cli/views/display.h"
 #include "governor/cli/progress.h"
+#include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
-#include "governor/record/recorder.h"
 #include "governor/metrics/session.h"
+#include "governor/record/recorder.h"
 
 namespace flyball::cli {
 namespace {
@@ -130,8 +130,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     result.tallies[level] = result.tallies[level] - before[level];
   result.notes = platform.notes();
   if (recorder) {
-    if (const std::string problem = recorder->finish(); !problem.empty())
-      result.notes.push_back(problem);
+    result.record_problem = recorder->finish();
+    if (!result.record_problem.empty()) result.notes.push_back(result.record_problem);
   }
   return result;
 }

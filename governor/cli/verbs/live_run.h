@@ -31,6 +31,7 @@ struct LiveResult {
   double measured_s = 0;
   std::vector<SettingUse> uses;    ///< of the knobs, the most used first
   std::vector<Tally> tallies;      ///< per level of the stream's model: images its jobs recognised
+  std::string record_problem;      ///< empty, or why the recording is not whole
   std::vector<std::string> notes;  ///< what did not go as asked, for the end
 };
 

@@ -1,13 +1,9 @@
 #include "governor/cli/verbs/policies.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "agents/agent.h"
 #include "agents/policy_file.h"
@@ -21,14 +17,6 @@ namespace flyball::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_policy_file(const std::string& path) {
-  constexpr char kMagic[] = {'F', 'L', 'Y', 'P', 'O', 'L'};
-  char start[sizeof kMagic] = {};
-  std::ifstream file(path, std::ios::binary);
-  file.read(start, sizeof start);
-  return file && std::memcmp(start, kMagic, sizeof kMagic) == 0;
-}
 
 /// Empty where there is no state folder.
 std::string learned_dir() {
@@ -131,33 +119,6 @@ void parse_policy_file(const std::string& text, std::map<std::string, std::strin
   if (!files.emplace(name, text.substr(equals + 1)).second) {
     input_error(fmt::format("--policy-file {}", text), fmt::format("'{}' has a file already", name),
                 "give it one");
-  }
-}
-
-void check_policy_target(const std::string& path) {
-  std::error_code ignored;
-  const std::string what = fmt::format("--out {}", path);
-  if (path.empty()) input_error("--out", "is empty", "name the policy file to write");
-  const fs::file_status status = fs::status(path, ignored);
-  if (fs::is_directory(status)) input_error(what, "is a folder", "name a file in it");
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    input_error(what, "is not a regular file", "name a file that can be replaced");
-  }
-  if (fs::exists(status) && !is_policy_file(path)) {
-    input_error(what, "is there already and is not a policy file",
-                "name another file, or remove this one first");
-  }
-  fs::path folder = fs::path(path).parent_path();
-  if (folder.empty()) folder = ".";
-  if (!fs::is_directory(folder, ignored)) {
-    input_error(what, fmt::format("there is no folder '{}'", folder.string()),
-                "make it first, or name another");
-  }
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
-    input_error(
-        what,
-        fmt::format("the folder '{}' cannot be written: {}", folder.string(), std::strerror(errno)),
-        "name a file elsewhere");
   }
 }
 

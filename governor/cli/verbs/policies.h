@@ -32,8 +32,4 @@ StartingPoint starting_point(const PlatformSpec& platform, const Scenario& scena
 /// "q_learning=a.policy" of --policy-file, into the map. Throws Error (kInput) on any other form.
 void parse_policy_file(const std::string& text, std::map<std::string, std::string>& files);
 
-/// Throws Error (kInput) unless a policy file could be written at `path`: the folder must be there
-/// and writable, and what would be replaced must be a policy file.
-void check_policy_target(const std::string& path);
-
 }  // namespace flyball::cli

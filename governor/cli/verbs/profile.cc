@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 
-#include "kernels/base/error.h"
-#include "governor/cli/views/engine.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/views/engine.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/machine_profile.h"
+#include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball::cli {
 namespace {
@@ -37,7 +40,11 @@ int run_profile(const ProfileVerb& verb) {
   const AppProfile& app = app_with_model(governed.spec);
   const NamedModel named = model_of(app);
   const std::string path = verb.out.empty() ? default_profile_path() : verb.out;
-  if (!verb.out.empty()) check_replaceable(path);
+  const std::string what = verb.out.empty() ? path : "--out " + path;
+  // The default place is made when it is absent; a folder that somebody names has to be there.
+  if (verb.out.empty())
+    make_output_folder(what, std::filesystem::path(path).parent_path().string());
+  check_profile_output(what, path);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   const EngineCalibration calibration =
       engine->calibrate(profile_cpu_sets(), static_cast<std::int64_t>(verb.seconds * 1e9));
@@ -47,11 +54,16 @@ int run_profile(const ProfileVerb& verb) {
     failure("profile", engine->problem(), "nothing was stored; measure again when it is back");
   const Network& network = engine->network();
   const MachineProfile profile = make_profile(calibration, network, app.model, named.checksum);
-  write_profile(path, profile);
+  std::optional<Error> not_written;
+  try {
+    write_profile(path, profile);
+  } catch (const Error& error) {
+    not_written = error;
+  }
 
   if (verb.json) {
     write_result(json_text({{"schema", 1},
-                            {"profile", path},
+                            {"profile", not_written ? Json(nullptr) : Json(path)},
                             {"model", named.path},
                             {"checksum", fmt::format("{:08x}", named.checksum)},
                             {"cpu", profile.machine.cpu},
@@ -59,6 +71,7 @@ int run_profile(const ProfileVerb& verb) {
                             {"operators", profile.machine.operators},
                             {"problem", engine->problem()},
                             {"rows", timing_json(calibration, network)}}));
+    if (not_written) throw *not_written;
     return 0;
   }
   const int columns = Terminal::of(STDOUT_FILENO).columns;
@@ -72,8 +85,9 @@ int run_profile(const ProfileVerb& verb) {
       "is half its distance from the last one, in percent of the median.",
       columns);
   if (!engine->problem().empty()) text += wrapped(engine->problem(), columns);
-  text += fmt::format("Stored in {}\n", path);
+  if (!not_written) text += fmt::format("Stored in {}\n", path);
   write_result(text);
+  if (not_written) throw *not_written;
   return 0;
 }
 

@@ -11,21 +11,22 @@
 #include <thread>
 
 #include "agents/agent.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
-#include "governor/cli/views/accuracy.h"
-#include "governor/cli/views/engine.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
-#include "governor/cli/verbs/live_run.h"
 #include "governor/cli/options.h"
-#include "governor/cli/verbs/policies.h"
 #include "governor/cli/progress.h"
-#include "governor/cli/views/run_report.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/live_run.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/engine.h"
+#include "governor/cli/views/run_report.h"
+#include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/inference_engine.h"
-#include "governor/record/recording.h"
+#include "governor/record/recording_header.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -116,7 +117,8 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
   for (const std::string& note : notes) say(note);
-  for (const std::string& warning : platform.warnings) say(warning);
+  for (const std::string& warning : warnings_of(platform, {stream.scenario}))
+    say("Warning: " + warning);
   if (!start.note.empty()) say(start.note + ".");
   const std::string total = duration_text(runs[0].duration_s + runs[0].title.after_s);
   say(runs.size() > 1
@@ -126,18 +128,27 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   return text + '\n';
 }
 
-/// What can be seen to be wrong before the run is not said after it.
+/// What is made at the end is tried before the work.
 void check_outputs(const RunVerb& verb) {
-  if (!verb.csv.empty() && verb.record.empty()) {
-    input_error("--csv", "makes its files from a recording, and none is written",
-                "add --record FILE");
-  }
+  namespace fs = std::filesystem;
+  if (!verb.record.empty()) check_output("--record " + verb.record, verb.record, kRecordingOutput);
+  if (verb.csv.empty()) return;
+  check_csv_folder(verb.csv);
   std::error_code ignored;
-  if (!verb.csv.empty() && std::filesystem::exists(verb.csv, ignored) &&
-      !std::filesystem::is_directory(verb.csv, ignored)) {
-    input_error(fmt::format("--csv {}", verb.csv), "is there already and is not a folder",
-                "name another");
+  for (const std::string& csv : csv_files(verb.csv)) {
+    if (fs::weakly_canonical(csv, ignored) != fs::weakly_canonical(verb.record, ignored)) continue;
+    input_error("--record " + verb.record, "is what --csv would write over", "name another file");
   }
+}
+
+/// Reports what was measured first, whatever became of the files: empty, or what did.
+std::string export_result(const RunVerb& verb) {
+  try {
+    export_csv(verb.record, verb.csv);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
@@ -177,7 +188,10 @@ NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) 
 int run_run(const RunVerb& verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
-  check_outputs(verb);
+  if (!verb.csv.empty() && verb.record.empty()) {
+    input_error("--csv", "makes its files from a recording, and none is written",
+                "add --record FILE");
+  }
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
   if (!platform.emulated) {
@@ -191,6 +205,7 @@ int run_run(const RunVerb& verb) {
     runs[i].policy_file = starting_point(platform, scenario, runs[i].policy, "").file;
   }
 
+  check_outputs(verb);
   const InterruptScope interrupt;
   const NamedModel named = model_of_all(platform, scenario);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
@@ -204,13 +219,18 @@ int run_run(const RunVerb& verb) {
     results.push_back(run_live(stream, run, interrupt, verb.plain,
                                results.empty() ? introduce : std::function<void()>()));
   }
-  if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
+  std::string problem = results.empty() ? "" : results.front().record_problem;
+  if (!verb.csv.empty() && !results.empty()) {
+    const std::string other = export_result(verb);
+    if (problem.empty()) problem = other;
+  }
 
   const RunReport report{
       governed, scenario, stream, named.path, start.file, verb.record, interrupt.stopped(),
       results};
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
   write_result(verb.json ? json_text(run_json(report)) : run_text(report, terminal.columns));
+  if (!problem.empty()) throw Error(Error::Kind::kFailure, problem);
   return 0;
 }
 

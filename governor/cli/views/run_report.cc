@@ -6,10 +6,11 @@
 #include <cmath>
 #include <cstdint>
 
-#include "governor/cli/views/accuracy.h"
-#include "governor/cli/views/metrics_table.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/cli/views/warnings.h"
 
 namespace flyball::cli {
 namespace {
@@ -30,7 +31,13 @@ bool ran_differently_long(const std::vector<LiveResult>& results) {
   return shortest->measured_s < 0.95 * longest->measured_s;
 }
 
-bool measured(const LiveResult& result) { return result.metrics.jobs > 0; }
+bool measured(const LiveResult& result) { return result.measured_s > 0; }
+
+/// Why figures are absent; empty when none is.
+std::string absent_reason(const LiveResult& result) {
+  if (!measured(result)) return "interrupted before it ran";
+  return result.metrics.jobs > 0 ? "" : "no job finished";
+}
 
 std::string saving_sentence(const LiveResult& governed, const LiveResult& other) {
   const double saving = saving_pct(governed.metrics, other.metrics);
@@ -131,6 +138,10 @@ std::string run_text(const RunReport& report, int columns) {
   for (std::size_t i = report.results.size(); i-- > 1;) {
     say(saving_sentence(governed, report.results[i]));
   }
+  for (const LiveResult& result : report.results) {
+    if (const std::string reason = absent_reason(result); !reason.empty())
+      say(fmt::format("{}: {}: '-' has no figure.", result.policy, reason));
+  }
   if (ran_differently_long(report.results)) {
     say("They did not run equally long, so the longer ones met more of the stream.");
   }
@@ -205,6 +216,7 @@ Json run_json(const RunReport& report) {
   json["record"] = report.record.empty() ? Json(nullptr) : Json(report.record);
   json["power_source"] = kPowerSource;
   json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
+  json["warnings"] = warnings_of(report.governed.spec, {report.scenario});
   json["inference_ns"] = report.stream.inference_ns;
   json["inferences_per_job"] = report.stream.inferences_per_job;
   Json& rows = json["policies"] = Json::array();
@@ -222,6 +234,7 @@ Json run_json(const RunReport& report) {
         number_or_null(saving_pct(report.results.front().metrics, result.metrics));
     const Tally seen = total(result.tallies);
     row["accuracy_measured_pct"] = seen.total > 0 ? Json(seen.pct()) : Json(nullptr);
+    if (const std::string reason = absent_reason(result); !reason.empty()) row["reason"] = reason;
     row["settings"] = settings_json(report, result);
     row["accuracy_monitor"] = accuracy_json(report, result);
     row["notes"] = result.notes;
