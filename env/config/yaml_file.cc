@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+
+#include <sstream>
 
 #include "env/config/yaml.h"
 #include "env/config/yaml_nodes.h"
@@ -12,27 +15,54 @@ namespace {
 // 1 MiB is some hundred times the largest file that comes with Flyball.
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 
+/// Counts documents. YAML::LoadAll would too, but never ends, and fills the memory, where one begins
+/// with a comma: yaml-cpp sees an empty document there, time and again.
+class DocumentCounter final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    ++count;
+    last = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  int count = 0;
+  YAML::Mark last;
+};
+
 /// The only document of a file of bearable size, which is a mapping; never waits for a pipe.
 YAML::Node read_document(const std::string& path, const std::string& remedy) {
   const std::string bytes = read_file(path, kMaxFileBytes);
-  std::vector<YAML::Node> documents;
+  YAML::Node document;
+  DocumentCounter documents;
   try {
-    documents = YAML::LoadAll(bytes);
+    document.reset(YAML::Load(bytes));
+    std::istringstream stream(bytes);
+    YAML::Parser parser(stream);
+    while (documents.count < 2 && parser.HandleNextDocument(documents)) {
+    }
   } catch (const YAML::Exception& e) {
     input_error(place(path, e.mark), "not valid YAML: " + shown(e.msg), "mend the syntax here");
   }
-  if (documents.empty() || documents[0].IsNull()) {
-    input_error(path, "the file is empty", remedy);
+  if (documents.count > 1) {
+    input_error(place(path, documents.last), "a second YAML document begins here",
+                "keep one: remove a '---', or a comma outside of brackets");
   }
-  if (documents.size() > 1) {
-    input_error(path, fmt::format("holds {} YAML documents", documents.size()),
-                "keep one and remove the '---' between them");
+  if (document.IsNull()) input_error(path, "the file is empty", remedy);
+  if (!document.IsMap()) {
+    input_error(place(path, document.Mark()),
+                "the file must be a mapping, but is " + kind_of(document), remedy);
   }
-  if (!documents[0].IsMap()) {
-    input_error(place(path, documents[0].Mark()),
-                "the file must be a mapping, but is " + kind_of(documents[0]), remedy);
-  }
-  return documents[0];
+  return document;
 }
 
 }  // namespace

@@ -145,7 +145,8 @@ TEST_F(YamlTest, TheSchemaComesFirst) {
   EXPECT_EQ(refusal("- 1\n"),
             "x.yaml:1: the file must be a mapping, but is a list; begin it with 'schema: 1'");
   EXPECT_EQ(refusal("schema: 1\n---\nschema: 1\n"),
-            "x.yaml: holds 2 YAML documents; keep one and remove the '---' between them");
+            "x.yaml:2: a second YAML document begins here; "
+            "keep one: remove a '---', or a comma outside of brackets");
 }
 
 TEST_F(YamlTest, BrokenYamlIsRefusedAtItsLine) {
@@ -155,6 +156,10 @@ TEST_F(YamlTest, BrokenYamlIsRefusedAtItsLine) {
   EXPECT_THAT(refusal("schema: 1\nname: " + std::string(100'000, '[')),
               ::testing::HasSubstr("x.yaml:2: not valid"));
   EXPECT_THAT(refusal("schema: 1\n? [a]\n: x\n"), ::testing::HasSubstr("x.yaml:2: "));
+  // yaml-cpp takes the comma for documents without end.
+  EXPECT_THAT(refusal("{schema: 1}\n,\n"),
+              ::testing::HasSubstr("x.yaml:2: a second YAML document"));
+  EXPECT_THAT(refusal(","), ::testing::HasSubstr("a second YAML document"));
 }
 
 TEST_F(YamlTest, TypesAndRangesAreChecked) {

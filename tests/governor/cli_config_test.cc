@@ -127,7 +127,7 @@ TEST(CliConfigs, ABoardThatRunsAwayIsNamedWithItsCause) {
   std::ofstream(platform) << text.substr(0, text.rfind("\n# "));
   const Finished finished = flyball_run({"characterise", "--platform", "odroid_xu3", "--json"});
   ASSERT_EQ(finished.exit_code, 0) << finished.err;
-  const json warnings = json::parse(finished.out).at("platform_warnings");
+  const json warnings = json::parse(finished.out).at("warnings");
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_THAT(warnings[0].get<std::string>(),
               AllOf(HasSubstr("Cluster 'A15' runs away"), HasSubstr("at 2000 MHz"),

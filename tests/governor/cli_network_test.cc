@@ -230,7 +230,7 @@ TEST(CliNetwork, AModelsTextsCannotSteerTheTerminal) {
   model.provenance = "made\aby\x7fme";
   configs.set_model(model);
   EXPECT_THAT(flyball_run({"network", "show"}).out,
-              AllOf(HasSubstr("procedural [2Jset"), HasSubstr("made by me")));
+              AllOf(HasSubstr("procedural?[2Jset"), HasSubstr("made?by?me")));
 }
 
 TEST(CliNetwork, RefusesFilesThatAreNoModels) {

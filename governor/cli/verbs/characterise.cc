@@ -7,14 +7,15 @@
 #include <cstdint>
 #include <memory>
 
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
-#include "governor/cli/views/accuracy.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -37,7 +38,7 @@ Json to_json(const GovernedPlatform& governed, const AppProfile& app,
   Json json{{"schema", 1}, {"platform", governed.spec.name}, {"app", app.name}};
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["times_source"] = governed.notes;
-  json["platform_warnings"] = governed.spec.warnings;
+  json["warnings"] = warnings_of(governed.spec);
   Json& list = json["rows"] = Json::array();
   const auto of_job = [&](double value) {
     return app.plain_load ? Json(nullptr) : number_or_null(value);

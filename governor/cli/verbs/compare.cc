@@ -194,7 +194,6 @@ int run_compare(const CompareVerb& verb) {
     text += wrapped(note, terminal.columns);
   }
   for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
-  for (const std::string& warning : platform.warnings) text += wrapped(warning, terminal.columns);
   write_result(text);
   return 0;
 }
