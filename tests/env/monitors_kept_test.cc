@@ -173,11 +173,6 @@ TEST(Monitors, NothingChangesThatIsNotInTheTable) {
     const std::size_t required = offsetof(AppObservation, required);
     except(kept, required + offsetof(Requirements, priority) + sizeof(int),
            required + sizeof(Requirements));
-    // Which CPUs serve a job is for people and for the pool. It has no order and no unit, and takes
-    // 128 bytes; its numbers (how many of which cluster) are the mapping's.
-    const std::size_t cpus =
-        offsetof(AppObservation, running) + offsetof(RunningJobObservation, cpus);
-    except(kept, cpus, cpus + sizeof(CpuSet));
     return kept;
   };
   const std::vector<bool> clusters[] = {cluster(0), cluster(1)}, apps[] = {app(0), app(1)};

@@ -89,6 +89,8 @@ TEST(Monitors, TheStrictestPowerBudgetIsTheLimit) {
   EXPECT_EQ(limit(), 700);
   table.bind(1, named("d"), {});
   EXPECT_EQ(limit(), 900);
+  table.unbind(0);
+  EXPECT_TRUE(std::isinf(limit())) << "it takes its budget with it";
 }
 
 Counters counters_from(double first) {
@@ -131,7 +133,7 @@ Observation numbered() {
   app.last_execution_ns = 58 * kMs;
   app.last_cycles = 59e3;
   app.last_setting = {60, 61};
-  app.running = {true, 62, 63, 64, 65, {66, 67}, {}};
+  app.running = {true, 62, 63, 64, 65, {66, 67}, CpuSet{67}};
   app.waiting_count = 68;
   for (std::uint32_t i = 0; i < kMaxQueue; ++i) {
     app.waiting[i] = {100 + i, 200 + std::int64_t{i}, 300 + std::int64_t{i}};
@@ -216,6 +218,9 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
     expected[p + ".sequence"] = 100 + i;
     expected[p + ".release"] = 200 + i;
     expected[p + ".deadline"] = 300 + i;
+  }
+  for (int w = 0; w < CpuSet::kWords; ++w) {
+    expected["cam.running.cpus" + std::to_string(w)] = w == 1 ? 8 : 0;  // CPU 67
   }
   std::set<std::string> seen;
   for (const Monitor& row : table.rows()) {
