@@ -258,6 +258,18 @@ void MonitorTable::unbind(int slot) {
   std::erase_if(rows_, [slot](const Monitor& row) {
     return row.scope == Monitor::Scope::kApp && row.index == slot;
   });
+  set_power_budget(slot, 0);
+}
+
+void MonitorTable::set_power_budget(int slot, double budget_mw) {
+  power_budget_mw_[static_cast<std::size_t>(slot)] = budget_mw;
+  double strictest_mw = kNoLimit;
+  for (const double each_mw : power_budget_mw_) {
+    if (each_mw > 0) strictest_mw = std::min(strictest_mw, each_mw);
+  }
+  for (Monitor& row : rows_) {
+    if (row.name == "power") row.desired_max = strictest_mw;
+  }
 }
 
 void MonitorTable::bind(int slot, const Binding& binding, const Requirements& required) {
@@ -282,14 +294,7 @@ void MonitorTable::bind(int slot, const Binding& binding, const Requirements& re
   }
   add_cpus(slot, prefix, rows_);
   add_queue(slot, prefix, rows_);
-  power_budget_mw_[static_cast<std::size_t>(slot)] = required.power_budget_mw;
-  double strictest_mw = kNoLimit;
-  for (const double budget_mw : power_budget_mw_) {
-    if (budget_mw > 0) strictest_mw = std::min(strictest_mw, budget_mw);
-  }
-  for (Monitor& row : rows_) {
-    if (row.name == "power") row.desired_max = strictest_mw;
-  }
+  set_power_budget(slot, required.power_budget_mw);
 }
 
 const Monitor* MonitorTable::find(const std::string& name) const {

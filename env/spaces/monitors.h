@@ -67,6 +67,8 @@ class MonitorTable {
   const Monitor* find(const std::string& name) const;
 
  private:
+  void set_power_budget(int slot, double budget_mw);
+
   double miss_weight_, accuracy_weight_;
   std::vector<Monitor> rows_;
   std::array<double, kMaxApps> power_budget_mw_{};  ///< of each slot; 0: none

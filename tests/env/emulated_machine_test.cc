@@ -220,6 +220,7 @@ TEST(EmulatedMachine, EveryJobIsFinishedDroppedOrWaiting) {
   rig.finish(200);  // before the release of that moment: there is room again
   const Observation next = rig.close(201);
   EXPECT_EQ(next.app[0].finished, 1u);
+  EXPECT_EQ(next.app[0].dropped, 0u);
   EXPECT_EQ(next.app[0].released, 1u);
   EXPECT_EQ(next.app[0].oldest_release_ns(), 40 * kMs);
 }
@@ -363,6 +364,15 @@ TEST(EmulatedMachine, ATripPointCapsTheOpp) {
   EXPECT_EQ(rig.close(190).cluster[0].opp, 1);  // asking does not help
   rig.finish(191);
   EXPECT_EQ(rig.close(500).cluster[0].opp, 2);
+}
+
+TEST(EmulatedMachine, AJobThatEndsWithTheScenarioCounts) {
+  Rig rig(easy_spec(), easy_scenario(100));
+  rig.start(80);
+  rig.finish(100);
+  const Observation out = rig.close(200);
+  EXPECT_EQ(out.app[0].finished, 1u);
+  EXPECT_EQ(out.now_ns, 100 * kMs);
 }
 
 TEST(EmulatedMachine, EndsWithTheScenario) {
