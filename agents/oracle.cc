@@ -55,8 +55,14 @@ void Oracle::decide(const Observation&, Decision& out) {
     }
     action_.app[a] = plan.next.made ? plan.next.setting : app.setting;
   }
+  // A job that comes slows those that run, through memory if not through cores: they are planned
+  // again, around what it got.
   for (int a = 0; a < model_.apps; ++a) {
     if (started[a]) plan_opps(a, out);
+  }
+  const bool any = std::find(started.begin(), started.end(), true) != started.end();
+  for (int a = 0; a < model_.apps && any; ++a) {
+    if (!started[a] && now_.jobs.app[a].running && plan_[a].running.made) plan_opps(a, out);
   }
   for (int a = 0; a < model_.apps; ++a) {
     if (now_.jobs.app[a].generation % 2 == 0 || plan_[a].searched) continue;
