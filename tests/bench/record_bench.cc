@@ -53,7 +53,7 @@ void BM_Recorder(benchmark::State& state) {
   {
     Simulator platform(spec, scenario, {.seed = 1});
     QLearning agent({belief, weights, 1, nullptr});
-    run_session(platform, belief, agent, weights, {.sinks = {keeper.get()}});
+    run_session(platform, belief, agent, weights, {.shield = {}, .sinks = {keeper.get()}});
   }
   const std::string path = "/tmp/flyball_bench_" + std::to_string(getpid()) + ".flyrec";
   {
