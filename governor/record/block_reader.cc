@@ -189,10 +189,10 @@ bool BlockReader::read(const std::uint8_t* at, const std::uint8_t* stop) {
     const std::uint8_t* const begin = in.at;
     const auto type = static_cast<RecordType>(in.byte());
     if (type == RecordType::kRoster || !read_record(type, in)) return false;
-    std::uint64_t& bytes = type == RecordType::kJob      ? report_.job_bytes
-                           : type != RecordType::kEpoch  ? report_.roster_bytes
-                           : decision_.recorded          ? report_.decision_bytes
-                                                         : report_.other_bytes;
+    std::uint64_t& bytes = type == RecordType::kJob     ? report_.job_bytes
+                           : type != RecordType::kEpoch ? report_.roster_bytes
+                           : decision_.recorded         ? report_.decision_bytes
+                                                        : report_.other_bytes;
     bytes += static_cast<std::uint64_t>(in.at - begin);
   }
   return true;

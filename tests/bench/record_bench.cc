@@ -70,8 +70,8 @@ void BM_Recorder(benchmark::State& state) {
       epoch.outcome->sequence = ++sequence;
       const std::int64_t now_ns = epoch.outcome->now_ns;
       epoch.outcome->now_ns += lap_ns;
-      recorder.on_epoch({keeper->start, epoch.decided, epoch.applied, epoch.verdict,
-                         *epoch.outcome, *reward, 500});
+      recorder.on_epoch({keeper->start, epoch.decided, epoch.applied, epoch.verdict, *epoch.outcome,
+                         *reward, 500});
       epoch.outcome->now_ns = now_ns;
       if (++i == keeper->epochs.size()) {
         i = 0;

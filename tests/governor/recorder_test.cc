@@ -252,8 +252,8 @@ TEST_F(RecorderTest, ADecisionThatIsKeptIsNotWrittenAgain) {
     for (int i = 0; i < 4; ++i) {
       decided.fresh = i == 2;
       outcome.now_ns += kMs;
-      recorder.on_epoch({*before_, decided, decided.action, Shield::Verdict::kPassed, outcome,
-                         *reward_, 5});
+      recorder.on_epoch(
+          {*before_, decided, decided.action, Shield::Verdict::kPassed, outcome, *reward_, 5});
     }
   }
   const ReadBack back = read_back();
@@ -278,8 +278,7 @@ TEST_F(RecorderTest, ReadingsThatAreNoNumbersAndThoseHeldOverSurvive) {
       outcome.cluster[1].temp_c = i == 1 ? std::numeric_limits<double>::infinity() : 50;
       outcome.sensors_ok = i != 1;
       outcome.held = i == 1 ? 2 : 0;
-      recorder.on_epoch(
-          {*before_, decided, {}, Shield::Verdict::kPassed, outcome, *reward_, 5});
+      recorder.on_epoch({*before_, decided, {}, Shield::Verdict::kPassed, outcome, *reward_, 5});
     }
   }
   const ReadBack back = read_back();
@@ -326,6 +325,32 @@ TEST_F(RecorderTest, ApplicationsComeAndGoAndEveryBlockKnowsThem) {
   EXPECT_EQ(back.report.damaged_blocks, 1u);
   EXPECT_EQ(back.bindings, both);
   EXPECT_EQ(back.epochs[5].app[1].required.priority, 3);
+}
+
+TEST_F(RecorderTest, AFullRosterFitsIntoABlock) {
+  Binding large{std::string(300, 'n'), "net", 1, false, std::vector<DeclaredLevel>(kMaxLevels)};
+  for (DeclaredLevel& level : large.levels) level.accuracy_pct = 69.7;
+  {
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
+    before_->app_count = kMaxApps;
+    for (int a = 0; a < kMaxApps; ++a) {
+      AppObservation& app = before_->app[static_cast<std::size_t>(a)];
+      app.generation = 1;
+      app.required.deadline_ns = a + 1;
+      app.waiting.fill({~0ull, std::numeric_limits<std::int64_t>::min(), -1});
+      app.counters.cycles = -1e300;
+    }
+    for (int a = 0; a < kMaxApps; ++a) recorder.on_bind(a, large, *before_);
+    for (int i = 0; i < 10; ++i) epoch(recorder, i);
+    EXPECT_EQ(recorder.finish(), "");
+  }
+  const ReadBack back = read_back();
+  EXPECT_TRUE(back.report.complete);
+  ASSERT_EQ(back.bindings.size(), static_cast<std::size_t>(kMaxApps));
+  EXPECT_EQ(back.bindings[63].second.name, std::string(255, 'n'));  // the beginning of it
+  EXPECT_EQ(back.bindings[63].second.levels, large.levels);
+  EXPECT_EQ(back.epochs[9].app[63].required.deadline_ns, kMaxApps);
+  EXPECT_EQ(back.epochs[9].app[63].waiting[15].sequence, ~0ull);
 }
 
 /// What was told of each epoch, at the resolution of the table: every row of it, and the jobs.
@@ -414,8 +439,7 @@ TEST_F(RecorderTest, WhateverAnAgentIsToldCanBeToldAgain) {
     {
       Simulator platform(spec, scenario, {.seed = 3});
       QLearning agent({belief, weights, 3, nullptr});
-      Recorder recorder(path_,
-                        recording_info(spec, belief, scenario, "q_learning", 3, weights),
+      Recorder recorder(path_, recording_info(spec, belief, scenario, "q_learning", 3, weights),
                         {.wait_for_disk = true});
       run_session(platform, belief, agent, weights, {.shield = {}, .sinks = {&recorder, &there}});
       EXPECT_EQ(recorder.finish(), "");
@@ -490,9 +514,9 @@ TEST_F(RecorderTest, AnEpochTakes32BytesAndOneWithADecision128) {
   };
   const double with = per(report.decision_bytes, report.decisions);
   const double without = per(report.other_bytes, report.epochs - report.decisions);
-  std::printf("bytes an epoch: %.1f without a new decision, %.1f with one; a job: %.1f; all: %.1f\n",
-              without, with, per(report.job_bytes, report.jobs),
-              per(fs::file_size(path_), report.epochs));
+  std::printf(
+      "bytes an epoch: %.1f without a new decision, %.1f with one; a job: %.1f; all: %.1f\n",
+      without, with, per(report.job_bytes, report.jobs), per(fs::file_size(path_), report.epochs));
   EXPECT_LE(without, 32);
   EXPECT_LE(with, 128);
 }
@@ -525,7 +549,7 @@ TEST(BlockWriterTest, SaysHowManyBlocksAreLost) {
 
 TEST_F(RecorderTest, ARecordingOfAnEarlierVersionIsRefusedWithTheReason) {
   small_recording();
-  put_at(path_, sizeof "FLYREC\0" , 1);
+  put_at(path_, sizeof "FLYREC\0", 1);
   EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
               HasSubstr("has format version 1, this program reads 2; record the run again"));
 }
@@ -564,8 +588,7 @@ TEST_F(RecorderTest, CutOffAnywhereItIsReadableUpToTheLastWholeBlock) {
 TEST_F(RecorderTest, EveryFlippedBitIsNoticedAndCostsOneBlockOnly) {
   const std::string whole = small_recording();
   const std::size_t blocks_begin = whole.find(kBlockMagic);
-  for (std::size_t bit = 0; bit < 8 * whole.size();
-       bit += bit / 8 < blocks_begin ? 997 : 19) {
+  for (std::size_t bit = 0; bit < 8 * whole.size(); bit += bit / 8 < blocks_begin ? 997 : 19) {
     put_at(path_, bit / 8, static_cast<char>(whole[bit / 8] ^ (1 << (bit % 8))));
     const Undo undo{[&] { put_at(path_, bit / 8, whole[bit / 8]); }};
     if (bit / 8 < blocks_begin) {
@@ -788,8 +811,9 @@ TEST_F(RecorderTest, ExportsDecisionsAndJobs) {
   EXPECT_EQ(cell(4, "explored"), "1");
   EXPECT_EQ(cell(4, "probability"), "");
   EXPECT_EQ(cell(4, "expected_reward"), "-0.5");
-  EXPECT_EQ(cell(4, "why"),
-            "camera: exploring: slack 3 %, demand 0.50 -> bigx2 at 2000 MHz, width 100 (floor 65.5)");
+  EXPECT_EQ(
+      cell(4, "why"),
+      "camera: exploring: slack 3 %, demand 0.50 -> bigx2 at 2000 MHz, width 100 (floor 65.5)");
   const std::string jobs = contents(out + "/jobs.csv");
   EXPECT_EQ(jobs.substr(0, jobs.find('\n', jobs.find('\n') + 1) + 1),
             "app,job,release_ns,start_ns,finish_ns,deadline_ns,latency_ns,energy_mj,cycles,mapping,"
