@@ -18,7 +18,8 @@
 namespace flyball {
 namespace {
 
-/// Keeps what the loop tells, to be told again.
+/// Keeps of what the loop tells as much as stays in the cache, as it is there when an epoch ends, to
+/// be told again.
 class Keeper final : public EpochSink {
  public:
   struct Epoch {
@@ -33,7 +34,7 @@ class Keeper final : public EpochSink {
     start = now;
   }
   void on_epoch(const EpochEvent& event) override {
-    if (epochs.size() < 2000) {
+    if (epochs.size() < 200) {
       epochs.push_back({std::make_unique<Observation>(event.outcome), event.decided, event.applied,
                         event.verdict});
     }

@@ -606,7 +606,7 @@ TEST_F(RecorderTest, EveryFlippedBitIsNoticedAndCostsOneBlockOnly) {
 TEST_F(RecorderTest, OnlyARecordingIsOverwritten) {
   put(path_, "my thesis");
   EXPECT_THAT(error_of([&] { Recorder recorder(path_, info_); }, Error::Kind::kInput),
-              HasSubstr("exists and is not a flyball recording"));
+              HasSubstr("is there already and is not a flyball recording"));
   EXPECT_EQ(contents(path_), "my thesis");
   fs::remove(path_);
   const std::string longer = small_recording();
@@ -618,9 +618,9 @@ TEST_F(RecorderTest, OnlyARecordingIsOverwritten) {
 TEST_F(RecorderTest, APathThatCannotBeWrittenIsRefusedAtOnce) {
   const std::string missing = folder_ + "/no/such/folder/run.flyrec";
   const std::string why =
-      error_of([&] { Recorder recorder(missing, info_); }, Error::Kind::kFailure);
+      error_of([&] { Recorder recorder(missing, info_); }, Error::Kind::kInput);
   EXPECT_THAT(why, HasSubstr(missing));
-  EXPECT_THAT(why, HasSubstr("No such file or directory"));
+  EXPECT_THAT(why, HasSubstr("there is no folder"));
   EXPECT_THROW(Recorder(folder_, info_), Error);
 }
 
