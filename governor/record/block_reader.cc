@@ -99,14 +99,18 @@ bool BlockReader::read_roster(Decoder& in) {
     if (slot < 0 || told[static_cast<std::size_t>(slot)].bound) return false;
     told[static_cast<std::size_t>(slot)] = {true, false, std::move(binding)};
   }
+  bool changed = rows_.empty();
   for (int slot = 0; slot < kMaxApps; ++slot) {
     Slot& now = told[static_cast<std::size_t>(slot)];
     const Slot& before = slots_[static_cast<std::size_t>(slot)];
     if (before.bound && now.bound && now.binding == before.binding) continue;
+    if (!before.bound && !now.bound) continue;
+    changed = true;
     unbind(slot);
     if (now.bound) bind(slot, std::move(now.binding));
   }
-  follow_roster();
+  if (changed) follow_roster();
+  readable_ = false;
   state_ = {};
   return true;
 }
@@ -189,10 +193,10 @@ bool BlockReader::read(const std::uint8_t* at, const std::uint8_t* stop) {
     const std::uint8_t* const begin = in.at;
     const auto type = static_cast<RecordType>(in.byte());
     if (type == RecordType::kRoster || !read_record(type, in)) return false;
-    std::uint64_t& bytes = type == RecordType::kJob      ? report_.job_bytes
-                           : type != RecordType::kEpoch  ? report_.roster_bytes
-                           : decision_.recorded          ? report_.decision_bytes
-                                                         : report_.other_bytes;
+    std::uint64_t& bytes = type == RecordType::kJob     ? report_.job_bytes
+                           : type != RecordType::kEpoch ? report_.roster_bytes
+                           : decision_.recorded         ? report_.decision_bytes
+                                                        : report_.other_bytes;
     bytes += static_cast<std::uint64_t>(in.at - begin);
   }
   return true;

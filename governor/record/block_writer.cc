@@ -6,9 +6,9 @@
 #include <cstring>
 #include <utility>
 
-#include "kernels/base/quiet_thread.h"
 #include "governor/record/record_codec.h"
 #include "kernels/base/crc32c.h"
+#include "kernels/base/quiet_thread.h"
 
 namespace flyball {
 

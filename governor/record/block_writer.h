@@ -12,9 +12,9 @@
 namespace flyball {
 
 inline constexpr char kBlockMagic[9] = "FLYBLOCK";
-inline constexpr std::size_t kBlockHeaderBytes = 16;  // magic, number, length
+inline constexpr std::size_t kBlockHeaderBytes = 16;           // magic, number, length
 inline constexpr std::size_t kBlockFullBytes = 64 * 1024;      // goes out once it holds as much
-inline constexpr std::size_t kBlockPayloadBytes = 384 * 1024;  // holds no more: one huge record
+inline constexpr std::size_t kBlockPayloadBytes = 512 * 1024;  // holds no more: one huge record
 
 /// Writes numbered, checksummed blocks to a file from a thread of its own. One thread fills blocks
 /// (`reserve`, `submit`): it copies into memory that was allocated before and never touches the
@@ -73,7 +73,7 @@ class BlockWriter {
   bool write_all(const std::uint8_t* data, std::size_t bytes);
 
   FileDescriptor file_;
-  std::uint64_t offset_;  ///< end of the last whole block; the writing thread's
+  std::uint64_t offset_;             ///< end of the last whole block; the writing thread's
   std::unique_ptr<Block[]> blocks_;  ///< the ring, and one to throw away
   std::atomic<std::uint64_t> filled_{0}, written_{0};  ///< blocks handed over, blocks given back
   std::counting_semaphore<> work_{0};
@@ -82,7 +82,7 @@ class BlockWriter {
   std::atomic<int> error_{0};
   // The filling thread's.
   bool wait_;
-  bool open_ = false;  ///< a block is being filled
+  bool open_ = false;      ///< a block is being filled
   bool dropping_ = false;  ///< and will be thrown away
   std::size_t used_ = 0;
   std::uint32_t number_ = 0;

@@ -76,9 +76,8 @@ class Columns {
   }
 
   void epoch_header(CsvFile& csv) const {
-    for (const char* name :
-         {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy", "cost_misses",
-          "cost_accuracy", "cost_budget", "cost_heat"})
+    for (const char* name : {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy",
+                             "cost_misses", "cost_accuracy", "cost_budget", "cost_heat"})
       csv.text(name);
     for (const Monitor& row : platform_rows_) csv.text(row.name + unit_suffix(row.unit));
     for (const AppColumns& app : apps_)
@@ -87,7 +86,8 @@ class Columns {
       knob_names(csv, prefix, knobs_);
       for (const AppColumns& app : apps_) knob_names(csv, prefix, app.knobs);
     }
-    for (const char* name : {"verdict", "fresh", "explored", "probability", "expected_reward", "why"})
+    for (const char* name :
+         {"verdict", "fresh", "explored", "probability", "expected_reward", "why"})
       csv.text(name);
     csv.end_line();
   }

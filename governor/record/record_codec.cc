@@ -158,9 +158,9 @@ void put_decision(Encoder& out, const DecisionRow& row, const KnobCounts& counts
                   RecordState& state) {
   const Decision& decided = row.decision;
   const bool applied = !(row.applied == decided.action);
-  std::uint8_t flags = static_cast<std::uint8_t>(
-      (row.recorded ? kRecorded : 0) | (applied ? kApplied : 0) |
-      static_cast<unsigned>(row.verdict) << kVerdictShift);
+  std::uint8_t flags =
+      static_cast<std::uint8_t>((row.recorded ? kRecorded : 0) | (applied ? kApplied : 0) |
+                                static_cast<unsigned>(row.verdict) << kVerdictShift);
   if (row.recorded) {
     flags = static_cast<std::uint8_t>(flags | (decided.fresh ? kFresh : 0) |
                                       (decided.value != 0 ? kValue : 0) |
@@ -178,7 +178,8 @@ void put_decision(Encoder& out, const DecisionRow& row, const KnobCounts& counts
   for (const float number : decided.reason.number) out(number);
   const int forecasts = std::min<int>(decided.forecasts, kMaxForecasts);
   out(static_cast<std::uint8_t>(forecasts));
-  for (int i = 0; i < forecasts; ++i) put_forecast(out, decided.forecast[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < forecasts; ++i)
+    put_forecast(out, decided.forecast[static_cast<std::size_t>(i)]);
   if (decided.has_runner_up) {
     out(decided.runner_up.mapping), out(decided.runner_up.level);
     out(decided.runner_up_energy_mj);

@@ -33,6 +33,12 @@ FileDescriptor open_for_recording(const std::string& path, const std::string& he
   return file.take();
 }
 
+// The largest record, with a roster before it, fits into what a block has beyond being full.
+constexpr std::size_t kMaxRows = 32 + kMaxClusters * 32 + kMaxApps * 128;
+static_assert(kMaxApps * kMaxBindingBytes + kMaxRows * (RiceRow::kMaxBits + 2) / 8 +
+                  kMaxDecisionBytes + kMaxEpochJobs * (1 + kMaxJobBytes) + 64 <
+              kBlockPayloadBytes - kBlockFullBytes);
+
 }  // namespace
 
 Recorder::Recorder(const std::string& path, const RecordingInfo& info, Options options)

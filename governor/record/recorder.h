@@ -69,8 +69,8 @@ class Recorder final : public EpochSink {
   bool absolute_ = true;  ///< the next observation
   RecordState state_;
   DecisionRow row_;
-  Action applied_;             ///< in the last epoch
-  bool started_ = false;       ///< the state before the first epoch is written
+  Action applied_;        ///< in the last epoch
+  bool started_ = false;  ///< the state before the first epoch is written
   std::uint8_t* reserved_end_ = nullptr;
   std::uint64_t epochs_ = 0, jobs_ = 0;
   std::int64_t flushed_ns_ = 0;

@@ -77,11 +77,12 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
     reject(path, "is not a flyball recording");
   const auto version = number_at<std::uint32_t>(start + 8);
   if (version != kRecordingVersion) {
-    input_error(fmt::format("recording {}", path),
-                fmt::format("has format version {}, this program reads {}", version,
-                            kRecordingVersion),
-                version < kRecordingVersion ? "record the run again, or read it with the program that wrote it"
-                                            : "read it with the program that wrote it");
+    input_error(
+        fmt::format("recording {}", path),
+        fmt::format("has format version {}, this program reads {}", version, kRecordingVersion),
+        version < kRecordingVersion
+            ? "record the run again, or read it with the program that wrote it"
+            : "read it with the program that wrote it");
   }
   const auto length = number_at<std::uint32_t>(start + 12);
   std::vector<std::uint8_t> header(sizeof start + std::min(length, kMaxHeaderBytes) + 4);

@@ -19,7 +19,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kDirections[] = {"lower", "higher", "neither"};
 constexpr const char* kScopes[] = {"platform", "cluster", "app"};
-constexpr const char* kTypes[] = {"f64", "i64", "u64", "u32", "i32", "u8", "i16", "bool", "derived"};
+constexpr const char* kTypes[] = {"f64", "i64", "u64",  "u32",    "i32",
+                                  "u8",  "i16", "bool", "derived"};
 
 template <std::size_t N>
 int index_of(const char* const (&names)[N], const std::string& name) {
@@ -80,8 +81,8 @@ std::vector<Monitor> rows_of(const Json& json) {
     row.unit = one.at("unit");
     row.direction = static_cast<Monitor::Direction>(index_of(kDirections, one.at("better")));
     row.scope = static_cast<Monitor::Scope>(index_of(kScopes, one.at("scope")));
-    row.index = static_cast<std::uint16_t>(bounded(
-        one.at("index"), row.scope == Monitor::Scope::kCluster ? kMaxClusters : kMaxApps));
+    row.index = static_cast<std::uint16_t>(
+        bounded(one.at("index"), row.scope == Monitor::Scope::kCluster ? kMaxClusters : kMaxApps));
     row.type = static_cast<Monitor::Type>(index_of(kTypes, one.at("type")));
     row.scale = one.at("scale");
     row.resolution = one.at("resolution");
@@ -179,15 +180,17 @@ RecordingInfo recording_info(const PlatformSpec& platform, const Belief& belief,
   MonitorTable table(platform, weights, measured);
   info.monitors = table.rows();
   table.bind(0, {}, {});
-  info.app_monitors.assign(
-      table.rows().begin() + static_cast<std::ptrdiff_t>(info.monitors.size()), table.rows().end());
+  info.app_monitors.assign(table.rows().begin() + static_cast<std::ptrdiff_t>(info.monitors.size()),
+                           table.rows().end());
   return info;
 }
 
 std::string encode_header(const RecordingInfo& info) {
   const RewardWeights& weights = info.weights;
-  Json json{{"platform", info.platform.name}, {"scenario", info.scenario},
-            {"policy", info.policy},          {"seed", info.seed}};
+  Json json{{"platform", info.platform.name},
+            {"scenario", info.scenario},
+            {"policy", info.policy},
+            {"seed", info.seed}};
   json["hashes"] = {{"platform", hex(info.hashes.platform)},
                     {"belief", hex(info.hashes.belief)},
                     {"scenario", hex(info.hashes.scenario)},

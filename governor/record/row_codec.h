@@ -29,6 +29,7 @@ class RowCodec {
   /// only be read, and are skipped.
   void set_rows(std::vector<Monitor> rows, std::vector<bool> known = {});
   void reset();
+  bool empty() const { return rows_.empty(); }
 
   /// Appends an observation. Does not allocate.
   void encode(const Observation& now, BitWriter& out);

@@ -1,9 +1,7 @@
 // What the loop adds to an epoch on an Exynos 5422 with two applications: 2 x 1,800 candidates in
-// the shield, a recorder that writes to /tmp. The whole epoch, platform and agent included, has 20
-// us.
+// the shield. The whole epoch, platform and agent included, has 20 us.
 
 #include <benchmark/benchmark.h>
-#include <unistd.h>
 
 #include <string>
 
@@ -11,7 +9,6 @@
 #include "env/scenario/scenario.h"
 #include "env/spaces/spaces.h"
 #include "governor/metrics/metrics.h"
-#include "governor/record/recorder.h"
 #include "governor/loop/shield.h"
 
 namespace flyball {
@@ -95,19 +92,6 @@ void BM_Metrics(benchmark::State& state) {
   record_epochs(state, stage, sink);
 }
 BENCHMARK(BM_Metrics);
-
-void BM_Recorder(benchmark::State& state) {
-  Stage stage;
-  const std::string path = "/tmp/flyball_bench_" + std::to_string(getpid()) + ".flyrec";
-  {
-    const Spaces spaces = Spaces::of(stage.platform, stage.scenario);
-    Recorder recorder(path, recording_info(stage.platform, stage.scenario, spaces, "bench", 1));
-    record_epochs(state, stage, recorder);
-  }
-  unlink(path.c_str());
-}
-// As many as the ring of blocks holds: beyond that the disk is measured, or dropping.
-BENCHMARK(BM_Recorder)->Iterations(600);
 
 }  // namespace
 }  // namespace flyball
