@@ -50,7 +50,7 @@ std::unique_ptr<Agent> userspace(const AgentContext& context, const std::string&
     input_error(fmt::format("policy 'userspace:{}'", argument), "it needs a frequency in kHz",
                 "write for example 'userspace:1400000'");
   }
-  check_operating_point(context.platform, khz);
+  check_operating_point(context.belief.mean, khz);
   return std::make_unique<FixedFrequency>(context, FixedFrequency::Kind::kUserspace,
                                           static_cast<double>(khz));
 }

@@ -56,6 +56,7 @@ void Engine::handle_due() {
   const std::int64_t now = s_.now_ns;
   for (int a = 0; a < m_.apps; ++a) {
     if (!s_.jobs.app[a].running || s_.run[a].finish_ns > now) continue;
+    switch_context(a);
     ledger_.finish(a, now);
     s_.dirty = true;
   }
@@ -97,9 +98,19 @@ void Engine::start_waiting() {
     SimJob& run = s_.run[a];
     run.overhead_ns = app.started ? switch_ns(m_.spec, app.last_setting, app.setting) : 0;
     ledger_.start(a, app.setting, s_.now_ns);
+    switch_context(a);
     run.left = app.job.work;
     run.core_busy.fill(0);
     s_.dirty = true;
+  }
+}
+
+/// A job's threads come on their cores, or leave them. That nothing else switches is assumed.
+void Engine::switch_context(int a) {
+  const Mapping& mapping = m_.spec.mappings[s_.jobs.app[a].job_setting.mapping];
+  for (int c = 0; c < m_.clusters; ++c) {
+    s_.cluster[c].counted.context_switches += mapping.cores[c];
+    s_.run[a].counted.context_switches += mapping.cores[c];
   }
 }
 

@@ -45,6 +45,7 @@ class Engine {
   void settle_temperatures();
   void thermal_step();
   void start_waiting();
+  void switch_context(int app);
   void refresh();
   void refresh_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);
   void refresh_job(int app, const JobCost& cost, double slowdown,

@@ -23,7 +23,7 @@ static_assert(std::atomic<bool>::is_always_lock_free &&
 const char* g_last_words = nullptr;
 
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
-std::array<struct sigaction, kSignals.size()> g_before;
+std::array<struct sigaction, kSignals.size()> g_handlers_before;
 
 constexpr int kNotDone = 1;
 constexpr int kEndedBySignal = 128;  // the shell's convention: 128 + the signal's number
@@ -56,14 +56,14 @@ InterruptScope::InterruptScope(const char* last_words) {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
-    sigaction(kSignals[i], nullptr, &g_before[i]);
+    sigaction(kSignals[i], nullptr, &g_handlers_before[i]);
     // Whoever started this ignores it (nohup, a shell's background jobs): so it stays.
-    if (g_before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    if (g_handlers_before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
   }
 }
 
 InterruptScope::~InterruptScope() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_before[i], nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_handlers_before[i], nullptr);
   g_last_words = nullptr;
 }
 

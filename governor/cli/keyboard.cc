@@ -20,7 +20,7 @@ constexpr std::array kEnding = {SIGHUP,  SIGQUIT, SIGILL,  SIGTRAP,   SIGABRT, S
                                 SIGPROF, SIGIO,   SIGSYS,  SIGSTKFLT, SIGPWR};
 
 // What the handlers touch: written before they are installed.
-termios g_modes_before, g_keys;
+termios g_before, g_keys;
 std::atomic<bool> g_changed{false};
 std::array<struct sigaction, kEnding.size()> g_old_ending;
 struct sigaction g_old_stop, g_old_continue;
@@ -69,9 +69,9 @@ void handle(int signal, void (*handler)(int), struct sigaction& old) {
 }  // namespace
 
 Keyboard::Keyboard() {
-  active_ = isatty(STDIN_FILENO) == 1 && in_foreground() && tcgetattr(STDIN_FILENO, &g_modes_before) == 0;
+  active_ = isatty(STDIN_FILENO) == 1 && in_foreground() && tcgetattr(STDIN_FILENO, &g_before) == 0;
   if (!active_) return;
-  g_keys = g_modes_before;
+  g_keys = g_before;
   g_keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);  // Ctrl-C and Ctrl-Z stay signals
   g_keys.c_cc[VMIN] = 0;
   g_keys.c_cc[VTIME] = 0;
@@ -103,7 +103,7 @@ char Keyboard::key() {
 void Keyboard::restore() {
   if (!g_changed.exchange(false)) return;
   // From the background the system would stop the program for this; who is in front set the modes.
-  if (in_foreground()) tcsetattr(STDIN_FILENO, TCSADRAIN, &g_modes_before);
+  if (in_foreground()) tcsetattr(STDIN_FILENO, TCSADRAIN, &g_before);
 }
 
 }  // namespace flyball::cli

@@ -24,7 +24,7 @@ int run_export(const ExportVerb& verb) {
   if (verb.json) {
     write_result(json_text({{"schema", 1},
                             {"record", verb.record},
-                            {"platform", report.info.platform},
+                            {"platform", report.info.platform.name},
                             {"scenario", report.info.scenario},
                             {"policy", report.info.policy},
                             {"seed", report.info.seed},
@@ -41,7 +41,7 @@ int run_export(const ExportVerb& verb) {
     write_result(
         fmt::format("{}: {} on {}, scenario {}, seed {}\nwrote {} ({} epochs) and {} ({} "
                     "jobs)\n",
-                    verb.record, report.info.policy, report.info.platform, report.info.scenario,
+                    verb.record, report.info.policy, report.info.platform.name, report.info.scenario,
                     report.info.seed, epochs, report.epochs, jobs, report.jobs));
   }
   if (!report.complete) {
