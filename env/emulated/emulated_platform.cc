@@ -14,6 +14,7 @@
 #include "env/emulated/executor.h"
 #include "env/emulated/machine.h"
 #include "env/ledger/settings.h"
+#include "env/linux/perf_counter_source.h"
 #include "env/model/model.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/doorbell.h"
@@ -131,6 +132,7 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
   check(spec, scenario);
   knobs.cpus.store(available_cpus());
   cpus_at_start = cpus_fewest = knobs.cpus.load().count();
+  executor.count_with(options.counters);
   const std::int64_t measured = executor.start(options.inference_ns <= 0);
   inference_ns = options.inference_ns > 0 ? options.inference_ns : measured;
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
@@ -298,6 +300,16 @@ void EmulatedPlatform::interrupt() {
 
 int EmulatedPlatform::inferences_per_job(int app) const { return parts_->inferences[at(app)]; }
 std::int64_t EmulatedPlatform::inference_ns() const { return parts_->inference_ns; }
+
+std::string EmulatedPlatform::counters() const {
+  const CounterSource* source = parts_->executor.counters();
+  return source == nullptr ? std::string() : source->describe();
+}
+
+std::unique_ptr<CounterSource> thread_counters(const std::vector<int>& thread_ids) {
+  return std::unique_ptr<CounterSource>(
+      new PerfCounterSource(PerfCounterSource::of_threads(thread_ids)));
+}
 
 std::string lateness_note(std::int64_t lateness_ns, std::int64_t suspended_ns) {
   constexpr std::int64_t kSuspend_ns = 100'000'000;  // less is the distance of two clock readings

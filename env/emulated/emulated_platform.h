@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "env/emulated/counter_factory.h"
 #include "env/emulated/job_engine.h"
 #include "env/model/platform_spec.h"
 #include "env/platform.h"
@@ -16,6 +17,8 @@ struct EmulatedOptions {
   std::uint64_t seed = 1;  ///< of the arrivals and of the variation of the work
   std::int64_t inference_ns =
       0;  ///< time of one inference at full width on one core; 0: measure it first (0.4 s)
+  /// Read by the thread that runs jobs, before and after each; null: there are none.
+  CounterFactory counters;
 };
 
 /// This very machine with emulated operating points. What is real: the jobs, the threads, the
@@ -61,6 +64,8 @@ class EmulatedPlatform final : public Platform {
   int inferences_per_job(int app) const;
   /// Time of one inference at full width on one core at full speed, as given or measured.
   std::int64_t inference_ns() const;
+  /// What the counters are measured by, in one line; empty when there are none. Allocates.
+  std::string counters() const;
   /// What did not go as asked, one line each, for the end of a run; empty when all went well.
   /// Allocates.
   std::vector<std::string> notes() const;

@@ -1,5 +1,7 @@
 #include "env/emulated/executor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -94,6 +96,11 @@ void Executor::body(bool with_measurement) {
   };
   try {
     if (with_measurement) measured_ns_ = measure();
+    if (counter_factory_) {
+      std::vector<int> ids = engine_.thread_ids();
+      ids.push_back(gettid());
+      counters_ = counter_factory_(ids);
+    }
     ready();
     loop();
   } catch (const std::exception& error) {
@@ -207,15 +214,42 @@ void Executor::run(const ReadyJob& job) {
   event.at_ns = monotonic_ns();
   events_.push(event);
   listener_.ring();
+  read_counters(nullptr);
   engine_.run(setting, job.inferences);
   event.kind = JobEvent::Kind::kFinished;
   event.at_ns = monotonic_ns();
+  read_counters(&event);
   events_.push(event);
   listener_.ring();
   if (!engine_.problem().empty() && !has_problem_.load(std::memory_order_relaxed)) {
     std::snprintf(problem_.data(), problem_.size(), "%s", engine_.problem().c_str());
     has_problem_.store(true, std::memory_order_release);
   }
+}
+
+/// What was counted since the last call; of interest when a job has run meanwhile.
+void Executor::read_counters(JobEvent* event) {
+  if (counters_ == nullptr) return;
+  CounterSample sample;
+  counters_->read(sample);
+  if (event == nullptr) return;
+  const auto take = [&](CounterField field, std::uint8_t bit, double& to) {
+    if (!sample.is_valid(field)) return;
+    // What is held was counted before.
+    if (sample.is_held(field)) {
+      ++event->held;
+      return;
+    }
+    to = sample.at(field);
+    event->counters.valid |= bit;
+  };
+  Counters& to = event->counters;
+  take(CounterField::kInstructions, Counters::kInstructions, to.instructions);
+  take(CounterField::kCycles, Counters::kCycles, to.cycles);
+  take(CounterField::kCacheReferences, Counters::kReferences, to.cache_references);
+  take(CounterField::kCacheMisses, Counters::kMisses, to.cache_misses);
+  take(CounterField::kStalledCycles, Counters::kStalls, to.stalled_cycles);
+  take(CounterField::kContextSwitches, Counters::kSwitches, to.context_switches);
 }
 
 void Executor::fail(const char* reason) {

@@ -7,8 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "env/spaces/counters.h"
 #include "kernels/base/cpu_set.h"
 #include "kernels/base/doorbell.h"
+#include "env/emulated/counter_factory.h"
 #include "env/emulated/job_engine.h"
 #include "kernels/base/spsc_ring.h"
 #include "env/model/platform_spec.h"
@@ -78,6 +80,8 @@ struct JobEvent {
   CpuSet cpus;  ///< that it really runs on
   std::int64_t at_ns = 0;
   double speed_ratio = 1;  ///< that it started with
+  Counters counters;       ///< of a finished job
+  std::uint8_t held = 0;   ///< fields that were held over, and so not counted
 };
 
 /// The thread that runs jobs, one after another. One other thread submits and listens.
@@ -88,6 +92,10 @@ class Executor {
            const LiveKnobs& knobs, Doorbell& listener);
   ~Executor();
 
+  /// Counters of the threads that run jobs; before start().
+  void count_with(CounterFactory factory) { counter_factory_ = std::move(factory); }
+  /// nullptr when there are none; does not change after start().
+  const CounterSource* counters() const { return counters_.get(); }
   /// Starts the thread. With `measure`, it first measures one inference of the whole network, for
   /// which the caller waits, and the answer is its time in ns. Throws Error (kFailure).
   std::int64_t start(bool measure);
@@ -118,6 +126,7 @@ class Executor {
   int choose() const;
   std::int64_t measure();
   void fail(const char* reason);
+  void read_counters(JobEvent* event);
 
   const PlatformSpec& spec_;
   const Scenario& scenario_;
@@ -133,6 +142,8 @@ class Executor {
   std::int64_t measured_ns_ = 0;  ///< guarded by `ready_`
   std::atomic<bool> ready_{false};
   std::atomic<bool> ended_{false};  ///< the thread has done all it does
+  CounterFactory counter_factory_;
+  std::unique_ptr<CounterSource> counters_;  ///< guarded by `ready_`, then the executor's
   Doorbell ready_bell_;             ///< rings for both
   std::atomic<bool> has_problem_{false};
   std::array<char, 160> problem_{};

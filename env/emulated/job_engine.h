@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "kernels/base/cpu_set.h"
 
@@ -27,6 +28,8 @@ class JobEngine {
   /// Changes the duty cycle of a job that is running; safe from any thread.
   virtual void set_speed_ratio(double ratio) = 0;
   virtual int max_active() const = 0;
+  /// The Linux ids of the threads that jobs run on, beside the one that calls run().
+  virtual std::vector<int> thread_ids() const { return {}; }
   /// The last call of a thread that called run(), from that thread: it ends now, and another one
   /// may come. An engine that pinned it or remembers it lets go.
   virtual void release_thread() {}

@@ -213,7 +213,7 @@ void EmulatedMachine::on_event(const JobEvent& event, std::int64_t at_ns) {
   run_until(at_ns - 1);
   if (ended_) return;
   advance(at_ns);
-  finished(at_ns);
+  finished(event, at_ns);
 }
 
 void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
@@ -228,10 +228,24 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
   if (speed_ratio(spec_, mapping, knobs_) != event.speed_ratio) set_running_speed();
 }
 
-void EmulatedMachine::finished(std::int64_t at_ns) {
+void EmulatedMachine::finished(const JobEvent& event, std::int64_t at_ns) {
   meter_.job_finished();
+  take_counters(event);
   ledger().finish(busy_app_, at_ns);
   busy_app_ = -1;
+}
+
+// A job counts where it ends; the clusters that served it share by their cores.
+void EmulatedMachine::take_counters(const JobEvent& event) {
+  held_ += event.held;
+  app_counted_[at(busy_app_)].add(event.counters, 1);
+  const Mapping& mapping = spec_.mappings[jobs_.app[at(busy_app_)].job_setting.mapping];
+  int cores = 0;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) cores += mapping.cores[c];
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    if (mapping.cores[c] == 0) continue;
+    cluster_counted_[c].add(event.counters, static_cast<double>(mapping.cores[c]) / cores);
+  }
 }
 
 // Of a core at the emulated frequency: its clock runs while the duty cycle holds the real one back.
@@ -273,6 +287,9 @@ void EmulatedMachine::fill(Observation& out) {
   meter_.report(out);
   ledger().observe(out);
   if (busy_app_ >= 0) out.app[busy_app_].running.cpus = busy_cpus_;
+  for (int a = 0; a < model_.apps; ++a) out.app[at(a)].counters = app_counted_[at(a)].sum;
+  out.held = held_;
+  out.sensors_ok = held_ == 0;
   double fastest = 0;
   for (const ClusterSpec& cluster : spec_.clusters) {
     fastest = std::max(fastest,
@@ -281,6 +298,7 @@ void EmulatedMachine::fill(Observation& out) {
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];
     ClusterObservation& to = out.cluster[c];
+    to.counters = cluster_counted_[c].sum;
     to.asked_opp = turned_.cluster[c].asked;
     to.asked_khz = cluster.opps[to.asked_opp].freq_khz;
     to.capacity = 1024 * cluster.capacity_per_mhz * static_cast<double>(to.freq_khz) / fastest;
@@ -293,6 +311,9 @@ void EmulatedMachine::close_epoch(Observation& out) {
   out = epoch_;
   epoch_.clear_jobs();
   ledger().clear_epoch();
+  app_counted_ = {};
+  cluster_counted_ = {};
+  held_ = 0;
   jobs_.released_any = jobs_.finished_any = false;
 }
 

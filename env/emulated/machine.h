@@ -86,7 +86,8 @@ class EmulatedMachine {
   void switch_background(std::int64_t now_ns);
   void release(int app);
   void started(const JobEvent& event, std::int64_t at_ns);
-  void finished(std::int64_t at_ns);
+  void finished(const JobEvent& event, std::int64_t at_ns);
+  void take_counters(const JobEvent& event);
   void settle_knobs(std::int64_t now_ns);
   void set_running_speed();
   void count_cycles();
@@ -106,6 +107,18 @@ class EmulatedMachine {
   std::int64_t counted_ns_ = 0;  ///< cycles are, up to here
   std::int64_t next_poll_ns_ = 0;
   std::int64_t assert_ratio_ns_ = kNeverNs;
+  /// Of the jobs that finished in the epoch.
+  struct Counted {
+    Counters sum;
+    bool any = false;
+    void add(const Counters& job, double part) {
+      sum.add(job, part, !any);
+      any = true;
+    }
+  };
+  std::array<Counted, kMaxApps> app_counted_{};
+  std::array<Counted, kMaxClusters> cluster_counted_{};
+  std::uint32_t held_ = 0;
   std::vector<Background> background_;
   std::size_t next_event_ = 0;
   double battery_mj_ = 0;  ///< charge when the platform had used battery_from_mj_

@@ -92,8 +92,8 @@ bool PerfCounterSource::read(CounterSample& out) noexcept {
 }
 
 std::string PerfCounterSource::describe() const {
-  if (proc_.all_ended()) return "counters: none, the threads have ended";
-  std::string text = "counters: ";
+  if (proc_.all_ended()) return "Counters: none, the threads have ended";
+  std::string text = "Counters: ";
   const auto add = [&](std::uint8_t fields, const std::string& remark) {
     if (fields == 0) return;
     if (!text.ends_with(": ")) text += "; ";

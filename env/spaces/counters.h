@@ -19,6 +19,17 @@ struct Counters {
 
   static constexpr std::uint8_t kInstructions = 1, kCycles = 2, kReferences = 4, kMisses = 8,
                                 kStalls = 16, kSwitches = 32, kAll = 63;
+  /// Adds `part` (0 to 1) of `other`; what one of the two lacks, the sum lacks. An empty one takes
+  /// over all of it.
+  void add(const Counters& other, double part, bool first) {
+    instructions += part * other.instructions;
+    cycles += part * other.cycles;
+    cache_references += part * other.cache_references;
+    cache_misses += part * other.cache_misses;
+    stalled_cycles += part * other.stalled_cycles;
+    context_switches += part * other.context_switches;
+    valid = first ? other.valid : static_cast<std::uint8_t>(valid & other.valid);
+  }
   bool has(std::uint8_t fields) const { return (valid & fields) == fields; }
   // Derived; NaN where what they are made of is missing.
   double ipc() const { return ratio(kInstructions | kCycles, instructions, cycles); }

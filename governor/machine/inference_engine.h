@@ -87,6 +87,7 @@ class InferenceEngine : public JobEngine {
   std::int64_t run(const Setting& setting, int inferences) override;
   void set_speed_ratio(double ratio) override { pool_.set_speed_ratio(ratio); }
   int max_active() const override { return pool_.max_workers(); }
+  std::vector<int> thread_ids() const override { return pool_.thread_ids(); }
   void release_thread() override { pool_.release_caller(); }
 
   /// Measures every width and precision on each of the sets of CPUs, at full speed, in turns so

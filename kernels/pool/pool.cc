@@ -1,5 +1,7 @@
 #include "kernels/pool/pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "kernels/base/futex.h"
@@ -58,6 +60,7 @@ Pool::Pool(int max_workers, PoolOptions options)
       placement_(max_workers_, options),
       config_(all_workers(max_workers_)),
       slots_(std::make_unique<Slot[]>(max_workers_)),
+      thread_ids_(std::make_unique<std::atomic<int>[]>(max_workers_)),
       threads_(std::make_unique<std::thread[]>(max_workers_)) {
   try {
     for (int worker = 1; worker < max_workers_; ++worker)
@@ -71,6 +74,18 @@ Pool::Pool(int max_workers, PoolOptions options)
 Pool::~Pool() {
   stop();
   release_caller();
+}
+
+std::vector<int> Pool::thread_ids() const {
+  std::vector<int> ids;
+  for (int worker = 1; worker < max_workers_; ++worker) {
+    int id = 0;
+    while ((id = thread_ids_[worker].load(std::memory_order_acquire)) == 0) {
+      std::this_thread::yield();
+    }
+    ids.push_back(id);
+  }
+  return ids;
 }
 
 void Pool::stop() {
@@ -285,6 +300,7 @@ void Pool::publish_done(Slot& slot, std::uint64_t chunks) {
 }
 
 void Pool::worker_main(int worker) {
+  thread_ids_[worker].store(gettid(), std::memory_order_release);
   Slot& slot = slots_[worker];
   position = {this, worker};
   std::uint64_t ticket = 0;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 #include <type_traits>
 
 #include "kernels/pool/item_range.h"
@@ -88,6 +89,9 @@ class Pool {
   PinReport pinning() const { return placement_.pinning(); }               ///< likewise
   SchedulingReport scheduling() const { return placement_.scheduling(); }  ///< likewise
 
+  /// The Linux ids of its own threads, the caller's not among them. Waits until all have started.
+  std::vector<int> thread_ids() const;
+
  private:
   using Task = void (*)(void* context, int worker, std::size_t i);
 
@@ -138,6 +142,7 @@ class Pool {
   PoolConfigCell config_;
   PaceControl pace_;
   std::unique_ptr<Slot[]> slots_;
+  std::unique_ptr<std::atomic<int>[]> thread_ids_;
   std::unique_ptr<std::thread[]> threads_;  // [0] stays empty: the caller
 
   // Of the caller alone, and away from the lines that the workers read.

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -336,6 +337,61 @@ TEST(EmulatedPlatform, AJobIsAtLeastOneInference) {
   EmulatedOptions options;
   options.inference_ns = 1'000 * kMs;
   EXPECT_EQ(EmulatedPlatform(spec, scenario, engine, options).inferences_per_job(0), 1);
+}
+
+// Counts 1000 instructions and 500 cycles between every two readings.
+class SteadyCounters final : public CounterSource {
+ public:
+  bool read(CounterSample& out) noexcept override {
+    out = {};
+    out.set(CounterField::kInstructions, 1000);
+    out.set(CounterField::kCycles, 500);
+    return true;
+  }
+  const CounterTally& tally() const noexcept override { return tally_; }
+  std::string describe() const override { return "steady"; }
+
+ private:
+  CounterTally tally_;
+};
+
+TEST(EmulatedPlatform, CountersOfAJobAreItsApplicationsAndItsClusters) {
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(500);
+  SleepingEngine engine(kMs);
+  EmulatedOptions options = one_ms_inference();
+  options.counters = [](const std::vector<int>&) { return std::make_unique<SteadyCounters>(); };
+  EmulatedPlatform platform(spec, scenario, engine, options);
+  EXPECT_EQ(platform.counters(), "steady");
+  Observation out;
+  Status status = Status::kOk;
+  while (status == Status::kOk) {
+    platform.apply(fixed(2));
+    status = platform.advance({100 * kMs, false}, out);
+    const Counters& counters = out.app[0].counters;
+    // A reading before each job and one after it: what passes between jobs is nobody's.
+    EXPECT_EQ(counters.instructions, 1000.0 * out.app[0].finished);
+    EXPECT_EQ(out.cluster[0].counters.cycles, 500.0 * out.app[0].finished);
+    if (out.app[0].finished == 0) continue;
+    EXPECT_EQ(counters.valid, Counters::kInstructions | Counters::kCycles);
+    EXPECT_EQ(counters.ipc(), 2);
+    EXPECT_TRUE(std::isnan(counters.stall_share()));
+  }
+}
+
+TEST(EmulatedPlatform, ThisMachineCountsTheContextSwitchesOfTheThreadsThatRunJobs) {
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(200);
+  SleepingEngine engine(kMs);  // each of its inferences sleeps, which is a switch
+  EmulatedOptions options = one_ms_inference();
+  options.counters = thread_counters;
+  EmulatedPlatform platform(spec, scenario, engine, options);
+  Observation out;
+  platform.apply(fixed(2));
+  ASSERT_EQ(platform.advance({150 * kMs, false}, out), Status::kOk);
+  ASSERT_GT(out.app[0].finished, 0u);
+  if (!out.app[0].counters.has(Counters::kSwitches)) GTEST_SKIP() << platform.counters();
+  EXPECT_GE(out.app[0].counters.context_switches, out.app[0].finished);
 }
 
 TEST(EmulatedPlatform, AnotherThreadInterrupts) {

@@ -49,8 +49,8 @@ void take_measure(const EmulatedPlatform& platform, Stream& stream) {
   }
 }
 
-/// What a platform file assumes of this machine may be off by as much: a second core that is worth
-/// 1.8 of one there was worth 1.3 here.
+/// How much longer than a platform file assumes a job may well take on this machine: an estimate,
+/// which a profile replaces. What a second core is worth, varies most between machines.
 constexpr double kAssumedTimesMargin = 1.5;
 
 /// The platform with jobs that take longer by that margin.
@@ -121,6 +121,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   EmulatedOptions options;
   options.seed = stream.seed;
   options.inference_ns = stream.inference_ns;
+  options.counters = thread_counters;
   EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
   if (stream.inferences_per_job.empty()) take_measure(platform, stream);
 
@@ -162,6 +163,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
       result.metrics = run_session(platform, stream.belief, *agent, weights, session).metrics;
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
+  result.counters = platform.counters();
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
   result.tallies = tallies_of(stream);

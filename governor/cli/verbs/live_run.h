@@ -39,7 +39,8 @@ struct LiveResult {
   std::optional<CpuThrottling> throttling;  ///< by the CPU quota during the run; absent: none
   std::string record_problem;               ///< empty, or why the recording is not whole
   std::string learn_problem;                ///< empty, or why what it learned is not kept
-  std::vector<std::string> notes;           ///< what did not go as asked, for the end
+  std::string counters;            ///< what measured the performance counters, and what is absent
+  std::vector<std::string> notes;  ///< what did not go as asked, for the end
 };
 
 /// The scenario lasting `duration_s`: applications and loads that lasted to its end last to the new

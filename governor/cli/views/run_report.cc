@@ -202,6 +202,8 @@ std::string run_text(const RunReport& report, int columns) {
     say(fmt::format("Saved: energy per job that {} saved against that row.", governed.policy));
   }
   say(fmt::format("Power and energy: {}.", kPowerSource));
+  if (!report.results.empty() && !report.results.front().counters.empty())
+    say(report.results.front().counters + ".");
   for (const std::string& note : report.times_notes) say(note);
   for (const std::string& note : accuracy_notes(report.governed.spec, report.scenario)) say(note);
   for (const LiveResult& result : report.results) {
@@ -257,6 +259,9 @@ Json run_json(const RunReport& report) {
   json["times_source"] = report.times_notes;
   json["record"] = report.record.empty() ? Json(nullptr) : Json(report.record);
   json["power_source"] = kPowerSource;
+  json["counters_source"] = report.results.empty() || report.results.front().counters.empty()
+                                ? Json(nullptr)
+                                : Json(report.results.front().counters);
   json["accuracy_source"] = accuracy_notes(report.governed.spec, report.scenario);
   json["cpu_quota"] = quota_json(this_machine().cpu_quota);
   json["job_size_source"] = report.stream.profiled ? "profile" : "measured";
