@@ -45,11 +45,11 @@ class ClosedLoop {
     agent_->end_run();
   }
 
-  Observation now;                                         ///< after the last epoch
-  Decision decision;                                       ///< that began it
-  Action action;                                           ///< that was in force in it
-  Reward reward;                                           ///< for it
-  std::function<void(const Observation&, Reward&)> alter;  ///< before it is learned from
+  Observation now;                                   ///< after the last epoch
+  Decision decision;                                 ///< that began it
+  Action action;                                     ///< that was in force in it
+  Reward reward;                                     ///< for it
+  std::function<void(Observation&, Reward&)> alter;  ///< before it is learned from
   std::array<int, kMaxApps> finished{}, dropped{}, missed{};
 
  private:
