@@ -54,22 +54,30 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   idle_mw_ = place.own->profile.idle_mw();
 }
 
-void QLearning::unbind(int slot) { apps_.unbind(slot); }
+void QLearning::unbind(int slot) {
+  if (App* app = apps_.find(slot)) finish(*app);
+  apps_.unbind(slot);
+}
 
 void QLearning::begin_run() { apps_.clear(); }
 
-/// What is still open ends here: nothing follows it.
+/// What is still open ends here: nothing follows it. Costs after the last job are those of the next
+/// one, which does not come.
+void QLearning::finish(App& app) {
+  if (app.cost.energy != 0 || app.cost.penalty != 0) {
+    const Open& slow = app.slow.valid ? app.slow : app.next_slow;
+    app.closed_slow.take(app.closed_slow.pending ? Open{} : slow, app.cost);
+    app.closed_fast.take(app.closed_fast.pending ? Open{} : app.fast, app.cost);
+  }
+  close(*app.learned, app.learned->slow, app.closed_slow, 0, {}, 1);
+  close(*app.learned, app.learned->fast, app.closed_fast, 0, {}, 1);
+  app.cost = {};
+  app.slow = app.fast = app.next_slow = {};
+}
+
 void QLearning::end_run() {
   for (int a = 0; a < apps_.count(); ++a) {
-    App* app = apps_.find(a);
-    if (app == nullptr) continue;
-    for (auto* closed : {&app->closed_slow, &app->closed_fast}) {
-      const bool slow = closed == &app->closed_slow;
-      closed->take(closed->pending ? closed->open : slow ? app->slow : app->fast, app->cost);
-      close(slow ? app->learned->slow : app->learned->fast, *closed, 0, {}, 1);
-    }
-    app->cost = {};
-    app->slow = app->fast = {};
+    if (App* app = apps_.find(a)) finish(*app);
   }
 }
 
@@ -90,8 +98,13 @@ void QLearning::find_interval(const Observation& now) {
   interval_ns_ = std::clamp<std::int64_t>(shortest / 8, 2'000'000, 50'000'000);
 }
 
-int QLearning::explore(std::span<const DoubleQ::Prior> prior, double energy_weight,
-                       double& probability) {
+/// Epsilon-greedy. `probability` is that of what is done; with `same_when_equal` that of all actions
+/// of equal energy, which are margins that end at the same frequencies.
+int QLearning::draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon,
+                    int greedy, bool same_when_equal, bool& explored, double& probability) {
+  explored = false;
+  probability = 1;
+  if (epsilon <= 0) return greedy;
   double best = -std::numeric_limits<double>::max();
   for (const DoubleQ::Prior& p : prior) {
     if (!p.masked) best = std::max(best, p.value.weighed(energy_weight));
@@ -103,19 +116,30 @@ int QLearning::explore(std::span<const DoubleQ::Prior> prior, double energy_weig
   };
   const auto candidates =
       static_cast<std::uint32_t>(std::count_if(prior.begin(), prior.end(), good));
-  probability = 1.0 / candidates;
+  explored = rng_.uniform() < epsilon;
   std::uint32_t pick = rng_.below(candidates);
-  for (std::size_t i = 0; i < prior.size(); ++i) {
-    if (good(prior[i]) && pick-- == 0) return static_cast<int>(i);
+  int chosen = greedy;
+  for (std::size_t i = 0; explored && i < prior.size(); ++i) {
+    if (good(prior[i]) && pick-- == 0) chosen = static_cast<int>(i);
   }
-  return 0;
+  probability = 0;
+  const QValue& expected = prior[static_cast<std::size_t>(chosen)].value;
+  for (std::size_t i = 0; i < prior.size(); ++i) {
+    const bool same = same_when_equal ? !prior[i].masked && prior[i].value.energy == expected.energy
+                                      : static_cast<int>(i) == chosen;
+    if (!same) continue;
+    if (good(prior[i])) probability += epsilon / candidates;
+    if (static_cast<int>(i) == greedy) probability += 1 - epsilon;
+  }
+  return chosen;
 }
 
-void QLearning::close(DoubleQ& table, Closed& closed, int next_state,
+void QLearning::close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
                       std::span<const DoubleQ::Prior> next, double energy_weight) {
   if (!closed.pending) return;
   closed.pending = false;
   if (!learning_ || !closed.open.valid) return;
+  learned.fresh = false;
   table.update((rng_.next() >> 63) != 0, closed.open.state, closed.open.action, closed.open.prior,
                closed.cost, next_state, next, energy_weight);
 }
@@ -134,7 +158,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   const std::span<const DoubleQ::Prior> slow(store.data(),
                                              static_cast<std::size_t>(app.profile.mapping_count()));
   DoubleQ& table = app.learned->slow;
-  close(table, app.closed_slow, s.slow_state, slow, s.energy_weight);
+  close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
   const int greedy = table.best(s.slow_state, slow, s.energy_weight);
   const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
@@ -144,15 +168,8 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   if (hold) {
     ++app.held_jobs;
   } else {
-    app.mapping = std::max(0, greedy);
-    const double e = any_safe ? epsilon(*app.learned) : 0;
-    if (e > 0) {
-      explored = rng_.uniform() < e;
-      double uniform = 0;
-      const int random = explore(slow, s.energy_weight, uniform);
-      if (explored) app.mapping = random;
-      probability = e * uniform + (app.mapping == greedy ? 1 - e : 0);
-    }
+    app.mapping = draw(slow, s.energy_weight, any_safe ? epsilon(*app.learned) : 0,
+                       std::max(0, greedy), false, explored, probability);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
@@ -174,9 +191,9 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   if (second < 0) return;
   out.has_runner_up = true;
   out.runner_up = {static_cast<std::uint8_t>(second), static_cast<std::uint8_t>(app.level)};
-  out.runner_up_energy_mj = static_cast<float>(
-      -(1 - kTable.discount) * slow[static_cast<std::size_t>(second)].value.energy *
-      weights_.ref_energy_mj);
+  out.runner_up_energy_mj = static_cast<float>(-(1 - kTable.discount) *
+                                               slow[static_cast<std::size_t>(second)].value.energy *
+                                               weights_.ref_energy_mj);
 }
 
 void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
@@ -185,24 +202,19 @@ void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
   FastPriors fast;
   fast_priors(now, slot, s, fast);
   DoubleQ& table = app.learned->fast;
-  close(table, app.closed_fast, s.fast_state, fast, s.energy_weight);
+  close(*app.learned, table, app.closed_fast, s.fast_state, fast, s.energy_weight);
   const int greedy = table.best(s.fast_state, fast, s.energy_weight);
-  app.margin = greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1;
   const bool safe = greedy >= 0 && app.slow.valid;
-  const double e = safe ? epsilon(*app.learned) : 0;
-  if (e > 0) {
-    const bool explored = rng_.uniform() < e;
-    double uniform = 0;
-    const int random = explore(fast, s.energy_weight, uniform);
-    if (explored) {
-      app.margin = random;
-      out.reason.code = Reason::Code::kExplored;
-    }
-    out.probability *=
-        static_cast<float>(e * uniform + (app.margin == greedy ? 1 - e : 0));
-  }
+  bool explored = false;
+  double probability = 1;
+  app.margin = draw(fast, s.energy_weight, safe ? epsilon(*app.learned) : 0,
+                    greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1, true, explored,
+                    probability);
+  if (explored) out.reason.code = Reason::Code::kExplored;
+  out.probability *= static_cast<float>(probability);
+  // Also of a job whose mapping nobody chose: the margin was.
   const DoubleQ::Prior& prior = fast[static_cast<std::size_t>(app.margin)];
-  app.fast = {safe && !prior.masked, s.fast_state, app.margin, prior.value};
+  app.fast = {!prior.masked, s.fast_state, app.margin, prior.value};
   out.fresh = true;
 }
 
@@ -243,9 +255,8 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   forecast.energy_sd_mj = static_cast<float>(
       std::hypot(energy_mj * belief_.power_spread, energy_mj * sd_ns / std::max(1.0, time_ns)));
   const double slack_ns = static_cast<double>(run.deadline_ns - now.now_ns) - time_ns;
-  forecast.miss_probability =
-      static_cast<float>(sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0)))
-                                   : (slack_ns < 0 ? 1 : 0));
+  forecast.miss_probability = static_cast<float>(
+      sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0))) : (slack_ns < 0 ? 1 : 0));
   out.add_forecast(forecast);
 }
 
@@ -261,7 +272,10 @@ void QLearning::decide(const Observation& now, Decision& out) {
     const bool started = seen.running.busy && seen.running.sequence != app->running;
     if (started) {
       app->running = seen.running.sequence;
-      app->slow = app->next_slow;
+      // Released before the last choice was in force, it runs with what nobody chose for it.
+      const AppSetting chosen{static_cast<std::uint8_t>(std::max(0, app->mapping)),
+                              static_cast<std::uint8_t>(app->level)};
+      app->slow = seen.running.setting == chosen ? app->next_slow : Open{};
       app->fast = {};
     }
     const bool asked_anew = app->mapping >= 0 && !(app->required == seen.required);
@@ -307,8 +321,8 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
   const double energy_weight = 2 * outcome.energy_preference;
   // What an idle platform takes is nobody's doing; without it the tables hold differences that
   // matter. Taken out of every share in proportion.
-  const double idle_mj = std::min(
-      outcome.energy_mj, idle_mw_ * static_cast<double>(outcome.epoch_ns) * 1e-9);
+  const double idle_mj =
+      std::min(outcome.energy_mj, idle_mw_ * static_cast<double>(outcome.epoch_ns) * 1e-9);
   const double idle_share = outcome.energy_mj > 0 ? idle_mj / outcome.energy_mj : 0;
   double nobodys_mj = outcome.energy_mj;
   for (int a = 0; a < outcome.app_count; ++a) nobodys_mj -= outcome.app[a].energy_mj;
@@ -323,11 +337,13 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
     own.energy += reward.shared.energy * part;
     own.budget += reward.shared.budget * part;
     own.heat += reward.shared.heat * part;
-    const double energy = energy_weight > 0 ? own.energy / energy_weight : 0;
-    const double idle =
-        idle_share * (outcome.app[a].energy_mj + part * nobodys_mj) / weights_.ref_energy_mj;
-    app->cost = app->cost + QValue{idle - energy,
-                                   -(own.misses + own.accuracy + own.budget + own.heat)};
+    const double share_mj = outcome.app[a].energy_mj + part * nobodys_mj;
+    // A user who does not care about energy takes it out of the reward, not out of the world.
+    const double energy =
+        energy_weight > 0 ? own.energy / energy_weight : share_mj / weights_.ref_energy_mj;
+    const double idle = idle_share * share_mj / weights_.ref_energy_mj;
+    app->cost =
+        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat)};
     if (!(applied.app[a] == decided_.app[a])) app->next_slow.valid = false;
     if (applied.opp != decided_.opp) app->fast.valid = false;  // not what the table chose
     for (const JobRecord& job : outcome.jobs()) {

@@ -89,6 +89,7 @@ class QLearning final : public Agent {
           fast(kFastStates, static_cast<int>(kMargins.size()), kTable) {}
     std::uint64_t profile_hash;  ///< of the believed costs; 0: nobody knew them
     std::uint64_t jobs = 0;
+    bool fresh = true;  ///< nothing has been learned of it, so there is nothing to keep
     DoubleQ slow, fast;
   };
   /// A choice whose outcome is still awaited.
@@ -104,7 +105,7 @@ class QLearning final : public Agent {
     QValue cost;
     void take(const Open& ended, QValue paid) {
       cost = pending ? cost + paid : paid;
-      open = ended;
+      if (!pending || ended.valid) open = ended;
       pending = true;
     }
   };
@@ -114,11 +115,11 @@ class QLearning final : public Agent {
     Profile profile;
     JobTracker jobs;
     Learned* learned;
-    int level = 0;         ///< of the next job
-    int mapping = -1;      ///< of the next job
+    int level = 0;     ///< of the next job
+    int mapping = -1;  ///< of the next job
     int held_jobs = 0;
     double worst_case = kWorstCases[0];  ///< that its mapping was safe for
-    int margin = 2;        ///< of the running job
+    int margin = 2;                      ///< of the running job
     OppChoice opp{};
     std::uint64_t running = ~0ULL;  ///< sequence of the job that was seen to run
     Open next_slow, slow, fast;     ///< of the next job, of the running one
@@ -152,9 +153,11 @@ class QLearning final : public Agent {
   void choose_next(const Observation& now, int slot, Decision& out);
   void choose_margin(const Observation& now, int slot, Decision& out);
   /// Learns from a job that is done; `next` is empty when nothing follows.
-  void close(DoubleQ& table, Closed& closed, int next_state,
+  void close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
              std::span<const DoubleQ::Prior> next, double energy_weight);
-  int explore(std::span<const DoubleQ::Prior> prior, double energy_weight, double& probability);
+  void finish(App& app);
+  int draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon, int greedy,
+           bool same_when_equal, bool& explored, double& probability);
   double epsilon(const Learned& learned) const;
   void meet_company(const Observation& now, int slot);
   void set_frequencies(const Observation& now, int slot, Decision& out);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "agents/q_learning.h"
 
 namespace flyball {
@@ -15,8 +17,10 @@ constexpr std::size_t kMaxNameBytes = 256;
 void QLearning::save(ByteWriter& out) const {
   out.u32(kPayloadVersion);
   out.u32(static_cast<std::uint32_t>(platform_.mappings.size()));
-  out.u32(static_cast<std::uint32_t>(learned_.size()));
+  out.u32(static_cast<std::uint32_t>(std::count_if(
+      learned_.begin(), learned_.end(), [](const auto& each) { return !each.second->fresh; })));
   for (const auto& [profile, learned] : learned_) {
+    if (learned->fresh) continue;
     out.text(profile);
     out.u64(learned->profile_hash);
     out.u64(learned->jobs);
@@ -43,6 +47,7 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
     const std::uint64_t hash = in.u64();
     auto learned = std::make_unique<Learned>(mappings, hash);
     learned->jobs = in.u64();
+    learned->fresh = false;
     learned->slow.load(in);
     learned->fast.load(in);
     const int known = platform_.find_app(profile);
@@ -53,13 +58,14 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
       }
       learned->profile_hash = own;
     } else if (!as_prior) {
-      notes.push_back(
-          fmt::format("what was learned of '{}' is kept and not used: nobody here knows it", profile));
+      notes.push_back(fmt::format(
+          "what was learned of '{}' is kept and not used: nobody here knows it", profile));
     }
     if (mappings != own_mappings) {
       // Margins mean the same on every platform, mappings do not.
       auto here = std::make_unique<Learned>(own_mappings, learned->profile_hash);
       here->jobs = learned->jobs;
+      here->fresh = false;
       here->fast = std::move(learned->fast);
       learned = std::move(here);
       notes.push_back(fmt::format("of '{}' only the margins are taken: mappings differ", profile));

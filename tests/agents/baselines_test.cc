@@ -24,6 +24,12 @@ std::string error_of(const std::function<void()>& what) {
   return "";
 }
 
+std::vector<std::uint8_t> saved_of(const Agent& agent) {
+  ByteWriter out;
+  agent.save(out);
+  return out.take();
+}
+
 TEST(Catalogue, MakesEveryAgentUnderItsName) {
   TinyWorld world;
   for (const AgentInfo& info : agent_catalogue()) {
@@ -34,7 +40,7 @@ TEST(Catalogue, MakesEveryAgentUnderItsName) {
     const auto agent = world.make(policy);
     EXPECT_EQ(agent->name(), info.name);
     EXPECT_EQ(agent->learns(), info.learns) << info.name;
-    EXPECT_EQ(agent->learns(), !agent->save().empty()) << info.name;
+    EXPECT_EQ(agent->learns(), !saved_of(*agent).empty()) << info.name;
   }
 }
 
@@ -54,9 +60,10 @@ TEST(Catalogue, ErrorsSayWhatToDo) {
 
 TEST(StaticBest, IsWhatItWasGiven) {
   TinyWorld world;
-  const auto agent = world.make("static_best:big=1500000,little=1000000;camera=littlex2@75");
-  Action action;
-  agent->decide(world.release(0), action);
+  const auto agent = world.bound("static_best:big=1500000,little=1000000;camera=littlex2@75");
+  Decision decision;
+  agent->decide(world.release(0), decision);
+  const Action& action = decision.action;
   EXPECT_EQ(action.opp[0], 2);
   EXPECT_EQ(action.opp[1], 1);
   EXPECT_EQ(action.app[0].mapping, 3);
@@ -84,7 +91,7 @@ TEST(StaticBest, ErrorsNameThePart) {
 
 TEST(Profile, FrontierFallsInEnergyAsTimeGrows) {
   TinyWorld world;
-  const Profile profile(world.platform, 0, 0);
+  const Profile profile(world.platform, world.platform.apps[0], 0);
   for (int m = 0; m < profile.mapping_count(); ++m) {
     const auto frontier = profile.frontier(m, 3);
     ASSERT_FALSE(frontier.empty());
@@ -113,10 +120,14 @@ TEST(Profile, CheapestWithinObeysLimitAndCap) {
 /// Feeds the rule jobs that are on time or late and returns the steps it stands above the table.
 TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
   TinyWorld world;
-  const auto rule = world.make("rule");
-  Action start, action;
-  const Observation now = world.release(0);
-  rule->decide(now, start);
+  const auto rule = world.bound("rule");
+  const auto decide = [&, now = world.release(0)] {
+    Decision decision;
+    rule->decide(now, decision);
+    return decision.action;
+  };
+  const Action start = decide();
+  Action action;
   EXPECT_EQ(start.app[0].level, 2) << "the least width that reaches the floor";
   const auto feed = [&](bool missed, int times) {
     for (int i = 0; i < times; ++i) {
@@ -124,11 +135,11 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
       JobRecord job;
       job.missed = missed;
       outcome.add_job(job);
-      rule->learn(outcome, action, 0);
+      rule->learn(outcome, action, {});
     }
-    rule->decide(now, action);
+    action = decide();
   };
-  const Profile profile(world.platform, 0, 0);
+  const Profile profile(world.platform, world.platform.apps[0], 0);
   const auto time_of = [&](const Action& a) {
     return execution_ns(world.platform, world.platform.apps[0],
                         world.platform.mappings[a.app[0].mapping], a.app[0].level, a.opp);
@@ -152,17 +163,18 @@ TEST(Rule, OneStepUpPerMissOneDownPer20OnTime) {
 
 TEST(Mean20, OneWidthDownWhenTheMeanIsLate) {
   TinyWorld world;
-  const auto agent = world.make("mean20");
-  Action action;
+  const auto agent = world.bound("mean20");
+  Decision decision;
+  const Action& action = decision.action;
   const auto feed = [&](std::int64_t latency_ms, int jobs) {
     for (int i = 0; i < jobs; ++i) {
       Observation outcome = world.idle(0, 1);
       JobRecord job;
       job.finish_ns = latency_ms * 1'000'000;
       outcome.add_job(job);
-      agent->learn(outcome, action, 0);
+      agent->learn(outcome, action, {});
     }
-    agent->decide(world.release(0), action);
+    agent->decide(world.release(0), decision);
     return action.app[0].level;
   };
   EXPECT_EQ(feed(50, 19), 3) << "19 are not 20";
@@ -194,21 +206,22 @@ TEST(Prime, RewardAndUpdate) {
 TEST(Prime, OneDecisionPer10JobsAndTheTableByHand) {
   TinyWorld world;
   Prime prime(world.context());
-  Action action;
-  prime.decide(world.release(0), action);
-  const int opp = action.opp[0];
+  world.bind(prime);
+  Decision first;
+  prime.decide(world.release(0), first);
+  const int opp = first.action.opp[0];
   for (int i = 0; i < 10; ++i) {
-    Action again;
+    Decision again;
     prime.decide(world.release(0), again);
-    EXPECT_EQ(again.opp[0], opp) << "the same for 10 jobs";
-    EXPECT_EQ(again.app[0].level, 3);
+    EXPECT_EQ(again.action.opp[0], opp) << "the same for 10 jobs";
+    EXPECT_EQ(again.action.app[0].level, 3);
     EXPECT_EQ(prime.q(0, opp), 1);
     Observation outcome = world.idle(0, 1);
     JobRecord job;
     job.finish_ns = 20'000'000;
     job.cycles = 10e6;
     outcome.add_job(job);
-    prime.learn(outcome, again, 0);
+    prime.learn(outcome, again.action, {});
   }
   EXPECT_NEAR(prime.q(0, opp), 20.6, 1e-5);
 }
@@ -216,29 +229,32 @@ TEST(Prime, OneDecisionPer10JobsAndTheTableByHand) {
 TEST(Prime, GoesOnFromItsPayload) {
   TinyWorld world;
   Prime a(world.context());
-  Action action;
+  world.bind(a);
+  Decision decision;
+  const Action& action = decision.action;
   for (int i = 0; i < 500; ++i) {
-    a.decide(world.release(0), action);
+    a.decide(world.release(0), decision);
     Observation outcome = world.idle(0, 1);
     JobRecord job;
     job.finish_ns = 10'000'000 * (4 - action.opp[0]);
     job.cycles = 10e6;
     outcome.add_job(job);
-    a.learn(outcome, action, 0);
+    a.learn(outcome, action, {});
   }
   Prime b(world.context());
-  b.load(a.save());
-  EXPECT_EQ(b.save(), a.save());
-  auto bad = a.save();
+  const auto saved = saved_of(a);
+  b.load(saved, false);
+  EXPECT_EQ(saved_of(b), saved);
+  auto bad = saved;
   bad[15] = 0x7f, bad[14] = 0x80;  // the first entry becomes infinite
-  EXPECT_THROW(b.load(bad), Error);
-  bad = a.save();
+  EXPECT_THROW(b.load(bad, false), Error);
+  bad = saved;
   bad.pop_back();
-  EXPECT_THROW(b.load(bad), Error);
-  bad = a.save();
+  EXPECT_THROW(b.load(bad, false), Error);
+  bad = saved;
   bad.push_back(0);
-  EXPECT_THROW(b.load(bad), Error);
-  EXPECT_EQ(b.save(), a.save()) << "a refused payload changes nothing";
+  EXPECT_THROW(b.load(bad, false), Error);
+  EXPECT_EQ(saved_of(b), saved) << "a refused payload changes nothing";
 }
 
 }  // namespace

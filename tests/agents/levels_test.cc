@@ -1,10 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agents/explain.h"
 #include "agents/profile_table.h"
 #include "agents/static_best.h"
-#include "kernels/base/error.h"
 #include "env/sim/simulator.h"
+#include "kernels/base/error.h"
 #include "tests/agents/tiny_platform.h"
 
 // What agents make of a width knob whose levels are widths in fp32 and int8.
@@ -37,7 +38,7 @@ constexpr int kWhole = 7;  // 100 % in fp32, the last level
 // Floor 68: 75 % in fp32 (68.8) takes 0.75, in int8 (68.5) 0.375, 100 % in int8 (70.9) 0.5.
 TEST(AgentLevels, TheProfileTakesTheQuickestThatReachesTheFloor) {
   const World world;
-  const Profile profile(world.platform, 0, 0);
+  const Profile profile(world.platform, world.platform.apps[0], 0);
   EXPECT_EQ(profile.level_for(68), 4);
   EXPECT_EQ(profile.level_for(68.6), 6) << "100 % in int8 before 75 % in fp32";
   EXPECT_EQ(profile.level_for(71), kWhole);
@@ -50,20 +51,21 @@ TEST(AgentLevels, TheProfileTakesTheQuickestThatReachesTheFloor) {
 TEST(AgentLevels, LinuxsGovernorsRunTheWholeNetworkInFp32) {
   const World world;
   for (const char* policy : {"performance", "schedutil", "ondemand", "interactive", "prime"}) {
-    Action action;
-    world.make(policy)->decide(world.release(0), action);
-    EXPECT_EQ(action.app[0].level, kWhole) << policy;
+    Decision decision;
+    world.bound(policy)->decide(world.release(0), decision);
+    EXPECT_EQ(decision.action.app[0].level, kWhole) << policy;
   }
 }
 
 TEST(AgentLevels, TheRuleAndTheLearnerUseInt8AndSaySo) {
   const World world;
   for (const char* policy : {"rule", "q_learning"}) {
-    const auto agent = world.make(policy);
-    Action action;
-    agent->decide(world.release(0), action);
-    EXPECT_EQ(action.app[0].level, 4) << policy;
-    EXPECT_THAT(agent->why().text, HasSubstr("width 75 int8")) << policy;
+    Decision decision;
+    world.bound(policy)->decide(world.release(0), decision);
+    EXPECT_EQ(decision.action.app[0].level, 4) << policy;
+    EXPECT_THAT(explain(decision, world.platform, "camera", world.binding(0).levels),
+                HasSubstr("width 75 int8"))
+        << policy;
   }
 }
 
@@ -71,34 +73,34 @@ TEST(AgentLevels, TheRuleAndTheLearnerUseInt8AndSaySo) {
 TEST(AgentLevels, TheRuleStaysAboveTheFloorHoweverManyMisses) {
   World world;
   world.scenario.apps[0].required.accuracy_floor_pct = 68.6;
-  const auto rule = world.make("rule");
-  Action action;
+  const auto rule = world.bound("rule");
+  Decision decision;
   for (int i = 0; i < 60; ++i) {
-    rule->decide(world.release(0), action);
-    EXPECT_GE(world.platform.apps[0].levels[action.app[0].level].accuracy_pct, 68.6);
+    rule->decide(world.release(0), decision);
+    EXPECT_GE(world.platform.apps[0].levels[decision.action.app[0].level].accuracy_pct, 68.6);
     Observation outcome = world.release(0, 1);
     JobRecord job;
     job.missed = true;
     outcome.add_job(job);
-    rule->learn(outcome, action, 0);
+    rule->learn(outcome, decision.action, {});
   }
 }
 
 // Dynamic-OFA turns the width alone: from 100 to 75 % in fp32, past 100 % in int8.
 TEST(AgentLevels, Mean20StepsOverWidthsInFp32) {
   const World world;
-  const auto agent = world.make("mean20");
-  Action action;
+  const auto agent = world.bound("mean20");
+  Decision decision;
   const auto feed = [&](std::int64_t latency_ms) {
     for (int i = 0; i < 20; ++i) {
       Observation outcome = world.idle(0, 1);
       JobRecord job;
       job.finish_ns = latency_ms * 1'000'000;
       outcome.add_job(job);
-      agent->learn(outcome, action, 0);
+      agent->learn(outcome, decision.action, {});
     }
-    agent->decide(world.release(0), action);
-    return static_cast<int>(action.app[0].level);
+    agent->decide(world.release(0), decision);
+    return static_cast<int>(decision.action.app[0].level);
   };
   EXPECT_EQ(feed(50), 5);
   EXPECT_EQ(feed(50), 5) << "the floor of 68 % needs 75 %";

@@ -117,8 +117,8 @@ TEST(Schedutil, TargetHasAQuarterOfHeadroom) {
 class Driver {
  public:
   explicit Driver(const std::string& policy)
-      : world_(big_only()), agent_(world_.make(policy)), now_(world_.idle()) {
-    agent_->decide(now_, action_);
+      : world_(big_only()), agent_(world_.bound(policy)), now_(world_.idle()) {
+    agent_->decide(now_, decision_);
     obey();
   }
   /// One epoch; returns the OPP of the big cluster for the next.
@@ -130,11 +130,11 @@ class Driver {
     now_.cluster[0].util_mean = busy / 2;
     now_.cluster[0].opp_cap = static_cast<std::uint8_t>(cap);
     for (int a = 0; a < now_.app_count; ++a)
-      now_.app[a].setting = now_.app[a].last_setting = action_.app[a];
-    agent_->decide(now_, action_);
-    return action_.opp[0];
+      now_.app[a].setting = now_.app[a].last_setting = action().app[a];
+    agent_->decide(now_, decision_);
+    return action().opp[0];
   }
-  const Action& action() const { return action_; }
+  const Action& action() const { return decision_.action; }
   int cap = 3;
 
  private:
@@ -144,12 +144,12 @@ class Driver {
     return world;
   }
   void obey() {
-    for (int c = 0; c < now_.cluster_count; ++c) world_.set_opp(now_, c, action_.opp[c]);
+    for (int c = 0; c < now_.cluster_count; ++c) world_.set_opp(now_, c, action().opp[c]);
   }
   TinyWorld world_;
   std::unique_ptr<Agent> agent_;
   Observation now_;
-  Action action_;
+  Decision decision_;
 };
 
 /// What a periodic job of `mcycles` makes of schedutil on two big cores: the clock that each activation
@@ -286,24 +286,24 @@ TEST(Schedutil, ChangesNoMoreThanOncePer10Ms) {
 TEST(Schedutil, KeepsASingleCpuThatNeverIdledFast) {
   TinyWorld world;
   world.platform.clusters[0].cores = 1;
-  const auto agent = world.make("schedutil");
-  Action action;
+  const auto agent = world.bound("schedutil");
+  Decision decision;
   const auto decide = [&](std::int64_t ms, double busy) {
     Observation now = world.idle(ms * 1'000'000, 10'000'000);
     world.set_opp(now, 0, 3);
     now.cluster[0].util_max = now.cluster[0].util_mean = busy;
-    agent->decide(now, action);
-    return action.opp[0];
+    agent->decide(now, decision);
+    return decision.action.opp[0];
   };
   int ms = 0;
   while (ms < 500) decide(ms += 10, 1);
-  ASSERT_EQ(action.opp[0], 3);
+  ASSERT_EQ(decision.action.opp[0], 3);
   // Shares a clock that somebody else lowered: the signal falls to a quarter, but it has not idled.
   const auto slow = [&](double busy) {
     Observation now = world.idle((ms += 100) * 1'000'000, 100'000'000);
     now.cluster[0].util_max = now.cluster[0].util_mean = busy;
-    agent->decide(now, action);
-    return action.opp[0];
+    agent->decide(now, decision);
+    return decision.action.opp[0];
   };
   for (int i = 0; i < 5; ++i) EXPECT_EQ(slow(1), 3);
   EXPECT_LT(slow(0.9), 3);

@@ -6,18 +6,32 @@
 #include <string>
 #include <vector>
 
+#include "agents/job_tracker.h"
 #include "tests/agents/closed_loop.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
 namespace {
 
-int place(const TinyWorld& world, Placement& placement, const Observation& now, int app = 0) {
+int place(Placement& placement, const Observation& now, int app = 0) {
   Action action;
   placement.place(now, action);
   EXPECT_EQ(action.app[app].level, 3) << "full width";
   return action.app[app].mapping;
-  (void)world;
+}
+
+/// With every application of the world.
+template <class T, class... Args>
+T with_apps(const TinyWorld& world, Args... args) {
+  T made(args..., world.platform);
+  for (int a = 0; a < static_cast<int>(world.scenario.apps.size()); ++a) {
+    const AppSpec& app = world.scenario.apps[static_cast<std::size_t>(a)];
+    made.bind(a, world.platform.apps[static_cast<std::size_t>(app.profile)], app.threads);
+  }
+  return made;
+}
+Placement placement_of(const TinyWorld& world, Placement::Kind kind) {
+  return with_apps<Placement>(world, kind);
 }
 
 /// A job of application 0 that ran for `run_ms` at the end of an epoch of 10 ms, on `mapping`.
@@ -50,7 +64,7 @@ TEST(Placement, FitsWith20PercentToSpare) {
 
 TEST(Placement, CapacityFollowsPeakSpeed) {
   TinyWorld world;
-  const Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
+  const Placement placement = placement_of(world, Placement::Kind::kEnergyAware);
   EXPECT_DOUBLE_EQ(placement.queues().capacity(0), 1024);
   EXPECT_DOUBLE_EQ(placement.queues().capacity(1), 256);  // half per MHz, half the MHz
 }
@@ -60,8 +74,8 @@ TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
   for (const auto& [threads, mapping] :
        {std::pair{1, "bigx1"}, {2, "bigx2"}, {4, "bigx2+littlex2"}}) {
     world.scenario.apps[0].threads = threads;
-    Placement placement(Placement::Kind::kBigFirst, world.platform, world.scenario);
-    EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, mapping);
+    Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+    EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, mapping);
   }
 }
 
@@ -70,23 +84,23 @@ TEST(Placement, BigFirstGivesTheSecondApplicationWhatIsFree) {
   world.scenario.apps.push_back(world.scenario.apps[0]);
   world.scenario.apps[0].threads = 2;
   world.scenario.apps[1].threads = 2;
-  Placement placement(Placement::Kind::kBigFirst, world.platform, world.scenario);
-  EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle(), 0)].name, "bigx2");
-  EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle(), 1)].name, "littlex2");
+  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  EXPECT_EQ(world.platform.mappings[place(placement, world.idle(), 0)].name, "bigx2");
+  EXPECT_EQ(world.platform.mappings[place(placement, world.idle(), 1)].name, "littlex2");
 }
 
 TEST(Placement, NoMappingForTheMixtureMeansBigCores) {
   TinyWorld world;
   world.scenario.apps[0].threads = 3;  // bigx2+littlex1 is not offered
-  Placement placement(Placement::Kind::kBigFirst, world.platform, world.scenario);
-  EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, "bigx2");
+  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, "bigx2");
 }
 
 TEST(Placement, AnApplicationThatCannotRunOnBigCoresGoesWhereItCan) {
   TinyWorld world;
   world.platform.apps[0].unit[0].supported = false;
-  Placement placement(Placement::Kind::kBigFirst, world.platform, world.scenario);
-  EXPECT_EQ(world.platform.mappings[place(world, placement, world.idle())].name, "littlex1");
+  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, "littlex1");
 }
 
 /// The names of the mappings that the jobs of a stream ran on under schedutil, in order.
@@ -149,7 +163,7 @@ TEST(EnergyAware, FourThreadsOnTheXu3SettleAndMissNothing) {
 TEST(EnergyAware, ATaskThatGrowsHeavyMovesUpAndTheLightOneStays) {
   TinyWorld world;
   world.scenario.apps.push_back(world.scenario.apps[0]);
-  Placement placement(Placement::Kind::kEnergyAware, world.platform, world.scenario);
+  Placement placement = placement_of(world, Placement::Kind::kEnergyAware);
   // Both run on LITTLE cores at 1000 MHz, a CPU each; `first` and `second` of every 10 ms.
   std::int64_t ms = 0;
   const auto run = [&](std::int64_t first, std::int64_t second) {
@@ -232,7 +246,7 @@ TEST(RunQueues, HelpersOfASerialJobNeedNothing) {
     TinyWorld world;
     world.scenario.apps[0].threads = 2;
     world.platform.apps[0].parallel_fraction = fraction;
-    RunQueues queues(world.platform, world.scenario);
+    RunQueues queues = with_apps<RunQueues>(world);
     for (int i = 1; i <= 100; ++i) {
       Observation now = ran(world, 10 * i, 5, 1, 3);
       now.cluster[0].util_mean = fraction > 0 ? 0.5 : 0.25;
@@ -249,7 +263,7 @@ TEST(RunQueues, HelpersOfASerialJobNeedNothing) {
 
 TEST(RunQueues, WhatNobodyGovernedDidIsOtherLoadOnOtherCpus) {
   TinyWorld world;
-  RunQueues queues(world.platform, world.scenario);
+  RunQueues queues = with_apps<RunQueues>(world);
   for (int i = 1; i <= 100; ++i) {
     Observation now = ran(world, 10 * i, 2, 0, 3);
     now.cluster[0].util_max = 0.6;
@@ -268,10 +282,13 @@ TEST(RunningShare, CountsFinishedAndWaitingJobs) {
   EXPECT_DOUBLE_EQ(running_share(o, 0), 0.4);
   o = world.release(20'000'000, 10'000'000);
   EXPECT_DOUBLE_EQ(running_share(o, 0), 0) << "released just now";
-  o.app[0].oldest_release_ns = 13'000'000;
+  o.app[0].running.start_ns = 13'000'000;
   EXPECT_DOUBLE_EQ(running_share(o, 0), 0.7);
-  o.app[0].oldest_release_ns = 0;
+  o.app[0].running.start_ns = 0;
   EXPECT_DOUBLE_EQ(running_share(o, 0), 1);
+  o.app[0].running.busy = false;
+  o.app[0].waiting_count = 1;
+  EXPECT_DOUBLE_EQ(running_share(o, 0), 0) << "it waits";
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace flyball {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class PolicyFileTest : public testing::Test {
  protected:
@@ -46,25 +47,44 @@ class PolicyFileTest : public testing::Test {
   }
 
   std::string dir_, path_;
-  const PolicyFile policy_{"q_learning", 0x0123456789abcdefu, {1, 2, 3, 250}};
+  const PolicyFile policy_{{.agent = "q_learning",
+                            .features = 2,
+                            .platform = "tiny",
+                            .platform_hash = 0x0123456789abcdefu,
+                            .times_hash = 77},
+                           {1, 2, 3, 250}};
 };
 
 TEST_F(PolicyFileTest, RoundTrip) {
   write_policy(path_, policy_);
   const PolicyFile back = read_policy(path_);
-  EXPECT_EQ(back.agent, policy_.agent);
-  EXPECT_EQ(back.spaces_hash, policy_.spaces_hash);
+  EXPECT_EQ(back.identity.agent, "q_learning");
+  EXPECT_EQ(back.identity.features, 2u);
+  EXPECT_EQ(back.identity.platform, "tiny");
+  EXPECT_EQ(back.identity.platform_hash, 0x0123456789abcdefu);
+  EXPECT_EQ(back.identity.times_hash, 77u);
   EXPECT_EQ(back.payload, policy_.payload);
 }
 
 TEST_F(PolicyFileTest, LittleEndianLayoutWithCrc32c) {
-  write_policy(path_, {"ab", 0x0102030405060708u, {0xff}});
+  write_policy(path_, {{.agent = "ab",
+                        .features = 3,
+                        .platform = "xyz",
+                        .platform_hash = 0x0102030405060708u,
+                        .times_hash = 9},
+                       {0xff}});
   const std::string all = bytes();
-  EXPECT_EQ(all.substr(0, 8), std::string("FLYPOL\0\1", 8));
-  EXPECT_EQ(all.substr(8, 4), std::string("\1\0\0\0", 4));
-  EXPECT_EQ(all.substr(12, 8), "\x08\x07\x06\x05\x04\x03\x02\x01");
-  EXPECT_EQ(all.substr(20, 4), std::string("\2\0ab", 4));
-  EXPECT_EQ(all.substr(24, 5), std::string("\1\0\0\0\xff", 5));
+  EXPECT_EQ(all, std::string("FLYPOL\0\1"
+                             "\2\0\0\0"
+                             "\2\0\0\0ab"
+                             "\3\0\0\0"
+                             "\3\0\0\0xyz"
+                             "\x08\x07\x06\x05\x04\x03\x02\x01"
+                             "\x09\0\0\0\0\0\0\0"
+                             "\1\0\0\0\xff",
+                             50) +
+                     all.substr(50));
+  ASSERT_EQ(all.size(), 54u);
   // CRC-32C bit by bit, as in RFC 3720 appendix B.4.
   std::uint32_t crc = 0xffffffffu;
   for (unsigned char byte : all.substr(0, all.size() - 4)) {
@@ -109,10 +129,12 @@ TEST_F(PolicyFileTest, ReasonsAreNamed) {
   };
   EXPECT_THAT(reason("hello, this is text"), HasSubstr("not a policy file"));
   EXPECT_THAT(reason(good.substr(0, good.size() - 1)), HasSubstr("truncated"));
-  EXPECT_THAT(reason(good + "x"), HasSubstr("longer than it says"));
+  EXPECT_THAT(reason(good + "x"), HasSubstr("checksum"));
   std::string bad = good;
-  bad[8] = 2;
-  EXPECT_THAT(reason(bad), HasSubstr("version 2"));
+  bad[8] = 1;
+  EXPECT_THAT(reason(bad), HasSubstr("format version 1 and this program reads version 2"));
+  bad[8] = 3;
+  EXPECT_THAT(reason(bad), HasSubstr("format version 3"));
   bad = good;
   bad[good.size() - 6] ^= 1;
   EXPECT_THAT(reason(bad), HasSubstr("checksum"));
@@ -144,10 +166,55 @@ TEST_F(PolicyFileTest, RootRefusesWhatOthersCanWrite) {
   EXPECT_THAT(refusal(), HasSubstr("root does not own it"));
 }
 
-TEST_F(PolicyFileTest, AnotherAgentOrOtherSpacesAreRefused) {
-  check_policy(policy_, path_, "q_learning", policy_.spaces_hash);
-  EXPECT_THROW(check_policy(policy_, path_, "prime", policy_.spaces_hash), Error);
-  EXPECT_THROW(check_policy(policy_, path_, "q_learning", policy_.spaces_hash + 1), Error);
+// What an older program wrote: magic, version 1, spaces hash, agent, payload, CRC.
+TEST_F(PolicyFileTest, AFileOfVersion1IsRefusedWithItsNumber) {
+  put(
+      std::string("FLYPOL\0\1"
+                  "\1\0\0\0"
+                  "\x08\x07\x06\x05\x04\x03\x02\x01"
+                  "\2\0ab"
+                  "\1\0\0\0\xff"
+                  "\0\0\0\0",
+                  33));
+  EXPECT_THAT(refusal(), HasSubstr("format version 1"));
+}
+
+TEST_F(PolicyFileTest, ValidForThePlatformFileAndTheAgentThatLearnedIt) {
+  const PolicyIdentity& own = policy_.identity;
+  EXPECT_EQ(misfit(own, own), "");
+  PolicyIdentity here = own;
+  here.times_hash = 78;
+  EXPECT_EQ(misfit(own, here), "") << "another machine profile";
+  here = own;
+  here.agent = "prime";
+  EXPECT_EQ(misfit(own, here), "'q_learning' learned it, not 'prime'");
+  here = own;
+  here.features = 3;
+  EXPECT_THAT(misfit(own, here), HasSubstr("other features"));
+  here = own;
+  here.platform_hash = 1;
+  EXPECT_THAT(misfit(own, here), HasSubstr("a 'tiny' whose platform file had other numbers"));
+  here.platform = "odroid_xu3";
+  EXPECT_EQ(misfit(own, here), "it was learned on 'tiny', not on 'odroid_xu3'");
+}
+
+TEST_F(PolicyFileTest, ARefusalNamesTheFileAndTheRemedy) {
+  check_policy(policy_, path_, policy_.identity);
+  const auto refused = [&](const PolicyIdentity& here) -> std::string {
+    try {
+      check_policy(policy_, path_, here);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Error::Kind::kInput);
+      EXPECT_THAT(error.what(), HasSubstr(path_));
+      return error.what();
+    }
+    return "";
+  };
+  PolicyIdentity here = policy_.identity;
+  here.platform_hash = 1;
+  EXPECT_THAT(refused(here), HasSubstr("--from")) << "as a prior it may do";
+  here.agent = "prime";
+  EXPECT_THAT(refused(here), Not(HasSubstr("--from"))) << "for another agent it means nothing";
 }
 
 }  // namespace

@@ -1,78 +1,88 @@
 #include "agents/q_learning.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kernels/base/error.h"
 #include "env/model/model.h"
-#include "kernels/base/random.h"
 #include "env/spaces/reward.h"
+#include "kernels/base/random.h"
+#include "tests/agents/learned_tables.h"
 #include "tests/agents/tiny_platform.h"
 
 namespace flyball {
 namespace {
 
-using testing::HasSubstr;
-using testing::StartsWith;
-
-/// A stream in which a job takes what the model says times `work`, one epoch per job and one for
+/// A stream in which a job takes what the model says times `work`: an epoch to its end, and one for
 /// the rest of the period; energy is the profile's.
 class Stream {
  public:
   Stream(const TinyWorld& world, Agent& agent)
-      : world_(world), agent_(agent), profile_(world.platform, 0, 0) {}
+      : world_(world), agent_(agent), profile_(world.platform, world.platform.apps[0], 0) {
+    world.bind(agent);
+    decide(world.idle());
+    now_ = world.release(40'000'000, 40'000'000);
+    now_.app[0].running.setting = action().app[0];
+  }
 
   /// Runs one period; returns whether the job missed.
   bool job(double work) {
-    Observation now = world_.release(now_ns_, 20'000'000);
-    now.app[0].setting = setting_;
-    agent_.decide(now, action_);
-    agent_.why();
-    setting_ = action_.app[0];
+    const RunningJobObservation run = now_.app[0].running;
+    decide(now_);
     const double ns = work * execution_ns(world_.platform, world_.platform.apps[0],
-                                          world_.platform.mappings[setting_.mapping],
-                                          setting_.level, action_.opp);
+                                          world_.platform.mappings[run.setting.mapping],
+                                          run.setting.level, action().opp);
     JobRecord record;
-    record.sequence = sequence_++;
-    record.release_ns = record.start_ns = now_ns_;
-    record.finish_ns = now_ns_ + static_cast<std::int64_t>(ns);
-    record.deadline_ns = now_ns_ + 40'000'000;
+    record.sequence = run.sequence;
+    record.release_ns = record.start_ns = now_.now_ns;
+    record.finish_ns = now_.now_ns + static_cast<std::int64_t>(ns);
+    record.deadline_ns = now_.now_ns + 40'000'000;
     record.missed = record.finish_ns > record.deadline_ns;
-    record.setting = setting_;
-    record.accuracy_pct = 70;
-    const std::int64_t end = std::max(record.finish_ns, now_ns_ + 40'000'000);
-
-    Observation outcome = world_.idle(end, end - now_ns_);
-    for (int c = 0; c < 2; ++c) world_.set_opp(outcome, c, action_.opp[c]);
-    outcome.app[0].setting = outcome.app[0].last_setting = setting_;
+    record.setting = run.setting;
+    Observation outcome = world_.idle(record.finish_ns, record.execution_ns());
+    outcome.app[0].last_setting = run.setting;
     outcome.app[0].finished = 1;
     outcome.app[0].missed = record.missed;
-    for (const ProfilePoint& p : profile_.frontier(setting_.mapping, setting_.level)) {
-      if (p.opp == action_.opp) outcome.energy_mj = work * p.energy_mj;
+    for (const ProfilePoint& p : profile_.frontier(run.setting.mapping, run.setting.level)) {
+      if (p.opp == action().opp) outcome.app[0].energy_mj = work * p.energy_mj;
     }
-    outcome.energy_mj += profile_.idle_mw() * static_cast<double>(outcome.epoch_ns) * 1e-9;
     outcome.add_job(record);
-    // As the platform would: the epoch ends with the next release.
-    outcome.app[0].released = outcome.app[0].backlog = 1;
-    outcome.app[0].oldest_release_ns = end;
-    now_ns_ = end;
-    agent_.learn(outcome, action_, reward_parts(world_.weights, outcome).total());
-    energy_mj += outcome.energy_mj;
+    learn(outcome);
+    decide(outcome);
+
+    const std::int64_t next_ns = std::max(record.finish_ns + 1, record.deadline_ns);
+    now_ = world_.release(next_ns, next_ns - record.finish_ns);
+    now_.app[0].running.setting = action().app[0];
+    now_.app[0].running.sequence = run.sequence + 1;
+    learn(now_);
     misses += record.missed;
+    setting = run.setting;
     return record.missed;
   }
-  const Action& action() const { return action_; }
+  const Action& action() const { return decision_.action; }
   double energy_mj = 0;
   int misses = 0;
+  AppSetting setting;  ///< of the last job
 
  private:
+  void decide(const Observation& now) {
+    decision_.reset();
+    agent_.decide(now, decision_);
+  }
+  void learn(Observation& outcome) {
+    for (int c = 0; c < 2; ++c) world_.set_opp(outcome, c, action().opp[c]);
+    outcome.app[0].setting = action().app[0];
+    outcome.app[0].energy_mj += profile_.idle_mw() * static_cast<double>(outcome.epoch_ns) * 1e-9;
+    outcome.energy_mj = outcome.app[0].energy_mj;
+    energy_mj += outcome.energy_mj;
+    Reward reward;
+    judge(world_.weights, outcome, reward);
+    agent_.learn(outcome, action(), reward);
+  }
+
   const TinyWorld& world_;
   Agent& agent_;
   Profile profile_;
-  Action action_;
-  AppSetting setting_;
-  std::int64_t now_ns_ = 0;
-  std::uint64_t sequence_ = 0;
+  Decision decision_;
+  Observation now_;
 };
 
 TEST(QLearning, UntrainedItIsOnTimeAndCheaperThanFullSpeed) {
@@ -81,7 +91,7 @@ TEST(QLearning, UntrainedItIsOnTimeAndCheaperThanFullSpeed) {
   Stream stream(world, agent);
   for (int i = 0; i < 200; ++i) stream.job(1);
   EXPECT_EQ(stream.misses, 0);
-  const Profile profile(world.platform, 0, 0);
+  const Profile profile(world.platform, world.platform.apps[0], 0);
   const double full_speed_mj = profile.frontier(0, 3).front().energy_mj + profile.idle_mw() * 0.04;
   EXPECT_LT(stream.energy_mj / 200, 0.8 * full_speed_mj);
 }
@@ -94,7 +104,7 @@ TEST(QLearning, KeepsTheAccuracyFloor) {
     Stream stream(world, agent);
     for (int i = 0; i < 50; ++i) {
       stream.job(1);
-      EXPECT_EQ(stream.action().app[0].level, width) << floor;
+      EXPECT_EQ(stream.setting.level, width) << floor;
     }
   }
 }
@@ -125,63 +135,49 @@ TEST(QLearning, RestsAtTheLowestClocksBetweenJobs) {
   QLearning agent(world.context());
   Stream stream(world, agent);
   for (int i = 0; i < 5; ++i) stream.job(1);
-  Action action;
-  agent.decide(world.idle(500'000'000, 10'000'000), action);
-  EXPECT_EQ(action.opp, OppChoice{});
-  EXPECT_EQ(action.app[0], stream.action().app[0]);
+  EXPECT_EQ(stream.action().opp, OppChoice{}) << "as decided at the end of the last job";
 }
 
 TEST(QLearning, HurriesAJobThatRunsLong) {
   TinyWorld world;
   world.scenario.apps[0].required.accuracy_floor_pct = 0;
   QLearning agent(world.context());
-  Action action;
-  agent.decide(world.release(0), action);
-  const Action first = action;
+  world.bind(agent);
+  Decision decision;
+  agent.decide(world.idle(), decision);
+  const AppSetting setting = decision.action.app[0];
   // Nothing finished; 30 of 40 ms are over.
-  for (int i = 1; i <= 6; ++i) {
+  for (int i = 0; i <= 6; ++i) {
     Observation running = world.release(i * 5'000'000, 5'000'000);
-    running.app[0].released = 0;
-    running.app[0].oldest_release_ns = 0;
-    running.app[0].setting = action.app[0];
-    for (int c = 0; c < 2; ++c) world.set_opp(running, c, action.opp[c]);
-    agent.learn(running, action, 0);
-    agent.decide(running, action);
+    running.app[0].released = i == 0;
+    running.app[0].running.release_ns = running.app[0].running.start_ns = 0;
+    running.app[0].running.deadline_ns = 40'000'000;
+    running.app[0].running.setting = setting;
+    for (int c = 0; c < 2; ++c) world.set_opp(running, c, decision.action.opp[c]);
+    if (i > 0) agent.learn(running, decision.action, {});
+    decision.reset();
+    agent.decide(running, decision);
   }
-  const Mapping& mapping = world.platform.mappings[first.app[0].mapping];
+  const Mapping& mapping = world.platform.mappings[setting.mapping];
   for (int c = 0; c < 2; ++c) {
     if (mapping.cores[c] == 0) continue;
-    EXPECT_EQ(action.opp[c], world.platform.clusters[c].max_opp());
+    EXPECT_EQ(decision.action.opp[c], world.platform.clusters[c].max_opp());
   }
-  EXPECT_THAT(agent.why().text, HasSubstr("hurry"));
+  EXPECT_EQ(decision.reason.code, Reason::Code::kHurry);
 }
 
 TEST(QLearning, StaysWithinTheThermalCap) {
   TinyWorld world;
   world.scenario.apps[0].required.deadline_ns = 3'000'000;
   QLearning agent(world.context());
+  world.bind(agent);
   Observation now = world.release(0);
   now.cluster[0].opp_cap = 1;
   now.cluster[1].opp_cap = 0;
-  Action action;
-  agent.decide(now, action);
-  EXPECT_LE(action.opp[0], 1);
-  EXPECT_LE(action.opp[1], 0);
-}
-
-TEST(QLearning, EpsilonFallsToItsFloorAndIsZeroWithoutLearning) {
-  TinyWorld world;
-  QLearning agent(world.context());
-  EXPECT_DOUBLE_EQ(agent.epsilon(), QLearning::kEpsilonStart);
-  Stream stream(world, agent);
-  // The job under way is not counted yet.
-  for (int i = 0; i <= QLearning::kEpsilonJobs; ++i) stream.job(1);
-  EXPECT_NEAR(agent.epsilon(), (QLearning::kEpsilonStart + QLearning::kEpsilonFloor) / 2, 1e-3);
-  agent.set_learning(false);
-  EXPECT_EQ(agent.epsilon(), 0);
-  const auto before = agent.save();
-  stream.job(1);
-  EXPECT_EQ(agent.save().size(), before.size());
+  Decision decision;
+  agent.decide(now, decision);
+  EXPECT_LE(decision.action.opp[0], 1);
+  EXPECT_LE(decision.action.opp[1], 0);
 }
 
 TEST(QLearning, LoadedItDecidesAsBefore) {
@@ -191,10 +187,10 @@ TEST(QLearning, LoadedItDecidesAsBefore) {
   Random rng(2);
   for (int i = 0; i < 1000; ++i) training.job(rng.uniform(0.9, 1.1));
   QLearning a(world.context()), b(world.context());
-  a.load(trained.save());
-  b.load(a.save());
-  EXPECT_EQ(b.save(), a.save());
-  EXPECT_EQ(a.epsilon(), trained.epsilon()) << "the schedule goes on where it was";
+  a.load(saved_of(trained), false);
+  b.load(saved_of(a), false);
+  EXPECT_EQ(saved_of(a), saved_of(trained));
+  EXPECT_EQ(saved_of(b), saved_of(a));
   a.set_learning(false);
   b.set_learning(false);
   Stream sa(world, a), sb(world, b);
@@ -215,57 +211,7 @@ TEST(QLearning, SameSeedSameDecisions) {
     sb.job(1 + 0.01 * (i % 7));
     ASSERT_EQ(sa.action(), sb.action()) << i;
   }
-  EXPECT_EQ(a.save(), b.save());
-}
-
-TEST(QLearning, RefusesPayloadsThatDoNotFit) {
-  TinyWorld world;
-  QLearning agent(world.context());
-  const auto good = agent.save();
-  const auto refused = [&](const std::vector<std::uint8_t>& payload) {
-    try {
-      agent.load(payload);
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), StartsWith("policy of 'q_learning': "));
-      return true;
-    }
-    return false;
-  };
-  EXPECT_FALSE(refused(good));
-  EXPECT_TRUE(refused({}));
-  auto bad = good;
-  bad.pop_back();
-  EXPECT_TRUE(refused(bad));
-  bad = good;
-  bad.push_back(0);
-  EXPECT_TRUE(refused(bad));
-  bad = good;
-  bad[0] = 9;
-  EXPECT_TRUE(refused(bad)) << "version";
-  bad = good;
-  bad[4] = 2;
-  EXPECT_TRUE(refused(bad)) << "applications";
-  // The first entry of the first table follows version, applications, jobs, states and actions: 4 +
-  // 4 + 8 + 4 + 4.
-  bad = good;
-  bad[26] = 0xc0, bad[27] = 0x7f;
-  EXPECT_TRUE(refused(bad)) << "NaN";
-  bad = good;
-  bad[26] = 0x80, bad[27] = 0x7f;
-  EXPECT_TRUE(refused(bad)) << "infinity";
-  EXPECT_EQ(agent.save(), good) << "a refused payload changes nothing";
-}
-
-TEST(QLearning, SaysWhy) {
-  TinyWorld world;
-  QLearning agent(world.context());
-  agent.set_learning(false);
-  Action action;
-  agent.decide(world.release(0), action);
-  EXPECT_THAT(agent.why().text, StartsWith("slack "));
-  EXPECT_THAT(agent.why().text, HasSubstr("width 75 (floor 68)"));
-  agent.decide(world.idle(30'000'000, 5'000'000), action);
-  EXPECT_STREQ(agent.why().text, "no job: lowest clocks");
+  EXPECT_EQ(saved_of(a), saved_of(b));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agents/agent.h"
+#include "env/scenario/scenario.h"
 
 namespace flyball {
 
@@ -80,6 +81,27 @@ struct TinyWorld {
   }
   std::unique_ptr<Agent> make(const std::string& policy) const {
     return make_agent(policy, context());
+  }
+
+  Binding binding(int slot) const {
+    const AppSpec& app = scenario.apps[static_cast<std::size_t>(slot)];
+    const AppProfile& profile = platform.apps[static_cast<std::size_t>(app.profile)];
+    Binding to{.name = app.name, .profile = profile.name, .threads = app.threads, .levels = {}};
+    for (const LevelProfile& level : profile.levels) {
+      to.levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
+    }
+    return to;
+  }
+  /// Tells an agent of all applications.
+  void bind(Agent& agent) const {
+    const Observation now = idle();
+    for (int a = 0; a < now.app_count; ++a) agent.bind(a, binding(a), now);
+  }
+  /// One that knows them.
+  std::unique_ptr<Agent> bound(const std::string& policy) const {
+    auto agent = make(policy);
+    bind(*agent);
+    return agent;
   }
 
   /// An idle platform at its lowest frequencies.
