@@ -236,7 +236,7 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
     throw std::invalid_argument(
         fmt::format("active workers {}: the pool has 1 to {}", setting.active, max_active()));
   if (setting.cpus.empty())
-    throw std::invalid_argument("CPU mask 0: it must name at least one CPU");
+    throw std::invalid_argument("no CPU: a setting must name at least one");
   if (!pool_.set_speed_ratio(setting.speed_ratio))
     throw std::invalid_argument(
         fmt::format("speed ratio {}: it must be above 0 and at most 1", setting.speed_ratio));

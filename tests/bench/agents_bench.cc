@@ -1,5 +1,8 @@
 #include <benchmark/benchmark.h>
 
+#include <memory>
+#include <vector>
+
 #include "agents/agent.h"
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
@@ -13,37 +16,52 @@ namespace {
 /// Keeps what an agent was shown.
 class Tape final : public EpochSink {
  public:
+  struct Epoch {
+    Observation outcome;
+    Action applied;
+    Reward reward;
+  };
   void on_epoch(const EpochEvent& event) override {
-    if (outcomes.size() == 2000) return;
-    outcomes.push_back(event.outcome);
-    applied.push_back(event.applied);
-    rewards.push_back(event.reward.total());
+    if (epochs.size() == 500) return;
+    epochs.push_back(std::make_unique<Epoch>());
+    Epoch& epoch = *epochs.back();
+    epoch.outcome = event.outcome;
+    epoch.applied = event.applied;
+    epoch.reward = event.reward;
   }
-  std::vector<Observation> outcomes;
-  std::vector<Action> applied;
-  std::vector<double> rewards;
+  std::vector<std::unique_ptr<Epoch>> epochs;
 };
 
-void decide_and_learn(benchmark::State& state, const char* policy, const char* scenario_name) {
+enum class Part { kDecideAndLearn, kDecide };
+
+void agent_epochs(benchmark::State& state, const char* policy, const char* scenario_name,
+                  Part part) {
   const PlatformSpec platform = load_platform("odroid_xu3");
   const Scenario scenario = load_scenario(scenario_name, platform);
-  const Spaces spaces = Spaces::of(platform, scenario);
-  const RewardWeights weights = reward_weights(platform, scenario);
-  const AgentContext context{platform, scenario, spaces, weights, 1, nullptr};
-  const auto agent = make_agent(policy, context);
+  const Belief belief = Belief::of(platform);
+  const RewardWeights weights = reward_weights(belief);
+  const auto agent = make_agent(policy, {belief, weights, 1, nullptr});
   Simulator simulator(platform, scenario);
   Tape tape;
   SessionOptions options;
   options.sinks = {&tape};
-  run_session(simulator, *agent, weights, options);
+  run_session(simulator, belief, *agent, weights, options);
   std::size_t i = 0;
-  Action action;
+  Decision decided;
   for (auto _ : state) {
-    agent->learn(tape.outcomes[i], tape.applied[i], tape.rewards[i]);
-    agent->decide(tape.outcomes[i], action);
-    benchmark::DoNotOptimize(action);
-    if (++i == tape.outcomes.size()) i = 0;
+    const Tape::Epoch& epoch = *tape.epochs[i];
+    if (part == Part::kDecideAndLearn) agent->learn(epoch.outcome, epoch.applied, epoch.reward);
+    decided.reset();
+    agent->decide(epoch.outcome, decided);
+    benchmark::DoNotOptimize(decided);
+    if (++i == tape.epochs.size()) i = 0;
   }
+}
+void decide_and_learn(benchmark::State& state, const char* policy, const char* scenario) {
+  agent_epochs(state, policy, scenario, Part::kDecideAndLearn);
+}
+void decide(benchmark::State& state, const char* policy, const char* scenario) {
+  agent_epochs(state, policy, scenario, Part::kDecide);
 }
 
 constexpr const char* kFixed = "static_best:A15=1000000;camera=A15x1@100";
@@ -54,6 +72,8 @@ BENCHMARK_CAPTURE(decide_and_learn, prime, "prime", "single_periodic");
 BENCHMARK_CAPTURE(decide_and_learn, q_learning, "q_learning", "single_periodic");
 BENCHMARK_CAPTURE(decide_and_learn, q_learning_bursty, "q_learning", "bursty");
 BENCHMARK_CAPTURE(decide_and_learn, q_learning_two_applications, "q_learning", "dual_dnn");
+BENCHMARK_CAPTURE(decide, q_learning, "q_learning", "single_periodic");
+BENCHMARK_CAPTURE(decide, q_learning_two_applications, "q_learning", "dual_dnn");
 
 }  // namespace
 }  // namespace flyball

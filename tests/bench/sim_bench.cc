@@ -43,6 +43,21 @@ void BM_SimulatedEpoch(benchmark::State& state) {
 }
 BENCHMARK(BM_SimulatedEpoch)->ArgsProduct({{0, 1, 2}, {10, 50}})->ArgNames({"platform", "ms"});
 
+/// What the loop copies where it keeps an observation: range: applications.
+void BM_ObservationCopy(benchmark::State& state) {
+  const auto from = std::make_unique<Observation>(), to = std::make_unique<Observation>();
+  from->cluster_count = 2;
+  from->app_count = static_cast<int>(state.range(0));
+  from->job_count = static_cast<std::uint32_t>(state.range(0));
+  for (auto _ : state) {
+    *to = *from;
+    benchmark::DoNotOptimize(to->sequence);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_ObservationCopy)->Arg(1)->Arg(4)->Arg(64);
+
 /// A fork of a board with one application: what a search copies per choice.
 void BM_Fork(benchmark::State& state) {
   const PlatformSpec spec = measured_platform(kPlatforms[0]);

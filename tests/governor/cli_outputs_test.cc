@@ -174,7 +174,8 @@ TEST(CliOutputs, AFailureAtTheEndFirstPrintsWhatWasMeasured) {
 
 TEST(CliOutputs, ARecordingThatFailedIsAFailedRunWithItsReport) {
   const OwnConfigs configs;
-  const Flyball::Options full{.file_bytes = 20 * 1024};
+  // The header, of 25 KB, and a second or so.
+  const Flyball::Options full{.file_bytes = 32 * 1024};
   const Finished finished =
       Flyball(with(record_for("4", configs / "x.flyrec"), {"--json"}), full).wait();
   EXPECT_EQ(finished.exit_code, 1);
@@ -225,7 +226,7 @@ TEST(CliOutputs, AKilledRunIsExportedAndCalledThat) {
   const std::string record = configs / "x.flyrec";
   {
     Flyball run(record_for("600", record));
-    for (int i = 0; i < 600 && (!fs::exists(record) || fs::file_size(record) < 20'000); ++i)
+    for (int i = 0; i < 600 && (!fs::exists(record) || fs::file_size(record) < 32'000); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     run.signal(SIGKILL);
     EXPECT_EQ(run.wait().exit_code, 128 + SIGKILL);

@@ -8,7 +8,6 @@
 #include <filesystem>
 
 #include "agents/policy_file.h"
-#include "env/spaces/spaces.h"
 #include "kernels/base/error.h"
 
 namespace flyball::test {
@@ -56,23 +55,21 @@ class CompareTest : public ::testing::Test {
 };
 
 TEST_F(CompareTest, TheSameSeedsGiveTheSameNumbersWhateverTheNumberOfThreads) {
-  const std::vector<PolicyChoice> policies = {
-      {"performance", ""}, {"q_learning", ""}, {"oracle", ""}};
+  const std::vector<PolicyChoice> policies = {{"performance"}, {"q_learning"}, {"oracle"}};
   const auto one = run(policies, 3, 1);
   expect_same(one, run(policies, 3, 1));
   expect_same(one, run(policies, 3, 3));
 }
 
 TEST_F(CompareTest, SeedsDiffer) {
-  const auto result = run({{"performance", ""}}, 2);
+  const auto result = run({{"performance"}}, 2);
   EXPECT_NE(result[0].per_seed[0].energy_mj_per_job, result[0].per_seed[1].energy_mj_per_job);
 }
 
 TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
   shorten(scenario_ = load_scenario("single_periodic", platform_), 20);
-  const auto results = run(
-      {{"performance", ""}, {"schedutil", ""}, {"rule", ""}, {"static_best", ""}, {"oracle", ""}},
-      2);
+  const auto results =
+      run({{"performance"}, {"schedutil"}, {"rule"}, {"static_best"}, {"oracle"}}, 2);
   const PolicyResult& oracle = results.back();
   for (std::size_t s = 0; s < oracle.per_seed.size(); ++s) {
     EXPECT_EQ(oracle.per_seed[s].energy_gap_to_oracle_pct, 0);
@@ -89,13 +86,13 @@ TEST_F(CompareTest, NobodyNeedsLessEnergyThanTheOracleAtItsMisses) {
 }
 
 TEST_F(CompareTest, TheGapIsThatOfEnergyPerJob) {
-  const auto results = run({{"performance", ""}, {"oracle", ""}}, 1);
+  const auto results = run({{"performance"}, {"oracle"}}, 1);
   const Metrics &fast = results[0].per_seed[0], &best = results[1].per_seed[0];
   EXPECT_DOUBLE_EQ(fast.energy_gap_to_oracle_pct,
                    100 * (fast.energy_mj_per_job / best.energy_mj_per_job - 1));
   EXPECT_GT(fast.energy_gap_to_oracle_pct, 0);
   // The same without asking for the oracle.
-  const auto alone = run({{"performance", ""}}, 1);
+  const auto alone = run({{"performance"}}, 1);
   ASSERT_EQ(alone.size(), 1u);
   EXPECT_EQ(alone[0].per_seed[0].energy_gap_to_oracle_pct, fast.energy_gap_to_oracle_pct);
 }
@@ -104,7 +101,7 @@ TEST_F(CompareTest, TheGapIsThatOfEnergyPerJob) {
 TEST_F(CompareTest, ThereIsNoGapWhereApplicationsMeet) {
   shorten(scenario_ = load_scenario("dual_dnn", platform_), 40);
   EXPECT_TRUE(applications_meet(scenario_));
-  for (const PolicyResult& result : run({{"performance", ""}, {"oracle", ""}}, 1)) {
+  for (const PolicyResult& result : run({{"performance"}, {"oracle"}}, 1)) {
     EXPECT_GT(result.per_seed[0].jobs, 0);
     EXPECT_TRUE(std::isnan(result.per_seed[0].energy_gap_to_oracle_pct)) << result.policy;
   }
@@ -113,10 +110,10 @@ TEST_F(CompareTest, ThereIsNoGapWhereApplicationsMeet) {
 }
 
 TEST_F(CompareTest, StaticBestIsPaidAtLeastAsMuchAsAnyOtherFixedConfiguration) {
-  const auto results = run({{"static_best", ""},
-                            {"static_best:A15=1000000;camera=A15x2@75", ""},
-                            {"static_best:A7=1400000;camera=A7x4@100", ""},
-                            {"static_best:A15=2000000;camera=A15x4@100", ""}},
+  const auto results = run({{"static_best"},
+                            {"static_best:A15=1000000;camera=A15x2@75"},
+                            {"static_best:A7=1400000;camera=A7x4@100"},
+                            {"static_best:A15=2000000;camera=A15x4@100"}},
                            2);
   const double best = figure(results[0], &Metrics::reward).mean;
   for (const PolicyResult& result : results)
@@ -126,7 +123,7 @@ TEST_F(CompareTest, StaticBestIsPaidAtLeastAsMuchAsAnyOtherFixedConfiguration) {
 
 TEST_F(CompareTest, AnInfeasibleDeadlineIsReportedAsInfeasible) {
   scenario_.apps[0].required.deadline_ns = 1'000'000;  // 1 ms: nothing is that fast
-  const auto results = run({{"performance", ""}, {"oracle", ""}}, 1);
+  const auto results = run({{"performance"}, {"oracle"}}, 1);
   for (const PolicyResult& result : results) {
     EXPECT_EQ(result.per_seed[0].deadline_miss_pct, 100) << result.policy;
     EXPECT_EQ(result.per_seed[0].infeasible_pct, 100) << result.policy;
@@ -136,7 +133,7 @@ TEST_F(CompareTest, AnInfeasibleDeadlineIsReportedAsInfeasible) {
 TEST_F(CompareTest, StoppedItReturnsCompleteSeedsOnly) {
   std::atomic<bool> stop = false;
   CompareOptions options;
-  options.policies = {{"performance", ""}, {"schedutil", ""}};
+  options.policies = {{"performance"}, {"schedutil"}};
   options.seeds = 1000;
   options.stop = &stop;
   options.progress = [&](double done) {
@@ -148,37 +145,38 @@ TEST_F(CompareTest, StoppedItReturnsCompleteSeedsOnly) {
 }
 
 TEST_F(CompareTest, WrongInputIsRefused) {
-  EXPECT_THROW(run({{"no_such_policy", ""}}, 1), Error);
-  EXPECT_THROW(run({{"q_learning", "/no/such.policy"}}, 1), Error);
+  EXPECT_THROW(run({{"no_such_policy"}}, 1), Error);
+  EXPECT_THROW(run({{"q_learning", {1, 2, 3}}}, 1), Error);  // not what it has learned
 }
 
-TEST_F(CompareTest, TrainsAndGoesOnFromWhatWasLearned) {
+TEST_F(CompareTest, WhatWasLearnedInTrainingPays) {
   int episodes = 0;
   const auto count = [&](int i, const Metrics& metrics) {
     EXPECT_EQ(i, episodes++);
     EXPECT_GT(metrics.jobs, 0);
   };
-  const auto learned = train(platform_, scenario_, "q_learning", 5, 1, count, nullptr);
-  EXPECT_EQ(episodes, 5);
-  EXPECT_FALSE(learned.empty());
-  EXPECT_EQ(learned, train(platform_, scenario_, "q_learning", 5, 1, {}, nullptr));
-  EXPECT_NE(learned, train(platform_, scenario_, "q_learning", 1, 6, {}, nullptr, learned));
+  const Belief belief = Belief::of(platform_);
+  const auto learn = [&](int times, std::uint64_t seed, const std::vector<std::uint8_t>& start) {
+    return train(platform_, belief, scenario_, "q_learning", times, seed, count, nullptr, start);
+  };
+  const auto learned = learn(20, 101, {});
+  EXPECT_EQ(episodes, 20);
+  episodes = 0;
+  EXPECT_EQ(learned, learn(20, 101, {}));
+  episodes = 0;
+  const auto more = learn(20, 121, learned);
 
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("compare_test_" + std::to_string(getpid())))
-          .string();
-  write_policy(path, {"q_learning", Spaces::of(platform_, scenario_).hash, learned});
-  const auto fresh = run({{"q_learning", ""}}, 1), trained = run({{"q_learning", path}}, 1);
-  EXPECT_NE(fresh[0].per_seed[0].reward, trained[0].per_seed[0].reward);
-  EXPECT_THROW(run({{"prime", path}}, 1), Error);  // learned by another agent
-  std::filesystem::remove(path);
+  const auto results = run({{"q_learning"}, {"q_learning", learned}, {"q_learning", more}}, 8);
+  const auto reward = [&](std::size_t p) { return figure(results[p], &Metrics::reward).mean; };
+  EXPECT_GT(reward(1), reward(0));
+  EXPECT_GT(reward(2), reward(0));
 }
 
 TEST_F(CompareTest, AStoppedTrainingReturnsWhatIsThere) {
   std::atomic<bool> stop = false;
   int episodes = 0;
   const auto learned = train(
-      platform_, scenario_, "q_learning", 1000, 1,
+      platform_, Belief::of(platform_), scenario_, "q_learning", 1000, 1,
       [&](int, const Metrics&) { stop = ++episodes == 2; }, &stop);
   EXPECT_EQ(episodes, 2);
   EXPECT_FALSE(learned.empty());

@@ -5,8 +5,11 @@
 #include <vector>
 
 #include "agents/agent.h"
+#include "env/model/platform_spec.h"
 #include "env/platform.h"
+#include "env/scenario/scenario.h"
 #include "governor/loop/control_loop.h"
+#include "governor/loop/shield.h"
 
 namespace flyball::test {
 
@@ -54,34 +57,64 @@ inline Scenario small_scenario(std::int64_t deadline_ms = 150, double floor_pct 
   return scenario;
 }
 
-/// A state of the small platform in which the application waits for its next job.
+/// Who takes slot `app` in a scenario of the small platform.
+inline Binding small_binding(const PlatformSpec& spec, const AppSpec& app) {
+  const AppProfile& profile = spec.apps[static_cast<std::size_t>(app.profile)];
+  Binding binding{app.name, profile.name, app.threads, profile.plain_load, {}};
+  for (const LevelProfile& level : profile.levels)
+    binding.levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
+  return binding;
+}
+
+/// A state of the small platform in which every application waits for its next job.
 inline Observation small_observation(const Scenario& scenario) {
   Observation now;
   now.cluster_count = 2;
   now.app_count = static_cast<int>(scenario.apps.size());
+  now.roster_version = 1;
   for (auto& cluster : now.cluster) cluster.opp_cap = 2;
   for (int a = 0; a < now.app_count; ++a) {
+    now.app[a].generation = 1;
     now.app[a].active = true;
-    now.app[a].required = scenario.apps[a].required;
+    now.app[a].required = scenario.apps[static_cast<std::size_t>(a)].required;
   }
   return now;
 }
 
-inline Action small_action(int big_opp, int little_opp, int mapping, int width) {
+inline Action small_action(int big_opp, int little_opp, int mapping, int level) {
   Action action;
   action.opp[0] = static_cast<std::uint8_t>(big_opp);
   action.opp[1] = static_cast<std::uint8_t>(little_opp);
-  action.app[0] = {static_cast<std::uint8_t>(mapping), static_cast<std::uint8_t>(width)};
+  action.app[0] = {static_cast<std::uint8_t>(mapping), static_cast<std::uint8_t>(level)};
   return action;
 }
+
+/// A shield that believes in `spec` as it is, with the scenario's applications bound to it.
+struct OwnBelief {
+  Belief belief;
+};
+class BoundShield : private OwnBelief, public Shield {
+ public:
+  BoundShield(const PlatformSpec& spec, const Scenario& scenario, Shield::Options options)
+      : OwnBelief{Belief::of(spec)}, Shield(belief, options) {
+    const Observation now = small_observation(scenario);
+    for (int a = 0; a < now.app_count; ++a)
+      bind(a, small_binding(spec, scenario.apps[static_cast<std::size_t>(a)]), now);
+  }
+};
 
 /// Lets `epochs` epochs of 50 ms pass; `fill` says what is seen at the end of each.
 class FakePlatform : public Platform {
  public:
   FakePlatform(const PlatformSpec& spec, const Scenario& scenario, int epochs)
-      : spec_(spec), scenario_(scenario), epochs_(epochs) {}
-  const PlatformSpec& spec() const override { return spec_; }
-  const Scenario& scenario() const override { return scenario_; }
+      : spec_(spec), scenario_(scenario), epochs_(epochs), bindings(kMaxApps) {
+    for (std::size_t a = 0; a < scenario.apps.size(); ++a)
+      bindings[a] = small_binding(spec, scenario.apps[a]);
+  }
+  const PlatformSpec& spec() const { return spec_; }
+  const Binding& binding(int slot) const override {
+    return bindings[static_cast<std::size_t>(slot)];
+  }
   void observe(Observation& out) const override {
     out = small_observation(scenario_);
     out.cluster[0].opp = 1;
@@ -105,18 +138,22 @@ class FakePlatform : public Platform {
     return passed_ < epochs_ ? Status::kOk : Status::kFinished;
   }
   void interrupt() override { interrupted = true; }
-
-  std::vector<std::string>* log = nullptr;
-  std::function<void(Observation&)> fill;
-  Status apply_status = Status::kOk;
-  Action applied;
-  bool interrupted = false;
+  std::vector<KnobSetting> capture() const override { return {}; }
+  std::vector<KnobOutcome> restore(const std::vector<KnobSetting>&) override { return {}; }
 
  private:
   const PlatformSpec& spec_;
   const Scenario& scenario_;
   const int epochs_;
   std::int64_t passed_ = 0;
+
+ public:
+  std::vector<Binding> bindings;  ///< per slot
+  std::vector<std::string>* log = nullptr;
+  std::function<void(Observation&)> fill;
+  Status apply_status = Status::kOk;
+  Action applied;
+  bool interrupted = false;
 };
 
 /// Always decides the same.
@@ -125,26 +162,39 @@ class FakeAgent : public Agent {
   explicit FakeAgent(const Action& action, bool learner = false)
       : action_(action), learner_(learner) {}
   std::string_view name() const override { return "fake"; }
-  void decide(const Observation& now, Action& out) override {
-    if (log) log->push_back("decide " + std::to_string(now.sequence));
-    out = action_;
+  void bind(int slot, const Binding& binding, const Observation&) override {
+    say("bind " + std::to_string(slot) + " " + binding.name);
   }
-  void learn(const Observation& outcome, const Action& applied, double reward) override {
-    if (log) log->push_back("learn " + std::to_string(outcome.sequence));
+  void unbind(int slot) override { say("unbind " + std::to_string(slot)); }
+  void decide(const Observation& now, Decision& out) override {
+    if (log) say("decide " + std::to_string(now.sequence));
+    out.action = action_;
+    out.probability = probability;
+  }
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override {
+    if (log) say("learn " + std::to_string(outcome.sequence));
     learned_applied = applied;
-    learned_reward += reward;
+    learned_reward += reward.total();
   }
-  const Explanation& why() const override { return explanation; }
   bool learns() const override { return learner_; }
   bool guarded() const override { return learner_ && !baseline; }
+  void save(ByteWriter& out) const override {
+    for (std::size_t i = 0; i < learned_words; ++i) out.u64(learned_word);
+  }
 
   std::vector<std::string>* log = nullptr;
-  Explanation explanation;
   Action learned_applied;
   double learned_reward = 0;
+  float probability = 1;
   bool baseline = false;
+  std::size_t learned_words = 0;  ///< what it has learned: so many times `learned_word`
+  std::uint64_t learned_word = 0;
 
  private:
+  void say(const std::string& what) {
+    if (log) log->push_back(what);
+  }
+
   Action action_;
   bool learner_;
 };

@@ -7,8 +7,8 @@
 #include "env/model/model.h"
 #include "fakes.h"
 #include "governor/compare/hindsight_candidates.h"
-#include "governor/loop/job_cost.h"
 #include "governor/compare/parallel.h"
+#include "governor/loop/job_cost.h"
 #include "governor/metrics/session.h"
 
 namespace flyball::test {
@@ -37,6 +37,7 @@ class ModelPlatform final : public FakePlatform {
     job.accuracy_floor_pct = 70;
     out.app[0].released = out.app[0].finished = 1;
     out.app[0].missed = job.missed;
+    out.app[0].accuracy_shortfall_pct = std::max(0.0, 70.0 - job.accuracy_pct);
     out.add_job(job);
   }
   const double work_;
@@ -46,16 +47,17 @@ class HindsightTest : public ::testing::Test {
  protected:
   HindsightTest() {
     options_.make_platform = [](const PlatformSpec& spec, const Scenario& scenario,
-                                std::uint64_t seed) -> std::unique_ptr<Platform> {
-      return std::make_unique<ModelPlatform>(spec, scenario, seed);
+                                std::uint64_t seed) -> Stage {
+      return {std::make_unique<ModelPlatform>(spec, scenario, seed), nullptr};
     };
   }
   double reward_of(const Action& action, int seeds) const {
+    const Belief belief = Belief::of(spec_);
     double sum = 0;
     for (int s = 0; s < seeds; ++s) {
       ModelPlatform platform(spec_, scenario_, options_.first_seed + static_cast<std::uint64_t>(s));
       FakeAgent agent(action);
-      sum += run_session(platform, agent, reward_weights(spec_, scenario_)).metrics.reward;
+      sum += run_session(platform, belief, agent, reward_weights(belief)).metrics.reward;
     }
     return sum / seeds;
   }

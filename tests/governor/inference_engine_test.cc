@@ -25,7 +25,7 @@ Network seeded_network() { return Network(seeded_model(modified_alexnet(), 1)); 
 
 JobEngine::Setting on_first_cpu(int width, double speed_ratio) {
   JobEngine::Setting setting;
-  setting.cpu_mask = std::uint64_t{1} << thread_affinity().nth(0);
+  setting.cpus.add(thread_affinity().nth(0));
   setting.active = 1;
   setting.width = width;
   setting.speed_ratio = speed_ratio;
@@ -104,7 +104,7 @@ TEST(InferenceEngine, ReportsACpuThatIsNotThereAndRunsAnyway) {
   if (thread_affinity().contains(63)) GTEST_SKIP() << "this machine has a CPU 63";
   InferenceEngine engine{seeded_network()};
   JobEngine::Setting setting = on_first_cpu(3, 1);
-  setting.cpu_mask = std::uint64_t{1} << 63;
+  setting.cpus = CpuSet{63};
   EXPECT_GT(engine.run(setting, 1), 0);
   EXPECT_THAT(engine.problem(), HasSubstr("CPU 63"));
   engine.run(on_first_cpu(3, 1), 1);
@@ -268,8 +268,8 @@ TEST(InferenceEngine, BadInputIsNamedAndLeavesItUsable) {
   setting.active = 0;
   EXPECT_THAT(thrown(setting), HasSubstr("active workers 0"));
   setting = on_first_cpu(3, 1);
-  setting.cpu_mask = 0;
-  EXPECT_THAT(thrown(setting), HasSubstr("CPU mask 0"));
+  setting.cpus = {};
+  EXPECT_THAT(thrown(setting), HasSubstr("no CPU"));
   EXPECT_THAT(thrown(on_first_cpu(9, 1)), HasSubstr("width 9"));
 
   engine.run(on_first_cpu(3, 1), 1);

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "allocation_count.h"
 #include "fakes.h"
 #include "governor/loop/control_loop.h"
@@ -15,17 +17,23 @@ using ::testing::ElementsAre;
 class LogSink : public EpochSink {
  public:
   explicit LogSink(std::vector<std::string>& log) : log_(log) {}
+  void on_bind(int slot, const Binding& binding, const Observation&) override {
+    log_.push_back("sink bind " + std::to_string(slot) + " " + binding.name);
+  }
+  void on_unbind(int slot) override { log_.push_back("sink unbind " + std::to_string(slot)); }
   void on_epoch(const EpochEvent& event) override {
     log_.push_back("sink " + std::to_string(event.before.sequence) + ">" +
                    std::to_string(event.outcome.sequence));
     verdict = event.verdict;
-    decided = event.decided;
+    decided = event.decided.action;
+    probability = event.executed_probability();
     applied = event.applied;
     decide_ns = event.decide_ns;
   }
   Shield::Verdict verdict = Shield::Verdict::kPassed;
   Action decided, applied;
   std::int64_t decide_ns = -1;
+  float probability = -1;
 
  private:
   std::vector<std::string>& log_;
@@ -34,6 +42,7 @@ class LogSink : public EpochSink {
 class LoopTest : public ::testing::Test {
  protected:
   PlatformSpec spec_ = small_platform();
+  Belief belief_ = Belief::of(spec_);
   Scenario scenario_ = small_scenario();
   RewardWeights weights_;
   std::vector<std::string> log_;
@@ -42,13 +51,14 @@ class LoopTest : public ::testing::Test {
 TEST_F(LoopTest, RunsAnEpochInOrderAndHandsTheOutcomeToTheNextDecision) {
   FakePlatform platform(spec_, scenario_, 2);
   FakeAgent agent(small_action(1, 0, 1, 1));
-  Shield shield(spec_, scenario_, {.guard = false});
+  Shield shield(belief_, {.guard = false});
   ControlLoop loop(platform, agent, shield, weights_);
   LogSink sink(log_);
   loop.add_sink(sink);
   platform.log = agent.log = &log_;
   EXPECT_EQ(loop.run(), Status::kFinished);
-  EXPECT_THAT(log_, ElementsAre("decide 0", "apply", "advance", "learn 1", "sink 0>1",  //
+  EXPECT_THAT(log_, ElementsAre("bind 0 camera", "sink bind 0 camera",                  //
+                                "decide 0", "apply", "advance", "learn 1", "sink 0>1",  //
                                 "decide 1", "apply", "advance", "learn 2", "sink 1>2"));
   EXPECT_GE(sink.decide_ns, 0);
 }
@@ -56,7 +66,7 @@ TEST_F(LoopTest, RunsAnEpochInOrderAndHandsTheOutcomeToTheNextDecision) {
 TEST_F(LoopTest, TheShieldHasTheLastWordAndTheAgentLearnsWhatWasApplied) {
   FakePlatform platform(spec_, scenario_, 1);
   FakeAgent agent(small_action(9, 0, 1, 1));
-  Shield shield(spec_, scenario_, {.guard = false});
+  Shield shield(belief_, {.guard = false});
   ControlLoop loop(platform, agent, shield, weights_);
   LogSink sink(log_);
   loop.add_sink(sink);
@@ -72,22 +82,123 @@ TEST_F(LoopTest, PaysTheRewardOfEveryEpoch) {
   FakePlatform platform(spec_, scenario_, 3);
   platform.fill = [](Observation& out) { out.energy_mj = 10; };
   FakeAgent agent(small_action(1, 0, 1, 1));
-  Shield shield(spec_, scenario_, {.guard = false});
+  Shield shield(belief_, {.guard = false});
   weights_.ref_energy_mj = 100;
   ControlLoop(platform, agent, shield, weights_).run();
   EXPECT_NEAR(agent.learned_reward, -0.3, 1e-12);  // preference 0.5: weight 1
 }
 
-TEST_F(LoopTest, ALostDeviceEndsTheRunWithoutAnEpoch) {
+TEST_F(LoopTest, WhatTheShieldReplacedHasNoKnownProbability) {
+  for (const int big_opp : {1, 9}) {
+    FakePlatform platform(spec_, scenario_, 1);
+    FakeAgent agent(small_action(big_opp, 0, 1, 1));
+    agent.probability = 0.25f;
+    Shield shield(belief_, {.guard = false});
+    ControlLoop loop(platform, agent, shield, weights_);
+    LogSink sink(log_);
+    loop.add_sink(sink);
+    loop.run();
+    if (big_opp == 1) {
+      EXPECT_EQ(sink.probability, 0.25f);
+    } else {
+      EXPECT_TRUE(std::isnan(sink.probability)) << "clamped to something else";
+    }
+  }
+  // The same of a replacement by the guard.
+  FakePlatform platform(spec_, scenario_, 1);
+  FakeAgent agent(small_action(0, 2, 0, 1));  // 200 ms where 150 are allowed
+  Shield shield(belief_, {});
+  ControlLoop loop(platform, agent, shield, weights_);
+  LogSink sink(log_);
+  loop.add_sink(sink);
+  loop.run();
+  EXPECT_EQ(sink.verdict, Shield::Verdict::kReplaced);
+  EXPECT_TRUE(std::isnan(sink.probability));
+}
+
+// The action asked for is of both slots; the shield lets it through only for those that it knows of.
+TEST_F(LoopTest, ApplicationsThatComeAndGoAreToldToEverybodyBeforeTheNextDecision) {
+  FakePlatform platform(spec_, scenario_, 5);
+  platform.bindings[1] = platform.bindings[0];
+  platform.bindings[1].name = "radar";
+  std::vector<AppSetting> of_second;
+  platform.fill = [&](Observation& out) {
+    of_second.push_back(platform.applied.app[1]);
+    // The second application is there from the end of epoch 1 to that of epoch 3; at the end of
+    // epoch 2 another one has taken its slot; at that of epoch 4 the first has gone, too.
+    const auto sequence = static_cast<std::uint32_t>(out.sequence);
+    out.roster_version = sequence + 1;
+    out.app_count = sequence < 3 ? 2 : 1;
+    out.app[1] = out.app[0];
+    out.app[1].generation = sequence < 2 ? 1 : 3;
+    if (sequence == 2) platform.bindings[1].name = "lidar";
+    if (sequence == 3) out.app[1].generation = 4;
+    if (sequence >= 4) {
+      out.app_count = 0;
+      out.app[0].generation = 2;
+      out.app[0].active = false;
+    }
+  };
+  Action action = small_action(1, 0, 1, 1);
+  action.app[1] = {2, 1};
+  FakeAgent agent(action);
+  Shield shield(belief_, {.guard = false});
+  ControlLoop loop(platform, agent, shield, weights_);
+  LogSink sink(log_);
+  loop.add_sink(sink);
+  agent.log = &log_;
+  EXPECT_EQ(loop.run(), Status::kFinished);
+  EXPECT_THAT(log_, ElementsAre("bind 0 camera", "sink bind 0 camera",  //
+                                "decide 0", "learn 1", "sink 0>1",      //
+                                "bind 1 radar", "sink bind 1 radar",    //
+                                "decide 1", "learn 2", "sink 1>2",      //
+                                "unbind 1", "sink unbind 1",            //
+                                "bind 1 lidar", "sink bind 1 lidar",    //
+                                "decide 2", "learn 3", "sink 2>3",      //
+                                "unbind 1", "sink unbind 1",            //
+                                "decide 3", "learn 4", "sink 3>4",      //
+                                "unbind 0", "sink unbind 0",            //
+                                "decide 4", "learn 5", "sink 4>5"));
+  const AppSetting none{}, asked{2, 1};
+  EXPECT_THAT(of_second, ElementsAre(none, asked, asked, none, none));
+  EXPECT_EQ(platform.applied.app[0], none);
+}
+
+TEST_F(LoopTest, ALostDeviceEndsTheRunWithItsLastEpochToldAndTheSafeSettingAskedFor) {
+  for (const bool guard : {false, true}) {
+    log_.clear();
+    FakePlatform platform(spec_, scenario_, 5);
+    platform.fill = [&](Observation& out) {
+      if (out.sequence == 2) platform.apply_status = Status::kDeviceLost;
+    };
+    const Action slow = small_action(0, 0, 0, 0);
+    FakeAgent agent(slow);
+    Shield shield(belief_, {.guard = guard});
+    ControlLoop loop(platform, agent, shield, weights_);
+    LogSink sink(log_);
+    loop.add_sink(sink);
+    platform.log = agent.log = &log_;
+    EXPECT_EQ(loop.run(), Status::kDeviceLost);
+    const std::vector<std::string> last(log_.end() - 6, log_.end());
+    EXPECT_THAT(last, ElementsAre("decide 2", "apply", "advance", "learn 3", "sink 2>3", "apply"));
+    EXPECT_EQ(platform.applied.opp[0], 2);
+    EXPECT_EQ(platform.applied.app[0], (AppSetting{2, 1}));  // two big cores, the whole network
+  }
+}
+
+// Where nothing has passed there is no epoch to tell.
+TEST_F(LoopTest, ADeviceThatIsLostAtOnceTellsNothing) {
   FakePlatform platform(spec_, scenario_, 5);
   platform.apply_status = Status::kDeviceLost;
+  platform.fill = [](Observation& out) { out.epoch_ns = 0; };
   FakeAgent agent(small_action(1, 0, 1, 1));
-  Shield shield(spec_, scenario_, {.guard = false});
+  Shield shield(belief_, {.guard = false});
   ControlLoop loop(platform, agent, shield, weights_);
   LogSink sink(log_);
   loop.add_sink(sink);
   EXPECT_EQ(loop.run(), Status::kDeviceLost);
-  EXPECT_TRUE(log_.empty());
+  EXPECT_THAT(log_, ElementsAre("sink bind 0 camera"));
+  EXPECT_EQ(platform.applied.opp[0], 2);
 }
 
 TEST_F(LoopTest, AnInterruptedEpochIsStillRecorded) {
@@ -97,12 +208,12 @@ TEST_F(LoopTest, AnInterruptedEpochIsStillRecorded) {
     if (++epochs == 3) platform.interrupt();
   };
   FakeAgent agent(small_action(1, 0, 1, 1));
-  Shield shield(spec_, scenario_, {.guard = false});
+  Shield shield(belief_, {.guard = false});
   ControlLoop loop(platform, agent, shield, weights_);
   LogSink sink(log_);
   loop.add_sink(sink);
   EXPECT_EQ(loop.run(), Status::kInterrupted);
-  EXPECT_EQ(log_.size(), 3u);
+  EXPECT_THAT(log_, ElementsAre("sink bind 0 camera", "sink 0>1", "sink 1>2", "sink 2>3"));
 }
 
 TEST_F(LoopTest, AStopFlagInterruptsASession) {
@@ -113,8 +224,9 @@ TEST_F(LoopTest, AStopFlagInterruptsASession) {
   options.stop = &stop;
   LogSink sink(log_);
   options.sinks = {&sink};
-  EXPECT_EQ(run_session(platform, agent, weights_, options).status, Status::kInterrupted);
-  EXPECT_EQ(log_.size(), 2u);  // asked after the first epoch, answered by the second
+  EXPECT_EQ(run_session(platform, belief_, agent, weights_, options).status, Status::kInterrupted);
+  // Asked after the first epoch, answered by the second.
+  EXPECT_THAT(log_, ElementsAre("sink bind 0 camera", "sink 0>1", "sink 1>2"));
 }
 
 TEST_F(LoopTest, OnlyAgentsThatAskForItAreGuarded) {
@@ -123,15 +235,14 @@ TEST_F(LoopTest, OnlyAgentsThatAskForItAreGuarded) {
       FakePlatform platform(spec_, scenario_, 1);
       FakeAgent agent(small_action(0, 2, 0, 1), learner);  // 200 ms where 150 are allowed
       agent.baseline = baseline;
-      run_session(platform, agent, weights_);
+      run_session(platform, belief_, agent, weights_);
       EXPECT_EQ(platform.applied == small_action(0, 2, 0, 1), !learner || baseline);
     }
   }
 }
 
 TEST_F(LoopTest, ThePrimeLearnerIsMeasuredAsItIs) {
-  const Spaces spaces = Spaces::of(spec_, scenario_);
-  const AgentContext context{spec_, scenario_, spaces, weights_, 1, nullptr};
+  const AgentContext context{belief_, weights_, 1, nullptr};
   for (const AgentInfo& info : agent_catalogue()) {
     if (!info.learns) continue;
     EXPECT_EQ(make_agent(std::string(info.name), context)->guarded(), info.name != "prime")
@@ -143,7 +254,7 @@ TEST_F(LoopTest, ABoardThatTakesNoPowerHasAFiniteReward) {
   for (AppProfile& app : spec_.apps) {
     for (UnitProfile& unit : app.unit) unit.core_nf = 0;
   }
-  EXPECT_EQ(reward_weights(spec_, scenario_).ref_energy_mj, RewardWeights{}.ref_energy_mj);
+  EXPECT_EQ(reward_weights(Belief::of(spec_)).ref_energy_mj, RewardWeights{}.ref_energy_mj);
 }
 
 std::uint64_t allocations_of_a_run(int epochs, bool guard) {
@@ -157,7 +268,8 @@ std::uint64_t allocations_of_a_run(int epochs, bool guard) {
     ++sequence;
   };
   FakeAgent agent(small_action(0, 2, 0, 1));
-  Shield shield(spec, scenario, {.guard = guard});
+  const Belief belief = Belief::of(spec);
+  Shield shield(belief, {.guard = guard});
   ControlLoop loop(platform, agent, shield, {});
   MetricsSink metrics(spec);
   loop.add_sink(metrics);
@@ -167,8 +279,10 @@ std::uint64_t allocations_of_a_run(int epochs, bool guard) {
 }
 
 TEST(LoopAllocationTest, NothingIsAllocatedPerEpoch) {
-  EXPECT_EQ(allocations_of_a_run(1000, false), 0u);
-  EXPECT_EQ(allocations_of_a_run(1000, true), 0u);
+  for (const bool guard : {false, true}) {
+    const std::uint64_t to_begin = allocations_of_a_run(1, guard);
+    EXPECT_EQ(allocations_of_a_run(1000, guard), to_begin);
+  }
 }
 
 }  // namespace

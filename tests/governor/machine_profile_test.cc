@@ -273,13 +273,14 @@ TEST(GovernedPlatform, UsesTheStoredProfileWhenItFits) {
                                       HasSubstr("were measured on this machine")));
   EXPECT_EQ(host.inference_ns[static_cast<std::size_t>(host.spec.find_app("dynamic_cnn"))],
             1'000'000);
-  EXPECT_EQ(host.decision_latency_us, 0);
+  const double assumed_us = load_platform("host").decision_latency_us;
+  EXPECT_EQ(host.spec.decision_latency_us, assumed_us) << "the profile does not say";
   for (MachineProfile::Row& row : profile.rows) row.median_us = row.high_us = 1.05 * row.time_us;
   profile.decision_latency_us = 33;
   write_profile(default_profile_path(), profile);
   const GovernedPlatform steady = load_governed_platform("host");
   EXPECT_THAT(steady.notes, ElementsAre(HasSubstr("were measured on this machine")));
-  EXPECT_EQ(steady.decision_latency_us, 33);
+  EXPECT_EQ(steady.spec.decision_latency_us, 33);
   EXPECT_EQ(load_governed_platform("host", "none").profile, "");
 
   // Another model: the stored one is left out with the reason, an asked one is refused.

@@ -15,19 +15,29 @@ namespace {
 class MetricsTest : public ::testing::Test {
  protected:
   void epoch(const Observation& before, const Observation& outcome, std::int64_t decide_ns = 100) {
-    const Action action;
-    const Explanation why;
-    RewardParts reward;
-    reward.energy = 0.5;
-    reward.misses = 1;
-    sink_.on_epoch(
-        {before, action, action, why, Shield::Verdict::kPassed, outcome, reward, decide_ns});
+    Decision decided;
+    decided.fresh = true;
+    tell(sink_, before, decided, outcome, decide_ns);
+  }
+  static void tell(MetricsSink& sink, const Observation& before, const Decision& decided,
+                   const Observation& outcome, std::int64_t decide_ns = 100) {
+    Reward reward;
+    reward.shared.energy = 0.5;
+    reward.shared.misses = 1;
+    sink.on_epoch(
+        {before, decided, decided.action, Shield::Verdict::kPassed, outcome, reward, decide_ns});
   }
   Observation blank(std::int64_t now_ms) const {
     Observation out = small_observation(scenario_);
     out.now_ns = now_ms * kMs;
     out.epoch_ns = 500 * kMs;
     return out;
+  }
+
+  /// The oldest job of the backlog was released then.
+  static void wait_since(Observation& now, std::int64_t release_ms) {
+    now.app[0].waiting_count = now.app[0].backlog;
+    now.app[0].waiting[0].release_ns = release_ms * kMs;
   }
 
   PlatformSpec spec_ = small_platform();
@@ -46,7 +56,7 @@ TEST_F(MetricsTest, TwoEpochsByHand) {
   first.app[0].finished = 2;
   first.app[0].missed = 1;
   first.app[0].backlog = 1;
-  first.app[0].oldest_release_ns = 400 * kMs;
+  wait_since(first, 400);
   JobRecord job = small_job(0, 0, 100, 150, {1, 1});
   job.accuracy_pct = 70;
   first.add_job(job);
@@ -63,7 +73,8 @@ TEST_F(MetricsTest, TwoEpochsByHand) {
   second.app[0].finished = 1;
   second.app[0].missed = 2;  // one late, one dropped
   second.app[0].backlog = 2;
-  second.app[0].oldest_release_ns = 900 * kMs;  // 100 ms old of 150: not lost yet
+  second.app[0].dropped = 1;
+  wait_since(second, 900);  // 100 ms old of 150: not lost yet
   job = small_job(2, 400, 200, 150, {2, 1});
   job.accuracy_pct = 70;
   second.add_job(job);
@@ -78,6 +89,7 @@ TEST_F(MetricsTest, TwoEpochsByHand) {
   EXPECT_DOUBLE_EQ(m.energy_mj_per_job, 500.0 / 3);
   EXPECT_DOUBLE_EQ(m.deadline_miss_pct, 75);  // 3 of 6 released less 2 still open
   EXPECT_DOUBLE_EQ(m.infeasible_pct, 25);
+  EXPECT_DOUBLE_EQ(m.dropped_pct, 25);
   EXPECT_NEAR(m.accuracy_pct, 200.0 / 3, 5e-5);  // to four decimals
   EXPECT_NEAR(m.latency_p50_ms, 180, 180 * 0.004);
   EXPECT_NEAR(m.latency_p99_ms, 200, 200 * 0.004);
@@ -101,13 +113,11 @@ TEST_F(MetricsTest, QueuesAndHeatCoupleDecisions) {
   Observation queued = plain;
   queued.app[0].backlog = 2;
   MetricsSink of_queue(spec_), of_heat(spec_);
-  const Action action;
-  const Explanation why;
-  of_queue.on_epoch({plain, action, action, why, Shield::Verdict::kPassed, queued, {}, 100});
+  tell(of_queue, plain, {}, queued);
   EXPECT_TRUE(of_queue.result().coupled);
   Observation hot = plain;
   hot.cluster[1].opp_cap = 1;
-  of_heat.on_epoch({plain, action, action, why, Shield::Verdict::kPassed, hot, {}, 100});
+  tell(of_heat, plain, {}, hot);
   EXPECT_TRUE(of_heat.result().coupled);
 }
 
@@ -115,7 +125,7 @@ TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
   Observation end = blank(500);
   end.app[0].released = 1;
   end.app[0].backlog = 1;
-  end.app[0].oldest_release_ns = 300 * kMs;
+  wait_since(end, 300);
   epoch(blank(0), end);
   EXPECT_DOUBLE_EQ(sink_.result().deadline_miss_pct, 100);
 }
@@ -123,13 +133,86 @@ TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
 TEST_F(MetricsTest, ARunWithoutJobsHasNoFiguresOfJobs) {
   epoch(blank(0), blank(500));
   const Metrics m = sink_.result();
-  const std::vector<std::string_view> of_jobs = {
-      "energy_mj_per_job", "accuracy_pct",   "deadline_miss_pct",       "infeasible_pct",
-      "latency_p50_ms",    "latency_p99_ms", "energy_gap_to_oracle_pct"};
+  const std::vector<std::string_view> of_jobs = {"energy_mj_per_job",
+                                                 "accuracy_pct",
+                                                 "deadline_miss_pct",
+                                                 "infeasible_pct",
+                                                 "latency_p50_ms",
+                                                 "latency_p99_ms",
+                                                 "dropped_pct",
+                                                 "time_in_interval_pct",
+                                                 "energy_in_interval_pct",
+                                                 "energy_gap_to_oracle_pct"};
   for (const MetricField& field : metric_fields()) {
     const bool of_job = std::find(of_jobs.begin(), of_jobs.end(), field.key) != of_jobs.end();
     EXPECT_EQ(std::isfinite(m.*field.value), !of_job) << field.key;
   }
+}
+
+/// An epoch in which job `sequence` is forecast at 100 +- 10 ms and 50 +- 5 mJ, and one in which it
+/// ends as given.
+struct Job {
+  std::uint64_t sequence;
+  std::int64_t time_ms;
+  double energy_mj;
+  bool dropped = false;
+};
+Decision forecast_of(std::uint64_t sequence, float time_ms) {
+  Decision decided;
+  Forecast forecast;
+  forecast.sequence = sequence;
+  forecast.time_ns = time_ms * 1e6f;
+  forecast.time_sd_ns = 10e6f;
+  forecast.energy_mj = 50;
+  forecast.energy_sd_mj = 5;
+  decided.add_forecast(forecast);
+  return decided;
+}
+
+// 1.645 standard deviations: 83.55 to 116.45 ms, 41.775 to 58.225 mJ.
+TEST_F(MetricsTest, AForecastIsScoredByTheJobThatItWasMadeOf) {
+  const auto ends = [&](const Job& one) {
+    Observation out = blank(1000);
+    JobRecord job = small_job(one.sequence, 0, one.time_ms, 150, {1, 1});
+    job.energy_mj = one.energy_mj;
+    job.dropped = one.dropped;
+    out.add_job(job);
+    return out;
+  };
+  const auto held = [&] {
+    const Metrics m = sink_.result();
+    return std::pair(m.time_in_interval_pct, m.energy_in_interval_pct);
+  };
+  const auto forecast_and_end = [&](const Job& job) {
+    tell(sink_, blank(0), forecast_of(job.sequence, 100), blank(500));
+    tell(sink_, blank(500), {}, ends(job));
+  };
+  forecast_and_end({0, 116, 58});  // both within
+  EXPECT_EQ(held(), std::pair(100.0, 100.0));
+  forecast_and_end({1, 117, 59});  // neither
+  EXPECT_EQ(held(), std::pair(50.0, 50.0));
+  forecast_and_end({2, 84, 41});  // the time only
+  EXPECT_EQ(held(), std::pair(200.0 / 3, 100.0 / 3));
+  forecast_and_end({3, 83, 42});  // the energy only
+  EXPECT_EQ(held(), std::pair(50.0, 50.0));
+
+  // What is forecast again while it runs was not better known when it was chosen.
+  tell(sink_, blank(0), forecast_of(4, 300), blank(500));
+  tell(sink_, blank(0), forecast_of(4, 100), ends({4, 100, 50}));
+  EXPECT_EQ(held(), std::pair(40.0, 60.0));
+  // Of jobs that nobody forecast, and of dropped ones, there is nothing to score.
+  tell(sink_, blank(0), {}, ends({5, 500, 500}));
+  forecast_and_end({6, 0, 0, true});
+  EXPECT_EQ(held(), std::pair(40.0, 60.0));
+}
+
+TEST_F(MetricsTest, TheTimeOfDecidingIsThatOfFreshDecisions) {
+  Decision fresh;
+  fresh.fresh = true;
+  for (int i = 0; i < 10; ++i) tell(sink_, blank(0), {}, blank(500), 36);
+  EXPECT_TRUE(std::isnan(sink_.result().decide_p50_ns));
+  for (int i = 0; i < 3; ++i) tell(sink_, blank(0), fresh, blank(500), 200);
+  EXPECT_EQ(sink_.result().decide_p50_ns, 200);
 }
 
 TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
@@ -139,7 +222,8 @@ TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
   for (const char* key :
        {"energy_mj_per_job", "deadline_miss_pct", "accuracy_pct", "latency_p50_ms",
         "latency_p99_ms", "power_mean_mw", "temp_peak_c", "throttled_s", "transitions",
-        "migrations", "width_switches", "decide_p50_ns", "energy_gap_to_oracle_pct"})
+        "migrations", "width_switches", "decide_p50_ns", "dropped_pct", "time_in_interval_pct",
+        "energy_in_interval_pct", "energy_gap_to_oracle_pct"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 

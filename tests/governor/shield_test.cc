@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "env/sim/simulator.h"
 #include "fakes.h"
+#include "governor/metrics/session.h"
 
 namespace flyball::test {
 namespace {
@@ -30,7 +32,7 @@ class ShieldTest : public ::testing::Test {
 };
 
 TEST_F(ShieldTest, ClampsIndicesToTheTables) {
-  Shield shield(spec_, scenario_, {.guard = false});
+  BoundShield shield(spec_, scenario_, {.guard = false});
   Action action = small_action(200, 77, 9, 9);
   action.opp[3] = 1;
   action.app[2] = {1, 1};
@@ -39,7 +41,7 @@ TEST_F(ShieldTest, ClampsIndicesToTheTables) {
 }
 
 TEST_F(ShieldTest, ClampsFrequenciesToTheThermalCap) {
-  Shield shield(spec_, scenario_, {.guard = false});
+  BoundShield shield(spec_, scenario_, {.guard = false});
   Observation now = small_observation(scenario_);
   now.cluster[0].opp_cap = 1;
   Action action = small_action(2, 2, 1, 1);
@@ -49,28 +51,28 @@ TEST_F(ShieldTest, ClampsFrequenciesToTheThermalCap) {
 
 TEST_F(ShieldTest, AMappingThatCannotRunTheApplicationIsReplaced) {
   spec_.apps[0].unit[1].supported = false;
-  Shield shield(spec_, scenario_, {.guard = false});
+  BoundShield shield(spec_, scenario_, {.guard = false});
   Action action = small_action(1, 1, 0, 1);
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kClamped);
   EXPECT_EQ(action.app[0].mapping, 1);
 }
 
 TEST_F(ShieldTest, ABaselineMayMiss) {
-  Shield shield(spec_, scenario_, {.guard = false});
+  BoundShield shield(spec_, scenario_, {.guard = false});
   Action action = small_action(0, 0, 0, 1);  // 800 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
   EXPECT_EQ(action, small_action(0, 0, 0, 1));
 }
 
 TEST_F(ShieldTest, WhatIsOnTimePasses) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(1, 0, 1, 1);  // 100 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
   EXPECT_EQ(action, small_action(1, 0, 1, 1));
 }
 
 TEST_F(ShieldTest, WhatIsKnownToMissIsReplacedByTheCheapestSafeOne) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 2, 0, 1);  // 200 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
   // Two big cores at 500 MHz: 100 ms, 64 mJ; one at 1000 MHz: 100 ms too, but 100 mJ. Nobody is
@@ -80,7 +82,7 @@ TEST_F(ShieldTest, WhatIsKnownToMissIsReplacedByTheCheapestSafeOne) {
 
 TEST_F(ShieldTest, ALowerFloorAllowsACheaperWidth) {
   scenario_ = small_scenario(150, 0);
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 2, 0, 1);
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
   // Half width: little at 1000 MHz 100 ms, 31.25 mJ; big at 500 MHz 100 ms, 32 mJ.
@@ -95,7 +97,7 @@ TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
                           {50, 0.5, 1, 60, "test"},
                           {100, 0.4, 1, 69, "test", true},
                           {100, 1, 1, 70, "test"}};
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 0, 0, 3);  // 800 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
   EXPECT_EQ(action.app[0].level, 2);
@@ -103,7 +105,7 @@ TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
 
 TEST_F(ShieldTest, WhenNothingIsSafeTheDecisionStands) {
   scenario_ = small_scenario(10);
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 2, 0, 1);
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kPassed);
   EXPECT_EQ(action, small_action(0, 2, 0, 1));
@@ -113,7 +115,7 @@ TEST_F(ShieldTest, NoReplacementAboveTheThermalCap) {
   scenario_ = small_scenario(60);
   Observation now = small_observation(scenario_);
   now.cluster[0].opp_cap = 1;
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 2, 0, 1);
   EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
   EXPECT_EQ(action, small_action(1, 0, 2, 1));  // two big cores at 1000 MHz: 50 ms
@@ -123,7 +125,7 @@ TEST_F(ShieldTest, NoReplacementAboveTheThermalCap) {
 }
 
 TEST_F(ShieldTest, ABacklogAsksForMoreSpeed) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Observation now = small_observation(scenario_);
   Action action = small_action(1, 0, 1, 1);  // 100 ms
   now.app[0].backlog = 2;  // the second may still be on time, if the first is nearly done
@@ -136,7 +138,7 @@ TEST_F(ShieldTest, ABacklogAsksForMoreSpeed) {
 TEST_F(ShieldTest, OnlyAMoveToOtherClustersCosts) {
   spec_.migration_us = 1000;
   spec_.cold_cache_ms = 59;  // 60 ms in all
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Observation now = small_observation(scenario_);
   now.app[0].setting = {1, 1};
   Action action = small_action(1, 0, 2, 1);  // from one big core to two: 50 ms
@@ -150,7 +152,7 @@ TEST_F(ShieldTest, OnlyAMoveToOtherClustersCosts) {
 
 TEST_F(ShieldTest, FrequenciesThatAnotherApplicationNeedsAreNotLowered) {
   scenario_.apps.push_back(scenario_.apps[0]);
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(2, 1, 0, 1);  // the first misses on little (400 ms)
   action.app[1] = {1, 1};                    // the second is on big at 2000 MHz
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
@@ -160,7 +162,7 @@ TEST_F(ShieldTest, FrequenciesThatAnotherApplicationNeedsAreNotLowered) {
 }
 
 TEST_F(ShieldTest, LearnsTheSlowdownRobustly) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action action = small_action(1, 0, 1, 1);
   const OppChoice opp = {1, 0};
   EXPECT_DOUBLE_EQ(shield.predicted_ns(0, {1, 1}, opp), 100e6);
@@ -174,7 +176,7 @@ TEST_F(ShieldTest, LearnsTheSlowdownRobustly) {
 }
 
 TEST_F(ShieldTest, ASlowdownMakesWhatWasSafeUnsafe) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   Action action = small_action(1, 0, 1, 1);
   for (int i = 1; i <= 20; ++i)
     shield.learn(epoch_with_job(200 * i, 170, action, false), action);  // 1.7 times as modelled
@@ -183,7 +185,7 @@ TEST_F(ShieldTest, ASlowdownMakesWhatWasSafeUnsafe) {
 }
 
 TEST_F(ShieldTest, FrequencyChangesDuringAJobAreAccountedFor) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action slow = small_action(0, 0, 1, 1), fast = small_action(2, 0, 1, 1);
   Observation first = small_observation(scenario_);  // 0 to 100 ms at 500 MHz: half of the job
   first.now_ns = first.epoch_ns = 100 * kMs;
@@ -198,7 +200,7 @@ TEST_F(ShieldTest, FrequencyChangesDuringAJobAreAccountedFor) {
 }
 
 TEST_F(ShieldTest, TakesOverAfterARunOfMissesAndGivesBack) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action applied = small_action(1, 0, 1, 1);
   const Observation now = small_observation(scenario_);
   std::int64_t now_ms = 0;
@@ -208,9 +210,9 @@ TEST_F(ShieldTest, TakesOverAfterARunOfMissesAndGivesBack) {
   for (int i = 0; i < 4; ++i) job(true);
   job(false);  // the row is broken
   for (int i = 0; i < 4; ++i) job(true);
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
   job(true);
-  EXPECT_TRUE(shield.in_control());
+  EXPECT_TRUE(shield.in_control(0));
   Action action = applied;
   EXPECT_EQ(shield.check(now, action), Verdict::kTakenOver);
   EXPECT_EQ(action, small_action(2, 0, 2, 1));
@@ -219,36 +221,36 @@ TEST_F(ShieldTest, TakesOverAfterARunOfMissesAndGivesBack) {
   EXPECT_EQ(shield.check(capped, action), Verdict::kTakenOver);
   EXPECT_EQ(action, small_action(1, 0, 2, 1));
   for (int i = 0; i < 9; ++i) job(false);
-  EXPECT_TRUE(shield.in_control());
+  EXPECT_TRUE(shield.in_control(0));
   job(false);
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
   action = applied;
   EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
 }
 
 TEST_F(ShieldTest, MissesThatNothingCouldAvoidDoNotCount) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action applied = small_action(1, 0, 1, 1);
   for (int i = 1; i <= 50; ++i) {
     Observation epoch = epoch_with_job(200 * i, 100, applied, true);
     epoch.job_store[0].infeasible = true;
     shield.learn(epoch, applied);
   }
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
 }
 
 TEST_F(ShieldTest, GivesControlBackWhenTakingOverDoesNotHelp) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action applied = small_action(1, 0, 1, 1);
   for (int i = 1; i <= 5 + 99; ++i)
     shield.learn(epoch_with_job(200 * i, 100, applied, true), applied);
-  EXPECT_TRUE(shield.in_control());
+  EXPECT_TRUE(shield.in_control(0));
   shield.learn(epoch_with_job(200 * 105, 100, applied, true), applied);
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
 }
 
 TEST_F(ShieldTest, TakesOverWhenSensorsVanish) {
-  Shield shield(spec_, scenario_, {});
+  BoundShield shield(spec_, scenario_, {});
   const Action applied = small_action(1, 0, 1, 1);
   std::int64_t now_ms = 0;
   const auto epoch = [&](bool sensors_ok) {
@@ -257,11 +259,166 @@ TEST_F(ShieldTest, TakesOverWhenSensorsVanish) {
     shield.learn(out, applied);
   };
   for (int i = 0; i < 19; ++i) epoch(false);
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
   for (int i = 0; i < 30; ++i) epoch(false);
-  EXPECT_TRUE(shield.in_control());  // on time or not, as long as it is blind
+  EXPECT_TRUE(shield.in_control(0));  // on time or not, as long as it is blind
   epoch(true);
-  EXPECT_FALSE(shield.in_control());
+  EXPECT_FALSE(shield.in_control(0));
+}
+
+// Every state of a running job, every action: whatever takes its place slows no job that runs.
+TEST_F(ShieldTest, AReplacementForTheNextJobNeverLowersAClusterWithARunningJob) {
+  int replaced = 0, running_kept = 0;
+  for (const bool taken_over : {false, true}) {
+    BoundShield shield(spec_, scenario_, {});
+    for (int i = 1; taken_over && i <= 5; ++i)
+      shield.learn(epoch_with_job(200 * i, 100, small_action(1, 0, 1, 1), true), {});
+    ASSERT_EQ(shield.in_control(0), taken_over);
+    for (int state = 0; state < 27; ++state) {
+      Observation now = small_observation(scenario_);
+      now.now_ns = 50 * kMs;
+      now.cluster[0].opp = static_cast<std::uint8_t>(state % 3);
+      now.cluster[1].opp = static_cast<std::uint8_t>(state / 3 % 3);
+      AppObservation& app = now.app[0];
+      app.backlog = 1;
+      app.running.busy = true;
+      app.running.setting = {static_cast<std::uint8_t>(state / 9), 1};
+      app.setting = app.running.setting;
+      const int cluster = state / 9 == 0 ? 1 : 0;
+      for (int asked = 0; asked < 54; ++asked) {
+        Action action = small_action(asked % 3, asked / 3 % 3, asked / 9 % 3, asked / 27);
+        const Action before = action;
+        const Verdict verdict = shield.check(now, action);
+        if (verdict == Verdict::kPassed) {
+          EXPECT_EQ(action, before);
+          continue;
+        }
+        ++replaced;
+        EXPECT_GE(action.opp[cluster], now.cluster[cluster].opp) << state << ' ' << asked;
+        running_kept += before.opp[cluster] < now.cluster[cluster].opp;
+      }
+    }
+  }
+  EXPECT_GT(replaced, 100);
+  EXPECT_GT(running_kept, 20);
+}
+
+/// Decides one after the other.
+class Scripted final : public FakeAgent {
+ public:
+  explicit Scripted(std::vector<Action> script)
+      : FakeAgent(Action{}, true), script_(std::move(script)) {}
+  EpochRequest epoch() const override { return {.interval_ns = 50 * kMs}; }
+  void decide(const Observation&, Decision& out) override {
+    out.action = script_[std::min(at_++, script_.size() - 1)];
+  }
+
+ private:
+  std::vector<Action> script_;
+  std::size_t at_ = 0;
+};
+
+class FirstFinish final : public EpochSink {
+ public:
+  void on_epoch(const EpochEvent& event) override {
+    replaced = replaced || event.verdict == Verdict::kReplaced;
+    for (const JobRecord& job : event.outcome.jobs())
+      if (finish_ns == 0) finish_ns = job.finish_ns;
+  }
+  std::int64_t finish_ns = 0;
+  bool replaced = false;
+};
+
+// One big core at 1000 MHz is to end the first job at 100 ms. At 50 ms the agent thinks of the next
+// one, and so badly that the shield finds two big cores at 500 MHz for it: the job that runs must
+// not wait for that.
+TEST_F(ShieldTest, AJobUnderWayEndsWhenItWasDueWhateverIsReplacedForTheNext) {
+  spec_.decision_latency_us = 0;
+  scenario_.duration_ns = 400 * kMs;
+  scenario_.apps[0].stop_ns = scenario_.duration_ns;
+  const Belief belief = Belief::of(spec_);
+  const auto first_finish = [&](const std::vector<Action>& script, bool& replaced) {
+    Simulator platform(spec_, scenario_);
+    Scripted agent(script);
+    FirstFinish first;
+    run_session(platform, belief, agent, {}, {.shield = {}, .sinks = {&first}});
+    replaced = first.replaced;
+    return first.finish_ns;
+  };
+  const Action good = small_action(1, 0, 1, 1), bad = small_action(1, 0, 0, 1);
+  bool replaced = false;
+  const std::int64_t due_ns = first_finish({good}, replaced);
+  EXPECT_FALSE(replaced);
+  EXPECT_EQ(first_finish({good, bad}, replaced), due_ns);
+  EXPECT_TRUE(replaced);
+}
+
+// 300 s of a slow application that misses every deadline beside a quick one that misses none.
+TEST_F(ShieldTest, AnApplicationThatAlwaysMissesIsTakenOverAndAHealthyOneBesideItNever) {
+  scenario_.apps.push_back(scenario_.apps[0]);
+  BoundShield shield(spec_, scenario_, {});
+  Action applied = small_action(2, 0, 1, 1);
+  applied.app[1] = {1, 1};
+  int epochs = 0, first_held = 0, second_held = 0;
+  for (int i = 1; i <= 300 * 60; ++i) {
+    Observation out = small_observation(scenario_);
+    out.epoch_ns = 16'666'667;
+    out.now_ns = i * out.epoch_ns;
+    out.cluster[0].opp = 2;
+    JobRecord quick = small_job(static_cast<std::uint64_t>(i), 0, 0, 16, {1, 1});
+    quick.app = 1;
+    quick.start_ns = quick.release_ns = out.now_ns - out.epoch_ns;
+    quick.finish_ns = quick.start_ns + 10 * kMs;
+    out.add_job(quick);
+    if (i % 60 == 0) {
+      JobRecord slow =
+          small_job(static_cast<std::uint64_t>(i / 60), i / 60 * 1000 - 200, 200, 150, {1, 1});
+      ASSERT_TRUE(slow.missed);
+      out.add_job(slow);
+    }
+    shield.learn(out, applied);
+    if (i <= 5 * 60) continue;
+    ++epochs;
+    first_held += shield.in_control(0);
+    second_held += shield.in_control(1);
+  }
+  EXPECT_GT(first_held, 0.9 * epochs);  // all but the five misses after each hundred held jobs
+  EXPECT_EQ(second_held, 0);
+  ASSERT_TRUE(shield.in_control(0));
+  // Taken over is the one, on both big cores; the other's setting stands.
+  Action action = applied;
+  EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kTakenOver);
+  EXPECT_EQ(action.app[0], (AppSetting{2, 1}));
+  EXPECT_EQ(action.app[1], applied.app[1]);
+}
+
+TEST_F(ShieldTest, AnApplicationIsGuardedFromWhenItComesUntilItGoes) {
+  BoundShield shield(spec_, scenario_, {});
+  Scenario both = scenario_;
+  both.apps.push_back(both.apps[0]);
+  const Observation now = small_observation(both);
+  const Binding late = small_binding(spec_, both.apps[1]);
+  Action asked = small_action(1, 2, 1, 1);
+  asked.app[1] = {0, 1};  // 200 ms on the little core
+  Action action = asked;
+  EXPECT_EQ(shield.check(now, action), Verdict::kClamped) << "nobody is there";
+  EXPECT_EQ(action.app[1], AppSetting{});
+  shield.bind(1, late, now);
+  action = asked;
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action.app[0], asked.app[0]);
+  EXPECT_EQ(action.app[1], (AppSetting{2, 1}));
+  for (int i = 1; i <= 5; ++i) {
+    Observation out = epoch_with_job(200 * i, 100, asked, true);
+    out.job_store[0].app = 1;
+    shield.learn(out, asked);
+  }
+  EXPECT_TRUE(shield.in_control(1));
+  shield.unbind(1);
+  EXPECT_FALSE(shield.in_control(1));
+  // Who takes the slot next begins anew.
+  shield.bind(1, late, now);
+  EXPECT_FALSE(shield.in_control(1));
 }
 
 }  // namespace

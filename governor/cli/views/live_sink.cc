@@ -80,7 +80,10 @@ void LiveSink::keep_decision(const EpochEvent& event) {
   bool for_job = false;
   for (int a = 0; a < event.before.app_count; ++a)
     for_job = for_job || event.before.app[a].backlog > 0;
-  if (!for_job && decided_for_job_) return;
+  // Nor is that a job goes on as chosen: what was chosen is of interest, while that is in force.
+  const bool goes_on = event.decided.reason.code == Reason::Code::kRunning &&
+                       event.verdict == Shield::Verdict::kPassed;
+  if ((!for_job || goes_on) && decided_for_job_) return;
   decided_for_job_ = for_job;
   state_.decision = event.decided;
   state_.verdict = event.verdict;

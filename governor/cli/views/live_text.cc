@@ -64,7 +64,7 @@ std::string missed_text(const LiveState::App& app) {
 std::string decider_text(const std::string& policy, const LiveState& state) {
   switch (state.verdict) {
     case Shield::Verdict::kPassed:
-      return state.decision.explored() ? policy + ", exploring" : policy;
+      return policy;  // that it explores is among its reasons
     case Shield::Verdict::kClamped:
       return policy + ", clamped by the shield";
     case Shield::Verdict::kReplaced:

@@ -1,0 +1,206 @@
+// What a policy file is of, who takes it, and what a run keeps of what it learns.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/governor/own_configs.h"
+#include "tests/governor/subprocess.h"
+
+namespace flyball::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+json parsed(const Finished& finished) {
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  return json::parse(finished.out, nullptr, /*allow_exceptions=*/false);
+}
+
+Finished train(const std::string& platform, const std::string& out,
+               const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {
+      "train",      "--platform", platform, "--scenario", "single_periodic",
+      "--episodes", "2",          "--out",  out,          "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return flyball_run(arguments);
+}
+
+Finished compare(const std::string& platform, const std::vector<std::string>& more,
+                 const std::string& scenario = "single_periodic") {
+  std::vector<std::string> arguments = {"compare", "--platform", platform,     "--scenario",
+                                        scenario,  "--policies", "q_learning", "--seeds",
+                                        "1",       "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return flyball_run(arguments);
+}
+
+void expect_refused(const Finished& finished, const std::string& why) {
+  EXPECT_EQ(finished.exit_code, 2) << finished.err;
+  EXPECT_EQ(finished.out, "");
+  EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr(why));
+}
+
+class CliPolicyIdentity : public ::testing::Test {
+ protected:
+  CliPolicyIdentity() {
+    const Finished trained = train("odroid_xu3", policy_);
+    EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  }
+  /// The board's file, with one text replaced by another.
+  std::string board_with(const std::string& from, const std::string& to) const {
+    std::string text = read_text(configs_.config("platforms/odroid_xu3.yaml"));
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    std::ofstream(configs_ / "board.yaml") << text.replace(at, from.size(), to);
+    return configs_ / "board.yaml";
+  }
+  std::string given() const { return "q_learning=" + policy_; }
+
+  const OwnConfigs configs_;
+  const std::string policy_ = configs_ / "x.policy";
+};
+
+TEST_F(CliPolicyIdentity, OneOtherNumberOfThePlatformIsAnotherPlatform) {
+  const std::string board = board_with("uncore_nf: 0.21", "uncore_nf: 0.22");
+  expect_refused(compare(board, {"--policy-file", given()}),
+                 "it was learned on a 'odroid_xu3' whose platform file had other numbers; train it "
+                 "again, or take it as a prior with --from");
+  // On purpose, as a prior, it is taken.
+  const json result = parsed(compare(board, {"--from", given()}));
+  EXPECT_EQ(result.at("policy_files").at("q_learning"), policy_);
+  expect_refused(compare(board, {"--from", policy_}), "is not of the form NAME=FILE");
+  // And gone on from, into a policy of this board.
+  const std::string mine = configs_ / "mine.policy";
+  EXPECT_EQ(parsed(train(board, mine, {"--from", policy_})).at("from"), policy_);
+  parsed(compare(board, {"--policy-file", "q_learning=" + mine}));
+  expect_refused(compare("odroid_xu3", {"--policy-file", "q_learning=" + mine}), "other numbers");
+}
+
+TEST_F(CliPolicyIdentity, CommentsScenarioAndOtherApplicationsAreNoPartOfIt) {
+  const auto accepted = [&](const std::string& board, const std::string& scenario) {
+    const json result = parsed(compare(board, {"--policy-file", given()}, scenario));
+    EXPECT_EQ(result.at("policy_files").at("q_learning"), policy_);
+  };
+  accepted("odroid_xu3", "bursty");
+  accepted("odroid_xu3", "dual_dnn");  // two applications
+  accepted(board_with("board_mw: 139", "board_mw:   139  # as good as measured"),
+           "single_periodic");
+  accepted(board_with("  busy:  # [3]",
+                      "  idle_talk:\n    kind: plain_load\n    units:\n"
+                      "      A15: {core_nf: 0.3}\n      A7: {core_nf: 0.06}\n"
+                      "  busy:"),
+           "single_periodic");
+}
+
+TEST_F(CliPolicyIdentity, AnotherBoardsIsRefusedByNameAndTakenAsAPrior) {
+  expect_refused(compare("jetson_nano", {"--policy-file", given()}),
+                 "it was learned on 'odroid_xu3', not on 'jetson_nano'");
+  EXPECT_EQ(parsed(compare("jetson_nano", {"--from", given()})).at("policy_files").at("q_learning"),
+            policy_);
+  const std::string mine = configs_ / "nano.policy";
+  const json report = parsed(train("jetson_nano", mine, {"--from", policy_}));
+  EXPECT_EQ(report.at("from"), policy_);
+  EXPECT_EQ(report.at("platform_hash").get<std::string>().size(), 16u);
+  parsed(compare("jetson_nano", {"--policy-file", "q_learning=" + mine}));
+}
+
+TEST_F(CliPolicyIdentity, AnotherAgentsIsRefusedEvenAsAPrior) {
+  const Finished refused = flyball_run({"train", "--agent", "prime", "--platform", "odroid_xu3",
+                                        "--scenario", "single_periodic", "--episodes", "1", "--out",
+                                        configs_ / "y", "--from", policy_});
+  expect_refused(refused, "'q_learning' learned it, not 'prime'");
+  EXPECT_FALSE(fs::exists(configs_ / "y"));
+}
+
+/// A second of a live run.
+Finished run(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"run", "--duration", "1", "--no-compare", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return flyball_run(arguments);
+}
+
+TEST(CliRunLearns, IntoAFileThatRunAndCompareTake) {
+  const OwnConfigs configs;
+  const std::string policy = configs / "live.policy";
+  EXPECT_TRUE(parsed(run({"--learn-to", policy})).at("policy_file").is_null());
+  EXPECT_EQ(read_text(policy).substr(0, 6), "FLYPOL");
+  EXPECT_FALSE(fs::exists(configs / "state/flyball/policies"))
+      << "what was asked for is kept there, and nowhere else";
+  EXPECT_EQ(parsed(run({"--policy-file", policy, "--no-learn"})).at("policy_file"), policy);
+  const json compared = parsed(compare("host", {"--policy-file", "q_learning=" + policy}, "live"));
+  EXPECT_EQ(compared.at("policy_files").at("q_learning"), policy);
+}
+
+TEST(CliRunLearns, ForTheNextRunByDefault) {
+  const OwnConfigs configs;
+  const std::string kept = configs / "state/flyball/policies/host.q_learning.policy";
+  EXPECT_TRUE(parsed(run({"--no-learn"})).at("policy_file").is_null());
+  EXPECT_FALSE(fs::exists(kept));
+  EXPECT_FALSE(fs::exists(configs / "state/flyball/policies"));
+  EXPECT_TRUE(parsed(run({})).at("policy_file").is_null());
+  const std::string first = read_text(kept);
+  EXPECT_EQ(first.substr(0, 6), "FLYPOL");
+  EXPECT_EQ(parsed(run({})).at("policy_file"), kept);
+  const std::string second = read_text(kept);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(parsed(run({"--no-learn"})).at("policy_file"), kept);
+  EXPECT_EQ(read_text(kept), second);
+  // Who does not learn keeps nothing.
+  fs::remove(kept);
+  parsed(run({"--policy", "performance"}));
+  EXPECT_FALSE(fs::exists(kept));
+}
+
+TEST(CliRunLearns, OnlyWhereSomethingIsLearned) {
+  const OwnConfigs configs;
+  const std::string policy = configs / "x.policy";
+  expect_refused(run({"--policy", "schedutil", "--learn-to", policy}),
+                 "policy 'schedutil' does not learn");
+  expect_refused(run({"--learn-to", policy, "--no-learn"}), "--no-learn for none");
+  expect_refused(run({"--learn-to", configs / "none/x"}), "there is no folder");
+  std::ofstream(configs / "letter") << "Dear reader,\n";
+  expect_refused(run({"--learn-to", configs / "letter"}), "is there already and is not a policy");
+  EXPECT_EQ(read_text(configs / "letter"), "Dear reader,\n");
+  EXPECT_FALSE(fs::exists(policy));
+}
+
+TEST(CliRunLearns, AFullDiskIsAFailureThatLosesNothing) {
+  const OwnConfigs configs;
+  const std::string policy = configs / "x.policy";
+  ASSERT_EQ(run({"--learn-to", policy}).exit_code, 0);
+  const std::string bytes = read_text(policy);
+  const std::vector<std::string> arguments = {"run",        "--duration", "1",     "--no-compare",
+                                              "--learn-to", policy,       "--json"};
+  const Finished full = Flyball(arguments, {.file_bytes = 3000}).wait();
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err, AllOf(HasSubstr(policy), HasSubstr("File too large")));
+  EXPECT_EQ(read_text(policy), bytes);
+}
+
+TEST(CliCompare, TellsWhatWasDroppedAndHowForecastsHeld) {
+  const json result = parsed(compare("odroid_xu3", {}, "bursty"));
+  EXPECT_TRUE(result.contains("belief"));
+  const json& row = result.at("policies")[0];
+  for (const char* key : {"dropped_pct", "time_in_interval_pct", "energy_in_interval_pct"}) {
+    ASSERT_TRUE(row.at(key).at("mean").is_number()) << key;
+    const double figure = row.at(key).at("mean");
+    EXPECT_GE(figure, 0) << key;
+    EXPECT_LE(figure, 100) << key;
+  }
+  EXPECT_GT(row.at("time_in_interval_pct").at("mean"), 50.0);
+  // Who predicts nothing has no such figure.
+  const json silent =
+      parsed(flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", "bursty",
+                          "--policies", "performance", "--seeds", "1", "--json"}));
+  EXPECT_TRUE(silent.at("policies")[0].at("time_in_interval_pct").at("mean").is_null());
+}
+
+}  // namespace
+}  // namespace flyball::testing
