@@ -17,12 +17,13 @@ AppSpec between(const char* name, double period_ms, std::int64_t start_ms, std::
 }
 
 TEST(Roster, ASlotIsTakenFromTheStartUntilTheLastJobIsDone) {
-  const PlatformSpec spec = round_board();
+  PlatformSpec spec = round_board();
+  spec.apps[0].unit[kBig].mcycles = 400;  // 400 ms at 1 GHz
   AppSpec guest = between("guest", 100, 200, 290);  // one job, released at 200
   const Scenario scenario = of_apps({stream("camera", 5000, 5000), guest});
   Simulator sim(spec, scenario);
-  Action action = big_core(spec, 0, 2);
-  action.app[1].mapping = mapping_of(spec, kLittle, 1);  // 400 ms at 500 MHz
+  Action action = big_core(spec);
+  action.opp[kBig] = 0;
   sim.apply(action);
   Observation out;
   sim.observe(out);

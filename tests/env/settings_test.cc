@@ -44,6 +44,8 @@ TEST(Settings, AreTheKnobsInForceOfEveryBoundSlot) {
   sim.apply(some_action(spec));
   Observation out;
   sim.advance(ms(310), out);
+  sim.apply(some_action(spec));  // the slot of 'later' is taken now
+  sim.advance(ms(1), out);
   EXPECT_EQ(sim.capture(), (std::vector<KnobSetting>{{"big.freq", "2000000"},
                                                      {"little.freq", "500000"},
                                                      {"camera.mapping", "littlex3"},

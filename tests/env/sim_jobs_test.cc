@@ -129,14 +129,14 @@ TEST(SimJobs, MigrationAndWidthSwitchCostTime) {
 
 TEST(SimJobs, TwoApplicationsShareTheCoresOfACluster) {
   const PlatformSpec spec = round_board();
-  Scenario scenario = of_apps({stream("a", 1000, 1000), stream("b", 1000, 1000)});
-  for (AppSpec& app : scenario.apps) app.start_ns = 10 * kMs;
+  const Scenario scenario = of_apps({stream("a", 1000, 1000), stream("b", 1000, 1000)});
   Simulator sim(spec, scenario);
   Action action = big_core(spec, 0, 2);
   action.app[0].mapping = mapping_of(spec, kBig, 4);
   action.app[1].mapping = mapping_of(spec, kBig, 2);
   sim.apply(action);
-  const auto jobs = play(sim, 500);
+  play(sim, 500);  // the first jobs started before the action
+  const auto jobs = play(sim, 1500);
   ASSERT_EQ(jobs.size(), 2u);
   // Six threads on four cores: two thirds of the speed for both, 25 ms become 37.5; then the other,
   // half done (37.5 of 75 ms), has its two cores alone: 25 ms more.

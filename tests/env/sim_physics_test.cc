@@ -77,14 +77,13 @@ TEST(SimPhysics, EnergyIsTheIntegralOfPower) {
 
 TEST(SimPhysics, PowerIsTheModels) {
   const PlatformSpec spec = round_board();
-  Scenario scenario = of_apps({stream("camera", 1000, 1000)});
-  scenario.apps[0].start_ns = kMs;
+  const Scenario scenario = of_apps({stream("camera", 1000, 1000)});
   Simulator sim(spec, scenario);
   Action action = big_core(spec);
   action.app[0].mapping = mapping_of(spec, kBig, 2);
   sim.apply(action);
   Observation out;
-  sim.advance(ms(1), out);
+  sim.advance(ms(1000), out);  // the first job started before the action
   sim.advance(ms(10), out);
   ClusterLoad load;
   load.opp = 1;
