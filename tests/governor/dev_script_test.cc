@@ -67,7 +67,8 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
   for (const char* arguments :
        {"run --duratoin 3", "run now", "run --duration", "test --ouput-on-failure", "test tasn",
         "test -R", "build tasn", "build release debug", "bench grouped",
-        "bench --benchmark_filtre=x", "format all", "clean everything", "help me", "tset"}) {
+        "bench --benchmark_filtre=x", "fuzz now", "fuzz 1 2", "format all", "clean everything",
+        "help me", "tset"}) {
     const Finished finished = dev.run(arguments);
     EXPECT_EQ(finished.exit_code, 2) << arguments;
     EXPECT_EQ(finished.out, "") << arguments;
@@ -79,7 +80,7 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
 
 TEST(DevScript, HelpOfEveryVerbDoesNothingElse) {
   Dev dev;
-  for (const std::string verb : {"run", "test", "build", "bench", "format", "clean"}) {
+  for (const std::string verb : {"run", "test", "build", "bench", "fuzz", "format", "clean"}) {
     const Finished finished = dev.run(verb + " --help");
     EXPECT_EQ(finished.exit_code, 0) << verb;
     EXPECT_THAT(finished.out, HasSubstr("usage: ./dev VERB")) << verb;

@@ -1,0 +1,67 @@
+// A recording: header and blocks, each with a checksum of its own.
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "governor/record/recording.h"
+#include "tests/fuzz/checksum.h"
+#include "tests/fuzz/input_file.h"
+
+namespace flyball::fuzz {
+namespace {
+
+// Both: a magic of 8 bytes, a number, a length n, n bytes, the checksum of all of it.
+constexpr std::size_t kHead = 16, kLengthAt = 12;
+
+void mend_part(std::uint8_t* data, std::size_t size, std::size_t at) {
+  if (size - at < kHead) return;
+  const std::size_t length = little_u32(data + at + kLengthAt);
+  if (length <= size - at - kHead) mend(data, size, at, at + kHead + length);
+}
+
+void mend_all(std::uint8_t* data, std::size_t size) {
+  mend_part(data, size, 0);
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  constexpr std::string_view kBlock = "FLYBLOCK";
+  for (std::size_t at = bytes.find(kBlock); at != std::string_view::npos;
+       at = bytes.find(kBlock, at + kBlock.size())) {
+    mend_part(data, size, at);
+  }
+}
+
+void check_row(const EpochRow& row) {
+  if (std::memchr(row.why, '\0', sizeof row.why) == nullptr) broken("a reason ends", "no NUL");
+}
+
+}  // namespace
+}  // namespace flyball::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace flyball;
+  static fuzz::InputFile file;
+  file.set({data, size});
+  fuzz::read_or_refuse([] {
+    std::uint64_t epochs = 0, jobs = 0;
+    RecordingVisitor visitor;
+    visitor.on_info = [](const RecordingInfo& info) {
+      for (const std::string& name : {info.platform, info.scenario, info.policy}) {
+        fuzz::check_printable(name);
+      }
+    };
+    visitor.on_epoch = [&](const EpochRow& row) { fuzz::check_row(row), ++epochs; };
+    visitor.on_job = [&](const JobRecord&) { ++jobs; };
+    const RecordingReport report = read_recording(file.path(), visitor);
+    if (report.epochs != epochs || report.jobs != jobs) {
+      fuzz::broken("the report counts what was visited", std::to_string(epochs));
+    }
+  });
+  return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  size = LLVMFuzzerMutate(data, size, max_size);
+  if (seed % 8 != 0) flyball::fuzz::mend_all(data, size);
+  return size;
+}
