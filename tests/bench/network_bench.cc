@@ -137,7 +137,7 @@ void slowed_job(benchmark::State& state) {
   }
   JobEngine::Setting full;
   full.active = active;
-  full.cpu_mask = (std::uint64_t{1} << active) - 1;
+  full.cpus = CpuSet::from_mask((std::uint64_t{1} << active) - 1);
   full.width = 3;
   JobEngine::Setting slowed = full;
   slowed.speed_ratio = static_cast<double>(state.range(0)) / 100;

@@ -169,6 +169,9 @@ TEST(CliRunLearns, OnlyWhereSomethingIsLearned) {
   expect_refused(run({"--learn-to", configs / "letter"}), "is there already and is not a policy");
   EXPECT_EQ(read_text(configs / "letter"), "Dear reader,\n");
   EXPECT_FALSE(fs::exists(policy));
+  // Nor does a check leave a trace.
+  EXPECT_EQ(run({"--check"}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(configs / "state/flyball"));
 }
 
 TEST(CliRunLearns, AFullDiskIsAFailureThatLosesNothing) {

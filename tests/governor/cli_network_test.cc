@@ -158,13 +158,15 @@ TEST(CliNetwork, VerifyMeasuresAccuracyAndRefusesAFalsePromise) {
   expect_error({"network", "verify", "--data", "cifar10:/nowhere"}, 2, "flyball: /nowhere");
 }
 
-// Finite parameters of its second tower that make infinite logits from half the width on.
+// Finite weights of its second tower's classifier that make infinite logits from half the width on.
 TEST(CliNetwork, AModelThatOverflowsIsNamedByEveryVerbThatRunsIt) {
   const OwnConfigs configs;
   Model model = stand_in_model();
   const NetworkLayout layout(model.spec);
-  for (std::size_t i = layout.tower_parameters; i < 2 * layout.tower_parameters; ++i)
-    model.parameters[i] *= 1e20f;
+  const auto classes = static_cast<std::size_t>(model.spec.classes);
+  float* const weights = model.parameters.data() + layout.tower_parameters + layout.classifier;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(layout.features) * classes; i += classes)
+    weights[i] = std::numeric_limits<float>::max();
   ASSERT_EQ(model.problem(), "");
   configs.set_model(model);
   const Finished verify = flyball_run({"network", "verify"});
@@ -174,9 +176,10 @@ TEST(CliNetwork, AModelThatOverflowsIsNamedByEveryVerbThatRunsIt) {
                                 HasSubstr(configs.model_path())));
   expect_error({"run", "--duration", "1"}, 1,
                "flyball: model, width 50 % in fp32: its answers are not finite numbers");
+  EXPECT_FALSE(std::filesystem::exists(configs / "state/flyball"));
   expect_error({"profile", "--seconds", "0.1"}, 1,
                "flyball: model, width 50 % in fp32: its answers are not finite numbers");
-  EXPECT_FALSE(std::filesystem::exists(configs / "state/flyball"));
+  EXPECT_TRUE(std::filesystem::is_empty(configs / "state/flyball")) << "tried, and nothing stored";
 }
 
 // The stand-in promises 71 % and guesses.

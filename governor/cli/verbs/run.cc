@@ -195,24 +195,32 @@ NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) 
   return model_of(first);
 }
 
-/// Where what the governed policy learns is kept: the file that was asked for, or the one that the
-/// next run looks into. Nowhere when there is no such place, or nothing is to be learned.
-void find_place_for_learned(RunVerb& verb, const PlatformSpec& platform) {
-  const bool asked = !verb.learn_to.empty();
-  if (!policy_learns(verb.policy) || verb.no_learn) {
-    if (!asked) return;
-    input_error("--learn-to",
-                verb.no_learn ? "asks for a file, and --no-learn for none"
-                              : fmt::format("policy '{}' does not learn", verb.policy),
+/// The file that was asked for what is learned, tried before the work.
+void check_learn_to(const RunVerb& verb) {
+  if (verb.learn_to.empty()) return;
+  if (verb.no_learn) {
+    input_error("--learn-to " + verb.learn_to, "asks for a file, and --no-learn for none",
                 "leave one of the two out");
   }
-  if (asked) return check_output("--learn-to " + verb.learn_to, verb.learn_to, kPolicyOutput);
+  if (!policy_learns(verb.policy)) {
+    input_error("--learn-to " + verb.learn_to,
+                fmt::format("policy '{}' does not learn", verb.policy),
+                "leave it out, or name a policy that learns");
+  }
+  check_output("--learn-to " + verb.learn_to, verb.learn_to, kPolicyOutput);
+}
+
+/// Where the next run looks for what this one learns; empty when there is no such place, or nothing
+/// is to be learned. Makes its folder, so not before all that can be refused has been accepted.
+std::string default_learn_to(const RunVerb& verb, const PlatformSpec& platform) {
+  if (!policy_learns(verb.policy) || verb.no_learn) return "";
   try {
-    verb.learn_to = make_place_for_policy(platform.name, verb.policy);
-    check_output(verb.learn_to, verb.learn_to, kPolicyOutput);
+    const std::string path = make_place_for_policy(platform.name, verb.policy);
+    check_output(path, path, kPolicyOutput);
+    return path;
   } catch (const Error& error) {
-    verb.learn_to.clear();
     write_note(fmt::format("What is learned is not kept: {}\n", error.what()));
+    return "";
   }
 }
 
@@ -233,7 +241,7 @@ std::string drift_note(const Stream& stream) {
       profiled / 1e6);
 }
 
-int run_run(RunVerb verb) {
+int run_run(const RunVerb& verb) {
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
   if (!verb.csv.empty() && verb.record.empty()) {
@@ -252,14 +260,13 @@ int run_run(RunVerb verb) {
     return policy_identity(policy, belief, governed.times_hash);
   };
   const StartingPoint start = starting_point(identity(verb.policy), verb.policy_file, verb.from);
-  const bool learn_to_asked = !verb.learn_to.empty();
-  find_place_for_learned(verb, platform);
   std::vector<LiveRun> runs = plan_runs(verb, start, scenario);
   for (std::size_t i = 1; i < runs.size(); ++i) {
     runs[i].start = starting_point(identity(runs[i].policy), "", "");
   }
 
   check_outputs(verb);
+  check_learn_to(verb);
   const InterruptScope interrupt;
   const NamedModel named = model_of_all(platform, scenario);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
@@ -267,6 +274,7 @@ int run_run(RunVerb verb) {
   check_runs(stream, runs);
   if (verb.check) return 0;
   engine->check_answers();
+  if (verb.learn_to.empty()) runs.front().learn_to = default_learn_to(verb, platform);
   stream.inference_ns = governed.inference_ns[static_cast<std::size_t>(scenario.apps[0].profile)];
   stream.profiled = stream.inference_ns > 0;
   std::vector<std::string> times_notes = governed.notes;
@@ -281,7 +289,7 @@ int run_run(RunVerb verb) {
   }
   std::string problem = results.empty() ? "" : results.front().record_problem;
   // A place that was not asked for is no promise.
-  if (problem.empty() && learn_to_asked && !results.empty())
+  if (problem.empty() && !verb.learn_to.empty() && !results.empty())
     problem = results.front().learn_problem;
   if (!verb.csv.empty() && !results.empty()) {
     const std::string other = export_result(verb);
