@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
 
 // As the tracker's of work: the last few jobs count, and how far they were off for longer.
-constexpr double kEnergyWeight = 0.25, kEnergyOffWeight = 0.1;
+constexpr double kEnergyWeight = 0.25, kOffWeight = 0.1;
 
 constexpr double kWakeUpNs =
     100e3;  // from a job's end until the clocks are down: a wake-up and a transition
@@ -54,6 +54,7 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   place.own.emplace(platform_, *place.profile, slot, known,
                     learned_of(binding.profile, known ? place.profile->content_hash : 0),
                     kWakeUpNs);
+  place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = belief_.power_spread / 1.25;
   idle_mw_ = place.own->profile.idle_mw();
 }
@@ -251,11 +252,14 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   forecast.sequence = run.sequence;
   const double time_ns = point.time_ns * left * slow;
   // A mean absolute deviation is 0.8 standard deviations of a normal one.
-  const double sd_ns = point.time_ns * slow * 1.25 * app.jobs.deviation();
+  const double sd_ns = time_ns * 1.25 * app.time_off;
   forecast.time_ns = static_cast<float>(spent_ns + time_ns);
   forecast.time_sd_ns = static_cast<float>(sd_ns);
   const double modelled_mj = point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9;
-  if (app.modelled_mj <= 0) app.modelled_mj = modelled_mj;
+  if (app.modelled_mj <= 0) {
+    app.modelled_mj = modelled_mj;
+    app.forecast_ns = std::max(1.0, spent_ns + time_ns);
+  }
   const double energy_mj = modelled_mj * app.energy_ratio;
   forecast.energy_mj = static_cast<float>(app.spent_mj + energy_mj);
   forecast.energy_sd_mj = static_cast<float>(1.25 * energy_mj * app.energy_off);
@@ -265,11 +269,14 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   out.add_forecast(forecast);
 }
 
-void QLearning::compare_energy(App& app, const JobRecord& job) {
+void QLearning::score(App& app, const JobRecord& job) {
   if (app.modelled_mj <= 0) return;
+  // No more than twice as long: one that was preempted says little of the next.
+  const double longer = std::abs(static_cast<double>(job.execution_ns()) / app.forecast_ns - 1);
+  app.time_off += kOffWeight * (std::min(1.0, longer) - app.time_off);
   const double ratio = std::clamp(job.energy_mj / app.modelled_mj, 0.1, 10.0);
   const double off = std::abs(ratio / app.energy_ratio - 1);
-  app.energy_off += kEnergyOffWeight * (off - app.energy_off);
+  app.energy_off += kOffWeight * (off - app.energy_off);
   app.energy_ratio += kEnergyWeight * (ratio - app.energy_ratio);
 }
 
@@ -365,7 +372,7 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.
       const bool seen = job.sequence == app->running;
-      if (seen) compare_energy(*app, job);
+      if (seen) score(*app, job);
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
       if (learning_) ++app->learned->jobs;
