@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
 
+// As the tracker's of work: the last few jobs count, and how far they were off for longer.
+constexpr double kEnergyWeight = 0.25, kOffWeight = 0.1;
+
 constexpr double kWakeUpNs =
     100e3;  // from a job's end until the clocks are down: a wake-up and a transition
 
@@ -51,6 +54,8 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   place.own.emplace(platform_, *place.profile, slot, known,
                     learned_of(binding.profile, known ? place.profile->content_hash : 0),
                     kWakeUpNs);
+  place.own->time_off = place.own->jobs.deviation();
+  place.own->energy_off = belief_.power_spread / 1.25;
   idle_mw_ = place.own->profile.idle_mw();
 }
 
@@ -247,17 +252,32 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   forecast.sequence = run.sequence;
   const double time_ns = point.time_ns * left * slow;
   // A mean absolute deviation is 0.8 standard deviations of a normal one.
-  const double sd_ns = point.time_ns * slow * 1.25 * app.jobs.deviation();
+  const double sd_ns = time_ns * 1.25 * app.time_off;
   forecast.time_ns = static_cast<float>(spent_ns + time_ns);
   forecast.time_sd_ns = static_cast<float>(sd_ns);
-  const double energy_mj = point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9;
-  forecast.energy_mj = static_cast<float>(energy_mj);
-  forecast.energy_sd_mj = static_cast<float>(
-      std::hypot(energy_mj * belief_.power_spread, energy_mj * sd_ns / std::max(1.0, time_ns)));
+  const double modelled_mj = point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9;
+  if (app.modelled_mj <= 0) {
+    app.modelled_mj = modelled_mj;
+    app.forecast_ns = std::max(1.0, spent_ns + time_ns);
+  }
+  const double energy_mj = modelled_mj * app.energy_ratio;
+  forecast.energy_mj = static_cast<float>(app.spent_mj + energy_mj);
+  forecast.energy_sd_mj = static_cast<float>(1.25 * energy_mj * app.energy_off);
   const double slack_ns = static_cast<double>(run.deadline_ns - now.now_ns) - time_ns;
   forecast.miss_probability = static_cast<float>(
       sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0))) : (slack_ns < 0 ? 1 : 0));
   out.add_forecast(forecast);
+}
+
+void QLearning::score(App& app, const JobRecord& job) {
+  if (app.modelled_mj <= 0) return;
+  // No more than twice as long: one that was preempted says little of the next.
+  const double longer = std::abs(static_cast<double>(job.execution_ns()) / app.forecast_ns - 1);
+  app.time_off += kOffWeight * (std::min(1.0, longer) - app.time_off);
+  const double ratio = std::clamp(job.energy_mj / app.modelled_mj, 0.1, 10.0);
+  const double off = std::abs(ratio / app.energy_ratio - 1);
+  app.energy_off += kOffWeight * (off - app.energy_off);
+  app.energy_ratio += kEnergyWeight * (ratio - app.energy_ratio);
 }
 
 void QLearning::decide(const Observation& now, Decision& out) {
@@ -277,6 +297,7 @@ void QLearning::decide(const Observation& now, Decision& out) {
                               static_cast<std::uint8_t>(app->level)};
       app->slow = seen.running.setting == chosen ? app->next_slow : Open{};
       app->fast = {};
+      app->modelled_mj = app->spent_mj = 0;
     }
     const bool asked_anew = app->mapping >= 0 && !(app->required == seen.required);
     if (app->mapping < 0 || started || seen.released > 0 || seen.finished > 0 || asked_anew) {
@@ -332,6 +353,7 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
     App* app = apps_.find(a);
     if (app == nullptr) continue;
     app->jobs.observe(outcome);
+    app->spent_mj += outcome.app[a].energy_mj;
     RewardParts own = reward.app[a];
     const double part = 1.0 / bound;
     own.energy += reward.shared.energy * part;
@@ -350,6 +372,7 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.
       const bool seen = job.sequence == app->running;
+      if (seen) score(*app, job);
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
       if (learning_) ++app->learned->jobs;

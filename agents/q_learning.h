@@ -126,6 +126,13 @@ class QLearning final : public Agent {
     QValue cost;                    ///< since the last end of a job
     Closed closed_slow, closed_fast;
     Requirements required;
+    // Energy as it was forecast and as it came: other programs' and heat are in what a job is charged.
+    double modelled_mj = 0;  ///< of the running job, when it started
+    double spent_mj = 0;     ///< on it so far
+    double energy_ratio = 1;
+    double forecast_ns = 0;  ///< its time, as it was forecast when it started
+    double time_off = 0;     ///< mean relative deviation from that
+    double energy_off = 0;   ///< mean relative deviation from that
   };
   /// What the rest of a decision needs to know of one application now.
   struct Situation {
@@ -156,6 +163,7 @@ class QLearning final : public Agent {
   void close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
              std::span<const DoubleQ::Prior> next, double energy_weight);
   void finish(App& app);
+  static void score(App& app, const JobRecord& job);
   int draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon, int greedy,
            bool same_when_equal, bool& explored, double& probability);
   double epsilon(const Learned& learned) const;

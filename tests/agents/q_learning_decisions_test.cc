@@ -78,7 +78,7 @@ TEST(QLearningDecision, NinetyPercentIntervalsHoldAsOftenAsTheyShould) {
   QLearning agent(world.context());
   ClosedLoop loop(world, agent);
   Forecast forecast;
-  int jobs = 0, held = 0;
+  int jobs = 0, held = 0, energy_held = 0;
   while (loop.step()) {
     // What was said when the job started.
     if (loop.decision.forecasts > 0 && loop.decision.forecast[0].sequence != forecast.sequence) {
@@ -91,12 +91,16 @@ TEST(QLearningDecision, NinetyPercentIntervalsHoldAsOftenAsTheyShould) {
       ++jobs;
       const double off =
           static_cast<double>(job.execution_ns()) - static_cast<double>(forecast.time_ns);
+      energy_held += std::abs(job.energy_mj - static_cast<double>(forecast.energy_mj)) <=
+                     1.645 * static_cast<double>(forecast.energy_sd_mj);
       held += std::abs(off) <= 1.645 * static_cast<double>(forecast.time_sd_ns);
     }
   }
   ASSERT_GT(jobs, 300);
   EXPECT_GE(held, 0.80 * jobs);
   EXPECT_LE(held, 0.97 * jobs);
+  EXPECT_GE(energy_held, 0.80 * jobs);
+  EXPECT_LE(energy_held, 0.97 * jobs);
 }
 
 TEST(QLearningDecision, TheRunnerUpIsAnother) {
