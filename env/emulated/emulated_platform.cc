@@ -107,6 +107,7 @@ struct EmulatedPlatform::Parts final : MachinePort {
 
   // The control thread's own.
   Action last_action;
+  std::uint32_t last_roster = 0;
   Observation shown;  ///< the last one that was given out
   bool applied_any = false;
   // The machine thread's own.
@@ -262,7 +263,10 @@ std::vector<KnobOutcome> EmulatedPlatform::restore(const std::vector<KnobSetting
 Status EmulatedPlatform::apply(const Action& action) {
   Parts& parts = *parts_;
   if (parts.executor.failure_reason() != nullptr) return Status::kDeviceLost;
-  if (parts.applied_any && action == parts.last_action) return Status::kOk;
+  // Who has come since has not been asked.
+  const bool same_roster = parts.applied_any && parts.last_roster == parts.shown.roster_version;
+  if (same_roster && action == parts.last_action) return Status::kOk;
+  parts.last_roster = parts.shown.roster_version;
   parts.last_action = action;
   parts.applied_any = true;
   if (parts.started.load(std::memory_order_relaxed)) {

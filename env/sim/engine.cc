@@ -7,8 +7,11 @@ namespace flyball {
 
 void Engine::apply(const Action& action) {
   static_assert(std::has_unique_object_representations_v<Action>);
-  if (s_.has_acted && std::memcmp(&action, &s_.action, sizeof action) == 0) return;
+  // Who has come since has not been asked.
+  const bool same_roster = s_.has_acted && s_.acted_roster == s_.jobs.roster_version;
+  if (same_roster && std::memcmp(&action, &s_.action, sizeof action) == 0) return;
   s_.action = action;
+  s_.acted_roster = s_.jobs.roster_version;
   s_.has_acted = true;
   s_.pending_ns = s_.now_ns + m_.decision_ns;
   if (m_.decision_ns == 0) put_in_force();

@@ -57,6 +57,7 @@ struct SimState {
   int event = 0;        ///< index of the next
   bool dirty = true;    ///< rates and powers no longer hold
   bool has_acted = false;  ///< there has been an action
+  std::uint32_t acted_roster = 0;  ///< of the last action
   double total_mw = 0;
   double thermal_mj = 0;  ///< since thermal_ns
   double total_mj = 0;    ///< since the beginning

@@ -83,19 +83,22 @@ TEST(InferenceEngine, ASlowerCoreStretchesAJobWithinTwoPercent) {
     engine.run(setting, 1);
     in_operators_ns = 0;
     const std::int64_t from = thread_cpu_ns();
-    engine.run(setting, 2);
+    engine.run(setting, width == 0 ? 8 : 2);  // the narrow one is short
     return static_cast<double>(in_operators_ns) / static_cast<double>(thread_cpu_ns() - from);
   };
   for (int width : {0, 3})
     for (double ratio : {0.9, 0.5, 0.15}) {
-      // A machine that others use spreads the tries by several percent around the right value: a
-      // quarter of them come close.
-      int good = 0, tries = 0;
-      do {
-        ++tries;
-        if (std::abs(part(width, ratio) / part(width, 1) / ratio - 1) < kTolerance) ++good;
-      } while (tries < 60 && (tries < 8 || 4 * good < tries));
-      EXPECT_GE(4 * good, tries) << "width " << width << " at " << ratio;
+      // A machine that others use spreads the tries by several percent around the right value, more
+      // the busier it is: the more of them until their median is it.
+      std::vector<double> tries;
+      double off = 1;
+      while (tries.size() < 400 && (tries.size() < 15 || off >= kTolerance)) {
+        tries.push_back(part(width, ratio) / part(width, 1) / ratio);
+        std::vector<double> sorted = tries;
+        std::ranges::sort(sorted);
+        off = std::abs(sorted[sorted.size() / 2] - 1);
+      }
+      EXPECT_LT(off, kTolerance) << "width " << width << " at " << ratio;
     }
   engine.release_thread();
 }
