@@ -12,7 +12,7 @@ Mean20::Mean20(const AgentContext& context)
 
 void Mean20::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
-  place.own.emplace();
+  place.own.emplace(App{});
   place.own->level = static_cast<int>(place.profile->levels.size()) - 1;
   placement_.bind(slot, *place.profile, binding.threads);
 }

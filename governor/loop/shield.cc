@@ -17,7 +17,7 @@ Shield::Shield(const Belief& belief, Options options)
 
 void Shield::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
-  build(slot, now, place.own.emplace());
+  build(slot, now, place.own.emplace(App{}));
 }
 
 void Shield::unbind(int slot) { apps_.unbind(slot); }

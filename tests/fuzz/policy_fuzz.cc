@@ -10,9 +10,7 @@ namespace {
 
 /// The world that policies are for; the seeds come from the same.
 struct World {
-  PlatformSpec platform = load_platform("odroid_xu3");
-  Scenario scenario = load_scenario("single_periodic", platform);
-  Spaces spaces = Spaces::of(platform, scenario);
+  Belief belief = Belief::of(load_platform("odroid_xu3"));
   RewardWeights weights;
 };
 
@@ -21,14 +19,19 @@ void read(const std::string& path) {
   const PolicyFile policy = read_policy(path);
   for (const AgentInfo& info : agent_catalogue()) {
     if (!info.learns) continue;
-    read_or_refuse([&] { check_policy(policy, path, std::string(info.name), world.spaces.hash); });
     // Whoever learned it: the payload of another agent is as good as any other damage.
     read_or_refuse([&] {
-      const AgentContext context{world.platform, world.scenario, world.spaces, world.weights, 1,
-                                 nullptr};
+      const AgentContext context{world.belief, world.weights, 1, nullptr};
       const std::unique_ptr<Agent> agent = make_agent(std::string(info.name), context);
-      agent->load(policy.payload);
-      if (agent->save().empty()) broken("what was loaded can be saved", std::string(info.name));
+      const PolicyIdentity here{std::string(info.name), agent->feature_version(),
+                                world.belief.mean.name, world.belief.mean.content_hash, 0};
+      read_or_refuse([&] { check_policy(policy, path, here); });
+      for (const bool as_prior : {false, true}) {
+        read_or_refuse([&] { agent->load(policy.payload, as_prior); });
+        ByteWriter saved;
+        agent->save(saved);
+        if (saved.view().empty()) broken("what was loaded can be saved", std::string(info.name));
+      }
     });
   }
 }

@@ -1,7 +1,6 @@
 // A recording: header and blocks, each with a checksum of its own.
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "governor/record/recording.h"
@@ -30,8 +29,13 @@ void mend_all(std::uint8_t* data, std::size_t size) {
   }
 }
 
-void check_row(const EpochRow& row) {
-  if (std::memchr(row.why, '\0', sizeof row.why) == nullptr) broken("a reason ends", "no NUL");
+void check_epoch(const Observation& out, const DecisionRow& row) {
+  if (out.job_count > kMaxEpochJobs || out.app_count > kMaxApps) {
+    broken("an observation keeps within its arrays", std::to_string(out.sequence));
+  }
+  if (row.decision.forecasts > kMaxForecasts) {
+    broken("a decision keeps within its array", std::to_string(out.sequence));
+  }
 }
 
 }  // namespace
@@ -45,11 +49,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::uint64_t epochs = 0, jobs = 0;
     RecordingVisitor visitor;
     visitor.on_info = [](const RecordingInfo& info) {
-      for (const std::string& name : {info.platform, info.scenario, info.policy}) {
+      for (const std::string& name : {info.platform.name, info.scenario, info.policy}) {
         fuzz::check_printable(name);
       }
     };
-    visitor.on_epoch = [&](const EpochRow& row) { fuzz::check_row(row), ++epochs; };
+    visitor.on_epoch = [&](const Observation& out, const DecisionRow& row) {
+      fuzz::check_epoch(out, row);
+      ++epochs;
+    };
     visitor.on_job = [&](const JobRecord&) { ++jobs; };
     const RecordingReport report = read_recording(file.path(), visitor);
     if (report.epochs != epochs || report.jobs != jobs) {

@@ -1,7 +1,6 @@
 // A scenario, on a simulated board and on this machine.
 
 #include "env/scenario/scenario.h"
-#include "env/spaces/spaces.h"
 #include "tests/fuzz/input_file.h"
 #include "tests/fuzz/yaml_mutator.h"
 
@@ -30,7 +29,6 @@ void read(const std::string& path, const PlatformSpec& platform) {
       broken("other load comes and goes within the scenario", load.name);
     }
   }
-  Spaces::of(platform, scenario);
 }
 
 }  // namespace
