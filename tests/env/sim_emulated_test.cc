@@ -88,7 +88,10 @@ Told emulated(const PlatformSpec& spec, const Scenario& scenario, const std::vec
   for (std::size_t i = 0; i < simulated.epochs.size(); ++i) {
     const std::int64_t end_ns = simulated.epochs[i].now_ns;
     std::int64_t knobs_ns = kNeverNs;
-    if (!acted || script[i].action != before) knobs_ns = now_ns + latency_ns;
+    // As the platform, which the control loop tells what was seen.
+    const bool same_roster =
+        i > 1 && simulated.epochs[i - 1].roster_version == simulated.epochs[i - 2].roster_version;
+    if (!acted || !same_roster || script[i].action != before) knobs_ns = now_ns + latency_ns;
     before = script[i].action;
     acted = true;
     const auto tell_until = [&](std::int64_t until_ns, bool starts_too) {
