@@ -223,7 +223,7 @@ void expect_eventful(const Told& told, const PlatformSpec& spec) {
   EXPECT_GT(dropped, 3);
   EXPECT_GT(missed, 5);
   EXPECT_GT(met, 10);
-  EXPECT_GT(mixed, 1);
+  EXPECT_GT(mixed, 2);
   EXPECT_GT(capped, 5);
   EXPECT_GT(throttled, 5);
   EXPECT_GT(queued, 5);
@@ -236,7 +236,7 @@ TEST(SimEqualsEmulated, OneScriptTellsTheSameOnBoth) {
     SCOPED_TRACE("script " + std::to_string(seed));
     const std::vector<Step> script = random_script(spec, seed);
     const Told sim = simulated(spec, scenario, script);
-    if (seed == 1) expect_eventful(sim, spec);
+    if (seed == 3) expect_eventful(sim, spec);
     expect_same(sim, emulated(spec, scenario, script, sim), 1e-9);
   }
 }
