@@ -110,7 +110,10 @@ struct EmulatedPlatform::Parts final : MachinePort {
   std::uint32_t last_roster = 0;
   Observation shown;  ///< the last one that was given out
   bool applied_any = false;
+  bool unseen = false;  ///< the last action is not in `shown`
   // The machine thread's own.
+  TimedAction pending;  ///< is not in force yet
+  bool any_pending = false;
   std::int64_t epoch_start_ns = 0;
   Status over = Status::kOk;  ///< other than kOk: the run has ended, and how
   // For notes().
@@ -182,9 +185,18 @@ void EmulatedPlatform::Parts::machine_loop() {
 
 // Does what is due and says when to look again, in absolute monotonic time.
 std::int64_t EmulatedPlatform::Parts::machine_turn() {
+  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   machine->watch_lateness(monotonic_ns() - origin_ns);
+  // Read first: the action that begins an epoch comes before the question for its end.
+  const bool awaited =
+      asked.load(std::memory_order_acquire) != answered.load(std::memory_order_relaxed);
   if (const TimedAction* turned = actions.fetch()) {
-    machine->request(turned->action, turned->at_ns);
+    pending = *turned;
+    any_pending = true;
+  }
+  if (any_pending && pending.at_ns <= monotonic_ns() - origin_ns) {
+    machine->request(pending.action, pending.at_ns);
+    any_pending = false;
   }
   while (const JobEvent* event = executor.event()) {
     machine->on_event(*event, event->at_ns - origin_ns);
@@ -197,9 +209,8 @@ std::int64_t EmulatedPlatform::Parts::machine_turn() {
   background_refused.store(background.refused(), std::memory_order_relaxed);
   check_whether_over();
 
-  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-  std::int64_t epoch_end = kNever;
-  if (asked.load(std::memory_order_acquire) != answered.load(std::memory_order_relaxed)) {
+  std::int64_t epoch_end = any_pending ? pending.at_ns : kNever;
+  if (awaited && (!any_pending || over != Status::kOk)) {
     if (epoch.interval_ns < kNever - epoch_start_ns) epoch_end = epoch_start_ns + epoch.interval_ns;
     const bool stop = (epoch.stop_at_release && machine->released_in_epoch()) ||
                       (epoch.stop_at_finish && machine->finished_in_epoch());
@@ -254,8 +265,9 @@ std::vector<KnobSetting> EmulatedPlatform::capture() const {
 }
 
 std::vector<KnobOutcome> EmulatedPlatform::restore(const std::vector<KnobSetting>& settings) {
-  Action action;
-  auto outcomes = action_of(parts_->spec, *this, parts_->shown, settings, action);
+  // What was decided and is not seen in force yet, will be: the rest of it must not be lost.
+  Action action = parts_->unseen ? parts_->last_action : action_asked(parts_->shown);
+  auto outcomes = set_knobs(parts_->spec, *this, parts_->shown, settings, action);
   apply(action);
   return outcomes;
 }
@@ -268,12 +280,13 @@ Status EmulatedPlatform::apply(const Action& action) {
   if (same_roster && action == parts.last_action) return Status::kOk;
   parts.last_roster = parts.shown.roster_version;
   parts.last_action = action;
-  parts.applied_any = true;
+  parts.applied_any = parts.unseen = true;
   if (parts.started.load(std::memory_order_relaxed)) {
     parts.actions.put({action, monotonic_ns() - parts.origin_ns});
     parts.machine_bell.ring();
   } else {
-    parts.actions.put({action, 0});  // before the clock starts: the first job is released at once
+    // The clock stood while this was decided, and the first job is released as soon as it starts.
+    parts.actions.put({action, std::llround(parts.spec.decision_latency_us * 1e3)});
     parts.start_clock();
   }
   return Status::kOk;
@@ -294,6 +307,7 @@ Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) 
   }
   out = parts.reply;
   parts.shown = parts.reply;
+  parts.unseen = false;
   return parts.reply_status;
 }
 

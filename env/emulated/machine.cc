@@ -170,7 +170,7 @@ void EmulatedMachine::follow_scenario(const ScenarioEvent& event) {
       ledger().set_required(event.app, event.required);
       break;
     case ScenarioEvent::Kind::kPeriod:
-      jobs_.app[at(event.app)].arrivals.set_period(std::llround(event.value));
+      ledger().set_period(event.app, std::llround(event.value));
       break;
     case ScenarioEvent::Kind::kAmbient:
       meter_.set_ambient(event.value);

@@ -38,8 +38,7 @@ void JobLedger::reset(std::uint64_t seed) {
       const auto& all = m_.spec.mappings;
       const auto first = std::find_if(all.begin(), all.end(),
                                       [&](const Mapping& m) { return runs_on(profile, m); });
-      app.setting.mapping =
-          first == all.end() ? 0 : static_cast<std::uint8_t>(first - all.begin());
+      app.setting.mapping = first == all.end() ? 0 : static_cast<std::uint8_t>(first - all.begin());
     }
     app.setting.level = static_cast<std::uint8_t>(profile.levels.size() - 1);
     app.last_setting = app.last_finished = app.setting;
@@ -58,6 +57,12 @@ void JobLedger::ask(const Action& action) {
     }
     if (wanted.level < m_.profile[a]->levels.size()) app.setting.level = wanted.level;
   }
+}
+
+void JobLedger::set_period(int a, std::int64_t period_ns) {
+  const AppSpec& spec = m_.scenario.apps[static_cast<std::size_t>(a)];
+  s_.app[a].arrivals.set_period(period_ns);
+  s_.app[a].required.period_ns = spec.arrival.nominal_gap_ns(period_ns);
 }
 
 /// An application has its slot from its start on until it has stopped and its last job is done.
@@ -174,7 +179,8 @@ void JobLedger::finish(int a, std::int64_t now_ns) {
   record->setting = app.job_setting;
   record->missed = missed;
   // A job that met both was feasible; only the others need the search.
-  if (missed || accuracy_pct < app.job.accuracy_floor_pct) record->infeasible = infeasible(a, app.job);
+  if (missed || accuracy_pct < app.job.accuracy_floor_pct)
+    record->infeasible = infeasible(a, app.job);
 }
 
 void JobLedger::observe(Observation& out) const {

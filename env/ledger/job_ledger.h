@@ -126,6 +126,8 @@ class JobLedger {
       app.job_mj += each_mj;
     }
   }
+  /// Of the releases after the next.
+  void set_period(int app, std::int64_t period_ns);
   void set_required(int app, const Requirements& required) { s_.app[app].required = required; }
 
   /// Fills in what is known of the applications.

@@ -60,8 +60,8 @@ std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& p
                                      const Observation& now) {
   std::vector<KnobSetting> settings;
   for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    settings.push_back({spec.clusters[c].name + ".freq",
-                        frequency(spec.clusters[c], now.cluster[c].opp)});
+    settings.push_back(
+        {spec.clusters[c].name + ".freq", frequency(spec.clusters[c], now.cluster[c].opp)});
   }
   for (int a = 0; a < now.app_count; ++a) {
     if (!now.app[a].bound()) continue;
@@ -72,12 +72,16 @@ std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& p
   return settings;
 }
 
-std::vector<KnobOutcome> action_of(const PlatformSpec& spec, const Platform& platform,
-                                   const Observation& now,
-                                   const std::vector<KnobSetting>& settings, Action& action) {
-  action = {};
+Action action_asked(const Observation& now) {
+  Action action;
   for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].asked_opp;
   for (int a = 0; a < now.app_count; ++a) action.app[a] = now.app[a].setting;
+  return action;
+}
+
+std::vector<KnobOutcome> set_knobs(const PlatformSpec& spec, const Platform& platform,
+                                   const Observation& now, const std::vector<KnobSetting>& settings,
+                                   Action& action) {
   std::vector<KnobOutcome> outcomes;
   for (const KnobSetting& setting : settings) {
     KnobOutcome outcome{setting.knob, setting.value, "", 0};

@@ -120,7 +120,7 @@ class Loader {
         {reference_time_ns(platform_, profile(app)), reference_energy_mj(platform_, profile(app))});
     const Reference& reference = references_.back();
     load_arrival(map, reference, app.arrival);
-    app.required.period_ns = nominal_gap_ns(app.arrival, app.arrival.period_ns);
+    app.required.period_ns = app.arrival.nominal_gap_ns(app.arrival.period_ns);
     deadline_follows_.push_back(!map.has("deadline_ms") && !map.has("deadline_x"));
     app.required.deadline_ns = app.arrival.period_ns;
     read_requirements(map, app, reference, app.required);
@@ -172,19 +172,6 @@ class Loader {
   /// Cannot overflow: 1000 jobs of kMaxMs are 1e17 ns.
   static bool burst_fits(const Arrival& arrival, std::int64_t period_ns) {
     return arrival.burst_gap_ns * (arrival.burst_jobs - 1) < period_ns;
-  }
-
-  /// What `Requirements::period_ns` says of releases every `period_ns`.
-  static std::int64_t nominal_gap_ns(const Arrival& arrival, std::int64_t period_ns) {
-    switch (arrival.kind) {
-      case Arrival::Kind::kPeriodic:
-        return period_ns;
-      case Arrival::Kind::kBursty:
-        return period_ns / arrival.burst_jobs;
-      case Arrival::Kind::kPoisson:
-        return 0;
-    }
-    return 0;
   }
 
   /// Takes over the requirements that `map` names; true when there are any.
@@ -329,7 +316,7 @@ class Loader {
       }
       out_.events.push_back(
           {at_ns, ScenarioEvent::Kind::kPeriod, index, {}, static_cast<double>(period_ns)});
-      required.period_ns = nominal_gap_ns(app.arrival, period_ns);
+      required.period_ns = app.arrival.nominal_gap_ns(period_ns);
       if (deadline_follows_[a]) required.deadline_ns = period_ns;
     }
     if (map.has("deadline_ms") || map.has("deadline_x")) deadline_follows_[a] = false;

@@ -23,6 +23,11 @@ struct Arrival {
   double jitter = 0;
   int burst_jobs = 1;
   std::int64_t burst_gap_ns = 0;
+
+  /// What `Requirements::period_ns` says of releases every `every_ns`.
+  std::int64_t nominal_gap_ns(std::int64_t every_ns) const {
+    return kind == Kind::kPoisson ? 0 : every_ns / burst_jobs;
+  }
 };
 
 /// An application of a scenario, with all times resolved against the platform.

@@ -1,6 +1,7 @@
 #include "env/sim/engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace flyball {
@@ -134,7 +135,7 @@ void Engine::take_event(const ScenarioEvent& event) {
       ledger_.set_required(event.app, event.required);
       break;
     case Kind::kPeriod:
-      s_.jobs.app[event.app].arrivals.set_period(static_cast<std::int64_t>(event.value));
+      ledger_.set_period(event.app, std::llround(event.value));
       break;
     case Kind::kAmbient:
       thermal_step();

@@ -139,8 +139,9 @@ std::vector<KnobSetting> Simulator::capture() const {
 std::vector<KnobOutcome> Simulator::restore(const std::vector<KnobSetting>& settings) {
   Observation now;
   observe(now);
-  Action action;
-  std::vector<KnobOutcome> outcomes = action_of(model_.spec, *this, now, settings, action);
+  // What was decided and is not in force yet, will be: the rest of it must not be lost.
+  Action action = state_.pending_ns != kNeverNs ? state_.action : action_asked(now);
+  std::vector<KnobOutcome> outcomes = set_knobs(model_.spec, *this, now, settings, action);
   apply(action);
   return outcomes;
 }

@@ -301,7 +301,12 @@ TEST(EmulatedMachine, FollowsTheScenariosEvents) {
   battery.at_ns = 200 * kMs;
   battery.kind = ScenarioEvent::Kind::kBattery;
   battery.value = 20;
-  scenario.events = {requirements, preference, ambient, battery};
+  ScenarioEvent period;
+  period.at_ns = 250 * kMs;
+  period.kind = ScenarioEvent::Kind::kPeriod;
+  period.app = 0;
+  period.value = 20e6;
+  scenario.events = {requirements, preference, ambient, battery, period};
   Rig rig(easy_spec(), scenario);
   Observation out = rig.close(40);
   const double cool = out.cluster[0].temp_c;
@@ -313,7 +318,9 @@ TEST(EmulatedMachine, FollowsTheScenariosEvents) {
   EXPECT_NEAR(out.cluster[0].temp_c - cool, 15, 0.1);
   EXPECT_EQ(rig.port.jobs[2].deadline_ns, 91 * kMs);  // released at 80 ms
   EXPECT_EQ(rig.port.jobs[1].deadline_ns, 70 * kMs);
-  EXPECT_NEAR(rig.close(300).battery_pct, 20 - 2, 1e-6);
+  out = rig.close(300);
+  EXPECT_NEAR(out.battery_pct, 20 - 2, 1e-6);
+  EXPECT_EQ(out.app[0].required.period_ns, 20 * kMs);
 }
 
 TEST(EmulatedMachine, BackgroundTakesPowerWhileItRuns) {

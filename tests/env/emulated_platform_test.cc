@@ -520,15 +520,15 @@ TEST(EmulatedPlatform, CpusThatVanishDuringARunServeNoMoreJobs) {
   EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
   Observation out;
   Totals totals;
-  // Jobs of two cores until one has finished, then the CPUs go, then until three more have.
+  // Jobs of two cores, but the first, until two have finished, then the CPUs go, then until three more have.
   std::size_t before = 0;
   bool gone = false;
-  for (int i = 0; i < 500 && totals.finished < (gone ? before + 3 : 1); ++i) {
+  for (int i = 0; i < 500 && totals.finished < (gone ? before + 3 : 2); ++i) {
     platform.apply(fixed(2, 1, 1));
     ASSERT_EQ(platform.advance({20 * kMs, false}, out), Status::kOk);
     totals.add(out);
-    if (gone || totals.finished == 0) continue;
-    EXPECT_EQ(engine.runs()[0].setting.active, 2);
+    if (gone || totals.finished < 2) continue;
+    EXPECT_EQ(engine.runs()[1].setting.active, 2);
     confine_process(one);
     gone = true;
     ASSERT_EQ(platform.advance({20 * kMs, false}, out), Status::kOk);  // at its end they are missed
@@ -611,6 +611,56 @@ TEST(EmulatedPlatform, BeginsWithWhatThePlatformFound) {
   EXPECT_EQ(out.cluster[0].freq_khz, 500'000);
   EXPECT_NEAR(out.power_mw, 50, 1e-6);
   EXPECT_NEAR(out.cluster[0].temp_c, 25 + 10 + 5 * 0.05, 1e-6);
+}
+
+// The contract of starts holds for the first action, too: the job that is released as the clock
+// starts has what the platform was found with.
+TEST(EmulatedPlatform, TheFirstActionIsInForceADecisionLatencyAfterTheStart) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one CPU";
+  PlatformSpec spec = easy_spec();
+  spec.decision_latency_us = 100'000;
+  Scenario scenario = easy_scenario(1000);
+  scenario.apps[0].arrival.period_ns = 300 * kMs;
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  platform.apply(fixed(2, 1, 0));
+  platform.advance({kMs, true}, out);
+  EXPECT_GE(out.now_ns, 100 * kMs) << "an epoch does not end before its action is in force";
+  EXPECT_EQ(out.app[0].setting, (AppSetting{1, 0}));
+  EXPECT_EQ(out.cluster[0].asked_opp, 2);
+  platform.advance({300 * kMs, false}, out);
+  const auto runs = engine.runs();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].setting.active, 1);
+  EXPECT_EQ(runs[0].setting.width, 1);
+  EXPECT_DOUBLE_EQ(runs[0].setting.speed_ratio, 0.25);
+  EXPECT_EQ(runs[1].setting.active, 2);
+  EXPECT_EQ(runs[1].setting.width, 0);
+  EXPECT_DOUBLE_EQ(runs[1].setting.speed_ratio, 1);
+}
+
+// What was decided just before, and is not in force yet, is not undone by what is restored.
+TEST(EmulatedPlatform, RestoringOneKnobLeavesWhatWasDecidedJustBefore) {
+  const PlatformSpec spec = easy_spec();
+  const Scenario scenario = easy_scenario(1000);
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Observation out;
+  platform.apply(fixed(2, 1, 1));
+  platform.restore({{"camera.level", "50"}});
+  platform.advance({20 * kMs, false}, out);
+  EXPECT_EQ(out.cluster[0].asked_opp, 2);
+  EXPECT_EQ(out.app[0].setting, (AppSetting{1, 0}));
+  platform.apply(fixed(1, 0, 0));
+  platform.restore({{"camera.level", "100"}});
+  platform.advance({20 * kMs, false}, out);
+  EXPECT_EQ(out.cluster[0].asked_opp, 1);
+  EXPECT_EQ(out.app[0].setting, (AppSetting{0, 1}));
+  platform.restore({{"CPU.freq", "2000000"}});
+  platform.advance({20 * kMs, false}, out);
+  EXPECT_EQ(out.cluster[0].asked_opp, 2);
+  EXPECT_EQ(out.app[0].setting, (AppSetting{0, 1}));
 }
 
 }  // namespace

@@ -142,5 +142,18 @@ TEST(Settings, RestoringOneKnobLeavesWhatWasAskedOfTheOthers) {
   EXPECT_EQ(out.cluster[kLittle].opp, 1);
 }
 
+TEST(Settings, RestoringOneKnobLeavesWhatWasDecidedAndIsNotInForceYet) {
+  PlatformSpec spec = round_board();
+  spec.decision_latency_us = 5000;
+  const Scenario scenario = two_apps();
+  Simulator sim(spec, scenario);
+  Observation out;
+  sim.apply(some_action(spec));
+  sim.restore({{"camera.level", "100"}});
+  sim.advance(ms(10), out);
+  EXPECT_EQ(out.cluster[kBig].asked_opp, 1);
+  EXPECT_EQ(out.app[0].setting, (AppSetting{mapping_of(spec, kLittle, 3), 1}));
+}
+
 }  // namespace
 }  // namespace flyball

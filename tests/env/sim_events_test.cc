@@ -42,6 +42,28 @@ TEST(SimEvents, ThePeriodChangesAfterTheNextRelease) {
   ASSERT_GE(jobs.size(), 6u);
   const std::int64_t expected_ms[] = {0, 100, 200, 300, 330, 360};
   for (int i = 0; i < 6; ++i) EXPECT_EQ(jobs[i].release_ns, expected_ms[i] * kMs);
+  Observation out;
+  sim.observe(out);
+  EXPECT_EQ(out.app[0].required.period_ns, 30 * kMs);
+  EXPECT_EQ(out.app[0].required.deadline_ns, 100 * kMs) << "nothing else has changed";
+}
+
+TEST(SimEvents, APeriodIsThatOfOneJobOfABurstAndNoneOfAPoissonStream) {
+  const PlatformSpec spec = round_board();
+  AppSpec burst = stream("burst", 300, 100), poisson = stream("poisson", 300, 100);
+  burst.arrival.kind = Arrival::Kind::kBursty;
+  burst.arrival.burst_jobs = 3;
+  burst.arrival.burst_gap_ns = 10 * kMs;
+  poisson.arrival.kind = Arrival::Kind::kPoisson;
+  poisson.required.period_ns = 0;
+  Scenario scenario = of_apps({burst, poisson});
+  scenario.events.push_back({50 * kMs, Kind::kPeriod, 0, {}, 150e6});
+  scenario.events.push_back({50 * kMs, Kind::kPeriod, 1, {}, 150e6});
+  Simulator sim(spec, scenario);
+  Observation out;
+  sim.advance(ms(60), out);
+  EXPECT_EQ(out.app[0].required.period_ns, 50 * kMs);
+  EXPECT_EQ(out.app[1].required.period_ns, 0);
 }
 
 TEST(SimEvents, AmbientPreferenceAndBattery) {

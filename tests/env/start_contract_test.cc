@@ -156,5 +156,20 @@ TEST(StartContract, AnUnchangedActionIsNotDecidedAgain) {
   EXPECT_EQ(out.epoch_ns, 10 * kUs);
 }
 
+TEST(StartContract, TheFirstJobHasWhatThePlatformWasFoundWith) {
+  const PlatformSpec spec = board_deciding_in(100);
+  const Scenario scenario = of_apps({stream("camera", 200, 100)});
+  Simulator sim(spec, scenario);
+  Action action = big_core(spec, 1);
+  action.app[0].mapping = mapping_of(spec, kBig, 4);
+  sim.apply(action);
+  const auto jobs = play(sim, 490);
+  ASSERT_EQ(jobs.size(), 3u);
+  EXPECT_EQ(jobs[0].start_ns, 0);
+  EXPECT_EQ(jobs[0].setting.mapping, mapping_of(spec, kBig, 1));
+  EXPECT_EQ(jobs[0].execution_ns(), 200 * kUs + 49'900 * kUs);
+  EXPECT_EQ(jobs[1].setting.mapping, mapping_of(spec, kBig, 4));
+}
+
 }  // namespace
 }  // namespace flyball
