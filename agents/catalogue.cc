@@ -9,6 +9,7 @@
 #include "agents/fixed_frequency.h"
 #include "agents/interactive.h"
 #include "agents/mean20.h"
+#include "agents/model.h"
 #include "agents/ondemand.h"
 #include "agents/oracle.h"
 #include "agents/prime.h"
@@ -16,8 +17,8 @@
 #include "agents/rule.h"
 #include "agents/schedutil.h"
 #include "agents/static_best.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 
@@ -99,6 +100,10 @@ const std::vector<Entry>& entries() {
       {{"prime", "the PRiME project's released learner: contextual bandit over frequencies", true},
        false,
        plain<Prime>},
+      {{"model", "cheapest safe configuration by what is believed of the board; learns nothing",
+        false},
+       false,
+       plain<ModelPolicy>},
       {{"q_learning", "double Q-learning over mapping, width and frequency, with safe exploration",
         true},
        false,

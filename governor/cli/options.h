@@ -18,6 +18,7 @@ struct Verb {
 Verb add_run(CLI::App& program);
 Verb add_train(CLI::App& program);
 Verb add_compare(CLI::App& program);
+Verb add_evaluate(CLI::App& program);
 Verb add_profile(CLI::App& program);
 /// One per verb within it: show, verify, bench, train.
 std::vector<Verb> add_network(CLI::App& program);

@@ -1,0 +1,121 @@
+#include "env/sim/faulty_sensors.h"
+
+#include <algorithm>
+
+#include "env/model/model.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::uint64_t kNoiseStream = 0x736e6f69;
+
+}  // namespace
+
+FaultySensors::FaultySensors(Platform& platform, const Belief& belief, const SensorFaults& faults,
+                             std::uint64_t seed)
+    : platform_(platform), belief_(belief), faults_(faults), random_(seed, kNoiseStream) {}
+
+void FaultySensors::observe(Observation& out) const {
+  platform_.observe(out);
+  name_clocks(out);
+}
+
+/// Nobody is told that an operating point delivers less than it is called.
+void FaultySensors::name_clocks(Observation& out) const {
+  for (int c = 0; c < out.cluster_count; ++c) {
+    const std::vector<OperatingPoint>& opps = belief_.mean.clusters[c].opps;
+    ClusterObservation& cluster = out.cluster[c];
+    const double shown = static_cast<double>(opps[cluster.opp].freq_khz);
+    if (cluster.freq_khz > 0) cluster.capacity *= shown / static_cast<double>(cluster.freq_khz);
+    cluster.freq_khz = opps[cluster.opp].freq_khz;
+    cluster.asked_khz = opps[cluster.asked_opp].freq_khz;
+  }
+}
+
+double FaultySensors::energy_at(std::int64_t ns) const {
+  for (int back = 0; back + 1 < marks_; ++back) {
+    const Mark& later = history_[(head_ - back + kHistory) % kHistory];
+    const Mark& earlier = history_[(head_ - back - 1 + kHistory) % kHistory];
+    if (ns >= later.ns) return later.mj;
+    if (ns < earlier.ns) continue;
+    return earlier.mj + (later.mj - earlier.mj) * static_cast<double>(ns - earlier.ns) /
+                            static_cast<double>(later.ns - earlier.ns);
+  }
+  return history_[(head_ - marks_ + 1 + kHistory) % kHistory].mj;
+}
+
+/// Of a board without a sensor: what is believed, at the clocks and the load that are seen.
+double FaultySensors::modelled_mj(const Observation& truth) const {
+  const PlatformSpec& board = belief_.mean;
+  double power_mw = board.board_mw;
+  for (int c = 0; c < truth.cluster_count; ++c) {
+    const ClusterSpec& cluster = board.clusters[c];
+    ClusterLoad load;
+    load.opp = truth.cluster[c].opp;
+    load.busy_cores = truth.cluster[c].util_mean * cluster.cores;
+    load.gate_idle_cores = cluster.gate_idle_cores;
+    load.temp_c = truth.cluster[c].temp_c;
+    // Whatever is busy counts as the application that has jobs, at the level that it used last.
+    for (int a = 0; a < truth.app_count; ++a) {
+      const int known = truth.app[a].bound() ? board.find_app(platform_.binding(a).profile) : -1;
+      if (known < 0) continue;
+      const AppProfile& app = board.apps[static_cast<std::size_t>(known)];
+      const AppSetting& used =
+          truth.app[a].running.busy ? truth.app[a].running.setting : truth.app[a].last_setting;
+      load.busy_nf = load.busy_cores * app.unit[c].core_nf * app.levels[used.level].activity_factor;
+      load.static_ma = truth.cluster[c].util_max * app.unit[c].static_ma;
+      break;
+    }
+    power_mw += cluster_power_mw(cluster, load);
+  }
+  return power_mw * static_cast<double>(truth.epoch_ns) * 1e-9;
+}
+
+double FaultySensors::shown_mj(const Observation& truth) {
+  if (!faults_.present) return modelled_mj(truth);
+  double shown = truth.energy_mj;
+  if (faults_.delay_ns > 0) {
+    const double total_mj = history_[head_].mj + truth.energy_mj;
+    head_ = (head_ + 1) % kHistory;
+    history_[head_] = {truth.now_ns, total_mj};
+    marks_ = std::min(marks_ + 1, kHistory);
+    const std::int64_t begin_ns = truth.now_ns - truth.epoch_ns;
+    if (begin_ns > faults_.delay_ns) {
+      shown = energy_at(truth.now_ns - faults_.delay_ns) - energy_at(begin_ns - faults_.delay_ns);
+    }
+  }
+  if (faults_.noise > 0) shown *= std::max(0.0, 1 + faults_.noise * random_.normal());
+  if (faults_.stuck_from_ns >= 0 && truth.now_ns >= faults_.stuck_from_ns) {
+    const double epoch_s = static_cast<double>(truth.epoch_ns) * 1e-9;
+    if (stuck_mw_ < 0) stuck_mw_ = shown / epoch_s;
+    shown = stuck_mw_ * epoch_s;
+  }
+  return shown;
+}
+
+Status FaultySensors::advance(const EpochRequest& request, Observation& out) {
+  const Status status = platform_.advance(request, out);
+  name_clocks(out);
+  if (out.epoch_ns <= 0 || !(out.energy_mj > 0)) return status;
+  const double ratio = shown_mj(out) / out.energy_mj;
+  const bool stuck = stuck_mw_ >= 0;
+  out.energy_mj *= ratio;
+  out.power_mw = stuck ? stuck_mw_ : out.power_mw * ratio;
+  for (int c = 0; c < out.cluster_count; ++c) out.cluster[c].power_mw *= ratio;
+  for (int a = 0; a < out.app_count; ++a) {
+    AppObservation& app = out.app[a];
+    Share& share = job_[a];
+    share.true_mj += app.energy_mj;
+    app.energy_mj *= ratio;
+    share.shown_mj += app.energy_mj;
+    for (JobRecord* job = out.job_store.data(); job != out.job_store.data() + out.job_count;
+         ++job) {
+      if (job->app != a || job->dropped || !(share.true_mj > 0)) continue;
+      job->energy_mj *= share.shown_mj / share.true_mj;
+    }
+    if (app.finished > 0) share = {};
+  }
+  return status;
+}
+
+}  // namespace flyball

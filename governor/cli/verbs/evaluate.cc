@@ -1,0 +1,176 @@
+#include "governor/compare/evaluate.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "governor/cli/interrupt.h"
+#include "governor/cli/json.h"
+#include "governor/cli/options.h"
+#include "governor/cli/progress.h"
+#include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
+#include "governor/cli/views/metrics_table.h"
+#include "governor/compare/gates.h"
+#include "governor/machine/governed_platform.h"
+#include "kernels/base/error.h"
+
+namespace flyball::cli {
+namespace {
+
+constexpr const char* kSuite = "unknown_boards";
+constexpr int kQuickBoards = 8, kQuickJobs = 1000, kQuickSeeds = 2;
+
+struct EvaluateVerb {
+  std::string suite = kSuite;
+  std::vector<std::string> agents = {"model", "q_learning"};
+  std::vector<std::string> platforms = {"odroid_xu3", "jetson_nano"};
+  std::vector<std::string> scenarios = {"full_accuracy", "single_periodic", "background"};
+  int boards = 16, seeds = 10;
+  std::uint64_t first_seed = 1;
+  bool quick = false, json = false;
+};
+
+Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation) {
+  Json json{{"schema", 1}, {"suite", verb.suite}};
+  Json& rows = json["rows"] = Json::array();
+  for (const EvaluateRow& row : evaluation.rows) {
+    rows.push_back(Json{{"agent", row.agent},
+                        {"board", row.board},
+                        {"scenario", row.scenario},
+                        {"seed", row.seed},
+                        {"prior_gap_pct", number_or_null(row.prior_gap_pct)},
+                        {"gap_after_500_jobs_pct", number_or_null(row.gap_after_500_jobs_pct)},
+                        {"jobs_to_5_pct", number_or_null(row.jobs_to_5_pct)},
+                        {"deadline_miss_pct", row.deadline_miss_pct},
+                        {"avoidable_miss_pct", row.avoidable_miss_pct}});
+  }
+  return json;
+}
+
+std::string with_interval(const Estimate& figure, int decimals) {
+  if (figure.lo == figure.hi) return fixed(figure.mean, decimals);
+  return fmt::format("{} [{}, {}]", fixed(figure.mean, decimals), fixed(figure.lo, decimals),
+                     fixed(figure.hi, decimals));
+}
+
+std::string group_table(const std::vector<AgentVerdict>& verdicts, bool wrong, int columns) {
+  Table table({{"agent", "", true},
+               {"model's gap", "%"},
+               {"gap, jobs 501-1000", "%"},
+               {"gap gone", "%"},
+               {"against model, later", "points"},
+               {"lost before", "jobs"},
+               {"jobs to 5 %", "of runs that got there"},
+               {"got there", "of runs"},
+               {"missed", "%"},
+               {"avoidable", "%"}});
+  for (const AgentVerdict& verdict : verdicts) {
+    const GroupFigures& group = wrong ? verdict.wrong : verdict.right;
+    table.add_row({verdict.agent, with_interval(group.prior_gap_pct, 1),
+                   with_interval(group.gap_pct, 1), with_interval(group.gone_pct, 0),
+                   with_interval(group.later_points, 2), with_interval(group.jobs_lost, 1),
+                   with_interval(group.jobs_to_5, 0),
+                   fmt::format("{} of {}", group.reached_5, group.runs),
+                   with_interval(group.missed_pct, 2), with_interval(group.avoidable_pct, 3)});
+  }
+  return table.render(columns);
+}
+
+std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int columns) {
+  const std::vector<AgentVerdict> all = verdicts(evaluation.rows);
+  std::string text =
+      fmt::format("{}: {} boards, {} scenarios, {} seeds from {}, simulated\n\n", verb.suite,
+                  verb.boards, verb.scenarios.size(), verb.seeds, verb.first_seed);
+  for (const UnknownBoard& board : evaluation.boards) {
+    text += fmt::format("{}: {}\n", board.name, board.drawn);
+  }
+  if (all.empty()) return text;
+  text += fmt::format(
+      "\nThe belief is wrong and power can be observed ({} pairs of board and scenario):\n",
+      all.front().wrong.pairs);
+  text += group_table(all, true, columns);
+  text += fmt::format("\nElsewhere ({} pairs):\n", all.front().right.pairs);
+  text += group_table(all, false, columns);
+  text += wrapped(
+      "Gaps are in energy above the informed policy: 'model' on the same board and seed, told what "
+      "is "
+      "true of it. In brackets the 95 % interval by a bootstrap over the seeds.",
+      columns);
+  for (const AgentVerdict& verdict : all) {
+    if (verdict.agent == kPriorPolicy) continue;
+    text += fmt::format("\n{}:\n", verdict.agent);
+    for (const Gate& gate : verdict.gates) {
+      text += fmt::format("  {:6}  {}: {} of {} pairs", gate.holds() ? "met" : "missed",
+                          gate.demand, gate.met, gate.pairs);
+      if (gate.pairs > 0) text += fmt::format(", worst {:.1f} ({})", gate.worst, gate.worst_pair);
+      text += '\n';
+    }
+  }
+  return text;
+}
+
+int run_evaluate(EvaluateVerb verb) {
+  if (verb.suite != kSuite) {
+    input_error(fmt::format("--suite '{}'", verb.suite), "there is no such suite",
+                fmt::format("use '{}'", kSuite));
+  }
+  for (const std::string& agent : verb.agents) check_policy_name(agent);
+  EvaluateOptions options;
+  options.agents = verb.agents;
+  options.scenarios = verb.scenarios;
+  options.boards = verb.boards;
+  options.seeds = verb.seeds;
+  options.first_seed = verb.first_seed;
+  if (verb.quick) options.jobs = kQuickJobs;
+  for (const std::string& name : verb.platforms) {
+    options.platforms.push_back(load_governed_platform(name, "none").spec);
+  }
+  const InterruptScope interrupt(
+      "flyball: evaluate: interrupted before every run was done; run it again\n");
+  Progress progress(verb.suite);
+  options.progress = [&](double done) { progress.update(done); };
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  const Evaluation evaluation = evaluate(options);
+  progress.stop();
+  write_result(verb.json ? json_text(to_json(verb, evaluation))
+                         : to_text(verb, evaluation, Terminal::of(STDOUT_FILENO).columns));
+  return 0;
+}
+
+}  // namespace
+
+Verb add_evaluate(CLI::App& program) {
+  auto verb = std::make_shared<EvaluateVerb>();
+  CLI::App* parser = program.add_subcommand(
+      "evaluate", "Test whether learning pays, on simulated boards that are not as described");
+  parser->add_option("--suite", verb->suite, "Which test (default unknown_boards, the only one)")
+      ->type_name("NAME");
+  names_option(*parser, "--agents", verb->agents,
+               "Whom to test (default: " + joined(verb->agents) + ")");
+  names_option(*parser, "--platform", verb->platforms,
+               "Which descriptions boards differ from (default: " + joined(verb->platforms) + ")");
+  names_option(*parser, "--scenario", verb->scenarios,
+               "What happens on them (default: " + joined(verb->scenarios) + ")");
+  integer_option(*parser, "--boards", verb->boards, 1, 10000, "How many boards (default 16)");
+  CLI::Option* const boards = parser->get_option("--boards");
+  integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
+                 "How many seeds each agent runs on each (default 10)");
+  CLI::Option* const seeds = parser->get_option("--seeds");
+  seed_option(*parser, verb->first_seed, "The first of them, and of the boards (default 1)");
+  parser->add_flag("--quick", verb->quick,
+                   "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said");
+  json_option(*parser, verb->json);
+  parser->footer(
+      "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10");
+  return {parser, [verb, boards, seeds] {
+            if (verb->quick && boards->empty()) verb->boards = kQuickBoards;
+            if (verb->quick && seeds->empty()) verb->seeds = kQuickSeeds;
+            return run_evaluate(*verb);
+          }};
+}
+
+}  // namespace flyball::cli
