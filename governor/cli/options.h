@@ -25,6 +25,7 @@ std::vector<Verb> add_network(CLI::App& program);
 Verb add_characterise(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
+Verb add_doctor(CLI::App& program);
 
 // Options whose values are checked here, so that every complaint has the same form. All throw Error
 // (kInput).

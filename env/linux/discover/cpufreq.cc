@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "env/linux/discover/linux_machine.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kUnknownLatencyNs = 4294967295;  // CPUFREQ_ETERNAL
+constexpr const char* kCpufreq = "/sys/devices/system/cpu/cpufreq";
+
+/// A driver lists its frequencies in its own order.
+std::vector<std::int64_t> ascending(std::vector<std::int64_t> khz) {
+  std::erase_if(khz, [](std::int64_t each) { return each <= 0; });
+  std::sort(khz.begin(), khz.end());
+  khz.erase(std::unique(khz.begin(), khz.end()), khz.end());
+  return khz;
+}
+
+CpuSet cpus_of(const SysTree& tree, const std::string& folder) {
+  CpuSet cpus;
+  for (const std::int64_t cpu : tree.numbers(folder + "/related_cpus")) {
+    if (cpu >= 0 && cpu < kMaxCpus) cpus.add(static_cast<int>(cpu));
+  }
+  return cpus;
+}
+
+CpufreqPolicy policy_at(const SysTree& tree, const std::string& name) {
+  CpufreqPolicy policy;
+  policy.name = name;
+  policy.folder = std::string(kCpufreq) + "/" + name;
+  const auto at = [&](const char* file) { return policy.folder + "/" + file; };
+  policy.cpus = cpus_of(tree, policy.folder);
+  policy.error = tree.read_error(at("scaling_governor"));
+  policy.driver = tree.line(at("scaling_driver")).value_or("");
+  policy.governor = tree.line(at("scaling_governor")).value_or("");
+  policy.governors = tree.words(at("scaling_available_governors"));
+  policy.table_khz = ascending(tree.numbers(at("scaling_available_frequencies")));
+  policy.boost_khz = ascending(tree.numbers(at("scaling_boost_frequencies")));
+  policy.hardware_min_khz = tree.number(at("cpuinfo_min_freq")).value_or(0);
+  policy.hardware_max_khz = tree.number(at("cpuinfo_max_freq")).value_or(0);
+  policy.min_khz = tree.number(at("scaling_min_freq")).value_or(policy.hardware_min_khz);
+  policy.max_khz = tree.number(at("scaling_max_freq")).value_or(policy.hardware_max_khz);
+  const auto latency_ns = tree.number(at("cpuinfo_transition_latency"));
+  if (latency_ns && *latency_ns >= 0 && *latency_ns < kUnknownLatencyNs) {
+    policy.transition_latency_ns = latency_ns;
+  }
+  for (int i = 0; i < policy.cpus.count(); ++i) {
+    const std::string cpu = "/sys/devices/system/cpu/cpu" + std::to_string(policy.cpus.nth(i));
+    policy.capacity = std::max(policy.capacity, tree.number(cpu + "/cpu_capacity").value_or(0));
+  }
+  policy.can_bound = tree.writable(at("scaling_min_freq")) && tree.writable(at("scaling_max_freq"));
+  policy.can_set_speed = !policy.drives_itself() && tree.writable(at("scaling_governor")) &&
+                         tree.writable(at("scaling_setspeed"));
+  return policy;
+}
+
+}  // namespace
+
+bool CpufreqPolicy::drives_itself() const {
+  return driver == "intel_pstate" || driver == "amd-pstate-epp";
+}
+
+std::vector<CpufreqPolicy> discover_cpufreq(const SysTree& tree) {
+  std::vector<CpufreqPolicy> policies;
+  for (const std::string& name : tree.entries(kCpufreq, "policy")) {
+    if (!whole_number(std::string_view(name).substr(6))) continue;
+    CpufreqPolicy policy = policy_at(tree, name);
+    if (!policy.cpus.empty()) policies.push_back(std::move(policy));
+  }
+  return policies;
+}
+
+std::vector<DevfreqDevice> discover_devfreq(const SysTree& tree) {
+  constexpr const char* kDevfreq = "/sys/class/devfreq";
+  std::vector<DevfreqDevice> devices;
+  for (const std::string& name : tree.entries(kDevfreq)) {
+    DevfreqDevice device;
+    device.name = name;
+    device.folder = std::string(kDevfreq) + "/" + name;
+    const auto at = [&](const char* file) { return device.folder + "/" + file; };
+    device.governor = tree.line(at("governor")).value_or("");
+    device.table_hz = ascending(tree.numbers(at("available_frequencies")));
+    device.min_hz = tree.number(at("min_freq")).value_or(0);
+    device.max_hz = tree.number(at("max_freq")).value_or(0);
+    device.now_hz = tree.number(at("cur_freq")).value_or(0);
+    if (device.governor.empty() && device.table_hz.empty() && device.now_hz == 0) continue;
+    // "57000000.gpu", "11800000.mali", "17000000.gp10b"; on older kernels the Mali is named by its
+    // address alone, and its driver says what it is.
+    const std::string all = name + " " + tree.link_name(at("device/driver"));
+    for (const char* mark : {"gpu", "mali", "gp10b", "gv11b", "gm20b", "kgsl", "panfrost"}) {
+      device.gpu = device.gpu || all.find(mark) != std::string::npos;
+    }
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+}  // namespace flyball

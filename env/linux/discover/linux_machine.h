@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "env/linux/cpu_quota.h"
+#include "env/linux/discover/sys_tree.h"
+#include "kernels/base/cpu_set.h"
+
+namespace flyball {
+
+/// A frequency domain of CPUs under cpufreq.
+struct CpufreqPolicy {
+  std::string name;    ///< "policy4"
+  std::string folder;  ///< below the tree's root
+  CpuSet cpus;         ///< that belong to it, offline ones too
+  std::string driver;
+  std::string governor;                 ///< in charge; empty: it cannot be read
+  std::vector<std::string> governors;   ///< loaded now; writing "userspace" loads it
+  std::vector<std::int64_t> table_khz;  ///< ascending, without boost; empty: there is no table
+  std::vector<std::int64_t> boost_khz;
+  std::int64_t hardware_min_khz = 0, hardware_max_khz = 0;
+  /// In force: what the user set, and what heat and firmware leave of it.
+  std::int64_t min_khz = 0, max_khz = 0;
+  std::optional<std::int64_t> transition_latency_ns;  ///< absent: unknown
+  std::int64_t capacity = 0;  ///< of its fastest CPU, 1024 the machine's fastest; 0: not said
+  int error = 0;              ///< errno of every access: EBUSY while all its CPUs are offline
+  bool can_bound = false;     ///< limits can be written by this process
+  bool can_set_speed = false;
+
+  /// Drivers that run the clock themselves and offer no exact frequency.
+  bool drives_itself() const;
+};
+
+struct DevfreqDevice {
+  std::string name, folder, governor;
+  std::vector<std::int64_t> table_hz;
+  std::int64_t min_hz = 0, max_hz = 0, now_hz = 0;
+  bool gpu = false;
+};
+
+struct ThermalTrip {
+  std::string type;  ///< "passive", "critical"
+  std::int64_t temp_mc = 0;
+};
+struct ThermalZone {
+  std::string name, folder, type, governor;
+  std::optional<std::int64_t> temp_mc;
+  std::vector<ThermalTrip> trips;
+  bool of_cpu = false;  ///< by its type: a CPU's or the package's
+};
+struct CoolingDevice {
+  std::string name, type;
+  std::int64_t state = 0, max_state = 0;  ///< 0: it holds nothing down
+};
+
+/// Something that tells power or energy. `rail` says of what.
+struct PowerSensor {
+  enum class Kind : std::uint8_t { kRapl, kHwmon, kIna231, kIna3221, kBattery };
+  Kind kind = Kind::kRapl;
+  std::string rail;              ///< "package-0", "A15", "total", "battery BAT0"
+  std::string file;              ///< below the root; of energy for RAPL, of power else
+  std::int64_t wraps_at_uj = 0;  ///< RAPL
+  bool readable = false;
+};
+
+struct PowerSupply {
+  std::string name, type, status;
+  std::optional<std::int64_t> capacity_pct;
+  bool of_system = false;  ///< false: a mouse's, a keyboard's
+  std::optional<bool> online;
+};
+
+struct IdleState {
+  std::string name;
+  std::int64_t latency_us = 0, residency_us = 0;
+  bool disabled = false;
+};
+struct IdleTable {
+  CpuSet cpus;
+  std::vector<IdleState> states;
+};
+
+/// Another program that turns the same knobs.
+struct RivalDaemon {
+  std::string name;
+  int pid = 0;
+  const char* turns = "";
+};
+
+/// What a Linux machine shows of itself. Everything is optional.
+struct LinuxMachine {
+  std::string kernel;  ///< "6.1.0-18-arm64"
+  std::string model;   ///< of the board or product; empty: not said
+  CpuSet possible, online;
+  CpuSet allowed;  ///< to this process, by cpuset and affinity
+  CpuQuota quota;
+  std::vector<CpufreqPolicy> policies;
+  bool cpufreq_folder = false;  ///< is there, though perhaps empty
+  std::vector<DevfreqDevice> devfreq;
+  std::vector<ThermalZone> zones;
+  std::vector<CoolingDevice> cooling;
+  std::vector<PowerSensor> power;
+  std::vector<PowerSupply> supplies;
+  std::vector<IdleTable> idle;
+  std::vector<std::string> pressure;  ///< of "cpu", "memory", "io"
+  std::vector<RivalDaemon> rivals;
+  bool uclamp = false;
+  bool energy_aware = false;  ///< offered, and switched on
+
+  /// Energy-aware scheduling is possible: it is on, and the CPUs differ.
+  bool places_by_energy() const;
+  bool on_battery() const;
+};
+
+LinuxMachine discover_machine(const SysTree& tree);
+
+// Its parts.
+std::vector<CpufreqPolicy> discover_cpufreq(const SysTree& tree);
+std::vector<DevfreqDevice> discover_devfreq(const SysTree& tree);
+void discover_thermal(const SysTree& tree, LinuxMachine& machine);
+std::vector<PowerSensor> discover_power(const SysTree& tree);
+std::vector<PowerSupply> discover_supplies(const SysTree& tree);
+std::vector<RivalDaemon> find_rivals(const SysTree& tree);
+
+}  // namespace flyball

@@ -1,0 +1,26 @@
+#include "governor/cli/verbs/sysfs_root.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/base/error.h"
+
+namespace flyball::cli {
+
+void sysfs_root_option(CLI::App& parser, std::string& value) {
+  parser
+      .add_option("--sysfs-root", value,
+                  "A folder that holds the 'sys' and 'proc' of another machine (default /)")
+      ->type_name("DIR");
+}
+
+SysTree tree_at(const std::string& root) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(root, ignored)) {
+    input_error("--sysfs-root " + root, "is no folder",
+                "name one that holds 'sys' and 'proc', or leave it out");
+  }
+  return SysTree(root);
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,80 @@
+// `flyball doctor`, end to end through the real program.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/env/linux_tree.h"
+#include "tests/governor/subprocess.h"
+
+namespace flyball::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Finished doctor(const LinuxTree& tree, bool as_json) {
+  std::vector<std::string> words = {"doctor", "--sysfs-root", tree.root()};
+  if (as_json) words.push_back("--json");
+  return flyball_run(words);
+}
+
+TEST(CliDoctor, SaysWhatABoardOffersAndHowItWouldBeGoverned) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const Finished told = doctor(tree, false);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("Hardkernel Odroid XU3"));
+  EXPECT_THAT(told.out, HasSubstr("CPUs 4-7: 200 to 2000 MHz, 6 steps"));
+  EXPECT_THAT(told.out, HasSubstr("rail 'A15' by INA231"));
+  EXPECT_THAT(told.out, HasSubstr("bounds: keeps energy-aware scheduling"));
+  const json result = json::parse(doctor(tree, true).out);
+  EXPECT_EQ(result.at("schema"), 1);
+  EXPECT_EQ(result.at("policies")[1].at("frequencies_khz").size(), 6u);
+  EXPECT_EQ(result.at("policies")[1].at("actuator"), "bounds");
+  EXPECT_EQ(result.at("energy_aware_scheduling"), true);
+}
+
+TEST(CliDoctor, InAVirtualMachineAbsenceIsSaidOnce) {
+  const LinuxTree tree;
+  tree.make_vm();
+  const Finished told = doctor(tree, false);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  const std::string sentence = "cpufreq: no driver, its folder is empty";
+  EXPECT_THAT(told.out, HasSubstr(sentence));
+  EXPECT_EQ(told.out.find(sentence), told.out.rfind(sentence));
+  EXPECT_THAT(told.out, Not(HasSubstr("Conflicts")));
+  EXPECT_EQ(told.err, "");
+}
+
+TEST(CliDoctor, NamesRivalsAndTheMouse) {
+  const LinuxTree tree;
+  tree.make_laptop();
+  tree.write("/proc/77/cmdline", std::string("/usr/sbin/tlp-pd\0", 17));
+  const Finished told = doctor(tree, false);
+  EXPECT_THAT(told.out, HasSubstr("tlp-pd (process 77)"));
+  EXPECT_THAT(told.out, HasSubstr("of a device, not this machine's"));
+  const json result = json::parse(doctor(tree, true).out);
+  EXPECT_EQ(result.at("on_battery"), true);
+  EXPECT_EQ(result.at("rival_daemons")[0].at("process"), 77);
+}
+
+TEST(CliDoctor, RefusesAFolderThatIsNotThere) {
+  const Finished told = flyball_run({"doctor", "--sysfs-root", "/nowhere"});
+  EXPECT_EQ(told.exit_code, 2);
+  EXPECT_THAT(told.err, HasSubstr("--sysfs-root /nowhere: is no folder"));
+  EXPECT_EQ(told.out, "");
+}
+
+TEST(CliDoctor, TellsOfThisMachine) {
+  const Finished told = flyball_run({"doctor", "--json"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  const json result = json::parse(told.out);
+  EXPECT_FALSE(std::string(result.at("online_cpus")).empty());
+  EXPECT_FALSE(std::string(result.at("counters")).empty());
+}
+
+}  // namespace
+}  // namespace flyball::testing
