@@ -64,8 +64,8 @@ Executor::Executor(const PlatformSpec& spec, const Scenario& scenario, JobEngine
       listener_(listener),
       events_(4 * (total_queue(scenario) + scenario.apps.size() + 1)) {
   for (const AppSpec& app : scenario.apps) {
-    queues_.push_back(
-        std::make_unique<SpscRing<ReadyJob>>(2 * static_cast<std::size_t>(app.queue_limit)));
+    queues_.push_back(std::make_unique<boost::lockfree::spsc_queue<ReadyJob>>(
+        2 * static_cast<std::size_t>(app.queue_limit)));
   }
 }
 
@@ -174,8 +174,8 @@ void Executor::loop() {
       if (!stop_.load(std::memory_order_acquire)) bell_.wait(seen, monotonic_ns() + kIdleWaitNs);
       continue;
     }
-    const ReadyJob job = *queues_[static_cast<std::size_t>(app)]->front();
-    queues_[static_cast<std::size_t>(app)]->pop();
+    ReadyJob job;
+    queues_[static_cast<std::size_t>(app)]->pop(job);
     run(job);
   }
 }
@@ -184,9 +184,10 @@ int Executor::choose() const {
   int best = -1;
   const ReadyJob* first = nullptr;
   for (std::size_t a = 0; a < queues_.size(); ++a) {
-    const ReadyJob* job = queues_[a]->front();
-    if (job != nullptr && (first == nullptr || before(*job, *first))) {
-      first = job;
+    if (queues_[a]->read_available() == 0) continue;
+    const ReadyJob& job = queues_[a]->front();
+    if (first == nullptr || before(job, *first)) {
+      first = &job;
       best = static_cast<int>(a);
     }
   }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -12,7 +13,6 @@
 #include "kernels/base/doorbell.h"
 #include "env/emulated/counter_factory.h"
 #include "env/emulated/job_engine.h"
-#include "kernels/base/spsc_ring.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "env/ledger/arrivals.h"
@@ -108,7 +108,9 @@ class Executor {
   /// caller counts the backlog.
   bool submit(const ReadyJob& job);
   /// The oldest event, or nullptr.
-  const JobEvent* event() const { return events_.front(); }
+  const JobEvent* event() const {
+    return events_.read_available() > 0 ? &events_.front() : nullptr;
+  }
   void pop_event() { events_.pop(); }
   /// The first problem that the engine reported and worked around, or nullptr.
   const char* problem() const {
@@ -134,8 +136,8 @@ class Executor {
   const LiveKnobs& knobs_;
   Doorbell& listener_;
   Doorbell bell_;
-  std::vector<std::unique_ptr<SpscRing<ReadyJob>>> queues_;
-  SpscRing<JobEvent> events_;
+  std::vector<std::unique_ptr<boost::lockfree::spsc_queue<ReadyJob>>> queues_;
+  boost::lockfree::spsc_queue<JobEvent> events_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> failed_{false};
   std::array<char, 160> reason_{};

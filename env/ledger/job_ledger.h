@@ -47,7 +47,7 @@ struct LedgerApp {
   std::int64_t last_latency_ns = 0, last_execution_ns = 0;
   double last_cycles = 0;
   AppSetting last_finished;
-  // The queue, a ring.
+  // The queue, a ring; not Boost's, whose memory lies elsewhere: this is copied as plain data.
   std::uint32_t head = 0, waiting = 0;
   std::array<LedgerJob, kMaxQueue> queue;
 

@@ -19,25 +19,23 @@ void OppHistory::note(const Observation& outcome, const OppChoice& applied) {
     opp[c] = outcome.cluster[c].opp;
     as_applied = as_applied && opp[c] == applied[c];
   }
-  if (stretches_ > 0 && history_[head_].opp == opp) return;
+  if (!stretches_.empty() && stretches_.front().opp == opp) return;
   // Frequencies follow the epoch's start within the latencies of decision and transition (some
   // 0.2 ms); one that is not as applied was lowered by the thermal governor at some time within.
   const std::int64_t begin_ns = outcome.now_ns - outcome.epoch_ns;
-  head_ = (head_ + 1) % kHistory;
-  history_[head_] = {as_applied ? begin_ns : outcome.now_ns - outcome.epoch_ns / 2, opp};
-  stretches_ = std::min(stretches_ + 1, kHistory);
+  stretches_.push_front({as_applied ? begin_ns : outcome.now_ns - outcome.epoch_ns / 2, opp});
 }
 
 void SlowdownEstimate::take(const PlatformSpec& believed, const AppProfile& profile,
                             const OppHistory& history, const JobRecord& job) {
   const Mapping& mapping = believed.mappings[job.setting.mapping];
   double slowdown = 0;
-  const bool known = history.visit(
-      job.start_ns, job.finish_ns,
-      [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
-        slowdown += static_cast<double>(end_ns - begin_ns) /
-                    execution_ns(believed, profile, mapping, job.setting.level, opp);
-      });
+  const bool known =
+      history.visit(job.start_ns, job.finish_ns,
+                    [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
+                      slowdown += static_cast<double>(end_ns - begin_ns) /
+                                  execution_ns(believed, profile, mapping, job.setting.level, opp);
+                    });
   if (!known || !(slowdown > 0) || !std::isfinite(slowdown)) return;
   const unsigned used = cluster_mask(mapping);
   const unsigned sets = 1u << believed.clusters.size();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <boost/circular_buffer.hpp>
 #include <cstdint>
 #include <vector>
 
@@ -20,8 +22,7 @@ class OppHistory {
   /// all remembered.
   template <class Visitor>
   bool visit(std::int64_t from_ns, std::int64_t until_ns, Visitor&& visit_one) const {
-    for (int back = 0; back < stretches_; ++back) {
-      const Stretch& stretch = history_[(head_ - back + kHistory) % kHistory];
+    for (const Stretch& stretch : stretches_) {
       const std::int64_t begin_ns = std::max(stretch.from_ns, from_ns);
       if (until_ns > begin_ns) {
         visit_one(begin_ns, until_ns, stretch.opp);
@@ -33,14 +34,11 @@ class OppHistory {
   }
 
  private:
-  static constexpr int kHistory = 32;
   struct Stretch {
     std::int64_t from_ns = 0;
     OppChoice opp{};
   };
-  std::array<Stretch, kHistory> history_{};  ///< ring, newest at head_
-  int head_ = 0;
-  int stretches_ = 0;
+  boost::circular_buffer<Stretch> stretches_{32};  ///< newest first
 };
 
 /// How much slower the jobs of one application run than is believed they would alone, per mapping's

@@ -18,7 +18,9 @@ inline constexpr std::size_t kBlockPayloadBytes = 512 * 1024;  // holds no more:
 
 /// Writes numbered, checksummed blocks to a file from a thread of its own. One thread fills blocks
 /// (`reserve`, `submit`): it copies into memory that was allocated before and never touches the
-/// file. Between the two is a ring of 8 blocks, of which mostly the first 64 KB each are touched.
+/// file. Between the two is a ring of 8 blocks, of which mostly the first 64 KB each are touched. It is
+/// not Boost's queue, which takes items that are complete: blocks are filled where they lie, and who
+/// fills them may have to wait for one.
 ///
 /// When the ring is full the next block is filled in a place of its own and thrown away, so that it
 /// is known how many were.

@@ -5,49 +5,10 @@
 
 #include "kernels/base/doorbell.h"
 #include "kernels/base/latest.h"
-#include "kernels/base/spsc_ring.h"
 #include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {
-
-TEST(EmulatedRing, KeepsOrderAndRefusesWhenFull) {
-  SpscRing<int> ring(3);  // rounded up to 4
-  EXPECT_EQ(ring.front(), nullptr);
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ring.push(i));
-  EXPECT_FALSE(ring.push(4));
-  for (int i = 0; i < 4; ++i) {
-    ASSERT_NE(ring.front(), nullptr);
-    EXPECT_EQ(*ring.front(), i);
-    ring.pop();
-  }
-  EXPECT_EQ(ring.front(), nullptr);
-}
-
-TEST(EmulatedRing, HandsEveryItemToTheOtherThreadOnce) {
-  SpscRing<int> ring(8);
-  constexpr int kItems = 20'000;
-  std::thread producer([&] {
-    for (int i = 0; i < kItems;) {
-      if (ring.push(i)) {
-        ++i;
-      } else {
-        std::this_thread::yield();
-      }
-    }
-  });
-  for (int expected = 0; expected < kItems;) {
-    if (const int* item = ring.front()) {
-      ASSERT_EQ(*item, expected);
-      ring.pop();
-      ++expected;
-    } else {
-      std::this_thread::yield();
-    }
-  }
-  producer.join();
-  EXPECT_EQ(ring.front(), nullptr);
-}
 
 TEST(EmulatedLatest, FetchesTheNewestValueOnce) {
   Latest<int> box;

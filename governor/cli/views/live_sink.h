@@ -44,7 +44,8 @@ struct LiveState {
   std::uint64_t released = 0, finished = 0, missed = 0, ran = 0;  ///< of all applications
   double accuracy_sum_pct = 0;                                    ///< of the jobs that ran
   std::int64_t seconds = 0;  ///< complete ones; the last kHistory of them are in `history`
-  std::array<Second, kHistory> history{};  ///< a ring: second s is at s % kHistory
+  // Second s is at s % kHistory. Not Boost's ring, which allocates when it is copied.
+  std::array<Second, kHistory> history{};
   // Of the last decision that was made for a job: most are made while there is none.
   Decision decision;
   Shield::Verdict verdict = Shield::Verdict::kPassed;
