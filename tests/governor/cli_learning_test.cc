@@ -40,6 +40,13 @@ Finished compare(const std::string& platform, const std::vector<std::string>& mo
   return flyball_run(arguments);
 }
 
+/// A second of a live run.
+Finished run(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"run", "--duration", "1", "--no-compare", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return flyball_run(arguments);
+}
+
 void expect_refused(const Finished& finished, const std::string& why) {
   EXPECT_EQ(finished.exit_code, 2) << finished.err;
   EXPECT_EQ(finished.out, "");
@@ -76,6 +83,8 @@ TEST_F(CliPolicyIdentity, OneOtherNumberOfThePlatformIsAnotherPlatform) {
   const json result = parsed(compare(board, {"--from", given()}));
   EXPECT_EQ(result.at("policy_files").at("q_learning"), policy_);
   expect_refused(compare(board, {"--from", policy_}), "is not of the form NAME=FILE");
+  expect_refused(compare(board, {"--from", given(), "--policy-file", given()}),
+                 "leave one of the two out");
   // And gone on from, into a policy of this board.
   const std::string mine = configs_ / "mine.policy";
   EXPECT_EQ(parsed(train(board, mine, {"--from", policy_})).at("from"), policy_);
@@ -119,11 +128,34 @@ TEST_F(CliPolicyIdentity, AnotherAgentsIsRefusedEvenAsAPrior) {
   EXPECT_FALSE(fs::exists(configs_ / "y"));
 }
 
-/// A second of a live run.
-Finished run(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"run", "--duration", "1", "--no-compare", "--json"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return flyball_run(arguments);
+TEST_F(CliPolicyIdentity, ARunGoesOnFromAnotherBoardsIntoItsOwn) {
+  const std::string mine = configs_ / "mine.policy";
+  expect_refused(run({"--policy-file", policy_}), "or take it as a prior with --from");
+  const Finished finished = run({"--from", policy_, "--learn-to", mine});
+  const json report = parsed(finished);
+  EXPECT_EQ(report.at("policy_file"), policy_);
+  // The note may be broken into lines.
+  EXPECT_THAT(finished.err, AllOf(HasSubstr("q_learning takes"), HasSubstr("of 'odroid_xu3'")));
+  // Clusters differ: what it takes of an application is said.
+  EXPECT_THAT(report.at("policies")[0].at("notes").dump(), HasSubstr("only the margins are taken"));
+  EXPECT_EQ(parsed(run({"--policy-file", mine, "--no-learn"})).at("policy_file"), mine);
+  expect_refused(compare("odroid_xu3", {"--policy-file", "q_learning=" + mine}), "not on");
+}
+
+TEST_F(CliPolicyIdentity, ARunRefusesAPriorThatItCannotTakeBeforeItBegins) {
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& why) {
+    expect_refused(run(arguments), why);
+  };
+  std::ofstream(configs_ / "letter") << "Dear reader,\n";
+  refused({"--from", configs_ / "letter"}, "it is not a policy file");
+  refused({"--from", configs_ / "none.policy"}, "none.policy");
+  refused({"--from", ""}, "--from");
+  std::string torn = read_text(policy_);
+  std::ofstream(configs_ / "torn.policy") << torn.substr(0, torn.size() / 2);
+  refused({"--from", configs_ / "torn.policy"}, "damaged or truncated");
+  refused({"--policy", "prime", "--from", policy_}, "'q_learning' learned it, not 'prime'");
+  refused({"--policy", "schedutil", "--from", policy_}, "policy 'schedutil' does not learn");
+  refused({"--from", policy_, "--policy-file", policy_}, "leave one of the two out");
 }
 
 TEST(CliRunLearns, IntoAFileThatRunAndCompareTake) {

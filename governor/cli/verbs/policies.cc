@@ -106,6 +106,12 @@ StartingPoint starting_point(const PolicyIdentity& here, const std::string& give
     }
     return {};
   }
+  if (!given.empty() && !from.empty()) {
+    input_error(
+        fmt::format("--from {}", from),
+        fmt::format("'{}' starts from one file, and --policy-file names another", here.agent),
+        "leave one of the two out");
+  }
   StartingPoint start;
   if (!from.empty()) {
     PolicyFile file = read_policy(from);
@@ -115,8 +121,8 @@ StartingPoint starting_point(const PolicyIdentity& here, const std::string& give
     start.file = from;
     start.learned = std::move(file.payload);
     start.as_prior = true;
-    start.note = fmt::format("{} takes {} of '{}' as a prior", here.agent, from,
-                             file.identity.platform);
+    start.note =
+        fmt::format("{} takes {} of '{}' as a prior", here.agent, from, file.identity.platform);
     return start;
   }
   std::string why, reason;

@@ -30,7 +30,7 @@ struct StartingPoint {
   std::string note;
 };
 /// `given` by the user is used or refused (Error, kInput); `from` is taken as a prior, also of
-/// another platform, when the same agent learned it. Without either what was learned here is used,
+/// another platform, when the same agent learned it; both are refused. Without either what was learned here is used,
 /// or else what was shipped, when it can be read and is valid; the policy starts untrained
 /// otherwise.
 StartingPoint starting_point(const PolicyIdentity& here, const std::string& given,
