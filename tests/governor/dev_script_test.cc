@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -44,10 +45,7 @@ class Dev {
     fs::remove(dir_ / "started");
     return text;
   }
-  std::string home() const { return dir_ / "home"; }
-  std::string operator/(const std::string& name) const { return dir_ / name; }
-
- private:
+  /// A program that says what it is asked, then does this.
   void stand_in(const std::string& name, const std::string& body) {
     const fs::path path = dir_ / name;
     fs::create_directories(path.parent_path());
@@ -59,6 +57,10 @@ class Dev {
                         << body << "\n";
     fs::permissions(path, fs::perms::owner_all);
   }
+  std::string home() const { return dir_ / "home"; }
+  std::string operator/(const std::string& name) const { return dir_ / name; }
+
+ private:
   TempDir dir_;
 };
 
@@ -132,6 +134,49 @@ TEST(DevScript, WithoutAPlaceForWhatIsLearnedTheBuildKeepsIt) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_THAT(finished.err, HasSubstr("using build/state"));
   EXPECT_TRUE(fs::is_directory(dev / "build/state/flyball/policies"));
+}
+
+/// Stand-ins for the fuzz targets, of which one may end as a crash does.
+void fuzz_targets(Dev& dev, const std::string& crashing = "") {
+  for (const std::string kind : {"platforms", "scenarios"}) {
+    fs::create_directories(dev / ("configs/" + kind));
+    std::ofstream(dev / ("configs/" + kind + "/some.yaml")) << "{}\n";
+  }
+  for (const std::string format :
+       {"policy", "network", "recording", "profile", "platform", "scenario"}) {
+    dev.stand_in(
+        "build/fuzz/bin/fuzz_" + format,
+        "echo stat::number_of_executed_units: 4711" +
+            std::string(format == crashing ? "\necho heap-buffer-overflow >&2\nexit 77" : ""));
+  }
+}
+
+TEST(DevScript, FuzzSaysWhatItDid) {
+  Dev dev;
+  fuzz_targets(dev);
+  const Finished finished = dev.run("fuzz 1");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out,
+              AllOf(ContainsRegex("policy +4711 runs +. inputs  no crash\n"),
+                    ContainsRegex("scenario +4711 runs +1 inputs  no crash\n"),
+                    HasSubstr("budget: 10 s for each of 6 formats"), Not(HasSubstr("CRASH"))));
+  EXPECT_THAT(dev.started(), HasSubstr("fuzz_platform -max_total_time=10 "));
+}
+
+TEST(DevScript, ACrashUnderFuzzFailsOnceAllFormatsHadTheirTurn) {
+  Dev dev;
+  fuzz_targets(dev, "recording");
+  const Finished finished = dev.run("fuzz 1");
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.out,
+              AllOf(ContainsRegex("recording +4711 .*CRASH, see build/fuzz/recording.log\n"),
+                    ContainsRegex("network +4711 .*no crash\n"),
+                    ContainsRegex("scenario +4711 .*no crash\n")));
+  EXPECT_THAT(finished.err, AllOf(HasSubstr("heap-buffer-overflow"),
+                                  HasSubstr("the files are in build/fuzz/crashes/")));
+  EXPECT_THAT(
+      dev.started(),
+      HasSubstr("-artifact_prefix=build/fuzz/crashes/recording- build/fuzz/corpus/recording"));
 }
 
 std::set<std::string> options_in(const std::string& help, const std::regex& option) {
