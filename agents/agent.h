@@ -26,10 +26,10 @@ struct AgentContext {
 };
 
 /// Decides, and may learn. The loop calls, per epoch,
-///   unbind(slot)s, bind(slot)s -> decide(observation) -> shield -> apply -> advance
-///   -> learn(outcome, applied, reward)
-/// `applied` may differ from what was decided: the shield has the last word. `decide` and `learn`
-/// neither allocate nor throw; `bind` may allocate, for an application comes seldom.
+///   unbind(slot)s, bind(slot)s -> decide(observation) -> shield -> apply
+///   -> alternatives(), where the decision was drawn -> replaced(), where the shield changed it
+///   -> advance -> learn(outcome, applied, reward)
+/// None of them allocates or throws but `bind`, for an application comes seldom.
 class Agent {
  public:
   virtual ~Agent() = default;
@@ -45,6 +45,19 @@ class Agent {
   virtual void end_run() {}
   /// `out.action` is the action in force; everything else of `out` is reset.
   virtual void decide(const Observation& now, Decision& out) = 0;
+  /// All that the last decide() might have decided by chance, each action with its probability; they
+  /// sum to 1, and one may come several times. False when they are too many to go through. Asked
+  /// only where decide() said that its probability is less than 1.
+  virtual bool alternatives(const Observation& now, const Decision& decided,
+                            DrawnActions& out) const {
+    (void)now, (void)decided, (void)out;
+    return false;
+  }
+  /// The shield, which has the last word, has put `applied` in the place of `decided`: whatever is
+  /// learned is to be credited to that.
+  virtual void replaced(const Observation& now, const Action& decided, const Action& applied) {
+    (void)now, (void)decided, (void)applied;
+  }
   virtual void learn(const Observation& outcome, const Action& applied, const Reward& reward) {
     (void)outcome, (void)applied, (void)reward;
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace flyball {
 namespace {
@@ -18,7 +19,8 @@ std::string setting_text(const Decision& decision, const PlatformSpec& platform,
   for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
     if (mapping.cores[c] == 0) continue;
     const auto& opps = platform.clusters[c].opps;
-    khz = std::max(khz, opps[std::min<std::size_t>(decision.action.opp[c], opps.size() - 1)].freq_khz);
+    khz = std::max(khz,
+                   opps[std::min<std::size_t>(decision.action.opp[c], opps.size() - 1)].freq_khz);
   }
   std::string text = fmt::format("{} at {} MHz", mapping.name, khz / 1000);
   if (setting.level < levels.size()) {
@@ -28,10 +30,8 @@ std::string setting_text(const Decision& decision, const PlatformSpec& platform,
   return text;
 }
 
-}  // namespace
-
-std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
-                    const std::vector<DeclaredLevel>& levels) {
+std::string reason_text(const Decision& decision, const PlatformSpec& platform,
+                        const std::string& app, const std::vector<DeclaredLevel>& levels) {
   const auto& n = decision.reason.number;
   const std::string who = app.empty() ? "" : app + ": ";
   const auto chosen = [&](const char* lead) {
@@ -56,7 +56,8 @@ std::string explain(const Decision& decision, const PlatformSpec& platform, cons
       const std::size_t c =
           std::min<std::size_t>(decision.reason.index, platform.clusters.size() - 1);
       const ClusterSpec& cluster = platform.clusters[c];
-      const std::size_t opp = std::min<std::size_t>(decision.action.opp[c], cluster.opps.size() - 1);
+      const std::size_t opp =
+          std::min<std::size_t>(decision.action.opp[c], cluster.opps.size() - 1);
       return fmt::format("{} busy {:.0f} % -> {} MHz", cluster.name, n[0],
                          cluster.opps[opp].freq_khz / 1000);
     }
@@ -78,6 +79,15 @@ std::string explain(const Decision& decision, const PlatformSpec& platform, cons
                          setting_text(decision, platform, levels), n[2], n[1] > 0 ? "mJ" : "ms");
   }
   return "";
+}
+
+}  // namespace
+
+std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
+                    const std::vector<DeclaredLevel>& levels) {
+  std::string text = reason_text(decision, platform, app, levels);
+  if (std::isnan(decision.probability)) text += "; one of too many to say how likely it was";
+  return text;
 }
 
 }  // namespace flyball

@@ -63,6 +63,21 @@ int Prime::greedy(int bin) const {
   return static_cast<int>(std::max_element(row.begin(), row.begin() + count) - row.begin());
 }
 
+double Prime::probability_of(int opp) const {
+  const int count = platform_.clusters[static_cast<std::size_t>(cluster_)].max_opp() + 1;
+  return exploration_ / count + (opp == greedy(bin_) ? 1 - exploration_ : 0);
+}
+
+bool Prime::alternatives(const Observation&, const Decision& decided, DrawnActions& out) const {
+  Action action = decided.action;
+  for (int opp = 0; opp <= platform_.clusters[static_cast<std::size_t>(cluster_)].max_opp();
+       ++opp) {
+    action.opp[static_cast<std::size_t>(cluster_)] = static_cast<std::uint8_t>(opp);
+    if (const double p = probability_of(opp); p > 0) out.take(action, p);
+  }
+  return true;
+}
+
 void Prime::decide(const Observation& now, Decision& out) {
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   placement_.observe(now);
@@ -70,22 +85,21 @@ void Prime::decide(const Observation& now, Decision& out) {
   const ClusterSpec& cluster = platform_.clusters[static_cast<std::size_t>(cluster_)];
   if (!chosen_) {
     bin_ = bin_of(ewma_mcycles_);
-    const double e = learning_ ? exploration(decisions_) : 0;
-    explored_ = e > 0 && rng_.uniform() < e;
+    exploration_ = learning_ ? exploration(decisions_) : 0;
+    explored_ = exploration_ > 0 && rng_.uniform() < exploration_;
     opp_ = explored_
                ? static_cast<int>(rng_.below(static_cast<std::uint32_t>(cluster.max_opp() + 1)))
                : greedy(bin_);
-    out.probability = static_cast<float>(e / (cluster.max_opp() + 1) +
-                                         (opp_ == greedy(bin_) ? 1 - e : 0));
+    out.probability = static_cast<float>(probability_of(opp_));
     decisions_ += learning_ ? 1 : 0;
     chosen_ = out.fresh = true;
   }
   out.action.opp[static_cast<std::size_t>(cluster_)] = static_cast<std::uint8_t>(opp_);
   out.value = static_cast<float>(q(bin_, opp_));
-  out.reason = {Reason::Code::kWorkload,
-                static_cast<std::uint8_t>(std::max(0, governed_)),
-                {static_cast<float>(ewma_mcycles_), static_cast<float>(decisions_),
-                 explored_ ? 1.0f : 0.0f}};
+  out.reason = {
+      Reason::Code::kWorkload,
+      static_cast<std::uint8_t>(std::max(0, governed_)),
+      {static_cast<float>(ewma_mcycles_), static_cast<float>(decisions_), explored_ ? 1.0f : 0.0f}};
 }
 
 void Prime::learn(const Observation& outcome, const Action&, const Reward&) {
@@ -103,7 +117,8 @@ void Prime::learn(const Observation& outcome, const Action&, const Reward&) {
 }
 
 void Prime::finish_window(const Observation& outcome) {
-  const double deadline_ns = static_cast<double>(outcome.app[std::max(0, governed_)].required.deadline_ns);
+  const double deadline_ns =
+      static_cast<double>(outcome.app[std::max(0, governed_)].required.deadline_ns);
   if (learning_ && chosen_) {
     float& cell = q_[static_cast<std::size_t>(bin_)][static_cast<std::size_t>(opp_)];
     cell = static_cast<float>(update(cell, job_reward(time_ns_ / jobs_, deadline_ns)));

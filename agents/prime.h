@@ -30,6 +30,8 @@ class Prime final : public Agent {
   void unbind(int slot) override;
   void begin_run() override;
   void decide(const Observation& now, Decision& out) override;
+  bool alternatives(const Observation& now, const Decision& decided,
+                    DrawnActions& out) const override;
   void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
@@ -49,6 +51,7 @@ class Prime final : public Agent {
  private:
   int bin_of(double mcycles) const;
   int greedy(int bin) const;
+  double probability_of(int opp) const;
   void finish_window(const Observation& outcome);
 
   const PlatformSpec& platform_;
@@ -65,6 +68,7 @@ class Prime final : public Agent {
   int decisions_ = 0;
   int bin_ = 0, opp_ = 0;
   bool chosen_ = false, explored_ = false;
+  double exploration_ = 0;  ///< of the last choice
   int jobs_ = 0;
   double time_ns_ = 0, mcycles_ = 0;
 };

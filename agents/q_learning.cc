@@ -30,7 +30,10 @@ QLearning::App::App(const PlatformSpec& platform, const AppProfile& believed, in
                     Learned& learned_of_it, double tail_ns)
     : profile(platform, believed, tail_ns),
       jobs(platform, believed, slot, known),
-      learned(&learned_of_it) {}
+      learned(&learned_of_it) {
+  next_chances.reserve(platform.mappings.size());
+  margin_chances.reserve(kMargins.size());
+}
 
 QLearning::QLearning(const AgentContext& context)
     : belief_(context.belief),
@@ -103,12 +106,11 @@ void QLearning::find_interval(const Observation& now) {
   interval_ns_ = std::clamp<std::int64_t>(shortest / 8, 2'000'000, 50'000'000);
 }
 
-/// Epsilon-greedy. `probability` is that of what is done; with `same_when_equal` that of all actions
-/// of equal energy, which are margins that end at the same frequencies.
+/// Epsilon-greedy. `chances`: what may come of it, nothing when only one thing can.
 int QLearning::draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon,
-                    int greedy, bool same_when_equal, bool& explored, double& probability) {
+                    int greedy, std::vector<Chance>& chances, bool& explored) {
   explored = false;
-  probability = 1;
+  chances.clear();
   if (epsilon <= 0) return greedy;
   double best = -std::numeric_limits<double>::max();
   for (const DoubleQ::Prior& p : prior) {
@@ -124,19 +126,22 @@ int QLearning::draw(std::span<const DoubleQ::Prior> prior, double energy_weight,
   explored = rng_.uniform() < epsilon;
   std::uint32_t pick = rng_.below(candidates);
   int chosen = greedy;
-  for (std::size_t i = 0; explored && i < prior.size(); ++i) {
-    if (good(prior[i]) && pick-- == 0) chosen = static_cast<int>(i);
-  }
-  probability = 0;
-  const QValue& expected = prior[static_cast<std::size_t>(chosen)].value;
   for (std::size_t i = 0; i < prior.size(); ++i) {
-    const bool same = same_when_equal ? !prior[i].masked && prior[i].value.energy == expected.energy
-                                      : static_cast<int>(i) == chosen;
-    if (!same) continue;
-    if (good(prior[i])) probability += epsilon / candidates;
-    if (static_cast<int>(i) == greedy) probability += 1 - epsilon;
+    const bool is_good = good(prior[i]), is_greedy = static_cast<int>(i) == greedy;
+    if (explored && is_good && pick-- == 0) chosen = static_cast<int>(i);
+    if (!is_good && !is_greedy) continue;
+    chances.push_back({static_cast<int>(i),
+                       (is_good ? epsilon / candidates : 0) + (is_greedy ? 1 - epsilon : 0)});
   }
+  if (chances.size() == 1) chances.clear();
   return chosen;
+}
+
+double QLearning::probability_of(const std::vector<Chance>& chances, int choice) {
+  for (const Chance& chance : chances) {
+    if (chance.choice == choice) return chance.probability;
+  }
+  return 1;
 }
 
 void QLearning::close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
@@ -169,12 +174,11 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
                     app.next_slow.state == s.slow_state && app.required == seen.required;
   bool explored = false;
-  double probability = 1;
   if (hold) {
     ++app.held_jobs;
   } else {
     app.mapping = draw(slow, s.energy_weight, any_safe ? epsilon(*app.learned) : 0,
-                       std::max(0, greedy), false, explored, probability);
+                       std::max(0, greedy), app.next_chances, explored);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
@@ -182,7 +186,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   app.required = seen.required;
 
   out.fresh = out.fresh || !hold;
-  out.probability *= static_cast<float>(probability);
+  out.probability *= static_cast<float>(probability_of(app.next_chances, app.mapping));
   out.reason = {explored ? Reason::Code::kExplored : Reason::Code::kChosen,
                 static_cast<std::uint8_t>(slot),
                 {static_cast<float>(100 * (1 - 1 / std::max(0.1, s.pressure))),
@@ -211,12 +215,12 @@ void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
   const int greedy = table.best(s.fast_state, fast, s.energy_weight);
   const bool safe = greedy >= 0 && app.slow.valid;
   bool explored = false;
-  double probability = 1;
   app.margin = draw(fast, s.energy_weight, safe ? epsilon(*app.learned) : 0,
-                    greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1, true, explored,
-                    probability);
+                    greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1,
+                    app.margin_chances, explored);
+  app.margin_chosen = true;
   if (explored) out.reason.code = Reason::Code::kExplored;
-  out.probability *= static_cast<float>(probability);
+  out.probability *= static_cast<float>(probability_of(app.margin_chances, app.margin));
   // Also of a job whose mapping nobody chose: the margin was.
   const DoubleQ::Prior& prior = fast[static_cast<std::size_t>(app.margin)];
   app.fast = {!prior.masked, s.fast_state, app.margin, prior.value};
@@ -226,24 +230,11 @@ void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
 void QLearning::set_frequencies(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const RunningJobObservation& run = now.app[slot].running;
-  OppChoice cap{};
-  for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
-  app.opp = {};
-  const auto frontier = app.profile.frontier(run.setting.mapping, run.setting.level);
-  const double margin = kMargins[static_cast<std::size_t>(app.margin)];
-  const int i =
-      frontier.empty()
-          ? -1
-          : cheapest_within(frontier,
-                            point_limit_ns(now, slot, Job::kRunning, run.setting.mapping, margin),
-                            cap);
-  const Mapping& mapping = platform_.mappings[run.setting.mapping];
-  for (int c = 0; c < now.cluster_count; ++c) {
-    if (mapping.cores[c] == 0) continue;
-    app.opp[c] = i >= 0 ? frontier[static_cast<std::size_t>(i)].opp[c] : cap[c];
-  }
+  const int i = point_within(now, slot, app.margin);
+  app.opp = frequencies(now, slot, i);
   if (i < 0 || app.running != run.sequence) return;
-  const ProfilePoint& point = frontier[static_cast<std::size_t>(i)];
+  const ProfilePoint& point =
+      app.profile.frontier(run.setting.mapping, run.setting.level)[static_cast<std::size_t>(i)];
   const double slow = app.jobs.slowdown(run.setting.mapping);
   const double left = std::max(0.0, app.jobs.work(0) - app.jobs.progress());
   const double spent_ns = static_cast<double>(now.now_ns - run.start_ns);
@@ -288,6 +279,9 @@ void QLearning::decide(const Observation& now, Decision& out) {
     App* app = apps_.find(a);
     if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
+    app->next_chances.clear();
+    app->margin_chances.clear();
+    app->margin_chosen = false;
     meet_company(now, a);
     const bool started = seen.running.busy && seen.running.sequence != app->running;
     if (started) {
@@ -316,29 +310,21 @@ void QLearning::decide(const Observation& now, Decision& out) {
       app->opp = {};
       continue;
     }
-    meet_company(now, a);  // one that was chosen after it may share its clusters now
     if (event) set_frequencies(now, a, out);
     if (out.reason.code == Reason::Code::kNone) {
       out.reason.code = Reason::Code::kRunning;
       out.reason.index = static_cast<std::uint8_t>(a);
     }
-    if (!in_reach_later(now, a, app->opp)) {
-      const Mapping& running = platform_.mappings[seen.running.setting.mapping];
-      for (int c = 0; c < now.cluster_count; ++c) {
-        if (running.cores[c] > 0) app->opp[c] = now.cluster[c].opp_cap;
-      }
-      if (!event) out.reason.code = Reason::Code::kHurry;
-    }
+    if (hurry(now, a, app->opp) && !event) out.reason.code = Reason::Code::kHurry;
     for (int c = 0; c < now.cluster_count; ++c) {
       out.action.opp[c] =
           std::max(out.action.opp[c], std::min(app->opp[c], now.cluster[c].opp_cap));
     }
   }
   if (out.reason.code == Reason::Code::kNone) out.reason.code = Reason::Code::kIdle;
-  decided_ = out.action;
 }
 
-void QLearning::learn(const Observation& outcome, const Action& applied, const Reward& reward) {
+void QLearning::learn(const Observation& outcome, const Action&, const Reward& reward) {
   const double energy_weight = 2 * outcome.energy_preference;
   // What an idle platform takes is nobody's doing; without it the tables hold differences that
   // matter. Taken out of every share in proportion.
@@ -366,8 +352,6 @@ void QLearning::learn(const Observation& outcome, const Action& applied, const R
     const double idle = idle_share * share_mj / weights_.ref_energy_mj;
     app->cost =
         app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat)};
-    if (!(applied.app[a] == decided_.app[a])) app->next_slow.valid = false;
-    if (applied.opp != decided_.opp) app->fast.valid = false;  // not what the table chose
     for (const JobRecord& job : outcome.jobs()) {
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.

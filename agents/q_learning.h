@@ -73,6 +73,9 @@ class QLearning final : public Agent {
   void begin_run() override;
   void end_run() override;
   void decide(const Observation& now, Decision& out) override;
+  bool alternatives(const Observation& now, const Decision& decided,
+                    DrawnActions& out) const override;
+  void replaced(const Observation& now, const Action& decided, const Action& applied) override;
   void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
@@ -109,6 +112,11 @@ class QLearning final : public Agent {
       pending = true;
     }
   };
+  /// An action of a table, and how likely it was to be drawn.
+  struct Chance {
+    int choice = 0;
+    double probability = 0;
+  };
   struct App {
     App(const PlatformSpec& platform, const AppProfile& believed, int slot, bool known,
         Learned& learned_of_it, double tail_ns);
@@ -120,6 +128,10 @@ class QLearning final : public Agent {
     int held_jobs = 0;
     double worst_case = kWorstCases[0];  ///< that its mapping was safe for
     int margin = 2;                      ///< of the running job
+    // What the last decision drew from: mappings of the next job, margins of the running one. Empty
+    // when nothing was left to chance.
+    std::vector<Chance> next_chances, margin_chances;
+    bool margin_chosen = false;  ///< by the last decision
     OppChoice opp{};
     std::uint64_t running = ~0ULL;  ///< sequence of the job that was seen to run
     Open next_slow, slow, fast;     ///< of the next job, of the running one
@@ -165,10 +177,18 @@ class QLearning final : public Agent {
   void finish(App& app);
   static void score(App& app, const JobRecord& job);
   int draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon, int greedy,
-           bool same_when_equal, bool& explored, double& probability);
+           std::vector<Chance>& chances, bool& explored);
+  static double probability_of(const std::vector<Chance>& chances, int choice);
   double epsilon(const Learned& learned) const;
   void meet_company(const Observation& now, int slot);
   void set_frequencies(const Observation& now, int slot, Decision& out);
+  /// The point of the frontier that finishes the running job with a margin; -1 when none does.
+  int point_within(const Observation& now, int slot, int margin) const;
+  OppChoice frequencies(const Observation& now, int slot, int point) const;
+  /// The highest of the clusters on which the job runs, once waiting longer were too late.
+  bool hurry(const Observation& now, int slot, OppChoice& opp) const;
+  void credit_next(const Observation& now, int slot, const AppSetting& applied);
+  void credit_margin(const Observation& now, int slot, const OppChoice& applied);
   bool in_reach_later(const Observation& now, int slot, const OppChoice& opp) const;
   void find_interval(const Observation& now);
   Learned& learned_of(const std::string& profile, std::uint64_t hash);
@@ -183,7 +203,6 @@ class QLearning final : public Agent {
   std::map<std::string, std::unique_ptr<Learned>> learned_;
   bool learning_ = true;
   double idle_mw_ = 0;
-  Action decided_;
 };
 
 }  // namespace flyball

@@ -11,7 +11,7 @@ namespace flyball {
 /// What an agent expects of one job.
 struct Forecast {
   std::uint8_t app = 0;
-  std::uint64_t sequence = 0;  ///< of the job
+  std::uint64_t sequence = 0;         ///< of the job
   float time_ns = 0, time_sd_ns = 0;  ///< of its execution
   float energy_mj = 0, energy_sd_mj = 0;
   float miss_probability = 0;
@@ -41,9 +41,12 @@ struct Reason {
 /// What an agent decides, as a value: recorded, scored, explained by whoever reads it.
 struct Decision {
   Action action;
-  float probability = 1;  ///< that the agent, in this state, decides so
-  float value = 0;        ///< its own estimate of it (reward per job); 0 when it has none
-  bool fresh = false;     ///< something was chosen, not only kept or adjusted
+  /// The agent says how likely this draw of its dice was, 1 when nothing was left to chance. The loop
+  /// makes it the probability that, in this state, what is executed is executed: that of all draws
+  /// of which the shield makes the same. NaN when that is not known, since they are too many.
+  float probability = 1;
+  float value = 0;     ///< its own estimate of it (reward per job); 0 when it has none
+  bool fresh = false;  ///< something was chosen, not only kept or adjusted
   Reason reason;
   std::uint8_t forecasts = 0;
   std::array<Forecast, kMaxForecasts> forecast{};
@@ -65,6 +68,13 @@ struct Decision {
   void add_forecast(const Forecast& one) {
     if (forecasts < forecast.size()) forecast[forecasts++] = one;
   }
+};
+
+/// Is handed actions that might have been decided.
+class DrawnActions {
+ public:
+  virtual ~DrawnActions() = default;
+  virtual void take(const Action& action, double probability) = 0;
 };
 
 }  // namespace flyball

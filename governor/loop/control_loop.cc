@@ -1,5 +1,6 @@
 #include "governor/loop/control_loop.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -20,8 +21,25 @@ Action setting_in_force(const Observation& now) {
 
 }  // namespace
 
-float EpochEvent::executed_probability() const {
-  return applied == decided.action ? decided.probability : std::numeric_limits<float>::quiet_NaN();
+/// Sums up whatever the shield turns into what is executed.
+float ControlLoop::executed_probability(const Observation& now, const Decision& decided,
+                                        const Action& applied) const {
+  if (decided.probability == 1) return 1;
+  struct Sum final : DrawnActions {
+    Sum(const Shield& shield_in, const Observation& now_in, const Action& applied_in)
+        : shield(shield_in), now(now_in), applied(applied_in) {}
+    void take(const Action& action, double probability) override {
+      Action executed = action;
+      shield.check(now, executed);
+      if (executed == applied) sum += probability;
+    }
+    const Shield& shield;
+    const Observation& now;
+    const Action& applied;
+    double sum = 0;
+  } executed(shield_, now, applied);
+  if (!agent_.alternatives(now, decided, executed)) return std::numeric_limits<float>::quiet_NaN();
+  return static_cast<float>(std::min(1.0, executed.sum));
 }
 
 void ControlLoop::follow_roster(const Observation& now) {
@@ -71,6 +89,9 @@ Status ControlLoop::run() {
     Action applied = decided.action;
     const Shield::Verdict verdict = shield_.check(*before, applied);
     const Status turned = platform_.apply(applied);
+    // The knobs turn meanwhile.
+    decided.probability = executed_probability(*before, decided, applied);
+    if (!(applied == decided.action)) agent_.replaced(*before, decided.action, applied);
     outcome->epoch_ns = 0;
     status = platform_.advance(agent_.epoch(), *outcome);
     if (turned == Status::kDeviceLost) status = turned;
@@ -80,7 +101,7 @@ Status ControlLoop::run() {
       judge(weights_, *outcome, buffers->reward);
       shield_.learn(*outcome, applied);
       agent_.learn(*outcome, applied, buffers->reward);
-      const EpochEvent event{*before, decided,          applied,  verdict,
+      const EpochEvent event{*before,  decided,         applied,  verdict,
                              *outcome, buffers->reward, decide_ns};
       for (EpochSink* sink : sinks_) sink->on_epoch(event);
       std::swap(before, outcome);

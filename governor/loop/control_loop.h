@@ -14,17 +14,13 @@ namespace flyball {
 
 /// All that happened in one epoch, by reference; valid during the call only.
 struct EpochEvent {
-  const Observation& before;   ///< what the agent decided on
-  const Decision& decided;
-  const Action& applied;       ///< after the shield
+  const Observation& before;  ///< what the agent decided on
+  const Decision& decided;    ///< with the probability of what was applied
+  const Action& applied;      ///< after the shield
   Shield::Verdict verdict;
   const Observation& outcome;  ///< at the end of the epoch, its finished jobs included
   const Reward& reward;
-  std::int64_t decide_ns;      ///< real time that decide() took
-
-  /// That what was executed is executed, in this state: of an action that the shield replaced it is
-  /// not known, and NaN.
-  float executed_probability() const;
+  std::int64_t decide_ns;  ///< real time that decide() took
 };
 
 /// Listens to the loop: recorder, metrics, display. on_epoch() must not allocate, lock or throw.
@@ -53,6 +49,8 @@ class ControlLoop {
 
  private:
   void follow_roster(const Observation& now);
+  float executed_probability(const Observation& now, const Decision& decided,
+                             const Action& applied) const;
 
   Platform& platform_;
   Agent& agent_;

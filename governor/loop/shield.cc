@@ -78,7 +78,7 @@ void Shield::build(int slot, const Observation& now, App& app) const {
   }
 }
 
-Shield::Verdict Shield::check(const Observation& now, Action& action) {
+Shield::Verdict Shield::check(const Observation& now, Action& action) const {
   const bool clamped = clamp(now, action);
   if (!options_.guard) return clamped ? Verdict::kClamped : Verdict::kPassed;
   const bool blind = blind_epochs_ >= options_.sensor_epochs;
@@ -93,10 +93,11 @@ Shield::Verdict Shield::check(const Observation& now, Action& action) {
     }
   }
   // Last, so that no replacement for one job slows another that runs.
-  if (replaced || taken) {
-    for (int a = 0; a < apps_.count(); ++a) {
-      if (guards(a)) keep_pace(now, a, action);
-    }
+  const bool changed = replaced || taken;
+  for (int a = 0; a < apps_.count(); ++a) {
+    if (!guards(a) || !now.app[a].running.busy) continue;
+    if (changed || running_misses(now, a, action.opp))
+      replaced = keep_pace(now, a, action) || replaced;
   }
   if (taken) return Verdict::kTakenOver;
   if (replaced) return Verdict::kReplaced;
@@ -144,22 +145,23 @@ double Shield::next_limit_ns(const Observation& now, int slot, double jobs) cons
 bool Shield::next_misses(const Observation& now, int slot, const Action& action) const {
   const AppObservation& state = now.app[slot];
   if (!state.active || state.required.deadline_ns <= 0) return false;
-  if (state.backlog == 0 && !options_.guard_idle) return false;
+  // Looked at when it was decided, and nothing is known since.
+  if (!options_.guard_idle && state.backlog == 0 && state.finished == 0 &&
+      action.app[slot] == state.setting)
+    return false;
   // A necessary condition, so what fails it is known to miss. Clocks that are low because nothing
   // runs are no choice for the job to come: they are raised when it does.
   const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog) - 1);
   const AppSetting& setting = action.app[slot];
   OppChoice opp = action.opp;
-  if (!options_.guard_idle && state.running.busy) {
-    // It decides again when the next one starts; only its mapping and level are fixed by then.
+  if (clocks_come_later(now, slot)) {
     for (int c = 0; c < now.cluster_count; ++c) opp[c] = now.cluster[c].opp_cap;
   }
   const unsigned mask = mask_[setting.mapping];
   const App& app = *apps_.find(slot);
   const double alone_ns = execution_ns(platform_, apps_.profile(slot),
                                        platform_.mappings[setting.mapping], setting.level, opp);
-  const double slow =
-      app.slowdown.mean(mask) + options_.risk * app.slowdown.deviation(mask);
+  const double slow = app.slowdown.mean(mask) + options_.risk * app.slowdown.deviation(mask);
   return alone_ns * slow + switch_ns(platform_, state.setting, setting) > limit_ns;
 }
 
@@ -184,16 +186,16 @@ int Shield::find_safe(const Observation& now, int slot, double limit_ns, double 
   const AppSetting& from = now.app[slot].setting;
   const double floor_pct = profile.attainable_pct(now.app[slot].required.accuracy_floor_pct);
   const unsigned warm = mask_[from.mapping];
-  const auto move_ns = static_cast<float>(platform_.migration_us * 1e3 +
-                                          platform_.cold_cache_ms * 1e6);
+  const auto move_ns =
+      static_cast<float>(platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6);
   const auto level_ns = static_cast<float>(platform_.width_switch_us * 1e3);
   const float limit = static_cast<float>(limit_ns);
   for (std::size_t i = 0; i < app.candidates.size(); ++i) {
     const Candidate& candidate = app.candidates[i];
     if (profile.levels[candidate.setting.level].accuracy_pct < floor_pct) continue;
     const unsigned mask = mask_[candidate.setting.mapping];
-    const auto slow = static_cast<float>(app.slowdown.mean(mask) +
-                                         deviations * app.slowdown.deviation(mask));
+    const auto slow =
+        static_cast<float>(app.slowdown.mean(mask) + deviations * app.slowdown.deviation(mask));
     const float switching = ((mask & ~warm) != 0 ? move_ns : 0) +
                             (candidate.setting.level != from.level ? level_ns : 0);
     if (app.time_ns[i] * slow + switching > limit) continue;
@@ -216,10 +218,11 @@ bool Shield::replace(const Observation& now, int slot, Action& action) const {
   const Action asked = action;
   const Mapping& left = platform_.mappings[action.app[slot].mapping];
   action.app[slot] = candidate.setting;
+  if (clocks_come_later(now, slot)) return !(action == asked);
   for (int c = 0; c < now.cluster_count; ++c) {
-    const bool in_use = used_by_other(now, slot, c, action) ||
-                        (state.running.busy &&
-                         platform_.mappings[state.running.setting.mapping].cores[c] > 0);
+    const bool in_use =
+        used_by_other(now, slot, c, action) ||
+        (state.running.busy && platform_.mappings[state.running.setting.mapping].cores[c] > 0);
     if (platform_.mappings[candidate.setting.mapping].cores[c] > 0)
       action.opp[c] = in_use ? std::max(action.opp[c], candidate.opp[c]) : candidate.opp[c];
     else if (left.cores[c] > 0 && !in_use)
@@ -228,11 +231,35 @@ bool Shield::replace(const Observation& now, int slot, Action& action) const {
   return !(action == asked);
 }
 
-/// Raises the clocks of a job that runs to those that it has now, or that the action asked for,
-/// whichever are higher; true when something was raised.
+/// Whether the clocks of a job that runs are lowered so far that it is known to miss: what is left of
+/// it takes longer than there is time. Of one that runs longer than expected nothing is known.
+bool Shield::running_misses(const Observation& now, int slot, const OppChoice& opp) const {
+  const RunningJobObservation& run = now.app[slot].running;
+  const Mapping& mapping = platform_.mappings[run.setting.mapping];
+  bool lowered = false;
+  for (int c = 0; c < now.cluster_count; ++c) {
+    lowered = lowered || (mapping.cores[c] > 0 && opp[c] < now.cluster[c].opp);
+  }
+  if (!lowered || now.app[slot].required.deadline_ns <= 0) return false;
+  const SlowdownEstimate& slowdown = apps_.find(slot)->slowdown;
+  const unsigned mask = mask_[run.setting.mapping];
+  const double slow = slowdown.mean(mask) + options_.risk * slowdown.deviation(mask);
+  const auto job_ns = [&](const OppChoice& at) {
+    return slow * execution_ns(platform_, apps_.profile(slot), mapping, run.setting.level, at);
+  };
+  double left = 1;  // of the job
+  const bool known = history_.visit(
+      run.start_ns, now.now_ns, [&](std::int64_t from, std::int64_t until, const OppChoice& at) {
+        left -= static_cast<double>(until - from) / job_ns(at);
+      });
+  if (now.now_ns > run.start_ns && (!known || left <= 0)) return true;
+  return left * job_ns(opp) > static_cast<double>(run.deadline_ns - now.now_ns);
+}
+
+/// Raises the clocks of a job that runs to those that it has now, where they were to be lowered;
+/// true when something was raised.
 bool Shield::keep_pace(const Observation& now, int slot, Action& action) const {
   const RunningJobObservation& run = now.app[slot].running;
-  if (!run.busy) return false;
   bool raised = false;
   for (int c = 0; c < now.cluster_count; ++c) {
     if (platform_.mappings[run.setting.mapping].cores[c] == 0) continue;

@@ -15,9 +15,11 @@ namespace flyball {
 
 /// Stands between agent and platform and belongs to no agent. It
 ///  - clamps every index to the platform's tables and every frequency to the thermal cap,
-///  - never lowers the clock of a running job below what that job needs to be on time,
-///  - replaces a configuration that is known (belief scaled by the slowdown observed) to make the
-///    next job miss its deadline when a safe one exists, for agents that learn,
+/// and for agents that learn it
+///  - refuses to lower the clocks of a running job when it is known (belief scaled by the slowdown
+///    observed) to miss its deadline with less; where there is time, an agent may,
+///  - replaces a configuration that is known to make the next job miss its deadline when a safe one
+///    exists, and lowers no running job's clocks for that,
 ///  - takes over an application with its fastest safe configuration after a run of its misses, and
 ///    all of them when sensors vanish, until the stream is healthy again.
 /// Baselines run with clamping only: they are measured as they are.
@@ -31,7 +33,7 @@ class Shield {
  public:
   struct Options {
     bool guard = true;  ///< false: clamp only
-    /// False for an agent that decides again at every release: an idle application is left alone.
+    /// False for an agent that decides again at every release: clocks are its own until then.
     bool guard_idle = true;
     int takeover_misses =
         5;  ///< in a row, of one application; jobs that nothing could save don't count
@@ -51,7 +53,7 @@ class Shield {
   void unbind(int slot);
 
   /// Makes `action` admissible for the state `now`.
-  Verdict check(const Observation& now, Action& action);
+  Verdict check(const Observation& now, Action& action) const;
   /// What came of `applied`.
   void learn(const Observation& outcome, const Action& applied);
   /// The fastest safe configuration of everybody.
@@ -67,8 +69,8 @@ class Shield {
     AppSetting setting;
   };
   struct App {
-    std::vector<float> time_ns;         ///< parallel to `candidates`
-    std::vector<Candidate> candidates;  ///< ascending energy
+    std::vector<float> time_ns;                 ///< parallel to `candidates`
+    std::vector<Candidate> candidates;          ///< ascending energy
     std::vector<std::uint8_t> supported;        ///< per mapping
     std::vector<std::uint8_t> fastest_mapping;  ///< per level, at the highest OPPs
     int fallback_mapping = 0;
@@ -80,9 +82,14 @@ class Shield {
   void build(int slot, const Observation& now, App& app) const;
   bool clamp(const Observation& now, Action& action) const;
   bool keep_pace(const Observation& now, int slot, Action& action) const;
+  bool running_misses(const Observation& now, int slot, const OppChoice& opp) const;
   bool replace(const Observation& now, int slot, Action& action) const;
   void take_over(const Observation& now, int slot, Action& action) const;
   bool next_misses(const Observation& now, int slot, const Action& action) const;
+  /// The agent decides again when the next job starts: only its mapping and level are fixed by now.
+  bool clocks_come_later(const Observation& now, int slot) const {
+    return !options_.guard_idle && (now.app[slot].running.busy || now.app[slot].backlog == 0);
+  }
   /// Time that the next job may take; 0 when there is no deadline.
   double next_limit_ns(const Observation& now, int slot, double jobs) const;
   int find_safe(const Observation& now, int slot, double limit_ns, double deviations) const;

@@ -193,8 +193,7 @@ const char* verdict_name(Shield::Verdict verdict) {
 }
 
 float DecisionRow::executed_probability() const {
-  return recorded && applied == decision.action ? decision.probability
-                                                : std::numeric_limits<float>::quiet_NaN();
+  return recorded ? decision.probability : std::numeric_limits<float>::quiet_NaN();
 }
 
 }  // namespace flyball

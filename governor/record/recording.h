@@ -77,7 +77,7 @@ struct DecisionRow {
   Shield::Verdict verdict = Shield::Verdict::kPassed;
   std::int64_t decide_ns = 0;
 
-  /// As EpochEvent has it: NaN of what the shield replaced, or when it was not recorded.
+  /// Of what was applied; NaN when it is not known or was not recorded.
   float executed_probability() const;
 };
 

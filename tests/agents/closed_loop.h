@@ -20,12 +20,14 @@ class ClosedLoop {
   ClosedLoop(const TinyWorld& truth, const std::string& policy)
       : ClosedLoop(truth, nullptr, policy) {}
 
-  /// One epoch; false at the end of the scenario.
-  bool step() {
+  /// One epoch; false at the end of the scenario. `decided` is told when the agent has, with what it
+  /// decided on still in `now`.
+  bool step(const std::function<void()>& decided = nullptr) {
     follow_roster();
     decision.reset();
     agent_->decide(now, decision);
     action = decision.action;
+    if (decided) decided();
     simulator_.apply(action);
     const bool going = simulator_.advance(agent_->epoch(), now) == Status::kOk;
     if (now.epoch_ns == 0) return going;

@@ -9,6 +9,7 @@
 #include "agents/explain.h"
 #include "env/model/model.h"
 #include "kernels/base/random.h"
+#include "tests/agents/drawn.h"
 #include "tests/agents/tiny_platform.h"
 #include "tests/governor/allocation_count.h"
 
@@ -110,6 +111,36 @@ TEST(EpochRules, NoAllocationAndEveryIndexInRange) {
     }
     EXPECT_EQ(test::allocations(), before) << policy;
   }
+}
+
+// Whoever says that it drew, says from what: the probabilities sum to 1, and the action is there, no
+// less likely than the draw.
+TEST(EpochRules, WhatWasDrawnIsAmongAllThatMightHaveBeen) {
+  TinyWorld world;
+  int drew = 0;
+  for (const std::string& policy : policies()) {
+    const auto agent = world.bound(policy);
+    Random rng(12);
+    Decision decision;
+    Reward reward;
+    for (int i = 0; i < 3000; ++i) {
+      const Observation now = arbitrary(world, rng, std::int64_t{i} * 10'000'000, decision.action);
+      reward.apps = 1;
+      reward.app[0].energy = rng.uniform();
+      if (i > 0) agent->learn(now, decision.action, reward);
+      decision.reset();
+      agent->decide(now, decision);
+      if (decision.probability == 1) continue;
+      ++drew;
+      Drawn drawn;
+      ASSERT_TRUE(agent->alternatives(now, decision, drawn)) << policy;
+      ASSERT_NEAR(drawn.sum, 1, 1e-9) << policy << " at " << i;
+      ASSERT_GE(drawn.probability(decision.action),
+                static_cast<double>(decision.probability) - 1e-6)
+          << policy << " at " << i;
+    }
+  }
+  EXPECT_GT(drew, 500);
 }
 
 TEST(EpochRules, EveryDecisionCanBeExplainedInOneLine) {

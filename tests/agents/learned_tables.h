@@ -18,6 +18,7 @@ struct LearnedTables {
   struct Table {
     std::uint64_t visits = 0;
     double energy = 0, penalty = 0;  ///< sums over all entries of both tables, without the states'
+    std::vector<std::uint64_t> visits_of;  ///< per action
   };
   struct Profile {
     std::string name;
@@ -49,13 +50,16 @@ struct LearnedTables {
   static Table table(ByteReader& in) {
     Table t;
     const std::uint32_t states = in.u32(), actions = in.u32();
+    t.visits_of.resize(actions);
     for (std::uint32_t i = 0; i < states * actions; ++i) {
       for (int side = 0; side < 2; ++side) {
         t.energy += static_cast<double>(in.f32());
         t.penalty += static_cast<double>(in.f32());
       }
-      t.visits += in.u32();
-      t.visits += in.u32();
+      std::uint64_t visits = in.u32();
+      visits += in.u32();
+      t.visits += visits;
+      t.visits_of[i % actions] += visits;
     }
     in.skip(states * 16);
     return t;

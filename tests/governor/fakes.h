@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agents/agent.h"
@@ -171,6 +172,15 @@ class FakeAgent : public Agent {
     out.action = action_;
     out.probability = probability;
   }
+  bool alternatives(const Observation&, const Decision&, DrawnActions& out) const override {
+    for (const auto& [action, p] : drawn) out.take(action, p);
+    return !drawn.empty();
+  }
+  void replaced(const Observation&, const Action& decided, const Action& applied) override {
+    ++replacements;
+    replaced_decided = decided;
+    replaced_applied = applied;
+  }
   void learn(const Observation& outcome, const Action& applied, const Reward& reward) override {
     if (log) say("learn " + std::to_string(outcome.sequence));
     learned_applied = applied;
@@ -186,6 +196,9 @@ class FakeAgent : public Agent {
   Action learned_applied;
   double learned_reward = 0;
   float probability = 1;
+  std::vector<std::pair<Action, double>> drawn;  ///< what it might decide, by its own account
+  int replacements = 0;                          ///< that it was told of, and the last
+  Action replaced_decided, replaced_applied;
   bool baseline = false;
   std::size_t learned_words = 0;  ///< what it has learned: so many times `learned_word`
   std::uint64_t learned_word = 0;

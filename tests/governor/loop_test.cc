@@ -26,7 +26,7 @@ class LogSink : public EpochSink {
                    std::to_string(event.outcome.sequence));
     verdict = event.verdict;
     decided = event.decided.action;
-    probability = event.executed_probability();
+    probability = event.decided.probability;
     applied = event.applied;
     decide_ns = event.decide_ns;
   }
@@ -88,32 +88,65 @@ TEST_F(LoopTest, PaysTheRewardOfEveryEpoch) {
   EXPECT_NEAR(agent.learned_reward, -0.3, 1e-12);  // preference 0.5: weight 1
 }
 
-TEST_F(LoopTest, WhatTheShieldReplacedHasNoKnownProbability) {
-  for (const int big_opp : {1, 9}) {
+// Three frequencies beyond the table are one and the same once they are clamped.
+TEST_F(LoopTest, TheProbabilityIsThatOfAllDrawsThatComeToWhatIsExecuted) {
+  const auto executed = [&](const Action& decided, const Action& expected, bool guard) {
     FakePlatform platform(spec_, scenario_, 1);
-    FakeAgent agent(small_action(big_opp, 0, 1, 1));
-    agent.probability = 0.25f;
+    FakeAgent agent(decided);
+    agent.drawn = {{small_action(1, 0, 1, 1), 0.25},  // 100 ms of 150
+                   {small_action(2, 0, 1, 1), 0.125},
+                   {small_action(3, 0, 1, 1), 0.0625},
+                   {small_action(9, 0, 1, 1), 0.0625},
+                   {small_action(0, 2, 0, 1), 0.25},   // 200 ms: the guard has something better
+                   {small_action(0, 0, 2, 1), 0.25}};  // that
+    agent.probability = 0.0625f;
+    Shield shield(belief_, {.guard = guard});
+    ControlLoop loop(platform, agent, shield, weights_);
+    LogSink sink(log_);
+    loop.add_sink(sink);
+    loop.run();
+    EXPECT_EQ(sink.applied, expected);
+    return sink.probability;
+  };
+  EXPECT_EQ(executed(small_action(1, 0, 1, 1), small_action(1, 0, 1, 1), false), 0.25f);
+  EXPECT_EQ(executed(small_action(2, 0, 1, 1), small_action(2, 0, 1, 1), false), 0.25f);
+  EXPECT_EQ(executed(small_action(9, 0, 1, 1), small_action(2, 0, 1, 1), false), 0.25f);
+  EXPECT_EQ(executed(small_action(0, 2, 0, 1), small_action(0, 2, 0, 1), false), 0.25f);
+  EXPECT_EQ(executed(small_action(0, 2, 0, 1), small_action(0, 0, 2, 1), true), 0.5f);
+  EXPECT_EQ(executed(small_action(0, 0, 2, 1), small_action(0, 0, 2, 1), true), 0.5f)
+      << "what passes may be what something else would have become";
+}
+
+TEST_F(LoopTest, WhatWasCertainIsCertainWhateverTheShieldMakesOfIt) {
+  for (const float drawn : {1.0f, 0.5f}) {
+    FakePlatform platform(spec_, scenario_, 1);
+    FakeAgent agent(small_action(9, 0, 1, 1));
+    agent.probability = drawn;  // and what else it might have been it does not say
     Shield shield(belief_, {.guard = false});
     ControlLoop loop(platform, agent, shield, weights_);
     LogSink sink(log_);
     loop.add_sink(sink);
     loop.run();
-    if (big_opp == 1) {
-      EXPECT_EQ(sink.probability, 0.25f);
+    EXPECT_EQ(sink.applied, small_action(2, 0, 1, 1));
+    if (drawn == 1) {
+      EXPECT_EQ(sink.probability, 1);
     } else {
-      EXPECT_TRUE(std::isnan(sink.probability)) << "clamped to something else";
+      EXPECT_TRUE(std::isnan(sink.probability));
     }
   }
-  // The same of a replacement by the guard.
-  FakePlatform platform(spec_, scenario_, 1);
-  FakeAgent agent(small_action(0, 2, 0, 1));  // 200 ms where 150 are allowed
-  Shield shield(belief_, {});
-  ControlLoop loop(platform, agent, shield, weights_);
-  LogSink sink(log_);
-  loop.add_sink(sink);
-  loop.run();
-  EXPECT_EQ(sink.verdict, Shield::Verdict::kReplaced);
-  EXPECT_TRUE(std::isnan(sink.probability));
+}
+
+TEST_F(LoopTest, TheAgentIsToldOfWhatTakesThePlaceOfItsDecisionAndOfNothingElse) {
+  for (const int big_opp : {1, 9}) {
+    FakePlatform platform(spec_, scenario_, 3);
+    FakeAgent agent(small_action(big_opp, 0, 1, 1));
+    Shield shield(belief_, {.guard = false});
+    ControlLoop(platform, agent, shield, weights_).run();
+    EXPECT_EQ(agent.replacements, big_opp == 9 ? 3 : 0);
+    if (big_opp == 1) continue;
+    EXPECT_EQ(agent.replaced_decided, small_action(9, 0, 1, 1));
+    EXPECT_EQ(agent.replaced_applied, small_action(2, 0, 1, 1));
+  }
 }
 
 // The action asked for is of both slots; the shield lets it through only for those that it knows of.

@@ -121,7 +121,7 @@ class RecorderTest : public ::testing::Test {
     Decision decided;
     decided.action = setting(2, 0, 2, 1);
     decided.fresh = true;
-    decided.probability = 0.25f;
+    decided.probability = i == 0 ? std::numeric_limits<float>::quiet_NaN() : 0.25f;
     decided.value = -0.5f;
     decided.reason = {Reason::Code::kExplored, 0, {static_cast<float>(i), 0.5f, 65.5f}};
     decided.add_forecast({0, static_cast<std::uint64_t>(i), 8e7f, 1e6f, 20, 2, 0.125f});
@@ -220,7 +220,7 @@ TEST_F(RecorderTest, GivesBackWhatWasRecorded) {
   EXPECT_EQ(row.decision.action, setting(2, 0, 2, 1));
   EXPECT_EQ(row.applied, setting(1, 0, 2, 1));
   EXPECT_EQ(row.verdict, Shield::Verdict::kReplaced);
-  EXPECT_TRUE(std::isnan(row.executed_probability()));  // something else was executed
+  EXPECT_EQ(row.executed_probability(), 0.25f);
   EXPECT_TRUE(row.decision.fresh);
   EXPECT_TRUE(row.decision.explored());
   EXPECT_EQ(row.decision.value, -0.5f);
@@ -617,8 +617,7 @@ TEST_F(RecorderTest, OnlyARecordingIsOverwritten) {
 
 TEST_F(RecorderTest, APathThatCannotBeWrittenIsRefusedAtOnce) {
   const std::string missing = folder_ + "/no/such/folder/run.flyrec";
-  const std::string why =
-      error_of([&] { Recorder recorder(missing, info_); }, Error::Kind::kInput);
+  const std::string why = error_of([&] { Recorder recorder(missing, info_); }, Error::Kind::kInput);
   EXPECT_THAT(why, HasSubstr(missing));
   EXPECT_THAT(why, HasSubstr("there is no folder"));
   EXPECT_THROW(Recorder(folder_, info_), Error);
@@ -809,7 +808,8 @@ TEST_F(RecorderTest, ExportsDecisionsAndJobs) {
   EXPECT_EQ(cell(4, "applied.camera.level.precision"), "fp32");
   EXPECT_EQ(cell(4, "verdict"), "replaced");
   EXPECT_EQ(cell(4, "explored"), "1");
-  EXPECT_EQ(cell(4, "probability"), "");
+  EXPECT_EQ(cell(4, "probability"), "0.25");
+  EXPECT_EQ(cell(1, "probability"), "") << "too many to know";
   EXPECT_EQ(cell(4, "expected_reward"), "-0.5");
   EXPECT_EQ(
       cell(4, "why"),

@@ -5,6 +5,7 @@
 #include "env/sim/simulator.h"
 #include "fakes.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/random.h"
 
 namespace flyball::test {
 namespace {
@@ -264,6 +265,134 @@ TEST_F(ShieldTest, TakesOverWhenSensorsVanish) {
   EXPECT_TRUE(shield.in_control(0));  // on time or not, as long as it is blind
   epoch(true);
   EXPECT_FALSE(shield.in_control(0));
+}
+
+/// One that says nothing of the next job: only clocks change.
+Observation running_since(const Scenario& scenario, std::int64_t now_ms, int big_opp) {
+  Observation now = small_observation(scenario);
+  now.now_ns = now_ms * kMs;
+  now.cluster[0].opp = static_cast<std::uint8_t>(big_opp);
+  AppObservation& app = now.app[0];
+  app.setting = {1, 1};  // a big core: 200, 100 or 50 ms a job
+  app.backlog = 1;
+  app.running.busy = true;
+  app.running.setting = app.setting;
+  app.running.deadline_ns = 150 * kMs;
+  return now;
+}
+
+TEST_F(ShieldTest, ARunningJobMayBeSlowedWhileThereIsTime) {
+  BoundShield shield(spec_, scenario_, {.guard_idle = false});
+  Observation epoch = running_since(scenario_, 20, 2);  // 0.4 of the job done
+  epoch.epoch_ns = 20 * kMs;
+  shield.learn(epoch, small_action(2, 0, 1, 1));
+  const auto check = [&](int opp, const Observation& now) {
+    Action action = small_action(opp, 0, 1, 1);
+    const Verdict verdict = shield.check(now, action);
+    EXPECT_EQ(verdict, action.opp[0] == opp ? Verdict::kPassed : Verdict::kReplaced);
+    return static_cast<int>(action.opp[0]);
+  };
+  EXPECT_EQ(check(1, epoch), 1) << "60 ms left of the 130 that there are";
+  EXPECT_EQ(check(0, epoch), 0) << "120 ms, and a deviation of 5 %, of 130";
+  Observation later = running_since(scenario_, 22, 2);
+  later.epoch_ns = 2 * kMs;
+  shield.learn(later, small_action(2, 0, 1, 1));
+  EXPECT_EQ(check(0, later), 0) << "112 and 5 % of 128";
+  Observation slower = running_since(scenario_, 50, 1);
+  slower.epoch_ns = 28 * kMs;
+  shield.learn(slower, small_action(1, 0, 1, 1));
+  // 0.44 at 2000 MHz and 0.28 at 1000: 56 ms left at 500 MHz.
+  EXPECT_EQ(check(0, slower), 0);
+  slower.app[0].running.deadline_ns = 100 * kMs;  // of 50
+  EXPECT_EQ(check(0, slower), 1);
+  EXPECT_EQ(check(2, slower), 2) << "to hasten it is never refused";
+  slower.app[0].required.deadline_ns = 0;
+  EXPECT_EQ(check(0, slower), 0) << "nothing is late";
+}
+
+TEST_F(ShieldTest, ARunningJobIsNotSlowedBelowWhatItsDeadlineNeeds) {
+  BoundShield shield(spec_, scenario_, {.guard_idle = false});
+  const Observation now = running_since(scenario_, 0, 2);  // just started
+  Action action = small_action(0, 0, 1, 1);                // 200 ms where 150 are allowed
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(2, 0, 1, 1)) << "the clocks stay as they are";
+  Observation capped = now;
+  capped.cluster[0].opp_cap = 1;
+  action = small_action(0, 0, 1, 1);
+  EXPECT_EQ(shield.check(capped, action), Verdict::kReplaced);
+  EXPECT_EQ(action.opp[0], 1);
+  BoundShield baseline(spec_, scenario_, {.guard = false});
+  action = small_action(0, 0, 1, 1);
+  EXPECT_EQ(baseline.check(now, action), Verdict::kPassed);
+  EXPECT_EQ(action.opp[0], 0) << "Linux does as Linux does";
+}
+
+TEST_F(ShieldTest, OfAJobThatRunsLongerThanExpectedNothingIsKnown) {
+  BoundShield shield(spec_, scenario_, {.guard_idle = false});
+  Observation epoch = running_since(scenario_, 60, 2);  // 50 ms were expected
+  epoch.epoch_ns = 60 * kMs;
+  shield.learn(epoch, small_action(2, 0, 1, 1));
+  Action action = small_action(1, 0, 1, 1);
+  EXPECT_EQ(shield.check(epoch, action), Verdict::kReplaced);
+  EXPECT_EQ(action.opp[0], 2);
+}
+
+// An agent that decides again at each release: of a job that has not started, mapping and level are
+// fixed by what is in force when it comes; its clocks are not.
+TEST_F(ShieldTest, AMappingThatIsChosenBeforeTheReleaseIsLookedAt) {
+  BoundShield shield(spec_, scenario_, {.guard_idle = false});
+  Observation now = small_observation(scenario_);
+  now.app[0].setting = {1, 1};
+  Action action = small_action(0, 0, 0, 1);  // little: 200 ms at its best
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_NE(action.app[0].mapping, 0);
+  EXPECT_EQ(action.opp, small_action(0, 0, 0, 1).opp) << "nothing runs yet";
+  action = small_action(0, 0, 1, 1);  // a big one: 50 ms
+  EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
+}
+
+/// Begins every job at the highest clock and then turns it down, by chance, every 5 ms.
+class Restless final : public FakeAgent {
+ public:
+  Restless() : FakeAgent(Action{}, true) {}
+  EpochRequest epoch() const override { return {.interval_ns = 5 * kMs}; }
+  void decide(const Observation& now, Decision& out) override {
+    const RunningJobObservation& run = now.app[0].running;
+    const bool begins = run.busy && now.now_ns == run.start_ns;
+    out.action = small_action(begins ? 2 : random_.below(4) == 0, 0, 1, 1);
+  }
+
+ private:
+  Random random_{3};
+};
+
+class Misses final : public EpochSink {
+ public:
+  void on_epoch(const EpochEvent& event) override {
+    for (const JobRecord& job : event.outcome.jobs()) ++jobs, missed += job.missed;
+  }
+  int jobs = 0, missed = 0;
+};
+
+// Whatever it asks for: a job that is on its way to be on time, is.
+TEST_F(ShieldTest, AnAgentThatTurnsTheClocksDownByChanceMissesNothing) {
+  scenario_.duration_ns = 60'000 * kMs;
+  scenario_.apps[0].stop_ns = scenario_.duration_ns;
+  const Belief belief = Belief::of(spec_);
+  const auto missed = [&](bool guard) {
+    Simulator platform(spec_, scenario_);
+    Restless agent;
+    Misses misses;
+    SessionOptions options;
+    options.shield.guard = guard;
+    options.shield.takeover_misses = 1000;
+    options.sinks = {&misses};
+    run_session(platform, belief, agent, {}, options);
+    EXPECT_GT(misses.jobs, 290);
+    return misses.missed;
+  };
+  EXPECT_GT(missed(false), 100);
+  EXPECT_EQ(missed(true), 0);
 }
 
 // Every state of a running job, every action: whatever takes its place slows no job that runs.
