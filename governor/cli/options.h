@@ -26,6 +26,7 @@ Verb add_characterise(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_doctor(CLI::App& program);
+Verb add_restore(CLI::App& program);
 
 // Options whose values are checked here, so that every complaint has the same form. All throw Error
 // (kInput).

@@ -165,6 +165,22 @@ std::optional<int> SettingsFile::add(SettingKind kind, std::string_view path,
   return static_cast<int>(number);
 }
 
+bool SettingsFile::retake(int setting, std::string_view before, bool before_is_certain) noexcept {
+  if (!is_setting_text(before, sizeof StoredValue{}.text)) return false;
+  SettingEntry& entry = this->entry(setting);
+  set_state(setting, SettingState::kLeft);  // nothing to give back until it is whole
+  for (IntendedValue& intended : entry.intended) {
+    clear(intended.stored);
+    clear(intended.read_back);
+    intended.in_force.store(0, std::memory_order_seq_cst);
+  }
+  entry.before_is_certain = before_is_certain ? 1 : 0;
+  entry.checksum = entry_checksum(entry);
+  store(entry.before, before, 0);
+  set_state(setting, SettingState::kTaken);
+  return true;
+}
+
 bool SettingsFile::intend(int setting, std::string_view value) noexcept {
   if (!is_setting_text(value, sizeof StoredValue{}.text)) return false;
   SettingEntry& entry = this->entry(setting);
@@ -197,6 +213,7 @@ void SettingsFile::beat(std::int64_t now_ns, std::int64_t period_ns) noexcept {
   // or a new one with its own.
   header().period_ns.store(period_ns, std::memory_order_release);
   header().beat_ns.store(now_ns, std::memory_order_release);
+  if (phase() == GovernorPhase::kStarting) set_phase(GovernorPhase::kGoverning);
 }
 
 void SettingsFile::set_phase(GovernorPhase phase) noexcept {

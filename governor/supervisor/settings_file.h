@@ -16,7 +16,8 @@ namespace flyball {
 /// only once it is whole, the intended value stands before the machine is written to, and its
 /// forerunner stays readable until the new one is in force.
 ///
-/// One process writes it at a time: the governor, then whoever gives back.
+/// One process writes it at a time: the governor, then whoever gives back. Its threads may change
+/// settings beside each other, each its own; one at a time takes.
 class SettingsFile {
  public:
   static constexpr const char* kName = "settings";
@@ -41,10 +42,12 @@ class SettingsFile {
   /// For threads of other processes; kThreadAffinity and kThreadScheduling.
   std::optional<int> take_thread(SettingKind kind, const ProcessIdentity& thread,
                                  std::string_view before) noexcept;
+  /// A setting that was left, or has its old value again, is going to be changed anew.
+  bool retake(int setting, std::string_view before, bool before_is_certain = true) noexcept;
   /// Before the machine is written to; false when the value is too long or no printable line, and
   /// then it must not be.
   bool intend(int setting, std::string_view value) noexcept;
-  /// After it was, with what the setting reads as now: drivers round and cap.
+  /// After the write was accepted, with what the setting reads as now: drivers round and cap.
   void written(int setting, std::string_view read_back) noexcept;
   /// Not ours any more: somebody else's.
   void leave(int setting) noexcept { set_state(setting, SettingState::kLeft); }

@@ -10,24 +10,28 @@
 namespace flyball {
 
 /// What a setting is, in the order in which settings are given back: a driver's mode brings other
-/// governors, and a governor its tunables.
+/// governors, and a governor its tunables. Paths are those of the machine, "/sys/...".
 enum class SettingKind : std::uint32_t {
-  kDriverMode,  ///< intel_pstate/status and its like
-  kGovernor,    ///< of a policy or a devfreq device
-  kTunable,  ///< in a folder of its governor's name; gone with that governor, never written by us
-  kMinimum,  ///< scaling_min_freq, min_freq
-  kMaximum,  ///< scaling_max_freq, max_freq
-  kSpeed,    ///< scaling_setspeed, which reads as the clock that came of it
-  kOther,    ///< any other file
-  kThreadAffinity,    ///< of a thread of another process; see thread_setting.h
+  kDriverMode,        ///< intel_pstate/status and its like
+  kGovernor,          ///< of a policy or a devfreq device
+  kTunable,           ///< in a folder of its governor's name, and gone when that governor goes
+  kMinimum,           ///< scaling_min_freq, min_freq
+  kMaximum,           ///< scaling_max_freq, max_freq
+  kSpeed,             ///< scaling_setspeed, which reads as the clock that came of it
+  kOther,             ///< any other file
+  kThreadAffinity,    ///< of a thread of another process
   kThreadScheduling,  ///< its policy, priority and utilisation clamps
 };
 inline constexpr std::uint32_t kSettingKinds = 9;
+constexpr bool is_thread_setting(SettingKind kind) { return kind >= SettingKind::kThreadAffinity; }
 
 enum class SettingState : std::uint32_t {
-  kTaken,      ///< ours to give back, whether it has been written already or not
-  kGivenBack,  ///< it has its old value again
-  kLeft,       ///< somebody else's since: not ours any more
+  kTaken,       ///< ours to give back, whether it has been written already or not
+  kGivingBack,  ///< its old value is being written
+  kGivenBack,   ///< we gave it its old value
+  kWasBack,     ///< it had its old value without us
+  kLeft,        ///< somebody else's since: not ours any more
+  kGone,        ///< there is no such device or thread any more
 };
 
 /// A value of a setting, with what shows that it was stored whole.

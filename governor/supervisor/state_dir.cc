@@ -59,6 +59,12 @@ StateDir StateDir::make(const std::string& path) {
   return dir;
 }
 
+StateDir StateDir::adopt(FileDescriptor directory, const std::string& path) {
+  StateDir dir(path);
+  dir.directory_ = std::move(directory);
+  return dir;
+}
+
 FileDescriptor open_state_file(const StateDir& dir, const char* name, int flags, mode_t others) {
   // O_NONBLOCK: a pipe of that name would keep us waiting.
   FileDescriptor file(

@@ -18,6 +18,8 @@ class StateDir {
   static StateDir make(const std::string& path);
   /// `*this` is false when it is absent.
   static StateDir open_existing(const std::string& path);
+  /// From a descriptor that the governor has passed on.
+  static StateDir adopt(FileDescriptor directory, const std::string& path);
 
   explicit operator bool() const { return static_cast<bool>(directory_); }
   int descriptor() const { return directory_.get(); }

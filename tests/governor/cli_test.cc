@@ -17,8 +17,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kVerbs = {
-    "run", "train", "compare", "evaluate", "profile", "network", "characterise", "list", "export"};
+const std::vector<std::string> kVerbs = {"run",     "train",   "compare",      "evaluate",
+                                         "profile", "network", "characterise", "list",
+                                         "export",  "restore", "doctor"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,
@@ -56,8 +57,8 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, evaluate, profile, network, characterise, list, export, or "
-      "see "
+      "use one of run, train, compare, evaluate, profile, network, characterise, list, export, "
+      "restore, doctor, or see "
       "'flyball --help'\n";
   EXPECT_EQ(
       flyball_run({"comapre"}).err,

@@ -90,6 +90,24 @@ TEST_F(SettingsFileTest, TheValueBeforeStaysOursUntilTheNewOneIsInForce) {
   EXPECT_FALSE(file.ours(setting).contains("1512000"));  // somebody else's, should it read so again
 }
 
+TEST_F(SettingsFileTest, ASettingIsTakenAnewWithAnotherValueBefore) {
+  SettingsFile file = SettingsFile::create(make_state(), root(), 1);
+  const int setting = *file.take(SettingKind::kMaximum, "/sys/max", "3");
+  for (int round = 0; round < 3; ++round) {
+    file.intend(setting, "1");
+    file.written(setting, "1");
+  }
+  file.leave(setting);
+  ASSERT_TRUE(file.retake(setting, "2", false));
+  EXPECT_TRUE(file.is_whole(setting));
+  EXPECT_EQ(file.state(setting), SettingState::kTaken);
+  EXPECT_EQ(file.before(setting), "2");
+  EXPECT_FALSE(file.before_is_certain(setting));
+  EXPECT_THAT(values(file.ours(setting)), IsEmpty());
+  file.intend(setting, "1");
+  EXPECT_THAT(values(file.ours(setting)), ElementsAre("1"));
+}
+
 TEST_F(SettingsFileTest, RefusesWhatItCouldNotGiveBackWhole) {
   SettingsFile file = SettingsFile::create(make_state(), root(), 2);
   EXPECT_FALSE(file.take(SettingKind::kOther, "/sys/x", std::string(113, '1')));

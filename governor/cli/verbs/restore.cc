@@ -1,0 +1,104 @@
+#include "governor/supervisor/restore.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "governor/cli/json.h"
+#include "governor/cli/options.h"
+#include "governor/cli/terminal.h"
+#include "kernels/base/error.h"
+
+namespace flyball::cli {
+namespace {
+
+struct RestoreVerb {
+  RestoreOptions options;
+  bool json = false;
+};
+
+const char* name_of(Remains remains) {
+  switch (remains) {
+    case Remains::kEarlierBoot:
+      return "earlier_boot";
+    case Remains::kSettings:
+      return "settings";
+    case Remains::kNothing:
+      break;
+  }
+  return "nothing";
+}
+
+Json settings_json(const GiveBackResult& result) {
+  Json settings = Json::array();
+  for (const SettingResult& each : result.settings) {
+    Json& setting = settings.emplace_back(Json{{"setting", each.name},
+                                               {"outcome", flyball::name_of(each.outcome)},
+                                               {"before", each.before},
+                                               {"before_is_certain", each.before_is_certain}});
+    if (!each.found.empty()) setting["found"] = each.found;
+    if (each.error != 0) setting["errno"] = each.error;
+  }
+  return settings;
+}
+
+std::string text_of(const RestoreReport& report, const std::string& state_dir) {
+  switch (report.remains) {
+    case Remains::kNothing:
+      return fmt::format("nothing to give back: no governor has left anything in {}\n", state_dir);
+    case Remains::kEarlierBoot:
+      return "nothing to give back: what a governor left is of an earlier start of the machine\n";
+    case Remains::kSettings:
+      break;
+  }
+  return report_text(report.result) + report.result.sum() + '\n';
+}
+
+int run_restore(const RestoreVerb& verb) {
+  const std::string& state_dir = verb.options.state_dir;
+  const RestoreReport report = restore(verb.options);
+  if (verb.json) {
+    write_result(json_text({{"schema", 1},
+                            {"state_dir", state_dir},
+                            {"remains", name_of(report.remains)},
+                            {"settings", settings_json(report.result)},
+                            {"missing", report.result.missing()}}));
+  } else {
+    write_result(text_of(report, state_dir));
+  }
+  if (report.result.missing() > 0) {
+    failure("restore",
+            fmt::format("{} of {} settings do not have their old value", report.result.missing(),
+                        report.result.settings.size()),
+            "they are kept: try again with 'flyball restore' when the cause is gone");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Verb add_restore(CLI::App& program) {
+  auto verb = std::make_shared<RestoreVerb>();
+  CLI::App* parser = program.add_subcommand(
+      "restore", "Give back what a governor changed that could not do so itself");
+  parser
+      ->add_option("--state-dir", verb->options.state_dir,
+                   "The folder that the governor was started with")
+      ->type_name("DIR")
+      ->capture_default_str();
+  parser
+      ->add_option("--sysfs-root", verb->options.sysfs_root,
+                   "The folder that 'sys' is in, for tests")
+      ->type_name("DIR");
+  json_option(*parser, verb->json);
+  parser->footer(
+      "A governor and its supervisor give everything back themselves, whatever ends one of them; "
+      "this\n"
+      "is for when both were killed. Only settings that still have a value of flyball's are "
+      "touched.\n"
+      "Status 1 when one could not be given back.\n"
+      "Example:\n  flyball restore");
+  return {parser, [verb] { return run_restore(*verb); }};
+}
+
+}  // namespace flyball::cli

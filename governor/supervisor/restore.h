@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "governor/supervisor/give_back.h"
+
+namespace flyball {
+
+struct RestoreOptions {
+  std::string state_dir = kDefaultStateDir;
+  std::string sysfs_root;  ///< the folder that "sys" is in; empty: "/"
+  /// For a governor that has ended and whose supervisor is still at it.
+  std::int64_t lock_limit_ns = 5'000'000'000;
+};
+
+/// What a governor has left.
+enum class Remains {
+  kNothing,
+  kEarlierBoot,  ///< settings that ended with that boot; the file is dropped
+  kSettings,     ///< given back, as the result says
+};
+
+struct RestoreReport {
+  Remains remains = Remains::kNothing;
+  GiveBackResult result;
+};
+
+/// Gives back what a governor left that has died together with its supervisor. The file stays when a
+/// setting is missing. Throws Error (kFailure) while one governs, and for a file that is not trusted.
+RestoreReport restore(const RestoreOptions& options);
+/// The lock, once a supervisor that is giving back has done so; throws Error (kFailure) while one
+/// governs, or when that takes longer.
+GovernorLock lock_when_free(const StateDir& dir, std::int64_t limit_ns);
+/// restore() for who has the lock.
+RestoreReport restore_locked(const StateDir& dir, const std::string& sysfs_root);
+
+}  // namespace flyball

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "governor/supervisor/settings_file.h"
+
+namespace flyball {
+
+/// Descriptors that the governor passes to the supervisor's process.
+enum SupervisorDescriptor {
+  kLockDescriptor = 3,
+  kSettingsDescriptor,
+  kStateDirDescriptor,
+  kReadyDescriptor
+};
+inline constexpr int kSupervisorDescriptors = 4;
+
+/// How long the governor may be silent. One that starts or gives back has much to do at once.
+std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns);
+
+/// What the supervisor's process does: says that it is ready, waits until the governor has ended, or
+/// stops it when it hangs, and gives back what it left. Heeds no signal till then. The exit status.
+int supervise(const std::string& state_dir);
+
+}  // namespace flyball

@@ -1,0 +1,140 @@
+#include "governor/supervisor/takeover.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "governor/supervisor/supervise.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/error.h"
+
+namespace flyball {
+namespace {
+
+constexpr int kStartLimitMs = 5000;
+constexpr std::int64_t kPatienceNs = 1'000'000'000;
+
+std::string program_beside_us() {
+  char path[4096];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  const std::string self(path, static_cast<std::size_t>(size < 0 ? 0 : size));
+  return self.substr(0, self.rfind('/') + 1) + "flyball-supervisor";
+}
+
+/// Between fork and exec in a process of many threads: system calls only.
+[[noreturn]] void become_supervisor(const char* program, const char* state_dir,
+                                    const int (&descriptors)[kSupervisorDescriptors]) {
+  setsid();  // the terminal's signals are for the governor
+  [[maybe_unused]] const int moved = chdir("/");
+  constexpr int kAbove = kLockDescriptor + kSupervisorDescriptors;
+  int high[kSupervisorDescriptors];
+  for (int i = 0; i < kSupervisorDescriptors; ++i) high[i] = fcntl(descriptors[i], F_DUPFD, kAbove);
+  for (int i = 0; i < kSupervisorDescriptors; ++i) dup2(high[i], kLockDescriptor + i);
+  const int null = open("/dev/null", O_RDWR);
+  dup2(null, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  fcntl(kReadyDescriptor, F_SETFD, FD_CLOEXEC);
+  close_range(kAbove, ~0U, 0);
+  fcntl(kReadyDescriptor, F_SETFD, 0);
+  char* const arguments[] = {const_cast<char*>(program), const_cast<char*>(state_dir), nullptr};
+  char* const environment[] = {nullptr};
+  execve(program, arguments, environment);
+  const char error = static_cast<char>(errno);
+  [[maybe_unused]] const ssize_t written = write(kReadyDescriptor, &error, 1);
+  _exit(127);
+}
+
+}  // namespace
+
+Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains) {
+  StateDir dir = StateDir::make(options.state_dir);
+  GovernorLock lock = lock_when_free(dir, RestoreOptions{}.lock_limit_ns);
+  remains = restore_locked(dir, options.sysfs_root);
+  if (remains.result.missing() > 0) {
+    failure(dir.path_of(SettingsFile::kName),
+            "a governor before has left settings that cannot be given back (" +
+                remains.result.sum() + ")",
+            "see 'flyball restore'");
+  }
+  SettingsFile file = SettingsFile::create(dir, options.sysfs_root, options.capacity);
+  Takeover takeover(std::move(dir), std::move(lock), std::move(file));
+  takeover.start_supervisor(options);
+  return takeover;
+}
+
+Takeover::Takeover(Takeover&& other) noexcept
+    : dir_(std::move(other.dir_)),
+      lock_(std::exchange(other.lock_, std::nullopt)),
+      file_(std::exchange(other.file_, std::nullopt)),
+      supervisor_(std::exchange(other.supervisor_, -1)) {}
+
+Takeover::~Takeover() {
+  if (file_) give_back();
+}
+
+void Takeover::start_supervisor(const TakeoverOptions& options) {
+  const std::string program =
+      options.supervisor_program.empty() ? program_beside_us() : options.supervisor_program;
+  const auto refuse = [&](const std::string& why) {
+    failure("supervisor " + program, why, "nothing was changed; install flyball completely");
+  };
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) refuse(std::generic_category().message(errno));
+  const FileDescriptor ready(ends[0]);
+  FileDescriptor told(ends[1]);
+  const int descriptors[kSupervisorDescriptors] = {lock_->descriptor(), file_->descriptor(),
+                                                   dir_.descriptor(), told.get()};
+  supervisor_ = fork();
+  if (supervisor_ == 0) become_supervisor(program.c_str(), dir_.path().c_str(), descriptors);
+  if (supervisor_ < 0) refuse("cannot be started: " + std::generic_category().message(errno));
+  told = FileDescriptor();
+  pollfd answer{ready.get(), POLLIN, 0};
+  int answers;
+  do {
+    answers = poll(&answer, 1, kStartLimitMs);
+  } while (answers < 0 && errno == EINTR);
+  char error = 0;
+  const ssize_t got = answers == 1 ? read(ready.get(), &error, 1) : -1;
+  if (got == 1 && error == 0) return;
+  end_supervisor();
+  refuse(got == 1   ? "cannot be started: " + std::generic_category().message(error)
+         : got == 0 ? "ended at once"
+                    : "does not answer");
+}
+
+void Takeover::end_supervisor() {
+  if (supervisor_ <= 0) return;
+  kill(supervisor_, SIGKILL);  // it heeds nothing less
+  while (waitpid(supervisor_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  supervisor_ = -1;
+}
+
+bool Takeover::beat(std::int64_t period_ns) noexcept {
+  file_->beat(monotonic_ns(), period_ns);
+  siginfo_t ended{};
+  // Left to be waited for: end_supervisor() must not kill another process of its number.
+  return waitid(P_PID, static_cast<id_t>(supervisor_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         ended.si_pid == 0;
+}
+
+GiveBackResult Takeover::give_back() {
+  if (!file_) return {};
+  file_->beat(monotonic_ns(), 0);
+  file_->set_phase(GovernorPhase::kGivingBack);
+  GiveBackResult result = give_back_patiently(*file_, kPatienceNs);
+  file_->set_phase(GovernorPhase::kDone);
+  if (result.missing() == 0) file_->remove(dir_);
+  end_supervisor();
+  file_.reset();
+  lock_.reset();
+  return result;
+}
+
+}  // namespace flyball

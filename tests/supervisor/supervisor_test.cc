@@ -1,0 +1,195 @@
+// Real processes: a governor that dies of everything a governor can die of, and a machine that must be
+// as it was before.
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "governor/supervisor/supervise.h"
+#include "tests/supervisor/stub_governor.h"
+
+namespace flyball::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+using SupervisorTest = SupervisedFixture;
+
+TEST_F(SupervisorTest, ANormalEndGivesBackAndLeavesNothing) {
+  StubGovernor::Options few = options();
+  few.epochs = 20;
+  StubGovernor governor(few);
+  EXPECT_EQ(governor.wait(), 0);
+  EXPECT_EQ(changed(), "");
+  EXPECT_FALSE(std::filesystem::exists(settings_path()));
+  EXPECT_TRUE(GovernorLock::try_lock(make_state()));  // the supervisor has ended, too
+}
+
+// SIGKILL at moments from before the take-over to long after the first write.
+TEST_F(SupervisorTest, AGovernorKilledAtAnyMomentIsGivenBackFor) {
+  std::mt19937 random(20);
+  std::uniform_int_distribution<long> moment_us(0, 30'000);
+  std::int64_t longest_ns = 0;
+  int had_begun = 0;
+  for (int round = 0; round < 60; ++round) {
+    StubGovernor governor(options());
+    if (round % 2 == 0) wait_until_governing();
+    sleep_us(moment_us(random));
+    governor.signal(SIGKILL);
+    const std::int64_t killed_ns = monotonic_ns();
+    governor.wait();
+    had_begun += changed().empty() ? 0 : 1;
+    ASSERT_TRUE(wait_for([&] { return changed().empty(); }))
+        << "round " << round << ": " << changed();
+    longest_ns = std::max(longest_ns, monotonic_ns() - killed_ns);
+    ASSERT_TRUE(wait_until_unlocked());
+    // One that died before it had a supervisor leaves a file of what it has not changed yet.
+    restore({state_path(), root()});
+    EXPECT_FALSE(std::filesystem::exists(settings_path()));
+    EXPECT_EQ(changed(), "");
+  }
+  EXPECT_GT(had_begun, 20);  // the test has met what it is about
+  RecordProperty("longest_ms", static_cast<int>(longest_ns / 1'000'000));
+  std::printf("longest time from SIGKILL to all given back: %.1f ms\n",
+              static_cast<double>(longest_ns) / 1e6);
+}
+
+TEST_F(SupervisorTest, WhenBothAreKilledTheNextStartGivesBack) {
+  std::mt19937 random(21);
+  std::uniform_int_distribution<long> moment_us(0, 5000);
+  for (int round = 0; round < 20; ++round) {
+    StubGovernor governor(options());
+    const pid_t supervisor = wait_until_governing();
+    sleep_us(moment_us(random));
+    // In either order, and with or without time for the other to notice.
+    if (round % 2 == 0) kill(supervisor, SIGKILL);
+    if (round % 4 >= 2) sleep_us(moment_us(random) / 10);
+    governor.signal(SIGKILL);
+    kill(supervisor, SIGKILL);
+    governor.wait();
+    StubGovernor::Options few = options();
+    few.epochs = 3;
+    StubGovernor next(few);
+    ASSERT_EQ(next.wait(), 0) << "round " << round;
+    ASSERT_EQ(changed(), "") << "round " << round;
+  }
+}
+
+TEST_F(SupervisorTest, WithoutItsSupervisorTheGovernorGivesBackAndEnds) {
+  StubGovernor governor(options());
+  kill(wait_until_governing(), SIGKILL);
+  EXPECT_EQ(governor.wait(), StubGovernor::kSupervisorDied);
+  EXPECT_EQ(changed(), "");
+  EXPECT_FALSE(std::filesystem::exists(settings_path()));
+}
+
+TEST_F(SupervisorTest, AGovernorThatHangsIsStoppedAndGivenBackFor) {
+  StubGovernor governor(options());
+  wait_until_governing();
+  governor.signal(SIGSTOP);
+  EXPECT_EQ(governor.wait(), 128 + SIGKILL);  // returns at all
+  EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
+}
+
+TEST_F(SupervisorTest, AGovernorThatSleepsAsItSaidIsNoHang) {
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGoverning, 50'000'000), 1'000'000'000);
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGoverning, 500'000'000), 1'500'000'000);
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGoverning, -1), 1'000'000'000);
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGoverning, INT64_MAX), 1'800'000'000'000);
+  EXPECT_GE(hang_limit_ns(GovernorPhase::kStarting, 0), 5'000'000'000);
+}
+
+// Ctrl-C reaches the whole group of the terminal; a service manager's SIGTERM the whole control group.
+TEST_F(SupervisorTest, SignalsThatEndTheGovernorDoNotEndTheSupervisor) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    StubGovernor governor(options());
+    const pid_t supervisor = wait_until_governing();
+    kill(supervisor, number);
+    sleep_us(2000);
+    EXPECT_EQ(kill(supervisor, 0), 0);
+    EXPECT_NE(getpgid(supervisor), governor.pid());
+    kill(-governor.pid(), number);
+    EXPECT_EQ(governor.wait(), 128 + number);
+    EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << number << ": " << changed();
+    ASSERT_TRUE(wait_until_unlocked());
+  }
+}
+
+TEST_F(SupervisorTest, WhatSomebodyElseChangesIsTheirsWhateverEndsTheGovernor) {
+  StubGovernor governor(options());
+  wait_until_governing();
+  governor.signal(SIGSTOP);
+  write("policy0/scaling_governor", "performance");
+  governor.signal(SIGKILL);
+  governor.wait();
+  EXPECT_TRUE(wait_for([&] { return changed() == "policy0/scaling_governor=performance "; }))
+      << changed();
+}
+
+TEST_F(SupervisorTest, TwoNeverGovernAtOnce) {
+  StubGovernor governor(options());
+  wait_until_governing();
+  RestoreReport remains;
+  EXPECT_THAT(error_of([&] {
+                Takeover::begin({state_path(), root(), 64, ""}, remains);
+              }),
+              HasSubstr("another flyball governs (process " + std::to_string(governor.pid()) +
+                        "); stop it"));
+  EXPECT_EQ(governor.pid() > 0 && kill(governor.pid(), 0) == 0, true);
+}
+
+TEST_F(SupervisorTest, ANextGovernorWaitsUntilTheSupervisorHasGivenBack) {
+  for (int round = 0; round < 5; ++round) {
+    StubGovernor governor(options());
+    wait_until_governing();
+    governor.signal(SIGKILL);
+    governor.wait();
+    StubGovernor::Options few = options();
+    few.epochs = 1;
+    StubGovernor next(few);  // at once
+    ASSERT_EQ(next.wait(), 0);
+    ASSERT_EQ(changed(), "");
+  }
+}
+
+TEST_F(SupervisorTest, WithoutASupervisorNothingIsTaken) {
+  StubGovernor::Options without = options();
+  for (const char* program : {"/nonexistent/flyball-supervisor", "/bin/false"}) {
+    without.supervisor = program;
+    StubGovernor governor(without);
+    EXPECT_EQ(governor.wait(), StubGovernor::kCannotStart) << program;
+    EXPECT_EQ(changed(), "");
+  }
+}
+
+/// A capability of root's that containers withhold.
+bool may_ask_to_be_spared() {
+  const pid_t child = fork();
+  if (child == 0) {
+    const int file = open("/proc/self/oom_score_adj", O_WRONLY);
+    _exit(::write(file, "-1000", 5) == 5 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status == 0;
+}
+
+TEST_F(SupervisorTest, IsSmallAndTheLastToGoWhenMemoryRunsOut) {
+  if (*FLYBALL_EMULATOR != '\0') GTEST_SKIP() << "the emulator's memory is not the program's";
+  StubGovernor governor(options());
+  const std::string proc = "/proc/" + std::to_string(wait_until_governing());
+  if (may_ask_to_be_spared()) {
+    EXPECT_EQ(file_text(proc + "/oom_score_adj"), "-1000\n");
+  }
+  const std::string status = file_text(proc + "/status");
+  EXPECT_THAT(status, HasSubstr("Threads:\t1\n"));
+  const std::size_t at = status.find("VmRSS:");
+  ASSERT_NE(at, std::string::npos);
+  std::printf("%s\n", status.substr(at, status.find('\n', at) - at).c_str());
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_LT(std::stol(status.substr(at + 6)), 2048);  // kB
+#endif
+}
+
+}  // namespace
+}  // namespace flyball::testing
