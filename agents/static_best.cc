@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/base/error.h"
+#include "kernels/base/split.h"
 #include "env/config/yaml.h"
 
 namespace flyball {
@@ -17,16 +18,6 @@ constexpr const char* kExample = "write it as \"A15=1400000,A7=200000;camera=A15
 
 [[noreturn]] void wrong(std::string_view part, const std::string& why) {
   input_error(fmt::format("policy 'static_best', part '{}'", part), why, kExample);
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
 }
 
 std::int64_t number(std::string_view part, std::string_view digits) {

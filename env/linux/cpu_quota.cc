@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/base/split.h"
 #include "kernels/base/whole_file.h"
 
 namespace flyball {
@@ -20,16 +21,6 @@ std::string contents(const std::string& path, std::size_t max_bytes) {
   std::string bytes;
   if (!read_whole_file(path, max_bytes, bytes)) return {};
   return bytes;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
 }
 
 bool lists(std::string_view names, std::string_view name) {

@@ -103,35 +103,20 @@ std::uint64_t hash_of(const Scenario& scenario) {
        {scenario.ambient_c, scenario.energy_preference, scenario.battery_mj, scenario.battery_pct})
     hash.add(number);
   const auto add_required = [&](const Requirements& required) {
-    hash.add(required.period_ns);
-    hash.add(required.deadline_ns);
-    hash.add(required.accuracy_floor_pct);
-    hash.add(required.energy_budget_mj);
-    hash.add(required.power_budget_mw);
-    hash.add(required.priority);
+    hash.add_all(required.period_ns, required.deadline_ns, required.accuracy_floor_pct,
+                 required.energy_budget_mj, required.power_budget_mw, required.priority);
   };
   for (const AppSpec& app : scenario.apps) {
-    hash.add(app.name);
-    hash.add(app.profile);
-    hash.add(static_cast<int>(app.arrival.kind));
-    hash.add(app.arrival.period_ns);
-    hash.add(app.arrival.jitter);
-    hash.add(app.arrival.burst_jobs);
-    hash.add(app.arrival.burst_gap_ns);
+    const Arrival& arrival = app.arrival;
+    hash.add_all(app.name, app.profile, static_cast<int>(arrival.kind), arrival.period_ns,
+                 arrival.jitter, arrival.burst_jobs, arrival.burst_gap_ns);
     add_required(app.required);
-    hash.add(app.work_cv);
-    hash.add(app.work_correlation);
-    hash.add(app.threads);
-    hash.add(app.queue_limit);
-    hash.add(app.start_ns);
-    hash.add(app.stop_ns);
+    hash.add_all(app.work_cv, app.work_correlation, app.threads, app.queue_limit, app.start_ns,
+                 app.stop_ns);
   }
   for (const BackgroundLoad& load : scenario.background) {
-    hash.add(load.name);
-    hash.add(load.cluster);
-    for (const double number : {load.cores, load.core_nf, load.memory_slowdown}) hash.add(number);
-    hash.add(load.start_ns);
-    hash.add(load.stop_ns);
+    hash.add_all(load.name, load.cluster, load.cores, load.core_nf, load.memory_slowdown,
+                 load.start_ns, load.stop_ns);
   }
   for (const ScenarioEvent& event : scenario.events) {
     hash.add(event.at_ns);

@@ -19,6 +19,10 @@ class Fnv1a {
   void add(int number) { add(std::int64_t{number}); }
   void add(std::uint64_t number) { add(static_cast<std::int64_t>(number)); }
   void add(double number) { add(std::bit_cast<std::int64_t>(number)); }
+  template <typename... Parts>
+  void add_all(const Parts&... parts) {
+    (add(parts), ...);
+  }
   std::uint64_t value() const { return value_; }
 
  private:

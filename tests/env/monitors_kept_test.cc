@@ -4,25 +4,13 @@
 #include <cstddef>
 #include <cstring>
 
-#include "env/spaces/monitors.h"
-#include "env/spaces/reward.h"
+#include "tests/env/monitor_tables.h"
 #include "tests/env/round_board.h"
 
 // What the monitor table keeps of an observation: at its resolution, and all of it.
 
 namespace flyball {
 namespace {
-
-Binding named(const std::string& name) {
-  return {name, "net", 1, false, {{50, true, 59}, {50, false, 60}, {100, false, 70}}};
-}
-
-MonitorTable table_of(const PlatformSpec& spec, std::initializer_list<const char*> apps) {
-  MonitorTable table(spec, RewardWeights{});
-  int slot = 0;
-  for (const char* app : apps) table.bind(slot++, named(app), {});
-  return table;
-}
 
 /// Observations of a run with queues, drops, throttling and applications that come and go.
 std::vector<Observation> observations(const PlatformSpec& spec, std::uint64_t seed) {

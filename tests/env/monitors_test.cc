@@ -6,22 +6,11 @@
 #include <map>
 #include <set>
 
-#include "env/spaces/reward.h"
+#include "tests/env/monitor_tables.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
 namespace {
-
-Binding named(const std::string& name) {
-  return {name, "net", 1, false, {{50, true, 59}, {50, false, 60}, {100, false, 70}}};
-}
-
-MonitorTable table_of(const PlatformSpec& spec, std::initializer_list<const char*> apps) {
-  MonitorTable table(spec, RewardWeights{});
-  int slot = 0;
-  for (const char* app : apps) table.bind(slot++, named(app), {});
-  return table;
-}
 
 TEST(Knobs, AreTheFrequenciesMappingsAndLevels) {
   const PlatformSpec spec = round_board();

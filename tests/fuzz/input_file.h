@@ -54,4 +54,13 @@ void read_or_refuse(Read&& read) {
   }
 }
 
+/// What LLVMFuzzerTestOneInput does: hands the input to a reader, as a file.
+template <typename Read>
+int read_input(const std::uint8_t* data, std::size_t size, Read&& read) {
+  static InputFile file;
+  file.set({data, size});
+  read_or_refuse([&] { read(file.path()); });
+  return 0;
+}
+
 }  // namespace flyball::fuzz

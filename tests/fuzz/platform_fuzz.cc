@@ -32,10 +32,7 @@ void read(const std::string& path) {
 }  // namespace flyball::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static flyball::fuzz::InputFile file;
-  file.set({data, size});
-  flyball::fuzz::read_or_refuse([] { flyball::fuzz::read(file.path()); });
-  return 0;
+  return flyball::fuzz::read_input(data, size, flyball::fuzz::read);
 }
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,

@@ -7,16 +7,13 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace flyball;
-  static fuzz::InputFile file;
   static const PlatformSpec host = load_platform("host");
-  file.set({data, size});
-  fuzz::read_or_refuse([] {
-    const MachineProfile profile = read_profile(file.path());
+  return fuzz::read_input(data, size, [](const std::string& path) {
+    const MachineProfile profile = read_profile(path);
     fuzz::check_printable(profile.mismatch(this_machine(), profile.checksum));
     AppProfile app = host.apps[0];
     profile.apply(app, 2);
   });
-  return 0;
 }
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,

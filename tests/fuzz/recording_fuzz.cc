@@ -43,9 +43,7 @@ void check_epoch(const Observation& out, const DecisionRow& row) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace flyball;
-  static fuzz::InputFile file;
-  file.set({data, size});
-  fuzz::read_or_refuse([] {
+  return fuzz::read_input(data, size, [](const std::string& path) {
     std::uint64_t epochs = 0, jobs = 0;
     RecordingVisitor visitor;
     visitor.on_info = [](const RecordingInfo& info) {
@@ -58,12 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       ++epochs;
     };
     visitor.on_job = [&](const JobRecord&) { ++jobs; };
-    const RecordingReport report = read_recording(file.path(), visitor);
+    const RecordingReport report = read_recording(path, visitor);
     if (report.epochs != epochs || report.jobs != jobs) {
       fuzz::broken("the report counts what was visited", std::to_string(epochs));
     }
   });
-  return 0;
 }
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
