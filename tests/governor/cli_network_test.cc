@@ -201,15 +201,6 @@ TEST(CliNetwork, ARunSaysThatAPromiseIsNotKept) {
   EXPECT_THAT(flyball_run(run).out, Not(HasSubstr("does not keep")));
 }
 
-TEST(CliNetwork, AnUnprofiledFixedConfigurationIsSearchedWithAMargin) {
-  const OwnConfigs configs;
-  const Finished finished =
-      flyball_run({"run", "--policy", "static_best", "--duration", "1", "--no-compare"});
-  EXPECT_EQ(finished.exit_code, 0) << finished.err;
-  EXPECT_THAT(finished.out, HasSubstr("static_best: searched in simulation with times that are "
-                                      "assumptions, so with a margin of 50 %"));
-}
-
 TEST(CliNetwork, RefusesInstructionsThatThereAreNot) {
   const OwnConfigs configs;
   setenv("FLYBALL_SIMD", "mmx", 1);

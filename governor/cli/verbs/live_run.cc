@@ -12,6 +12,7 @@
 #include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
 #include "governor/loop/learned_writer.h"
+#include "governor/machine/machine_profile.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
 #include "kernels/base/hash.h"
@@ -49,35 +50,35 @@ void take_measure(const EmulatedPlatform& platform, Stream& stream) {
   }
 }
 
-/// How much longer than a platform file assumes a job may well take on this machine: an estimate,
-/// which a profile replaces. What a second core is worth, varies most between machines.
-constexpr double kAssumedTimesMargin = 1.5;
-
-/// The platform with jobs that take longer by that margin.
-PlatformSpec slower(PlatformSpec platform) {
-  for (AppProfile& app : platform.apps) {
-    for (UnitProfile& unit : app.unit) {
-      unit.mcycles *= kAssumedTimesMargin;
-      unit.memory_ms *= kAssumedTimesMargin;
-    }
-  }
-  return platform;
+/// What is believed, with the times that this machine takes now in place of assumptions: a second of
+/// measuring. The assumed gain of a second core is what is most often wrong.
+PlatformSpec with_times_now(PlatformSpec believed, const Scenario& scenario,
+                            InferenceEngine& engine) {
+  constexpr std::int64_t kBudgetNs = 1'000'000'000;
+  constexpr std::int64_t kPauseNs = 500'000;  // as between jobs
+  Progress progress("measuring this machine");
+  const std::vector<CpuSet> cpus = growing_cpu_sets(engine.max_active());
+  const EngineCalibration measured = engine.calibrate(
+      cpus, kBudgetNs, [&](double done) { progress.update(done); }, kPauseNs);
+  const MachineProfile times = make_profile(measured, engine.network(), "", 0);
+  for (const AppSpec& app : scenario.apps)
+    times.apply(believed.apps[static_cast<std::size_t>(app.profile)],
+                static_cast<int>(cpus.size()));
+  return believed;
 }
 
 /// The best single configuration is searched in simulation: on real jobs there is no hindsight.
 std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scenario,
-                                       const AgentContext& context, bool profiled,
+                                       const AgentContext& context, const PlatformSpec& times,
                                        const InterruptScope& interrupt) {
   if (!is_searched(run.policy)) return make_agent(run.policy, context);
-  const PlatformSpec& believed = context.belief.mean;
-  const PlatformSpec platform = profiled ? believed : slower(believed);
   Progress progress("searching the best configuration in simulation");
   HindsightOptions options;
   options.first_seed = context.seed;
   options.stop = &interrupt.stop();
   options.progress = [&](double done) { progress.update(done); };
-  const Action best = best_in_hindsight(platform, scenario, options).action;
-  return make_agent(run.policy + ":" + format_action(believed, scenario, best), context);
+  const Action best = best_in_hindsight(times, scenario, options).action;
+  return make_agent(run.policy + ":" + format_action(times, scenario, best), context);
 }
 
 }  // namespace
@@ -117,6 +118,10 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
                     const std::function<void()>& before_start) {
   const Scenario scenario = with_duration(stream.scenario, run.duration_s);
   const RewardWeights weights = reward_weights(stream.belief);
+  const bool measures = is_searched(run.policy) && !stream.profiled;
+  // Before the platform, whose executor is then the one to use the engine.
+  const PlatformSpec times =
+      measures ? with_times_now(stream.belief.mean, scenario, stream.engine) : stream.belief.mean;
 
   EmulatedOptions options;
   options.seed = stream.seed;
@@ -126,17 +131,15 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   if (stream.inferences_per_job.empty()) take_measure(platform, stream);
 
   const AgentContext context{stream.belief, weights, stream.seed, nullptr};
-  const std::unique_ptr<Agent> agent =
-      make_live_agent(run, scenario, context, stream.profiled, interrupt);
+  const std::unique_ptr<Agent> agent = make_live_agent(run, scenario, context, times, interrupt);
   LiveResult result;
   result.policy = run.policy;
-  if (!run.start.learned.empty())
-    result.notes = agent->load(run.start.learned, run.start.as_prior);
+  if (!run.start.learned.empty()) result.notes = agent->load(run.start.learned, run.start.as_prior);
 
   std::unique_ptr<Recorder> recorder;
   if (!run.record.empty()) {
-    RecordingInfo info = recording_info(stream.platform, stream.belief, scenario, run.policy,
-                                        stream.seed, weights);
+    RecordingInfo info =
+        recording_info(stream.platform, stream.belief, scenario, run.policy, stream.seed, weights);
     info.hashes.profile = stream.times_hash;
     info.hashes.policy = hash_of(run.start.learned);
     recorder = std::make_unique<Recorder>(run.record, info);
@@ -170,11 +173,11 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];
   for (std::string& note : platform.notes()) result.notes.push_back(std::move(note));
-  if (is_searched(run.policy) && !stream.profiled) {
+  if (measures) {
     result.notes.push_back(
-        fmt::format("searched in simulation with times that are assumptions, so with a margin of "
-                    "{:.0f} %; 'flyball profile' makes them measurements",
-                    100 * (kAssumedTimesMargin - 1)));
+        "searched in simulation with times measured in the second before the run; 'flyball "
+        "profile' "
+        "measures them longer and keeps them");
   }
   if (learned) {
     result.learn_problem = learned->finish();
