@@ -126,7 +126,7 @@ void PowerMeter::report(Observation& out) {
     ClusterObservation& seen = out.cluster[c];
     BusiestCore busiest(state.background_ns, std::ceil(state.background_cores));
     busiest.add(state.job_ns, state.wanted);
-    seen.util_max = busiest.share(span, cluster.cores);
+    seen.util_max = std::min(1.0, busiest.busy_ns(cluster.cores) / span);
     seen.util_mean = std::min(1.0, state.busy_core_ns / span / cluster.cores);
     seen.power_mw = any ? state.energy_mj / (span * 1e-9) : power_now[c];
     seen.temp_c = cluster_temp_c(spec_, thermal_, static_cast<int>(c));

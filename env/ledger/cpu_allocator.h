@@ -28,7 +28,7 @@ class CpuAllocator {
   std::array<CpuSet, kMaxClusters> cluster_;
 };
 
-/// The busy share of the busiest core of a cluster over a time: applications have cores of their own
+/// How long the busiest core of a cluster was busy: applications have cores of their own
 /// while there are enough of them, and then it is that of the busiest application, or of the
 /// background; otherwise everyone's together. Times in ns.
 struct BusiestCore {
@@ -40,10 +40,7 @@ struct BusiestCore {
     sum_ns += busy_ns;
     wanted_cores += cores;
   }
-  double share(double span_ns, double cores) const {
-    const double share = (wanted_cores > cores ? sum_ns : most_ns) / span_ns;
-    return share < 1 ? share : 1;
-  }
+  double busy_ns(double cores) const { return wanted_cores > cores ? sum_ns : most_ns; }
 };
 
 }  // namespace flyball

@@ -183,11 +183,11 @@ void JobLedger::finish(int a, std::int64_t now_ns) {
     record->infeasible = infeasible(a, app.job);
 }
 
-void JobLedger::observe(Observation& out) const {
-  out.app_count = m_.apps;
-  out.roster_version = s_.roster_version;
-  for (int a = 0; a < m_.apps; ++a) {
-    const LedgerApp& from = s_.app[a];
+void JobLedger::observe(const LedgerModel& model, const LedgerState& state, Observation& out) {
+  out.app_count = model.apps;
+  out.roster_version = state.roster_version;
+  for (int a = 0; a < model.apps; ++a) {
+    const LedgerApp& from = state.app[a];
     AppObservation& to = out.app[a];
     to.generation = from.generation;
     to.active = from.active;

@@ -90,6 +90,7 @@ class JobLedger {
   JobLedger(const LedgerModel& model, LedgerState& state, Observation* sink)
       : m_(model), s_(state), sink_(sink) {}
 
+  void report_to(Observation* sink) { sink_ = sink; }
   /// The state at the beginning.
   void reset(std::uint64_t seed);
   /// Takes over what an action asks of the applications; what does not exist or cannot run the
@@ -118,7 +119,7 @@ class JobLedger {
       s_.idle_mj += energy_mj;
       return;
     }
-    const double each_mj = energy_mj / s_.running;
+    const double each_mj = s_.running == 1 ? energy_mj : energy_mj / s_.running;
     for (int a = 0; a < m_.apps; ++a) {
       LedgerApp& app = s_.app[a];
       if (!app.running) continue;
@@ -131,7 +132,8 @@ class JobLedger {
   void set_required(int app, const Requirements& required) { s_.app[app].required = required; }
 
   /// Fills in what is known of the applications.
-  void observe(Observation& out) const;
+  static void observe(const LedgerModel& model, const LedgerState& state, Observation& out);
+  void observe(Observation& out) const { observe(m_, s_, out); }
   void clear_epoch();
 
  private:

@@ -1,19 +1,22 @@
 #include "env/sim/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 
 namespace flyball {
 
 void Engine::apply(const Action& action) {
-  static_assert(std::has_unique_object_representations_v<Action>);
   // Who has come since has not been asked.
   const bool same_roster = s_.has_acted && s_.acted_roster == s_.jobs.roster_version;
-  if (same_roster && std::memcmp(&action, &s_.action, sizeof action) == 0) return;
+  if (same_roster && std::bit_cast<std::uint64_t>(action.opp) == std::bit_cast<std::uint64_t>(s_.action.opp) &&
+      std::equal(action.app.begin(), action.app.begin() + m_.apps, s_.action.app.begin())) {
+    return;
+  }
   s_.action = action;
   s_.acted_roster = s_.jobs.roster_version;
   s_.has_acted = true;
+  s_.next_ns = SimState::kUnknownNs;
   s_.pending_ns = s_.now_ns + m_.decision_ns;
   if (m_.decision_ns == 0) put_in_force();
 }
@@ -31,10 +34,12 @@ void Engine::run(std::int64_t until_ns, const StopAt& stop) {
   }
   for (;;) {
     if (s_.dirty) refresh();
-    const std::int64_t next_ns = std::max(next_event_ns(), s_.now_ns);
+    if (s_.next_ns == SimState::kUnknownNs) s_.next_ns = next_event_ns();
+    const std::int64_t next_ns = std::max(s_.next_ns, s_.now_ns);
     s_.now_ns = std::min(next_ns, until_ns);
     settle();
     if (next_ns > until_ns) break;
+    s_.next_ns = SimState::kUnknownNs;
     handle_due();
     start_waiting();
     if (s_.now_ns >= until_ns) break;
@@ -104,7 +109,7 @@ void Engine::start_waiting() {
     ledger_.start(a, app.setting, s_.now_ns);
     switch_context(a);
     run.left = app.job.work;
-    run.core_busy.fill(0);
+    run.cores = m_.spec.mappings[app.setting.mapping].cores;
     s_.dirty = true;
   }
 }

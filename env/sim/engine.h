@@ -26,6 +26,9 @@ class Engine {
         ledger_(model.ledger, state.jobs, sink),
         step_ns_(model.max_step_ns * step_factor) {}
 
+  /// Where finished and dropped jobs go from now on.
+  void report_to(Observation* sink) { ledger_.report_to(sink); }
+
   /// What ends a run() before its time. An epoch never ends before the action that it began with has
   /// taken effect.
   struct StopAt {
@@ -47,8 +50,10 @@ class Engine {
   void start_waiting();
   void switch_context(int app);
   void refresh();
-  void refresh_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);
-  void refresh_job(int app, const JobCost& cost, double slowdown,
+  void recall_rates();
+  void compute_rates();
+  void compute_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);
+  void compute_job(int app, const JobCost& cost, double slowdown,
                    const std::array<double, kMaxClusters>& share);
   std::int64_t next_event_ns() const;
   void settle();

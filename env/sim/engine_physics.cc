@@ -22,6 +22,49 @@ std::int64_t whole_ns(double left_ns) {
 
 void Engine::refresh() {
   s_.dirty = false;
+  s_.next_ns = SimState::kUnknownNs;  // jobs end at other times
+  // Without a second job there are few cases, and they come again and again.
+  if (s_.jobs.running > 1) {
+    compute_rates();
+  } else {
+    recall_rates();
+  }
+  s_.total_mw = m_.spec.board_mw;
+  for (int c = 0; c < m_.clusters; ++c) {
+    SimCluster& cluster = s_.cluster[c];
+    cluster.power_mw = cluster.rates.fixed_mw + cluster.rates.leak * cluster.leakage_mw;
+    s_.total_mw += cluster.power_mw;
+  }
+  for (int a = 0; a < m_.apps; ++a) {
+    if (!s_.jobs.app[a].running) continue;
+    SimJob& run = s_.run[a];
+    run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rates.work);
+  }
+}
+
+void Engine::recall_rates() {
+  RatesKey key;
+  for (int c = 0; c < m_.clusters; ++c) key.opp[c] = s_.knobs.cluster[c].opp;
+  key.segment = s_.segment;
+  if (s_.jobs.running == 1) {
+    int app = 0;
+    while (!s_.jobs.app[app].running) ++app;
+    key.app = static_cast<std::int16_t>(app);
+    key.setting = s_.jobs.app[app].job_setting;
+  }
+  const SimCache::Rates known = cache_.rates(key);
+  if (*known.key == key) {
+    for (int c = 0; c < m_.clusters; ++c) s_.cluster[c].rates = known.cluster[c];
+    if (key.app >= 0) s_.run[key.app].rates = *known.job;
+    return;
+  }
+  compute_rates();
+  *known.key = key;
+  for (int c = 0; c < m_.clusters; ++c) known.cluster[c] = s_.cluster[c].rates;
+  if (key.app >= 0) *known.job = s_.run[key.app].rates;
+}
+
+void Engine::compute_rates() {
   const BackgroundSegment& background = m_.ledger.segments[s_.segment];
   OppChoice opp{};
   for (int c = 0; c < m_.clusters; ++c) opp[c] = s_.knobs.cluster[c].opp;
@@ -34,7 +77,6 @@ void Engine::refresh() {
     memory_sum += cost[a]->memory_share;
   }
   std::array<double, kMaxClusters> share;
-  s_.total_mw = m_.spec.board_mw;
   for (int c = 0; c < m_.clusters; ++c) {
     double wanted = background.cores[c];
     for (int a = 0; a < m_.apps; ++a) {
@@ -43,56 +85,51 @@ void Engine::refresh() {
     // More threads than cores: everyone gets the same part of what it wants.
     const double cores = m_.spec.clusters[c].cores;
     share[c] = wanted > cores ? cores / wanted : 1.0;
-    refresh_cluster(c, share[c], cost);
-    s_.total_mw += s_.cluster[c].power_mw;
+    compute_cluster(c, share[c], cost);
   }
   for (int a = 0; a < m_.apps; ++a) {
     if (cost[a] == nullptr) continue;
     // An access to memory waits behind those of other jobs for the part of the time that these are
     // at memory; the background says by itself how much it slows.
     const double others = memory_sum - cost[a]->memory_share;
-    refresh_job(a, *cost[a], 1 + background.slowdown + cost[a]->memory_share * others, share);
+    compute_job(a, *cost[a], 1 + background.slowdown + cost[a]->memory_share * others, share);
   }
 }
 
-void Engine::refresh_job(int a, const JobCost& cost, double slowdown,
+void Engine::compute_job(int a, const JobCost& cost, double slowdown,
                          const std::array<double, kMaxClusters>& share) {
-  SimJob& run = s_.run[a];
+  JobRates& rates = s_.run[a].rates;
   double speed = 0;
-  run.all_cycles = run.instructions = run.misses = run.references = run.stalls = 0;
+  rates = {};
   // Whatever slows a job but the share of its cores is time at memory.
   const double stalled = 1 - (1 - cost.memory_share) / slowdown;
   for (unsigned left = cost.clusters; left != 0; left &= left - 1) {
     const int c = std::countr_zero(left);
     speed += cost.speed_share[c] * share[c];
-    run.core_busy[c] = share[c] * cost.core_busy[c];
+    rates.core_busy[c] = share[c] * cost.core_busy[c];
     const UnitProfile& unit = m_.ledger.profile[a]->unit[c];
     const double khz = static_cast<double>(
         m_.spec.clusters[c].opps[s_.knobs.cluster[c].opp].freq_khz);
     const double busy = cost.busy_cores[c] * share[c];
     const double cycles = busy * khz * 1e-6;
     const double misses = busy * cost.memory_share / (slowdown * unit.miss_ns);
-    run.all_cycles += cycles;
-    run.stalls += cycles * stalled;
-    run.instructions += cycles * (1 - stalled) * unit.ipc;
-    run.misses += misses;
-    run.references += misses * unit.references_per_miss;
-    SimCluster& cluster = s_.cluster[c];
-    cluster.stalls += cycles * stalled;
-    cluster.instructions += cycles * (1 - stalled) * unit.ipc;
-    cluster.misses += misses;
-    cluster.references += misses * unit.references_per_miss;
+    const CounterFlow part{.instructions = cycles * (1 - stalled) * unit.ipc,
+                           .cycles = cycles,
+                           .references = misses * unit.references_per_miss,
+                           .misses = misses,
+                           .stalls = cycles * stalled};
+    rates.flow.add(part, 1);
+    s_.cluster[c].rates.flow.add(part, 1);
   }
-  run.rate = speed / (cost.alone_ns * slowdown);
-  run.cycles_per_ns = cost.cycles_per_ns * share[cost.fastest];
-  run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rate);
+  rates.work = speed / (cost.alone_ns * slowdown);
+  rates.cycles_per_ns = cost.cycles_per_ns * share[cost.fastest];
 }
 
-void Engine::refresh_cluster(int c, double share,
+void Engine::compute_cluster(int c, double share,
                              const std::array<const JobCost*, kMaxApps>& cost) {
   const BackgroundSegment& background = m_.ledger.segments[s_.segment];
   const ClusterSpec& spec = m_.spec.clusters[c];
-  SimCluster& cluster = s_.cluster[c];
+  ClusterRates& cluster = s_.cluster[c].rates;
   ClusterLoad load;
   load.opp = s_.knobs.cluster[c].opp;
   load.busy_cores = background.cores[c];
@@ -113,18 +150,18 @@ void Engine::refresh_cluster(int c, double share,
   cluster.background_core = share * std::min(1.0, background.cores[c]);
   cluster.fixed_mw = power.fixed_mw;
   cluster.leak = power.leak;
-  cluster.power_mw = power.fixed_mw + power.leak * cluster.leakage_mw;
   // The background's instructions: those of an assumed mean program, which waits for memory for as
-  // long as it makes others wait. The jobs add theirs in refresh_job().
+  // long as it makes others wait. The jobs add theirs in compute_job().
   const double ghz = static_cast<double>(spec.opps[load.opp].freq_khz) * 1e-6;
   const double others = share * background.cores[c] * ghz;
   const double stalled = background.slowdown / (1 + background.slowdown);
   const UnitProfile assumed;
-  cluster.cycles = load.busy_cores * ghz;
-  cluster.stalls = others * stalled;
-  cluster.instructions = others * (1 - stalled) * assumed.ipc;
-  cluster.misses = share * background.cores[c] * stalled / assumed.miss_ns;
-  cluster.references = cluster.misses * assumed.references_per_miss;
+  const double misses = share * background.cores[c] * stalled / assumed.miss_ns;
+  cluster.flow = {.instructions = others * (1 - stalled) * assumed.ipc,
+                  .cycles = others,
+                  .references = misses * assumed.references_per_miss,
+                  .misses = misses,
+                  .stalls = others * stalled};
 }
 
 void Engine::settle() {
@@ -140,14 +177,10 @@ void Engine::settle() {
   for (int c = 0; c < m_.clusters; ++c) {
     SimCluster& cluster = s_.cluster[c];
     cluster.energy_mj += cluster.power_mw * dt_ns * 1e-9;
-    if (cluster.busy_cores == 0) continue;
-    cluster.busy_core_ns += cluster.busy_cores * dt_ns;
-    cluster.background_ns += cluster.background_core * dt_ns;
-    cluster.counted.cycles += cluster.cycles * dt_ns;
-    cluster.counted.instructions += cluster.instructions * dt_ns;
-    cluster.counted.cache_misses += cluster.misses * dt_ns;
-    cluster.counted.cache_references += cluster.references * dt_ns;
-    cluster.counted.stalled_cycles += cluster.stalls * dt_ns;
+    if (cluster.rates.busy_cores == 0) continue;
+    cluster.busy_core_ns += cluster.rates.busy_cores * dt_ns;
+    cluster.background_ns += cluster.rates.background_core * dt_ns;
+    cluster.counted.add(cluster.rates.flow, dt_ns);
   }
   ledger_.charge(energy_mj);
   if (s_.jobs.running > 0) settle_jobs(dt_ns);
@@ -160,18 +193,13 @@ void Engine::settle_jobs(double dt_ns) {
     SimJob& run = s_.run[a];
     const double overhead_ns = std::min(run.overhead_ns, dt_ns);
     run.overhead_ns -= overhead_ns;
-    run.left -= run.rate * (dt_ns - overhead_ns);
-    app.job_cycles += run.cycles_per_ns * (dt_ns - overhead_ns);
-    const auto& cores = m_.spec.mappings[app.job_setting.mapping].cores;
+    run.left -= run.rates.work * (dt_ns - overhead_ns);
+    app.job_cycles += run.rates.cycles_per_ns * (dt_ns - overhead_ns);
     for (int c = 0; c < m_.clusters; ++c) {
-      run.busy_ns[c] += run.core_busy[c] * dt_ns;
-      run.wanted_cores[c] = std::max(run.wanted_cores[c], cores[c]);
+      run.busy_ns[c] += run.rates.core_busy[c] * dt_ns;
+      run.wanted_cores[c] = std::max(run.wanted_cores[c], run.cores[c]);
     }
-    run.counted.cycles += run.all_cycles * dt_ns;
-    run.counted.instructions += run.instructions * dt_ns;
-    run.counted.cache_misses += run.misses * dt_ns;
-    run.counted.cache_references += run.references * dt_ns;
-    run.counted.stalled_cycles += run.stalls * dt_ns;
+    run.counted.add(run.rates.flow, dt_ns);
   }
 }
 
@@ -193,7 +221,7 @@ void Engine::settle_temperatures() {
     SimCluster& cluster = s_.cluster[c];
     cluster.temp_c = cluster_temp_c(m_.spec, s_.thermal, c);
     cluster.leakage_mw = m_.leakage(c, cluster.temp_c);
-    cluster.power_mw = cluster.fixed_mw + cluster.leak * cluster.leakage_mw;
+    cluster.power_mw = cluster.rates.fixed_mw + cluster.rates.leak * cluster.leakage_mw;
     s_.total_mw += cluster.power_mw;
   }
 }

@@ -30,7 +30,13 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
                        cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
   }
   for (int c = 0; c < clusters; ++c) {
-    capacity_per_khz[c] = 1024 * spec.clusters[c].capacity_per_mhz / fastest;
+    cores[c] = spec.clusters[c].cores;
+    per_core[c] = 1 / cores[c];
+    const double per_khz = 1024 * spec.clusters[c].capacity_per_mhz / fastest;
+    for (std::size_t i = 0; i < spec.clusters[c].opps.size(); ++i) {
+      const std::int64_t freq_khz = spec.clusters[c].opps[i].freq_khz;
+      point[c][i] = {freq_khz, per_khz * static_cast<double>(freq_khz)};
+    }
   }
   tabulate();
 }
@@ -80,8 +86,8 @@ const JobCost& SimCache::job_cost(const SimModel& model, int app, const AppSetti
   const std::uint64_t relevant =
       std::bit_cast<std::uint64_t>(opp) & model.opp_mask[setting.mapping];
   const std::uint64_t which = static_cast<std::uint64_t>(setting.mapping) << 8 | setting.level;
-  static_assert(kCosts == 1ULL << (64 - 56));
-  const std::size_t slot = ((relevant + which * 0xd1342543de82ef95ULL) * 0x9e3779b97f4a7c15ULL) >> 56;
+  static_assert(kCosts == 1ULL << (64 - 58));
+  const std::size_t slot = ((relevant + which * 0xd1342543de82ef95ULL) * 0x9e3779b97f4a7c15ULL) >> 58;
   JobCost& entry = costs_[static_cast<std::size_t>(app) * kCosts + slot];
   if (entry.key[0] != relevant || entry.key[1] != which) {
     entry = flyball::job_cost(model.spec, *model.ledger.profile[app], setting,
@@ -90,6 +96,19 @@ const JobCost& SimCache::job_cost(const SimModel& model, int app, const AppSetti
     entry.key[1] = which;
   }
   return entry;
+}
+
+SimCache::Rates SimCache::rates(const RatesKey& key) {
+  const std::uint64_t rest = static_cast<std::uint64_t>(key.segment) << 32 |
+                             static_cast<std::uint64_t>(key.app + 1) << 16 |
+                             static_cast<std::uint64_t>(key.setting.mapping) << 8 |
+                             key.setting.level;
+  const std::uint64_t mixed =
+      (std::bit_cast<std::uint64_t>(key.opp) + rest * 0xd1342543de82ef95ULL) *
+      0x9e3779b97f4a7c15ULL;
+  static_assert(kRates == 1ULL << (64 - 58));
+  const std::size_t slot = mixed >> 58;
+  return {&keys_[slot], &job_rates_[slot], &cluster_rates_[slot * clusters_]};
 }
 
 const SimModel::Lags& SimCache::lags(const SimModel& model, std::int64_t step_ns) {

@@ -10,6 +10,7 @@
 #include "env/model/platform_spec.h"
 #include "env/model/thermal.h"
 #include "env/scenario/scenario.h"
+#include "env/sim/sim_state.h"
 
 namespace flyball {
 
@@ -27,8 +28,14 @@ class SimModel {
   std::int64_t max_step_ns;
   std::int64_t trip_poll_ns;
   std::int64_t decision_ns;
-  /// Of one core: 1024 is the fastest core of the platform at its highest frequency.
-  std::array<double, kMaxClusters> capacity_per_khz{};
+  /// What an OPP means to whoever looks. The capacity is of one core: 1024 is the fastest core of
+  /// the platform at its highest frequency.
+  struct Point {
+    std::int64_t freq_khz = 0;
+    double capacity = 0;
+  };
+  std::array<std::array<Point, kMaxOpps>, kMaxClusters> point{};
+  std::array<double, kMaxClusters> cores{}, per_core{};  ///< of each cluster; the inverse
   /// The bytes of an OppChoice that matter to a mapping: those of its clusters.
   std::array<std::uint64_t, kMaxMappings + 1> opp_mask{};
 
@@ -62,10 +69,32 @@ class SimModel {
   std::array<std::array<double, kLeakPoints>, kMaxClusters> leak_{};
 };
 
+/// What rates and powers depend on while one job runs at most.
+struct RatesKey {
+  OppChoice opp{};
+  int segment = -1;
+  std::int16_t app = -1;  ///< of the job; -1: none runs
+  AppSetting setting;
+  friend bool operator==(const RatesKey&, const RatesKey&) = default;
+};
+
 /// Answers of SimModel that were asked for before. Pure memory: what it holds changes no result.
 class SimCache {
  public:
-  explicit SimCache(int apps) : costs_(static_cast<std::size_t>(apps) * kCosts), lags_(kSteps) {}
+  SimCache(int apps, int clusters)
+      : clusters_(static_cast<std::size_t>(clusters)),
+        costs_(static_cast<std::size_t>(apps) * kCosts),
+        keys_(kRates),
+        job_rates_(kRates),
+        cluster_rates_(kRates * clusters_),
+        lags_(kSteps) {}
+  /// Where the rates for a key are, or have to be put.
+  struct Rates {
+    RatesKey* key;
+    JobRates* job;
+    ClusterRates* cluster;
+  };
+  Rates rates(const RatesKey& key);
   /// Stays valid until the next call for the same application.
   const JobCost& job_cost(const SimModel& model, int app, const AppSetting& setting,
                           const OppChoice& opp);
@@ -73,7 +102,7 @@ class SimCache {
   const SimModel::Lags& lags(const SimModel& model, std::int64_t step_ns);
 
  private:
-  static constexpr std::size_t kCosts = 256;  // per application
+  static constexpr std::size_t kCosts = 64;  // per application
   // Nearly all thermal steps have one of a few lengths: the longest one's, and what is left of it
   // before a look at the trip points.
   static constexpr std::size_t kSteps = 8;
@@ -81,7 +110,12 @@ class SimCache {
     std::int64_t step_ns = 0;
     SimModel::Lags lags{};
   };
+  static constexpr std::size_t kRates = 64;
+  std::size_t clusters_;
   std::vector<JobCost> costs_;
+  std::vector<RatesKey> keys_;
+  std::vector<JobRates> job_rates_;
+  std::vector<ClusterRates> cluster_rates_;
   std::vector<StepLags> lags_;
 };
 

@@ -13,45 +13,74 @@
 
 namespace flyball {
 
+/// What the counters of an Observation see, per ns as a rate, or summed over a time. The order is
+/// that of Counters.
+struct CounterFlow {
+  double instructions = 0, cycles = 0, references = 0, misses = 0, stalls = 0;
+  double context_switches = 0;  ///< at events, not over time: no rate
+
+  void add(const CounterFlow& of, double weight) {
+    // All loads before the first store: one cannot be the other then, and it is three additions.
+    const CounterFlow sum{instructions + of.instructions * weight,
+                          cycles + of.cycles * weight,
+                          references + of.references * weight,
+                          misses + of.misses * weight,
+                          stalls + of.stalls * weight,
+                          context_switches + of.context_switches * weight};
+    *this = sum;
+  }
+};
+
+/// What follows for a job from who runs where at what OPPs.
+struct JobRates {
+  double work = 0;           ///< per ns
+  double cycles_per_ns = 0;  ///< of its fastest core
+  std::array<double, kMaxClusters> core_busy{};  ///< of its busiest core there, 0 to 1
+  CounterFlow flow;                              ///< over all its cores, per ns
+};
+
 /// The physics of a job that runs. Its progress is settled whenever anything changes; in between it
-/// goes on at `rate`.
+/// goes on at its rates.
 struct SimJob {
   std::int64_t finish_ns = kNeverNs;  ///< if nothing changes
   double overhead_ns = 0;             ///< of switching, still to be paid
   double left = 0;                    ///< work
-  double rate = 0;                    ///< work per ns
-  double cycles_per_ns = 0;           ///< of its fastest core
-  std::array<double, kMaxClusters> core_busy{};  ///< of its busiest core there, 0 to 1
-  // Over all its cores, per ns.
-  double all_cycles = 0, instructions = 0, misses = 0, references = 0, stalls = 0;
+  std::array<std::uint8_t, kMaxClusters> cores{};  ///< of its mapping
+  JobRates rates;
   // Within the epoch.
   std::array<double, kMaxClusters> busy_ns{};  ///< of its busiest core
   std::array<std::uint8_t, kMaxClusters> wanted_cores{};  ///< the most of a job that ran
-  Counters counted;
+  CounterFlow counted;
+};
+
+/// The same for a cluster.
+struct ClusterRates {
+  double fixed_mw = 0, leak = 0;  ///< as ClusterPower
+  double busy_cores = 0;
+  double background_core = 0;  ///< busy share of the background's busiest core
+  CounterFlow flow;            ///< over all cores, per ns
 };
 
 struct SimCluster {
-  double fixed_mw = 0, leak = 0;  ///< as ClusterPower
+  ClusterRates rates;
   double power_mw = 0;
   double temp_c = 0, leakage_mw = 0;  ///< of thermal_ns; the leakage at 1 V
-  double busy_cores = 0;
-  double background_core = 0;  ///< busy share of the background's busiest core
-  // Over all cores, per ns.
-  double cycles = 0, instructions = 0, misses = 0, references = 0, stalls = 0;
   // Within the epoch.
   double energy_mj = 0, busy_core_ns = 0, background_ns = 0;
-  Counters counted;
+  CounterFlow counted;
 };
 
 /// What changes while a scenario runs. Plain data: a fork copies it, and of the applications, which
 /// come last, only those of the scenario (copy_state).
 struct SimState {
+  static constexpr std::int64_t kUnknownNs = -1;
   std::int64_t now_ns = 0;
   std::int64_t settled_ns = 0;   ///< energy, progress and use are accounted for up to here
   std::int64_t thermal_ns = 0;   ///< temperatures hold for this time
   std::int64_t poll_ns = 0;      ///< next look at the trip points
   std::int64_t timeline_ns = 0;  ///< next edge of the background or event of the scenario
   std::int64_t pending_ns = kNeverNs;  ///< when the last action takes effect
+  std::int64_t next_ns = kUnknownNs;   ///< of all events; unknown after whatever can move them
   std::uint64_t epochs = 0;
   int segment = 0;
   int event = 0;        ///< index of the next

@@ -17,13 +17,20 @@ CpuSet all_cpus(const PlatformSpec& spec) {
   return cpus;
 }
 
+void put_counters(const CounterFlow& from, Counters& to) {
+  to = {from.instructions, from.cycles, from.references, from.misses,
+        from.stalls,       from.context_switches,        Counters::kAll};
+}
+
 }  // namespace
 
 Simulator::Simulator(const PlatformSpec& spec, const Scenario& scenario, SimOptions options)
     : model_(spec, scenario, options.max_step_ms),
-      cache_(model_.apps),
-      cpus_(spec, all_cpus(spec)) {
-  Engine(model_, cache_, state_).reset(options.seed);
+      cache_(model_.apps, model_.clusters),
+      cpus_(spec, all_cpus(spec)),
+      engine_(model_, cache_, state_) {
+  for (const Mapping& mapping : spec.mappings) first_cpus_.push_back(cpus_.allocate(mapping));
+  engine_.reset(options.seed);
 }
 
 void Simulator::observe(Observation& out) const {
@@ -32,7 +39,7 @@ void Simulator::observe(Observation& out) const {
 }
 
 Status Simulator::apply(const Action& action) {
-  Engine(model_, cache_, state_).apply(action);
+  engine_.apply(action);
   return Status::kOk;
 }
 
@@ -46,8 +53,8 @@ Status Simulator::advance(const EpochRequest& request, Observation& out) {
   }
   const std::int64_t interval_ns = std::max<std::int64_t>(1, request.interval_ns);
   const std::int64_t until_ns = end_ns - start_ns > interval_ns ? start_ns + interval_ns : end_ns;
-  Engine(model_, cache_, state_, &out)
-      .run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
+  engine_.report_to(&out);
+  engine_.run(until_ns, {.release = request.stop_at_release, .finish = request.stop_at_finish});
   ++state_.epochs;
   observe(state_, state_.now_ns - start_ns, out);
   clear_epoch(state_);
@@ -68,8 +75,8 @@ Status Simulator::step(SimState& state, const Action& action, const EpochRequest
 }
 
 void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observation& out) const {
-  const double span_ns = epoch_ns > 0 ? static_cast<double>(epoch_ns) : 1;
-  const double per_s = epoch_ns > 0 ? 1e9 / span_ns : 0;
+  const double per_ns = epoch_ns > 0 ? 1 / static_cast<double>(epoch_ns) : 0;
+  const double per_s = 1e9 * per_ns;
   out.sequence = state.epochs;
   out.now_ns = state.now_ns;
   out.epoch_ns = epoch_ns;
@@ -81,37 +88,46 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
   out.cluster_count = model_.clusters;
   out.sensors_ok = true;
   out.held = 0;
-  JobLedger(model_.ledger, const_cast<LedgerState&>(state.jobs), nullptr).observe(out);
-  CpuSet taken;
+  JobLedger::observe(model_.ledger, state.jobs, out);
   for (int a = 0; a < model_.apps; ++a) {
-    AppObservation& to = out.app[a];
-    to.counters = state.run[a].counted;
-    to.counters.valid = Counters::kAll;
-    if (!to.running.busy) continue;
-    to.running.cpus = cpus_.allocate(model_.spec.mappings[to.running.setting.mapping], taken);
-    if (model_.apps > 1) taken = taken | to.running.cpus;
+    put_counters(state.run[a].counted, out.app[a].counters);
   }
+  if (state.jobs.running > 0) observe_cpus(state, out);
   for (int c = 0; c < model_.clusters; ++c) {
     const SimCluster& from = state.cluster[c];
     const ClusterKnob& knob = state.knobs.cluster[c];
-    const ClusterSpec& spec = model_.spec.clusters[c];
+    const SimModel::Point& point = model_.point[c][knob.opp];
     BusiestCore busiest(from.background_ns, model_.ledger.segments[state.segment].whole_cores[c]);
     for (int a = 0; a < model_.apps; ++a) {
       busiest.add(state.run[a].busy_ns[c], state.run[a].wanted_cores[c]);
     }
     ClusterObservation& to = out.cluster[c];
-    to.freq_khz = spec.opps[knob.opp].freq_khz;
-    to.asked_khz = spec.opps[knob.asked].freq_khz;
-    to.capacity = model_.capacity_per_khz[c] * static_cast<double>(to.freq_khz);
-    to.util_max = epoch_ns > 0 ? busiest.share(span_ns, spec.cores) : 0;
-    to.util_mean = epoch_ns > 0 ? std::min(1.0, from.busy_core_ns / span_ns / spec.cores) : 0;
+    to.freq_khz = point.freq_khz;
+    to.asked_khz = model_.point[c][knob.asked].freq_khz;
+    to.capacity = point.capacity;
+    to.util_max = std::min(1.0, busiest.busy_ns(model_.cores[c]) * per_ns);
+    to.util_mean = std::min(1.0, from.busy_core_ns * per_ns * model_.per_core[c]);
     to.power_mw = epoch_ns > 0 ? from.energy_mj * per_s : from.power_mw;
     to.temp_c = from.temp_c;
-    to.counters = from.counted;
-    to.counters.valid = Counters::kAll;
+    put_counters(from.counted, to.counters);
     to.opp = knob.opp;
     to.asked_opp = knob.asked;
     to.opp_cap = state.thermal.opp_cap[c];
+  }
+}
+
+/// The CPUs of the jobs that run, those of lower slots first.
+void Simulator::observe_cpus(const SimState& state, Observation& out) const {
+  int a = 0;
+  while (!state.jobs.app[a].running) ++a;
+  out.app[a].running.cpus = first_cpus_[state.jobs.app[a].job_setting.mapping];
+  if (state.jobs.running == 1) return;
+  CpuSet taken = out.app[a].running.cpus;
+  for (++a; a < model_.apps; ++a) {
+    if (!state.jobs.app[a].running) continue;
+    CpuSet& cpus = out.app[a].running.cpus;
+    cpus = cpus_.allocate(model_.spec.mappings[state.jobs.app[a].job_setting.mapping], taken);
+    taken = taken | cpus;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "env/ledger/cpu_allocator.h"
 #include "env/platform.h"
@@ -55,12 +56,15 @@ class Simulator final : public Platform {
   void observe(const SimState& state, std::int64_t epoch_ns, Observation& out) const;
 
  private:
+  void observe_cpus(const SimState& state, Observation& out) const;
   void clear_epoch(SimState& state) const;
 
   SimModel model_;
   mutable SimCache cache_;
   CpuAllocator cpus_;
+  std::vector<CpuSet> first_cpus_;  ///< per mapping, of a job when none before it runs
   SimState state_;
+  Engine engine_;  ///< of state_
   std::atomic<bool> interrupted_{false};
 };
 

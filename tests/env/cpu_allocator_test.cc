@@ -114,9 +114,8 @@ TEST(BusiestCore, OfApplicationsWithCoresOfTheirOwnItIsTheBusiestOnes) {
   BusiestCore apart(10, 1);
   apart.add(30, 2);
   apart.add(20, 1);
-  EXPECT_DOUBLE_EQ(apart.share(100, 4), 0.3);
-  EXPECT_DOUBLE_EQ(apart.share(100, 3), 0.6) << "four cores wanted of three: all together";
-  EXPECT_DOUBLE_EQ(apart.share(20, 3), 1);
+  EXPECT_DOUBLE_EQ(apart.busy_ns(4), 30);
+  EXPECT_DOUBLE_EQ(apart.busy_ns(3), 60) << "four cores wanted of three: all together";
 }
 
 }  // namespace
