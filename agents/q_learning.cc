@@ -26,12 +26,10 @@ double slowest_transition_ns(const PlatformSpec& platform) {
 
 }  // namespace
 
-QLearning::App::App(const PlatformSpec& platform, const AppProfile& believed, int slot, bool known,
-                    Learned& learned_of_it, double tail_ns)
-    : profile(platform, believed, tail_ns),
-      jobs(platform, believed, slot, known),
-      learned(&learned_of_it) {
-  next_chances.reserve(platform.mappings.size());
+QLearning::App::App(std::shared_ptr<const Profile> costs, JobTracker tracker,
+                    Learned& learned_of_it)
+    : profile(std::move(costs)), jobs(std::move(tracker)), learned(&learned_of_it) {
+  next_chances.reserve(static_cast<std::size_t>(profile->mapping_count()));
   margin_chances.reserve(kMargins.size());
 }
 
@@ -41,7 +39,8 @@ QLearning::QLearning(const AgentContext& context)
       weights_(context.weights),
       rng_(context.seed, kRandomStream),
       latency_ns_(platform_.decision_latency_us * 1e3 + slowest_transition_ns(platform_)),
-      apps_(context.belief) {}
+      apps_(context.belief),
+      profiles_(platform_.apps.size()) {}
 
 QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint64_t hash) {
   std::unique_ptr<Learned>& learned = learned_[profile];
@@ -51,15 +50,23 @@ QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint6
   return *learned;
 }
 
+std::shared_ptr<const Profile> QLearning::profile_of(const AppTable<App>::Slot& place) {
+  if (place.known < 0) return std::make_shared<Profile>(platform_, *place.profile, kWakeUpNs);
+  std::shared_ptr<const Profile>& profile = profiles_[static_cast<std::size_t>(place.known)];
+  if (profile == nullptr) {
+    profile = std::make_shared<Profile>(platform_, *place.profile, kWakeUpNs);
+  }
+  return profile;
+}
+
 void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   const bool known = place.known >= 0;
-  place.own.emplace(platform_, *place.profile, slot, known,
-                    learned_of(binding.profile, known ? place.profile->content_hash : 0),
-                    kWakeUpNs);
+  place.own.emplace(profile_of(place), JobTracker(platform_, *place.profile, slot, known),
+                    learned_of(binding.profile, known ? place.profile->content_hash : 0));
   place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = belief_.power_spread / 1.25;
-  idle_mw_ = place.own->profile.idle_mw();
+  idle_mw_ = place.own->profile->idle_mw();
 }
 
 void QLearning::unbind(int slot) {
@@ -157,7 +164,7 @@ void QLearning::close(Learned& learned, DoubleQ& table, Closed& closed, int next
 void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const AppObservation& seen = now.app[slot];
-  app.level = app.profile.level_for(seen.required.accuracy_floor_pct);
+  app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
   const Situation s = assess(now, slot, Job::kNext);
   SlowPriors store;
   bool any_safe = false;
@@ -166,7 +173,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     slow_priors(now, slot, s, app.worst_case, store, any_safe);
   }
   const std::span<const DoubleQ::Prior> slow(store.data(),
-                                             static_cast<std::size_t>(app.profile.mapping_count()));
+                                             static_cast<std::size_t>(app.profile->mapping_count()));
   DoubleQ& table = app.learned->slow;
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
   const int greedy = table.best(s.slow_state, slow, s.energy_weight);
@@ -234,7 +241,7 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   app.opp = frequencies(now, slot, i);
   if (i < 0 || app.running != run.sequence) return;
   const ProfilePoint& point =
-      app.profile.frontier(run.setting.mapping, run.setting.level)[static_cast<std::size_t>(i)];
+      app.profile->frontier(run.setting.mapping, run.setting.level)[static_cast<std::size_t>(i)];
   const double slow = app.jobs.slowdown(run.setting.mapping);
   const double left = std::max(0.0, app.jobs.work(0) - app.jobs.progress());
   const double spent_ns = static_cast<double>(now.now_ns - run.start_ns);

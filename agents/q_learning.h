@@ -118,9 +118,8 @@ class QLearning final : public Agent {
     double probability = 0;
   };
   struct App {
-    App(const PlatformSpec& platform, const AppProfile& believed, int slot, bool known,
-        Learned& learned_of_it, double tail_ns);
-    Profile profile;
+    App(std::shared_ptr<const Profile> costs, JobTracker tracker, Learned& learned_of_it);
+    std::shared_ptr<const Profile> profile;
     JobTracker jobs;
     Learned* learned;
     int level = 0;     ///< of the next job
@@ -192,6 +191,7 @@ class QLearning final : public Agent {
   bool in_reach_later(const Observation& now, int slot, const OppChoice& opp) const;
   void find_interval(const Observation& now);
   Learned& learned_of(const std::string& profile, std::uint64_t hash);
+  std::shared_ptr<const Profile> profile_of(const AppTable<App>::Slot& place);
 
   const Belief& belief_;
   const PlatformSpec& platform_;
@@ -201,6 +201,9 @@ class QLearning final : public Agent {
   std::int64_t interval_ns_ = 50'000'000;
   AppTable<App> apps_;
   std::map<std::string, std::unique_ptr<Learned>> learned_;
+  /// Of the believed applications; making one takes as long as thousands of epochs, so it serves all
+  /// runs.
+  std::vector<std::shared_ptr<const Profile>> profiles_;
   bool learning_ = true;
   double idle_mw_ = 0;
 };

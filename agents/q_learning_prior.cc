@@ -125,9 +125,9 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   }
   const int level = job == Job::kRunning ? seen.running.setting.level : app.level;
   double fastest_ns = std::numeric_limits<double>::max();
-  for (int m = 0; m < app.profile.mapping_count(); ++m) {
-    if (!app.profile.supports(m)) continue;
-    fastest_ns = std::min(fastest_ns, app.profile.frontier(m, level).front().time_ns *
+  for (int m = 0; m < app.profile->mapping_count(); ++m) {
+    if (!app.profile->supports(m)) continue;
+    fastest_ns = std::min(fastest_ns, app.profile->frontier(m, level).front().time_ns *
                                           app.jobs.slowdown(m));
   }
   s.pressure = limit_ns(now, slot, job, app.jobs.work(0)) / fastest_ns;
@@ -158,8 +158,8 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
   const double limit_worst = limit_ns(now, slot, Job::kNext, app.jobs.work(worst_case));
   const double limit_nominal = limit_ns(now, slot, Job::kNext, app.jobs.work(kNominalMargin));
   const double move_ns = platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
-  for (int m = 0; m < app.profile.mapping_count(); ++m) {
-    const auto frontier = app.profile.frontier(m, app.level);
+  for (int m = 0; m < app.profile->mapping_count(); ++m) {
+    const auto frontier = app.profile->frontier(m, app.level);
     if (frontier.empty()) continue;
     const int top = cheapest_within(frontier, 0, s.cap);
     if (top < 0) continue;
@@ -195,7 +195,7 @@ void QLearning::fast_priors(const Observation& now, int slot, const Situation& s
   const App& app = *apps_.find(slot);
   const AppSetting& setting = now.app[slot].running.setting;
   for (DoubleQ::Prior& p : prior) p = {};
-  const auto frontier = app.profile.frontier(setting.mapping, setting.level);
+  const auto frontier = app.profile->frontier(setting.mapping, setting.level);
   QValue best;
   double best_value = -std::numeric_limits<double>::max();
   const double scale =

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxWays = 1024;  // that several applications draw at onc
 int QLearning::point_within(const Observation& now, int slot, int margin) const {
   const App& app = *apps_.find(slot);
   const AppSetting& setting = now.app[slot].running.setting;
-  const auto frontier = app.profile.frontier(setting.mapping, setting.level);
+  const auto frontier = app.profile->frontier(setting.mapping, setting.level);
   if (frontier.empty()) return -1;
   OppChoice cap{};
   for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
@@ -28,7 +28,7 @@ int QLearning::point_within(const Observation& now, int slot, int margin) const 
 OppChoice QLearning::frequencies(const Observation& now, int slot, int point) const {
   const AppSetting& setting = now.app[slot].running.setting;
   const Mapping& mapping = platform_.mappings[setting.mapping];
-  const auto frontier = apps_.find(slot)->profile.frontier(setting.mapping, setting.level);
+  const auto frontier = apps_.find(slot)->profile->frontier(setting.mapping, setting.level);
   OppChoice opp{};
   for (int c = 0; c < now.cluster_count; ++c) {
     if (mapping.cores[c] == 0) continue;

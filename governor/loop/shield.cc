@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "governor/loop/job_cost.h"
 
@@ -105,29 +106,38 @@ Shield::Verdict Shield::check(const Observation& now, Action& action) const {
 }
 
 bool Shield::clamp(const Observation& now, Action& action) const {
-  const Action asked = action;
-  for (int c = 0; c < kMaxClusters; ++c) {
-    if (c >= static_cast<int>(platform_.clusters.size())) {
-      action.opp[c] = 0;
-      continue;
-    }
+  bool changed = false;
+  const auto put = [&changed](std::uint8_t& index, int admissible) {
+    changed = changed || index != admissible;
+    index = static_cast<std::uint8_t>(admissible);
+  };
+  const int clusters = static_cast<int>(platform_.clusters.size());
+  for (int c = 0; c < clusters; ++c) {
     int top = platform_.clusters[c].max_opp();
     if (c < now.cluster_count) top = std::min<int>(top, now.cluster[c].opp_cap);
-    action.opp[c] = static_cast<std::uint8_t>(std::min<int>(action.opp[c], top));
+    put(action.opp[c], std::min<int>(action.opp[c], top));
   }
-  for (int a = 0; a < kMaxApps; ++a) {
+  for (int c = clusters; c < kMaxClusters; ++c) put(action.opp[c], 0);
+  for (int a = 0; a < apps_.count(); ++a) {
     AppSetting& setting = action.app[a];
-    const App* app = a < apps_.count() ? apps_.find(a) : nullptr;
+    const App* app = apps_.find(a);
     if (app == nullptr) {
-      setting = {};
+      put(setting.mapping, 0);
+      put(setting.level, 0);
       continue;
     }
-    if (setting.mapping >= app->supported.size() || app->supported[setting.mapping] == 0)
-      setting.mapping = static_cast<std::uint8_t>(app->fallback_mapping);
+    if (setting.mapping >= app->supported.size() || app->supported[setting.mapping] == 0) {
+      put(setting.mapping, app->fallback_mapping);
+    }
     const int last = static_cast<int>(apps_.profile(a).levels.size()) - 1;
-    setting.level = static_cast<std::uint8_t>(std::min<int>(setting.level, last));
+    put(setting.level, std::min<int>(setting.level, last));
   }
-  return !(action == asked);
+  const auto free = std::span(action.app).subspan(static_cast<std::size_t>(apps_.count()));
+  if (std::any_of(free.begin(), free.end(), [](const AppSetting& s) { return s != AppSetting{}; })) {
+    std::fill(free.begin(), free.end(), AppSetting{});
+    changed = true;
+  }
+  return changed;
 }
 
 double Shield::predicted_ns(int slot, const AppSetting& setting, const OppChoice& opp) const {
