@@ -40,10 +40,10 @@ JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, 
       quick_jobs_(known ? 0 : kQuickJobs),
       model_error_(believed.mappings.size(), 1.0f) {}
 
-double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) const {
+double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) {
   OppChoice opp{};
   for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
-  return execution_ns(platform_, profile_, platform_.mappings[setting.mapping], setting.level, opp);
+  return believed_.ns(platform_, profile_, setting, opp);
 }
 
 void JobTracker::observe(const Observation& outcome) {

@@ -53,7 +53,7 @@ class JobTracker {
   double shortest_gap_ns() const { return shortest_gap_ns_; }
 
  private:
-  double job_ns(const AppSetting& setting, const Observation& outcome) const;
+  double job_ns(const AppSetting& setting, const Observation& outcome);
   void job_finished(const JobRecord& job);
   void note_release(std::int64_t release_ns);
   void note_other_load(const Observation& outcome);
@@ -70,6 +70,7 @@ class JobTracker {
   int quick_jobs_;  ///< jobs whose weight is 1 / their number: a mean, not yet a moving average
   int jobs_ = 0;
   std::vector<float> model_error_;
+  RememberedTime believed_;
   std::array<double, kMaxClusters>
       others_cores_{};  ///< busy cores of all others, as a job now would meet them
   std::array<double, kMaxClusters>

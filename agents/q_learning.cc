@@ -166,7 +166,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   const AppObservation& seen = now.app[slot];
   app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
   const Situation s = assess(now, slot, Job::kNext);
-  SlowPriors store;
+  SlowPriors& store = next_priors_;
   bool any_safe = false;
   for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
     app.worst_case = kWorstCases[i];

@@ -137,6 +137,7 @@ class QLearning final : public Agent {
     QValue cost;                    ///< since the last end of a job
     Closed closed_slow, closed_fast;
     Requirements required;
+    mutable RememberedTime time_now, time_at_top;
     // Energy as it was forecast and as it came: other programs' and heat are in what a job is charged.
     double modelled_mj = 0;  ///< of the running job, when it started
     double spent_mj = 0;     ///< on it so far
@@ -165,6 +166,7 @@ class QLearning final : public Agent {
   double limit_ns(const Observation& now, int slot, Job job, double work) const;
   double point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                         double deviations) const;
+  /// Fills in the platform's mappings.
   void slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
                    SlowPriors& prior, bool& any_safe) const;
   void fast_priors(const Observation& now, int slot, const Situation& s, FastPriors& prior) const;
@@ -205,6 +207,7 @@ class QLearning final : public Agent {
   /// runs.
   std::vector<std::shared_ptr<const Profile>> profiles_;
   bool learning_ = true;
+  SlowPriors next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose
   double idle_mw_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
+#include <span>
 
 #include "agents/q_learning.h"
 
@@ -29,8 +30,7 @@ std::int64_t relative_deadline_ns(const Requirements& required) {
 
 /// What all actions have in front of them, at the best expected of it, so that an action never tried
 /// does not look better for having none.
-template <class Priors>
-void add_future(Priors& priors, const QValue& best) {
+void add_future(std::span<DoubleQ::Prior> priors, const QValue& best) {
   const double factor = QLearning::kTable.discount / (1 - QLearning::kTable.discount);
   for (DoubleQ::Prior& p : priors) {
     if (!p.masked) p.value = p.value + factor * best;
@@ -96,13 +96,12 @@ bool QLearning::in_reach_later(const Observation& now, int slot, const OppChoice
   const App& app = *apps_.find(slot);
   const RunningJobObservation& run = now.app[slot].running;
   if (now.app[slot].required.deadline_ns <= 0) return true;
-  const Mapping& mapping = platform_.mappings[run.setting.mapping];
   OppChoice top{};
   for (int c = 0; c < now.cluster_count; ++c) top[c] = now.cluster[c].opp_cap;
   const double slow = app.jobs.slowdown(run.setting.mapping);
   const AppProfile& profile = apps_.profile(slot);
-  const double now_ns = execution_ns(platform_, profile, mapping, run.setting.level, opp) * slow;
-  const double top_ns = execution_ns(platform_, profile, mapping, run.setting.level, top) * slow;
+  const double now_ns = app.time_now.ns(platform_, profile, run.setting, opp) * slow;
+  const double top_ns = app.time_at_top.ns(platform_, profile, run.setting, top) * slow;
   const double worst = app.jobs.work(app.worst_case) - app.jobs.progress();
   const double left_ns = static_cast<double>(run.deadline_ns - now.now_ns) - latency_ns_;
   const double dt = static_cast<double>(interval_ns_);
@@ -149,7 +148,7 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
 void QLearning::slow_priors(const Observation& now, int slot, const Situation& s,
                             double worst_case, SlowPriors& prior, bool& any_safe) const {
   const App& app = *apps_.find(slot);
-  for (DoubleQ::Prior& p : prior) p = {};
+  std::fill_n(prior.begin(), app.profile->mapping_count(), DoubleQ::Prior{});
   any_safe = false;
   QValue best;
   double best_value = -std::numeric_limits<double>::max();
@@ -187,7 +186,7 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
     p = {{0, -s.miss_cost}, false};
     best = p.value;
   }
-  add_future(prior, best);
+  add_future(std::span(prior).first(static_cast<std::size_t>(app.profile->mapping_count())), best);
 }
 
 void QLearning::fast_priors(const Observation& now, int slot, const Situation& s,

@@ -169,8 +169,7 @@ bool Shield::next_misses(const Observation& now, int slot, const Action& action)
   }
   const unsigned mask = mask_[setting.mapping];
   const App& app = *apps_.find(slot);
-  const double alone_ns = execution_ns(platform_, apps_.profile(slot),
-                                       platform_.mappings[setting.mapping], setting.level, opp);
+  const double alone_ns = app.next.ns(platform_, apps_.profile(slot), setting, opp);
   const double slow = app.slowdown.mean(mask) + options_.risk * app.slowdown.deviation(mask);
   return alone_ns * slow + switch_ns(platform_, state.setting, setting) > limit_ns;
 }

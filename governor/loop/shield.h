@@ -75,6 +75,7 @@ class Shield {
     std::vector<std::uint8_t> fastest_mapping;  ///< per level, at the highest OPPs
     int fallback_mapping = 0;
     SlowdownEstimate slowdown;
+    mutable RememberedTime next;  ///< of the configuration that was asked for last
     int misses_in_row = 0, on_time_in_row = 0, held_jobs = 0;
     bool taken_over = false;
   };
