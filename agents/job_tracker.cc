@@ -38,7 +38,11 @@ JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, 
       slot_(slot),
       deviation_(known ? 0.06 : 0.5),
       quick_jobs_(known ? 0 : kQuickJobs),
-      model_error_(believed.mappings.size(), 1.0f) {}
+      model_error_(believed.mappings.size(), 1.0f) {
+  for (std::size_t c = 0; c < believed.clusters.size(); ++c) {
+    per_core_[c] = 1.0 / believed.clusters[c].cores;
+  }
+}
 
 double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) {
   OppChoice opp{};
@@ -138,7 +142,7 @@ double JobTracker::crowding(int mapping, const std::array<double, kMaxClusters>&
   double crowding = 1;
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     if (wanted.cores[c] == 0) continue;
-    crowding = std::max(crowding, (wanted.cores[c] + others[c]) / platform_.clusters[c].cores);
+    crowding = std::max(crowding, (wanted.cores[c] + others[c]) * per_core_[c]);
   }
   return crowding;
 }

@@ -69,6 +69,7 @@ class JobTracker {
   double work_ = 1, deviation_;
   int quick_jobs_;  ///< jobs whose weight is 1 / their number: a mean, not yet a moving average
   int jobs_ = 0;
+  std::array<double, kMaxClusters> per_core_{};  ///< 1 / cores, per cluster
   std::vector<float> model_error_;
   RememberedTime believed_;
   std::array<double, kMaxClusters>

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "env/spaces/limits.h"
 
@@ -22,7 +24,10 @@ struct AppSetting {
 struct Action {
   std::array<std::uint8_t, kMaxClusters> opp{};
   std::array<AppSetting, kMaxApps> app{};
-  friend bool operator==(const Action&, const Action&) = default;
+  friend bool operator==(const Action& a, const Action& b) {
+    static_assert(std::has_unique_object_representations_v<Action>);
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
 };
 
 }  // namespace flyball

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
-#include <span>
 
 #include "governor/loop/job_cost.h"
 
@@ -132,9 +132,12 @@ bool Shield::clamp(const Observation& now, Action& action) const {
     const int last = static_cast<int>(apps_.profile(a).levels.size()) - 1;
     put(setting.level, std::min<int>(setting.level, last));
   }
-  const auto free = std::span(action.app).subspan(static_cast<std::size_t>(apps_.count()));
-  if (std::any_of(free.begin(), free.end(), [](const AppSetting& s) { return s != AppSetting{}; })) {
-    std::fill(free.begin(), free.end(), AppSetting{});
+  // Of slots that nobody has.
+  static constexpr Action kNothing;
+  const auto used = static_cast<std::size_t>(apps_.count());
+  const std::size_t bytes = (action.app.size() - used) * sizeof(AppSetting);
+  if (bytes > 0 && std::memcmp(&action.app[used], &kNothing.app[used], bytes) != 0) {
+    std::fill(action.app.begin() + apps_.count(), action.app.end(), AppSetting{});
     changed = true;
   }
   return changed;
