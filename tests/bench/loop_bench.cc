@@ -111,17 +111,18 @@ class EpochCounter final : public EpochSink {
   std::int64_t epochs = 0;
 };
 
-/// The whole loop: simulator, agent, shield, reward, learning, metrics. Epochs a second.
+/// The whole loop as a training runs it, one agent over many runs: simulator, agent, shield, reward,
+/// learning, metrics. Epochs a second.
 void closed_loop(benchmark::State& state, const char* policy, const char* scenario_name) {
   const PlatformSpec platform = load_platform("odroid_xu3");
   const Scenario scenario = load_scenario(scenario_name, platform);
   const Belief belief = Belief::of(platform);
   const RewardWeights weights = reward_weights(belief);
+  const auto agent = make_agent(policy, {belief, weights, 1, nullptr});
   EpochCounter counter;
   for (auto _ : state) {
     state.PauseTiming();
     Simulator simulator(platform, scenario);
-    const auto agent = make_agent(policy, {belief, weights, 1, nullptr});
     state.ResumeTiming();
     run_session(simulator, belief, *agent, weights, {.shield = {}, .sinks = {&counter}});
   }
