@@ -34,15 +34,6 @@ bool lowered_by_heat(const SettingsFile::Ours& ours, std::string_view found) {
   return false;
 }
 
-bool is_governor_of(const SettingsFile& file, int governor, std::string_view tunable) {
-  if (!file.is_whole(governor) || file.kind(governor) != SettingKind::kGovernor) return false;
-  // POLICY/ondemand/x, or cpufreq/ondemand/x for all policies together.
-  const std::string_view name = name_in_folder(folder_of(tunable));
-  const std::string_view place = folder_of(folder_of(tunable));
-  const std::string_view device = folder_of(file.path(governor));
-  return file.before(governor) == name && (device == place || folder_of(device) == place);
-}
-
 class Lane {
  public:
   Lane(const GiveBackScene& scene, const std::vector<int>& settings)
@@ -174,6 +165,15 @@ bool cools_by_clock(std::string_view type) {
 }
 
 }  // namespace
+
+bool is_governor_of(const SettingsFile& file, int governor, std::string_view tunable) {
+  if (!file.is_whole(governor) || file.kind(governor) != SettingKind::kGovernor) return false;
+  // POLICY/ondemand/x, or cpufreq/ondemand/x for all policies together.
+  const std::string_view name = name_in_folder(folder_of(tunable));
+  const std::string_view place = folder_of(folder_of(tunable));
+  const std::string_view device = folder_of(file.path(governor));
+  return file.before(governor) == name && (device == place || folder_of(device) == place);
+}
 
 void run_lane(const GiveBackScene& scene, const std::vector<int>& settings) {
   Lane(scene, settings).run();

@@ -27,6 +27,9 @@ struct GiveBackScene {
 /// Gives back those of `settings`, in this order, whose step is pending. No allocation.
 void run_lane(const GiveBackScene& scene, const std::vector<int>& settings);
 
+/// Whether the tunable is one of the governor that this setting had before.
+bool is_governor_of(const SettingsFile& file, int governor, std::string_view tunable);
+
 /// Whether a cooling device holds clocks down: then a limit may read lower than it was set.
 bool cooling_holds_clocks(int sys);
 

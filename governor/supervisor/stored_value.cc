@@ -14,10 +14,6 @@ std::uint32_t checksum_between(const void* begin, const void* end) noexcept {
   return crc32c(first, static_cast<std::size_t>(static_cast<const char*>(end) - first));
 }
 
-std::uint32_t value_checksum(const StoredValue& value) noexcept {
-  return checksum_between(&value.size, &value + 1);
-}
-
 /// A store that no compiler moves: it ends what this process has written of a value. Another process
 /// that reads after our death needs no more.
 void store_last(std::uint32_t& word, std::uint32_t number) noexcept {
@@ -25,6 +21,10 @@ void store_last(std::uint32_t& word, std::uint32_t number) noexcept {
 }
 
 }  // namespace
+
+std::uint32_t value_checksum(const StoredValue& value) noexcept {
+  return checksum_between(&value.size, &value + 1);
+}
 
 bool is_setting_text(std::string_view text, std::size_t capacity) noexcept {
   return text.size() <= capacity &&

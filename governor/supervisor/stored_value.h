@@ -18,6 +18,7 @@ inline std::string_view text_of(const StoredValue& value) noexcept {
   return {value.text, value.size};
 }
 
+std::uint32_t value_checksum(const StoredValue& value) noexcept;
 std::uint32_t entry_checksum(const SettingEntry& entry) noexcept;
 std::uint32_t header_checksum(const SettingsHeader& header) noexcept;
 std::uint32_t supervisor_checksum(const SupervisorIdentity& supervisor) noexcept;
