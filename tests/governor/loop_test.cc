@@ -149,6 +149,67 @@ TEST_F(LoopTest, TheAgentIsToldOfWhatTakesThePlaceOfItsDecisionAndOfNothingElse)
   }
 }
 
+/// Decides once and keeps it.
+class Decided final : public FakeAgent {
+ public:
+  Decided() : FakeAgent(Action{}, true) {}
+  void begin_run() override { ++begun; }
+  void end_run() override { ++ended; }
+  void decide(const Observation&, Decision& out) override {
+    in_force.push_back(out.action);
+    if (in_force.size() > 1) return;
+    out.action = small_action(9, 0, 1, 1);
+    out.value = -1;
+    out.fresh = true;
+  }
+  std::vector<Action> in_force;
+  int begun = 0, ended = 0;
+};
+
+class Values final : public EpochSink {
+ public:
+  void on_epoch(const EpochEvent& event) override {
+    value.push_back(event.decided.value);
+    fresh.push_back(event.decided.fresh);
+    verdict.push_back(event.verdict);
+  }
+  std::vector<float> value;
+  std::vector<bool> fresh;
+  std::vector<Shield::Verdict> verdict;
+};
+
+TEST_F(LoopTest, ADecisionBeginsWithWhatIsInForceAndWithNothingElse) {
+  FakePlatform platform(spec_, scenario_, 3);
+  Decided agent;
+  Shield shield(belief_, {.guard = false});
+  ControlLoop loop(platform, agent, shield, weights_);
+  Values values;
+  loop.add_sink(values);
+  loop.run();
+  EXPECT_THAT(agent.in_force, ElementsAre(small_action(1, 0, 0, 0), small_action(2, 0, 1, 1),
+                                          small_action(2, 0, 1, 1)));
+  EXPECT_THAT(values.value, ElementsAre(-1, 0, 0));
+  EXPECT_THAT(values.fresh, ElementsAre(true, false, false));
+  EXPECT_EQ(agent.begun, 1);
+  EXPECT_EQ(agent.ended, 1);
+}
+
+TEST_F(LoopTest, TheShieldSeesWhatBecameOfEveryEpoch) {
+  FakePlatform platform(spec_, scenario_, 7);
+  platform.fill = [](Observation& out) {
+    out.add_job(small_job(out.sequence, out.now_ns / kMs - 50, 200, 150, {1, 1}));
+  };
+  FakeAgent agent(small_action(2, 0, 1, 1), true);
+  Shield shield(belief_, {});
+  ControlLoop loop(platform, agent, shield, weights_);
+  Values values;
+  loop.add_sink(values);
+  loop.run();
+  ASSERT_EQ(values.verdict.size(), 7u);
+  EXPECT_NE(values.verdict[4], Shield::Verdict::kTakenOver);
+  EXPECT_EQ(values.verdict[5], Shield::Verdict::kTakenOver) << "after five misses";
+}
+
 // The action asked for is of both slots; the shield lets it through only for those that it knows of.
 TEST_F(LoopTest, ApplicationsThatComeAndGoAreToldToEverybodyBeforeTheNextDecision) {
   FakePlatform platform(spec_, scenario_, 5);

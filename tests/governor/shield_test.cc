@@ -229,6 +229,30 @@ TEST_F(ShieldTest, TakesOverAfterARunOfMissesAndGivesBack) {
   EXPECT_EQ(shield.check(now, action), Verdict::kPassed);
 }
 
+TEST_F(ShieldTest, TakingOverHastensTheJobThatRunsWhereverItRuns) {
+  BoundShield shield(spec_, scenario_, {});
+  for (int i = 1; i <= 5; ++i)
+    shield.learn(epoch_with_job(200 * i, 100, small_action(1, 0, 1, 1), true), {});
+  Observation now = small_observation(scenario_);
+  now.app[0].backlog = 1;
+  now.app[0].running.busy = true;
+  now.app[0].running.setting = {0, 1};
+  Action action = small_action(0, 0, 0, 1);
+  EXPECT_EQ(shield.check(now, action), Verdict::kTakenOver);
+  EXPECT_EQ(action, small_action(2, 2, 2, 1)) << "on little now, on both big cores next";
+}
+
+TEST_F(ShieldTest, AReplacementThatStaysOnItsClusterDoesNotPayForAMove) {
+  spec_.migration_us = 1000;
+  spec_.cold_cache_ms = 59;  // 60 ms in all
+  BoundShield shield(spec_, scenario_, {});
+  Observation now = small_observation(scenario_);
+  now.app[0].setting = {1, 1};
+  Action action = small_action(0, 0, 1, 1);  // 200 ms
+  EXPECT_EQ(shield.check(now, action), Verdict::kReplaced);
+  EXPECT_EQ(action, small_action(0, 0, 2, 1)) << "100 ms, as from one big core to two";
+}
+
 TEST_F(ShieldTest, MissesThatNothingCouldAvoidDoNotCount) {
   BoundShield shield(spec_, scenario_, {});
   const Action applied = small_action(1, 0, 1, 1);
