@@ -158,7 +158,7 @@ std::optional<int> SettingsFile::add(SettingKind kind, std::string_view path,
   entry.kind = kind;
   entry.before_is_certain = before_is_certain ? 1 : 0;
   entry.thread = thread;
-  std::memcpy(entry.path, path.data(), path.size());
+  std::copy(path.begin(), path.end(), entry.path);
   store(entry.before, before, 0);
   entry.checksum = entry_checksum(entry);
   header().count.store(number + 1, std::memory_order_seq_cst);  // from here on it counts

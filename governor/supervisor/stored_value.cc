@@ -41,7 +41,7 @@ void store(StoredValue& value, std::string_view text, std::uint64_t sequence) no
   clear(value);
   value.size = static_cast<std::uint16_t>(text.size());
   value.sequence = sequence;
-  std::memcpy(value.text, text.data(), text.size());
+  std::copy(text.begin(), text.end(), value.text);
   store_last(value.checksum, value_checksum(value));
 }
 

@@ -53,25 +53,27 @@ void say(const std::string& line) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 
+/// When it hangs if nothing is heard of it till then.
+std::int64_t silent_until_ns(const SettingsFile& file, std::int64_t grace_ns) {
+  return std::max(file.beat_ns() + hang_limit_ns(file.phase(), file.period_ns()), grace_ns);
+}
+
 enum class End { kDone, kDied, kHung };
 
 End wait_for_end(const SettingsFile& file, const ProcessWatch& governor) {
   std::int64_t grace_ns = 0;
   for (;;) {
-    const std::int64_t limit_ns = hang_limit_ns(file.phase(), file.period_ns());
-    const std::int64_t until_ns = std::max(file.beat_ns() + limit_ns, grace_ns);
-    if (governor.wait_for_end(until_ns)) {
+    // A second at most: what is allowed changes when the governor has started, or naps no more.
+    const std::int64_t look_ns =
+        std::min(silent_until_ns(file, grace_ns), monotonic_ns() + kSecondNs);
+    if (governor.wait_for_end(look_ns)) {
       return file.phase() == GovernorPhase::kDone ? End::kDone : End::kDied;
     }
     if (file.phase() == GovernorPhase::kDone) return End::kDone;
     const std::int64_t now_ns = monotonic_ns();
     // Late ourselves: the machine had no time for either of us (or a debugger held all).
-    if (now_ns - until_ns > limit_ns / 4) {
-      grace_ns = now_ns + limit_ns;
-    } else if (now_ns - file.beat_ns() >= hang_limit_ns(file.phase(), file.period_ns()) &&
-               now_ns >= grace_ns) {
-      return End::kHung;
-    }
+    if (now_ns - look_ns > kSecondNs / 4) grace_ns = now_ns + kSecondNs;
+    if (now_ns >= silent_until_ns(file, grace_ns)) return End::kHung;
   }
 }
 

@@ -86,8 +86,11 @@ TEST_F(SupervisorTest, WithoutItsSupervisorTheGovernorGivesBackAndEnds) {
 TEST_F(SupervisorTest, AGovernorThatHangsIsStoppedAndGivenBackFor) {
   StubGovernor governor(options());
   wait_until_governing();
+  const std::int64_t hung_ns = monotonic_ns();
   governor.signal(SIGSTOP);
-  EXPECT_EQ(governor.wait(), 128 + SIGKILL);  // returns at all
+  EXPECT_EQ(governor.wait(), 128 + SIGKILL);
+  // It governs, and has not the time of one that starts any more, though it began just now.
+  EXPECT_LT(monotonic_ns() - hung_ns, hang_limit_ns(GovernorPhase::kStarting, 0));
   EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
 }
 
