@@ -32,6 +32,7 @@ std::string setting_text(const Decision& decision, const PlatformSpec& platform,
 
 std::string reason_text(const Decision& decision, const PlatformSpec& platform,
                         const std::string& app, const std::vector<DeclaredLevel>& levels) {
+  if (platform.clusters.empty()) return "";
   const auto& n = decision.reason.number;
   const std::string who = app.empty() ? "" : app + ": ";
   const auto chosen = [&](const char* lead) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/control_character.h"
+
 namespace flyball {
 namespace {
 
@@ -84,8 +86,8 @@ void put_binding(Encoder& out, int slot, const Binding& binding) {
 
 int get_binding(Decoder& in, Binding& binding) {
   const int slot = in.byte();
-  binding.name = in.text();
-  binding.profile = in.text();
+  binding.name = printable(in.text());
+  binding.profile = printable(in.text());
   binding.threads = static_cast<int>(in.number());
   in(binding.plain_load);
   const std::uint64_t levels = in.number();
@@ -142,6 +144,10 @@ void get_job(Decoder& in, JobRecord& job, RecordState& state) {
   job.start_ns = minus(job.finish_ns, in.difference());
   job.release_ns = minus(job.start_ns, in.difference());
   job.deadline_ns = plus(job.release_ns, in.difference());
+  // In this order, so that whoever subtracts them does not overflow.
+  if (job.release_ns < 0 || job.start_ns < job.release_ns || job.finish_ns < job.start_ns ||
+      job.deadline_ns < 0)
+    in.overrun = true;
   float energy_mj, cycles;
   in(energy_mj), in(cycles);
   job.energy_mj = energy_mj;

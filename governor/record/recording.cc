@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "governor/record/block_reader.h"
 #include "governor/record/block_writer.h"
@@ -101,38 +103,52 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
 
 enum class BlockState { kWhole, kDamaged, kCutOff, kNone };
 
-/// Looks at the block at `offset`; `block` is filled when it is whole.
-BlockState look(const File& file, std::uint64_t offset, std::vector<std::uint8_t>& block) {
-  block.resize(kBlockHeaderBytes);
-  const std::size_t got = file.read(offset, block.data(), block.size());
-  if (got < block.size()) return BlockState::kCutOff;
-  if (std::memcmp(block.data(), kBlockMagic, 8) != 0) return BlockState::kNone;
-  const auto length = number_at<std::uint32_t>(block.data() + 12);
-  if (length > kBlockPayloadBytes) return BlockState::kDamaged;
-  block.resize(kBlockHeaderBytes + length + 4);
-  if (file.read(offset, block.data(), block.size()) < block.size()) return BlockState::kCutOff;
-  const std::size_t covered = block.size() - 4;
-  return number_at<std::uint32_t>(block.data() + covered) == crc32c(block.data(), covered)
-             ? BlockState::kWhole
-             : BlockState::kDamaged;
-}
+/// Finds the blocks of a file, whatever was done to it. In a file of nothing but headers each may
+/// claim half a megabyte behind it: checksums that come out wrong may cost so many bytes in all, and
+/// a header beyond that is taken for no block until reading has gone further.
+class BlockFinder {
+ public:
+  explicit BlockFinder(const File& file) : file_(file) {}
 
-/// Where the next whole block after `offset` begins; the end of the file when there is none.
-std::uint64_t next_whole_block(const File& file, std::uint64_t offset,
-                               std::vector<std::uint8_t>& block) {
-  constexpr std::size_t kChunk = 64 * 1024;
-  std::vector<std::uint8_t> chunk(kChunk);
-  while (offset < file.size()) {
-    const std::size_t got = file.read(offset, chunk.data(), kChunk);
-    if (got < kBlockHeaderBytes) break;
-    for (std::size_t i = 0; i + 8 <= got; ++i)
-      if (std::memcmp(chunk.data() + i, kBlockMagic, 8) == 0 &&
-          look(file, offset + i, block) == BlockState::kWhole)
-        return offset + i;
-    offset += got - 7;  // a magic may straddle two chunks
+  /// Looks at the block at `offset`; `block` is filled when it is whole.
+  BlockState look(std::uint64_t offset, std::vector<std::uint8_t>& block) {
+    block.resize(kBlockHeaderBytes);
+    const std::size_t got = file_.read(offset, block.data(), block.size());
+    if (got < block.size()) return BlockState::kCutOff;
+    if (std::memcmp(block.data(), kBlockMagic, 8) != 0) return BlockState::kNone;
+    const auto length = number_at<std::uint32_t>(block.data() + 12);
+    if (length > kBlockPayloadBytes) return BlockState::kDamaged;
+    const std::size_t bytes = kBlockHeaderBytes + length + 4;
+    if (bytes > file_.size() - offset) return BlockState::kCutOff;
+    if (wrong_bytes_ + bytes > 16 * kBlockPayloadBytes + 4 * offset) return BlockState::kNone;
+    block.resize(bytes);
+    if (file_.read(offset, block.data(), bytes) < bytes) return BlockState::kCutOff;
+    const std::size_t covered = bytes - 4;
+    if (number_at<std::uint32_t>(block.data() + covered) == crc32c(block.data(), covered))
+      return BlockState::kWhole;
+    wrong_bytes_ += bytes;
+    return BlockState::kDamaged;
   }
-  return file.size();
-}
+
+  /// Where the next whole block from `offset` on begins; the end of the file when there is none.
+  std::uint64_t next_whole(std::uint64_t offset, std::vector<std::uint8_t>& block) {
+    std::array<char, 4096> chunk;
+    while (offset < file_.size()) {
+      const std::size_t got = file_.read(offset, chunk.data(), chunk.size());
+      if (got < kBlockHeaderBytes) break;
+      const std::string_view text(chunk.data(), got);
+      for (std::size_t i = text.find(kBlockMagic); i != text.npos;
+           i = text.find(kBlockMagic, i + 1))
+        if (look(offset + i, block) == BlockState::kWhole) return offset + i;
+      offset += got - 7;  // a magic may straddle two chunks
+    }
+    return file_.size();
+  }
+
+ private:
+  const File& file_;
+  std::uint64_t wrong_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -145,13 +161,13 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
   BlockReader reading(visitor, report);
   std::uint64_t next_number = 0;
   std::vector<std::uint8_t> block;
+  BlockFinder blocks(file);
   while (offset < file.size()) {
-    if (look(file, offset, block) != BlockState::kWhole) {
+    if (const BlockState state = blocks.look(offset, block); state != BlockState::kWhole) {
       // Reading goes on at the next whole block. Without one, what is left is torn off, unless the
       // length says that it is all there.
-      const bool all_there = look(file, offset, block) == BlockState::kDamaged;
-      const std::uint64_t resume = next_whole_block(file, offset + 1, block);
-      if (resume < file.size() || all_there)
+      const std::uint64_t resume = blocks.next_whole(offset + 1, block);
+      if (resume < file.size() || state == BlockState::kDamaged)
         ++report.damaged_blocks;
       else
         report.torn_bytes = file.size() - offset;

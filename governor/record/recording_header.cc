@@ -21,6 +21,7 @@ constexpr const char* kDirections[] = {"lower", "higher", "neither"};
 constexpr const char* kScopes[] = {"platform", "cluster", "app"};
 constexpr const char* kTypes[] = {"f64", "i64", "u64",  "u32",    "i32",
                                   "u8",  "i16", "bool", "derived"};
+constexpr std::int64_t kMaxKhz = 1'000'000'000'000;  // no clock, and no sum of some overflows
 
 template <std::size_t N>
 int index_of(const char* const (&names)[N], const std::string& name) {
@@ -29,13 +30,29 @@ int index_of(const char* const (&names)[N], const std::string& name) {
   throw Json::other_error::create(501, "unknown name " + name, nullptr);
 }
 
-/// A number that is used as an index later.
-int bounded(const Json& json, int count) {
-  const auto value = json.get<std::int64_t>();
-  if (value < 0 || value >= count)
-    throw Json::other_error::create(502, "no such index: " + std::to_string(value), nullptr);
-  return static_cast<int>(value);
+/// A whole number from `least` to `most`: get() would cut a fraction off, and of 1e300 make anything.
+std::int64_t whole(const Json& json, std::int64_t least, std::int64_t most) {
+  const bool fits = json.is_number_unsigned()
+                        ? json.get<std::uint64_t>() <= static_cast<std::uint64_t>(most) &&
+                              static_cast<std::int64_t>(json.get<std::uint64_t>()) >= least
+                        : json.is_number_integer() && json.get<std::int64_t>() >= least &&
+                              json.get<std::int64_t>() <= most;
+  if (!fits) {
+    throw Json::other_error::create(
+        502, fmt::format("{} is no whole number from {} to {}", json.dump(), least, most), nullptr);
+  }
+  return json.get<std::int64_t>();
 }
+
+/// An array of `least` to `most` elements.
+const Json& counted(const Json& json, std::size_t least, std::size_t most) {
+  if (json.is_array() && json.size() >= least && json.size() <= most) return json;
+  throw Json::other_error::create(
+      504, fmt::format("{} elements where {} to {} can be", json.size(), least, most), nullptr);
+}
+
+/// It reaches terminals and CSV files.
+std::string name_of(const Json& json) { return printable(json.get<std::string>()); }
 
 /// As text: JSON's numbers lose the last bits of it.
 std::string hex(std::uint64_t hash) { return hash == 0 ? "" : fmt::format("{:016x}", hash); }
@@ -77,12 +94,12 @@ std::vector<Monitor> rows_of(const Json& json) {
   std::vector<Monitor> rows;
   for (const Json& one : json) {
     Monitor row;
-    row.name = one.at("name");
-    row.unit = one.at("unit");
+    row.name = name_of(one.at("name"));
+    row.unit = name_of(one.at("unit"));
     row.direction = static_cast<Monitor::Direction>(index_of(kDirections, one.at("better")));
     row.scope = static_cast<Monitor::Scope>(index_of(kScopes, one.at("scope")));
-    row.index = static_cast<std::uint16_t>(
-        bounded(one.at("index"), row.scope == Monitor::Scope::kCluster ? kMaxClusters : kMaxApps));
+    row.index = static_cast<std::uint16_t>(whole(
+        one.at("index"), 0, (row.scope == Monitor::Scope::kCluster ? kMaxClusters : kMaxApps) - 1));
     row.type = static_cast<Monitor::Type>(index_of(kTypes, one.at("type")));
     row.scale = one.at("scale");
     row.resolution = one.at("resolution");
@@ -224,9 +241,11 @@ std::string encode_header(const RecordingInfo& info) {
 RecordingInfo decode_header_json(const std::string& text) {
   const Json json = Json::parse(text);
   RecordingInfo info;
-  info.platform.name = printable(json.at("platform").get<std::string>());
-  info.scenario = printable(json.at("scenario").get<std::string>());
-  info.policy = printable(json.at("policy").get<std::string>());
+  info.platform.name = name_of(json.at("platform"));
+  info.scenario = name_of(json.at("scenario"));
+  info.policy = name_of(json.at("policy"));
+  if (!json.at("seed").is_number_unsigned())
+    throw Json::other_error::create(502, "no seed: " + json.at("seed").dump(), nullptr);
   info.seed = json.at("seed");
   const Json& hashes = json.at("hashes");
   info.hashes = {from_hex(hashes.at("platform")), from_hex(hashes.at("belief")),
@@ -236,26 +255,25 @@ RecordingInfo decode_header_json(const std::string& text) {
   info.weights = {weights.at("miss"),         weights.at("accuracy_per_pct"),
                   weights.at("budget"),       weights.at("heat_per_c_s"),
                   weights.at("temp_limit_c"), weights.at("ref_energy_mj")};
-  const Json& clusters = json.at("clusters");
-  bounded(Json(clusters.size()), kMaxClusters + 1);
-  for (const Json& one : clusters) {
+  for (const Json& one : counted(json.at("clusters"), 1, kMaxClusters)) {
     ClusterSpec cluster;
-    cluster.name = one.at("name");
-    const Json &freqs = one.at("freq_khz"), &volts = one.at("voltage_mv");
-    bounded(Json(freqs.size() - 1), kMaxOpps);  // one at least
+    cluster.name = name_of(one.at("name"));
+    const Json& freqs = counted(one.at("freq_khz"), 1, kMaxOpps);
+    const Json& volts = counted(one.at("voltage_mv"), freqs.size(), freqs.size());
     for (std::size_t i = 0; i < freqs.size(); ++i)
-      cluster.opps.push_back({freqs.at(i).get<std::int64_t>(), volts.at(i).get<double>()});
+      cluster.opps.push_back({whole(freqs.at(i), 0, kMaxKhz), volts.at(i).get<double>()});
     info.platform.clusters.push_back(std::move(cluster));
   }
-  for (const Json& one : json.at("mappings")) {
+  for (const Json& one : counted(json.at("mappings"), 0, kMaxMappings)) {
     Mapping mapping;
-    mapping.name = one.at("name");
-    const Json& cores = one.at("cores");
-    for (std::size_t c = 0; c < info.platform.clusters.size(); ++c)
-      mapping.cores[c] = cores.at(c).get<std::uint8_t>();
+    mapping.name = name_of(one.at("name"));
+    const std::size_t clusters = info.platform.clusters.size();
+    const Json& cores = counted(one.at("cores"), clusters, clusters);
+    for (std::size_t c = 0; c < clusters; ++c)
+      mapping.cores[c] = static_cast<std::uint8_t>(whole(cores.at(c), 0, 255));
     info.platform.mappings.push_back(std::move(mapping));
   }
-  info.measured = json.at("measured").get<std::vector<std::string>>();
+  for (const Json& one : json.at("measured")) info.measured.push_back(name_of(one));
   info.monitors = rows_of(json.at("monitors"));
   info.app_monitors = rows_of(json.at("app_monitors"));
   return info;

@@ -1,12 +1,12 @@
 #include "kernels/base/control_character.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace flyball {
 namespace {
 
 /// Length of the UTF-8 sequence at the start of `text`, which is not empty; 0 when there is none.
-/// Overlong forms and surrogates need not be told apart: they have no C0 or C1 byte of their own.
 std::size_t sequence_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t length = lead < 0x80   ? 1
@@ -19,14 +19,26 @@ std::size_t sequence_length(std::string_view text) {
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
   }
+  // A longer form than it needs may be taken for what it would be in the shorter.
+  const auto second = static_cast<unsigned char>(length > 1 ? text[1] : 0);
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90)) return 0;
   return length;
 }
 
-bool is_control(std::string_view sequence) {
-  const auto first = static_cast<unsigned char>(sequence[0]);
-  if (sequence.size() == 1) return first < 0x20 || first == 0x7f;
-  // U+0080 to U+009F.
-  return first == 0xc2 && static_cast<unsigned char>(sequence[1]) < 0xa0;
+std::uint32_t code_point(std::string_view sequence) {
+  const auto lead = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return lead;
+  std::uint32_t code = lead & (0x7fu >> sequence.size());
+  for (const char c : sequence.substr(1))
+    code = code << 6 | (static_cast<unsigned char>(c) & 0x3fu);
+  return code;
+}
+
+bool is_control(std::uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) ||       // C0, DEL, C1
+         code == 0x61c || code == 0x200e || code == 0x200f ||  // marks of direction
+         (code >= 0x2028 && code <= 0x202e) ||  // line and paragraph, embeddings and overrides
+         (code >= 0x2066 && code <= 0x2069);    // isolates
 }
 
 }  // namespace
@@ -39,7 +51,7 @@ std::string printable(std::string_view text) {
     const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
     if (sequence == "\n" || sequence == "\t" || sequence == "\r") {
       out += ' ';
-    } else if (length == 0 || is_control(sequence)) {
+    } else if (length == 0 || is_control(code_point(sequence))) {
       out += '?';
     } else {
       out += sequence;
