@@ -5,6 +5,7 @@
 
 #include "agents/agent.h"
 #include "agents/static_best.h"
+#include "env/model/declared.h"
 #include "governor/compare/hindsight.h"
 #include "governor/compare/parallel.h"
 #include "governor/metrics/session.h"
@@ -38,10 +39,11 @@ std::string yardstick() {
 class Contest {
  public:
   Contest(const PlatformSpec& platform, const Scenario& scenario, const CompareOptions& options)
-      : platform_(platform),
+      : truth_(platform),
         scenario_(scenario),
         options_(options),
         belief_(options.belief != nullptr ? *options.belief : Belief::of(platform)),
+        platform_(as_declared(platform, belief_)),
         weights_(reward_weights(belief_)) {
     bool search = false;
     for (const PolicyChoice& choice : options.policies) {
@@ -122,6 +124,7 @@ class Contest {
     const auto agent = make_agent(contestant.agent, context);
     if (!contestant.learned.empty()) agent->load(contestant.learned, contestant.as_prior);
     SessionOptions session;
+    session.truth = &truth_;
     session.stop = options_.stop;
     return run_session(*stage.platform, belief_, *agent, weights_, session);
   }
@@ -130,10 +133,11 @@ class Contest {
     if (options_.progress) options_.progress(done);
   }
 
-  const PlatformSpec& platform_;
+  const PlatformSpec& truth_;
   const Scenario& scenario_;
   const CompareOptions& options_;
   const Belief belief_;
+  const PlatformSpec platform_;
   const RewardWeights weights_;
   std::vector<Contestant> contestants_;
   std::size_t oracle_ = 0;
@@ -169,12 +173,14 @@ std::vector<std::uint8_t> train(const PlatformSpec& platform, const Belief& beli
   const auto learner = make_agent(agent, context);
   if (!start.empty()) learner->load(start, start_as_prior);
   learner->set_learning(true);
+  const PlatformSpec declared = as_declared(platform, belief);
   SessionOptions session;
+  session.truth = &platform;
   session.stop = stop;
   for (int episode = 0; episode < episodes; ++episode) {
     if (stop != nullptr && stop->load()) break;
     const Stage stage =
-        make_platform(platform, scenario, first_seed + static_cast<std::uint64_t>(episode));
+        make_platform(declared, scenario, first_seed + static_cast<std::uint64_t>(episode));
     const SessionResult result = run_session(*stage.platform, belief, *learner, weights, session);
     if (result.status == Status::kInterrupted) break;  // half an episode is no figure
     if (on_episode) on_episode(episode, result.metrics);

@@ -39,11 +39,23 @@ const std::vector<MetricField>& metric_fields() {
   return kFields;
 }
 
+void MetricsSink::on_bind(int slot, const Binding& binding, const Observation&) {
+  const int app = truth_ != nullptr ? truth_->find_app(binding.profile) : -1;
+  true_profile_[static_cast<std::size_t>(slot)] =
+      app < 0 ? nullptr : &truth_->apps[static_cast<std::size_t>(app)];
+}
+
+float MetricsSink::accuracy_of(const JobRecord& job) const {
+  const AppProfile* const known = true_profile_[job.app];
+  if (known == nullptr || job.setting.level >= known->levels.size()) return job.accuracy_pct;
+  return static_cast<float>(known->levels[job.setting.level].accuracy_pct);
+}
+
 void MetricsSink::count_job(const JobRecord& job) {
   if (job.infeasible) ++infeasible_;
   if (job.dropped || job.app >= kMaxApps) return;
   latency_.add(job.latency_ns());
-  accuracy_sum_ += job.accuracy_pct;
+  accuracy_sum_ += accuracy_of(job);
   ++accuracy_jobs_;
   AppTotals& app = apps_[job.app];
   if (app.ran) {
@@ -63,8 +75,8 @@ void MetricsSink::score(AppTotals& app, const JobRecord& job) {
   ++forecasts_;
   time_held_ += std::abs(static_cast<double>(job.execution_ns()) - app.forecast.time_ns) <=
                 kHalf * app.forecast.time_sd_ns;
-  energy_held_ += std::abs(job.energy_mj - app.forecast.energy_mj) <=
-                  kHalf * app.forecast.energy_sd_mj;
+  energy_held_ +=
+      std::abs(job.energy_mj - app.forecast.energy_mj) <= kHalf * app.forecast.energy_sd_mj;
 }
 
 void MetricsSink::on_epoch(const EpochEvent& event) {

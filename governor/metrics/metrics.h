@@ -58,7 +58,10 @@ const std::vector<MetricField>& metric_fields();
 /// Collects Metrics from the loop.
 class MetricsSink final : public EpochSink {
  public:
-  explicit MetricsSink(const PlatformSpec& platform) : platform_(platform) {}
+  /// How accurate jobs were is `truth`'s, which no platform reports; null: as declared.
+  explicit MetricsSink(const PlatformSpec& platform, const PlatformSpec* truth = nullptr)
+      : platform_(platform), truth_(truth) {}
+  void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_epoch(const EpochEvent& event) override;
   Metrics result() const;
 
@@ -75,8 +78,11 @@ class MetricsSink final : public EpochSink {
   };
   void score(AppTotals& app, const JobRecord& job);
   void count_job(const JobRecord& job);
+  float accuracy_of(const JobRecord& job) const;
 
   const PlatformSpec& platform_;
+  const PlatformSpec* const truth_;
+  std::array<const AppProfile*, kMaxApps> true_profile_{};
   std::array<AppTotals, kMaxApps> apps_{};
   DurationHistogram latency_, decide_;
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;

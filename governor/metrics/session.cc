@@ -51,7 +51,7 @@ SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent
   shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
   Shield shield(belief, shield_options);
   ControlLoop loop(platform, agent, shield, weights);
-  MetricsSink metrics(belief.mean);
+  MetricsSink metrics(belief.mean, options.truth);
   StopSink stop(platform, options.stop);
   loop.add_sink(metrics);
   for (EpochSink* sink : options.sinks) loop.add_sink(*sink);

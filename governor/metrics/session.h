@@ -7,8 +7,8 @@
 #include "env/platform.h"
 #include "env/spaces/reward.h"
 #include "governor/loop/control_loop.h"
-#include "governor/metrics/metrics.h"
 #include "governor/loop/shield.h"
+#include "governor/metrics/metrics.h"
 
 namespace flyball {
 
@@ -17,7 +17,8 @@ namespace flyball {
 RewardWeights reward_weights(const Belief& belief);
 
 struct SessionOptions {
-  Shield::Options shield;         ///< `guard` is set from what the agent is: see run_session
+  const PlatformSpec* truth = nullptr;  ///< see MetricsSink
+  Shield::Options shield;               ///< `guard` is set from what the agent is: see run_session
   std::vector<EpochSink*> sinks;  ///< recorder, display; called in this order, after the metrics
   const std::atomic<bool>* stop =
       nullptr;  ///< looked at after every epoch; true interrupts the platform

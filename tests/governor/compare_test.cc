@@ -130,6 +130,29 @@ TEST_F(CompareTest, AnInfeasibleDeadlineIsReportedAsInfeasible) {
   }
 }
 
+// No machine measures accuracy: whoever decides, and what pays them, hears what is declared.
+TEST_F(CompareTest, HowAccurateLevelsReallyAreReachesNobodyThatDecides) {
+  shorten(scenario_ = load_scenario("background", platform_), 6);
+  const Belief belief = Belief::of(platform_);
+  CompareOptions options;
+  options.policies = {{"q_learning"}, {"rule"}, {"mean20"}};
+  options.belief = &belief;
+  options.seeds = 2;
+  auto as_believed = compare(platform_, scenario_, options);
+  PlatformSpec worse = platform_;
+  for (AppProfile& app : worse.apps)
+    for (LevelProfile& level : app.levels) level.accuracy_pct -= 20;
+  auto really = compare(worse, scenario_, options);
+  for (std::size_t p = 0; p < really.size(); ++p) {
+    for (std::size_t s = 0; s < really[p].per_seed.size(); ++s) {
+      Metrics &told = as_believed[p].per_seed[s], &true_figures = really[p].per_seed[s];
+      EXPECT_NEAR(true_figures.accuracy_pct, told.accuracy_pct - 20, 1e-3);
+      true_figures.accuracy_pct = told.accuracy_pct;
+    }
+  }
+  expect_same(as_believed, really);
+}
+
 TEST_F(CompareTest, StoppedItReturnsCompleteSeedsOnly) {
   std::atomic<bool> stop = false;
   CompareOptions options;

@@ -8,6 +8,7 @@
 #include "agents/agent.h"
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
+#include "env/model/declared.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
@@ -127,7 +128,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   options.seed = stream.seed;
   options.inference_ns = stream.inference_ns;
   options.counters = thread_counters;
-  EmulatedPlatform platform(stream.platform, scenario, stream.engine, options);
+  const PlatformSpec declared = as_declared(stream.platform, stream.belief);
+  EmulatedPlatform platform(declared, scenario, stream.engine, options);
   if (stream.inferences_per_job.empty()) take_measure(platform, stream);
 
   const AgentContext context{stream.belief, weights, stream.seed, nullptr};
@@ -154,6 +156,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   LiveSink live(stream.platform);
   SettingSink settings(stream.platform);
   SessionOptions session;
+  session.truth = &stream.platform;
   session.sinks = {&stopwatch, &live, &settings};
   const std::vector<Tally> before = tallies_of(stream);
   const CpuThrottling throttled_before = read_cpu_throttling();
