@@ -87,7 +87,8 @@ const std::vector<Entry>& entries() {
        false,
        plain<Schedutil>},
       {{.name = "static_best",
-        .summary = "the best single configuration in hindsight, or 'static_best:CONFIGURATION'",
+        .summary = "the best single configuration in hindsight, or a given one, as in "
+                   "'static_best:A15=1400000,A7=200000;camera=A15x1@100' (kHz, mapping, width)",
         .searched = true},
        true,
        static_best},

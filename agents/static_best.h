@@ -11,7 +11,7 @@ namespace flyball {
 /// finds by running them. The text form names clusters with their frequency in kHz (the others stay
 /// at their lowest) and every application with its mapping and width in percent,
 /// with the precision unless it is fp32: "A15=1400000,A7=200000;camera=A15x1@100",
-/// "camera=A15x1@75int8".
+/// "camera=A15x1@75int8". In a list of policies its commas are its own: NAME=VALUE follows them.
 class StaticBest final : public Agent {
  public:
   /// Throws Error (kInput) that says which part of `text` is wrong and what is known.

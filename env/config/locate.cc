@@ -77,6 +77,10 @@ std::string find_config(std::string_view kind, const std::string& name_or_path) 
   if (std::find(names.begin(), names.end(), name_or_path) != names.end()) {
     return folder + '/' + name_or_path + extension;
   }
+  // A file without the usual ending: whoever reads it says what it is.
+  std::error_code ignored;
+  if (fs::exists(name_or_path, ignored) && !fs::is_directory(name_or_path, ignored))
+    return name_or_path;
   std::string_view one = kind;  // "platforms": a platform
   if (one.ends_with('s')) one.remove_suffix(1);
   const std::string what = fmt::format("{} '{}'", one, name_or_path);

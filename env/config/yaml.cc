@@ -84,10 +84,7 @@ void YamlMap::check_keys(KeyList known, bool is_root) const {
     const std::string& key = pair.first.Scalar();
     const std::string what =
         fmt::format("{}: key '{}'", place(path_, pair.first.Mark()), shown(key));
-    if (key == "<<" && !is_quoted(pair.first)) {
-      input_error(what, "merging another mapping is not supported",
-                  "write out the keys that it brings");
-    }
+    if (key == "<<" && !is_quoted(pair.first)) input_error(what, kNoMerging, kInsteadOfMerging);
     if (!seen.insert(key).second) {
       input_error(what, "occurs twice in the same mapping", "remove one of the two");
     }
@@ -113,11 +110,12 @@ double YamlMap::number(std::string_view key, double min, double max) const {
   const YAML::Node node = value(key);
   const std::optional<double> number = parse_number<double>(node);
   if (!number) {
-    reject(key, must_be("a number", node), fmt::format("give one from {} to {}", min, max));
+    reject(key, must_be("a number", node),
+           fmt::format("give one from {:.12g} to {:.12g}", min, max));
   }
   if (*number < min || *number > max) {
     reject(key, fmt::format("{} is out of range", *number),
-           fmt::format("give a number from {} to {}", min, max));
+           fmt::format("give a number from {:.12g} to {:.12g}", min, max));
   }
   return *number;
 }
@@ -245,10 +243,11 @@ std::vector<double> YamlMap::numbers(std::string_view key, double min, double ma
   for (const auto& item : node) {
     const std::optional<double> number = parse_number<double>(item);
     if (!number || *number < min || *number > max) {
-      input_error(place(path_, item.Mark()) + fmt::format(": key '{}'", shown(key)),
-                  fmt::format("item {} {}", numbers.size() + 1,
-                              must_be(fmt::format("a number from {} to {}", min, max), item)),
-                  "correct it");
+      input_error(
+          place(path_, item.Mark()) + fmt::format(": key '{}'", shown(key)),
+          fmt::format("item {} {}", numbers.size() + 1,
+                      must_be(fmt::format("a number from {:.12g} to {:.12g}", min, max), item)),
+          "correct it");
     }
     numbers.push_back(*number);
   }

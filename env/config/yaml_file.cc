@@ -70,6 +70,8 @@ YAML::Node read_document(const std::string& path, const std::string& remedy) {
 YamlMap YamlMap::file(const std::string& path, int schema,
                       std::initializer_list<std::string_view> known) {
   YamlMap root(path, read_document(path, fmt::format("begin it with 'schema: {}'", schema)));
+  // A merge may be what should bring the schema.
+  if (root.has("<<")) root.reject("<<", kNoMerging, kInsteadOfMerging);
   // Before the keys: a file of another version should be told so, not about a key.
   if (!root.has("schema")) {
     root.reject("schema", "is missing", fmt::format("add 'schema: {}'", schema));

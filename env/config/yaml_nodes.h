@@ -39,4 +39,7 @@ std::optional<Number> parse_number(const YAML::Node& node) {
   return value;
 }
 
+inline constexpr const char* kNoMerging = "merging another mapping is not supported";
+inline constexpr const char* kInsteadOfMerging = "write out the keys that it brings";
+
 }  // namespace flyball

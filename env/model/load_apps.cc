@@ -64,6 +64,7 @@ std::vector<LevelProfile> read_widths(const YamlMap& app, bool plain_load, bool 
 }  // namespace
 
 void check_count(const YamlMap& map, std::string_view key, std::size_t count, std::size_t max) {
+  if (!map.has(key)) map.reject(key, "is missing", "add it");
   if (count == 0) map.reject(key, "is empty", "give at least one entry");
   if (count > max) {
     map.reject(key, fmt::format("has {} entries", count), fmt::format("keep at most {}", max));

@@ -45,8 +45,11 @@ class Loader {
       // After the platform's own names, which may be these.
       if (name == "big") return platform_.big_cluster();
       if (name == "little") return little_cluster();
-      std::vector<std::string> known = {"big", "little"};
+      std::vector<std::string> known;
       for (const ClusterSpec& cluster : platform_.clusters) known.push_back(cluster.name);
+      for (const char* reserved : {"big", "little"}) {
+        if (platform_.find_cluster(reserved) < 0) known.push_back(reserved);
+      }
       map.reject("cluster",
                  fmt::format("platform '{}' has no cluster '{}'{}", platform_.name, name,
                              did_you_mean(name, known)),
@@ -86,7 +89,7 @@ class Loader {
 
   /// Once from from_s to to_s, or within that every `every_s` for `for_s`.
   void add_stretches(const YamlMap& map, const BackgroundLoad& load) {
-    const double duration_s = static_cast<double>(duration_ns_) * 1e-9;
+    const double duration_s = static_cast<double>(duration_ns_) / 1e9;  // * 1e-9 is not exact
     const double first = map.number_or("from_s", 0, 0, duration_s);
     const double last = map.number_or("to_s", duration_s, 0, duration_s);
     if (last <= first) {

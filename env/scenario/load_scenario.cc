@@ -132,7 +132,7 @@ class Loader {
     }
     app.threads = static_cast<int>(map.integer_or("threads", 1, 1, 64));
     app.queue_limit = static_cast<int>(map.integer_or("queue_limit", 4, 1, kMaxQueue));
-    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
+    const double duration_s = static_cast<double>(out_.duration_ns) / 1e9;
     app.start_ns = from_s(map.number_or("start_s", 0, 0, duration_s));
     app.stop_ns = from_s(map.number_or("stop_s", duration_s, 0, duration_s));
     if (app.stop_ns <= app.start_ns) {
@@ -251,7 +251,7 @@ class Loader {
                               "accuracy_floor_x", "energy_budget_mj", "energy_budget_x",
                               "power_budget_mw", "priority", "period_ms", "period_x", "ambient_c",
                               "energy_preference", "battery_pct"});
-    const double duration_s = static_cast<double>(out_.duration_ns) * 1e-9;
+    const double duration_s = static_cast<double>(out_.duration_ns) / 1e9;
     // Requirements build on those before them, so time order comes first. Pointers are sorted: to
     // assign a YAML::Node is to change the document.
     std::vector<std::pair<double, const YamlMap*>> ordered;

@@ -79,9 +79,9 @@ void check_not_empty(const std::string& argument, const std::string& before) {
 /// checked before it runs.
 const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
   const CLI::App* verb = nullptr;
+  for (int i = 1; i < argc; ++i) check_not_empty(argv[i], i > 1 ? argv[i - 1] : "");
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (!(verb && verb->get_prefix_command())) check_not_empty(argument, i > 1 ? argv[i - 1] : "");
     if (argument == "--" || (verb && verb->get_prefix_command())) break;
     if (looks_like_option(argument)) {
       check_option(verb ? *verb : program, verb, argument);

@@ -10,6 +10,7 @@
 #include "governor/cli/terminal.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
+#include "kernels/base/memory_error.h"
 #include "kernels/base/thread_error.h"
 
 namespace flyball::cli {
@@ -75,8 +76,7 @@ int main(int argc, char** argv) {
   } catch (const Error& error) {
     return report(error.what(), error.kind() == Error::Kind::kInput ? kWrongUse : kFailed);
   } catch (const std::bad_alloc&) {
-    return report("memory: the machine has none left; ask for less or close other programs",
-                  kFailed);
+    return report(no_memory(), kFailed);
   } catch (const std::exception& error) {
     return report(
         fmt::format("internal error: {}; please report it with the command line", error.what()),

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "agents/agent.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -65,11 +65,23 @@ void seconds_option(CLI::App& parser, const std::string& flag, double& value, do
       ->type_name("SECONDS");
 }
 
+namespace {
+/// A comma before NAME=VALUE belongs to the configuration that the name from `begin` on has:
+/// "rule,static_best:A15=1400000,A7=200000;camera=A15x1@100" are two.
+bool is_within_one(const std::string& text, std::size_t begin, std::size_t comma) {
+  if (comma == text.size() || text.find(':', begin) > comma) return false;
+  const std::size_t next = std::min(text.find(',', comma + 1), text.size());
+  return text.find('=', comma) < next;
+}
+}  // namespace
+
 std::vector<std::string> split_names(const std::string& flag, const std::string& text) {
   std::vector<std::string> names;
   std::size_t begin = 0;
   while (true) {
-    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    std::size_t comma = std::min(text.find(',', begin), text.size());
+    while (is_within_one(text, begin, comma))
+      comma = std::min(text.find(',', comma + 1), text.size());
     const std::string name = text.substr(begin, comma - begin);
     if (name.empty()) {
       input_error(fmt::format("{} '{}'", flag, text), "has an empty name in it",

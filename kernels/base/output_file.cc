@@ -42,6 +42,8 @@ void check_output(const std::string& what, const std::string& path, const Output
   namespace fs = std::filesystem;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) input_error(what, "is a folder", "name a file in it");
+  if (!fs::path(path).has_filename())
+    input_error(what, "ends in a slash, as a folder does", "name a file");
   const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
   // Only when the system says so: a folder that cannot be searched may well be there.
   if (fs::status(folder, ignored).type() == fs::file_type::not_found) {

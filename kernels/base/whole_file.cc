@@ -105,14 +105,15 @@ FileStatus FileReplacement::begin(const std::string& path) {
   // Through a symbolic link to its target: rename would replace the link itself.
   std::error_code error;
   target_ = path;
+  struct stat old {};
+  const bool replaces = stat(target_.c_str(), &old) == 0;
+  if (replaces && !S_ISREG(old.st_mode)) return {"it exists and is not a regular file"};
+  // Not before that: /dev/stdout links to what has no path.
   if (std::filesystem::is_symlink(target_, error)) {
     target_ = std::filesystem::weakly_canonical(target_, error);
     if (error) return refused("follow link", error.value());
     if (std::filesystem::is_symlink(target_, error)) return {"it is a link to nothing"};
   }
-  struct stat old {};
-  const bool replaces = stat(target_.c_str(), &old) == 0;
-  if (replaces && !S_ISREG(old.st_mode)) return {"it exists and is not a regular file"};
   if (!target_.has_filename()) return {"it ends in a slash, as a folder does"};
   remove_stale(target_);
 

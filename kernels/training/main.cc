@@ -11,6 +11,7 @@
 #include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <system_error>
 
 #include "kernels/base/whole_file.h"
@@ -243,6 +244,12 @@ int run(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
 
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (!argument.empty() && !(argument.starts_with("--") && argument.ends_with('='))) continue;
+    fail(kWrongUse, fmt::format("{}: is empty; give it a value, or leave it out",
+                                argument.empty() ? argv[i - 1] : argv[i]));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

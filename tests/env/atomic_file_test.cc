@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -137,6 +138,16 @@ TEST_F(AtomicFileTest, ConcurrentWritersLeaveOneWholeFile) {
   const std::string bytes = read_file(path_, 10'000);
   EXPECT_EQ(bytes, std::string(5000, bytes[0]));
   EXPECT_THAT(names(), ::testing::ElementsAre("policy"));
+}
+
+// /dev/stdout is such a link when somebody reads what is printed.
+TEST_F(AtomicFileTest, ALinkToAPipeIsNoRegularFile) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(can_replace_file("/proc/self/fd/" + std::to_string(ends[1])).why,
+            "it exists and is not a regular file");
+  close(ends[0]);
+  close(ends[1]);
 }
 
 }  // namespace

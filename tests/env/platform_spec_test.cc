@@ -175,7 +175,8 @@ TEST_F(PlatformFileTest, ManyCoresAreNotTooMany) {
   text.replace(text.find("cores: 2"), 8, "cores: 8");
   text.replace(text.find("      gpu: {mcyc"), 9, "      two");
   EXPECT_EQ(load(text).mappings.size(), 80u);
-  for (const char* cores : {"cores: 64", "cores: 64"}) text.replace(text.find("cores: 8"), 8, cores);
+  for (const char* cores : {"cores: 64", "cores: 64"})
+    text.replace(text.find("cores: 8"), 8, cores);
   const PlatformSpec many = load(text);
   EXPECT_LE(many.mappings.size(), static_cast<std::size_t>(kMaxMappings));
   EXPECT_GE(many.find_mapping(0, 1), 0);
@@ -251,7 +252,9 @@ TEST_F(PlatformFileTest, WhatIsMissingOrUnconnectedIsRefused) {
   EXPECT_EQ(refusal(good.substr(apps, thermal - apps), "apps: {}\n"),
             "p.yaml:29: key 'apps': is empty; give at least one entry");
   EXPECT_EQ(refusal(good.substr(apps, thermal - apps), ""),
-            "p.yaml:1: key 'apps': is empty; give at least one entry");
+            "p.yaml:1: key 'apps': is missing; add it");
+  EXPECT_EQ(refusal(good.substr(thermal, good.find("trips:\n") - thermal), ""),
+            "p.yaml:1: key 'thermal': is missing; add it");
 }
 
 TEST_F(PlatformFileTest, AKeyThatTheChosenKindIgnoresIsRefused) {

@@ -204,6 +204,16 @@ TEST_F(ScenarioFile, RefusesNamesThatAreNotThereAndNamesTheNearest) {
   EXPECT_THAT(refusal(kHead + kApp + "    priorty: 2\n"), HasSubstr("priority"));
   EXPECT_THAT(refusal(kHead + kApp + "background:\n  - {name: a, cluster: bigg}\n"),
               HasSubstr("did you mean 'big'"));
+  // The platform's own names first; these are the reserved ones too.
+  EXPECT_THAT(
+      refusal(kHead + kApp + "background:\n  - {name: a, cluster: nope}\n"),
+      ::testing::EndsWith("use one of: " + spec_.clusters[0].name + ", " + spec_.clusters[1].name));
+  // 10 s are nanoseconds in between, and are 10 again.
+  EXPECT_THAT(refusal("schema: 1\nname: test\nduration_s: 60\n" + kApp +
+                      "background:\n  - {name: a, cluster: big, to_s: 61}\n"),
+              HasSubstr("give a number from 0 to 60"));
+  load("schema: 1\nname: test\nduration_s: 60\n" + kApp +
+       "background:\n  - {name: a, cluster: big, to_s: 60}\n");
   EXPECT_THAT(refusal(kHead + kApp + "events:\n  - {at_s: 1, app: camra, priority: 2}\n"),
               HasSubstr("did you mean 'camera'"));
   EXPECT_THROW(load_scenario("no_such_scenario", spec_), Error);

@@ -218,6 +218,9 @@ TEST_F(YamlTest, QuotesAreShownAsWhatTheyAre) {
 }
 
 TEST_F(YamlTest, MergeKeysAreSaidToBeUnsupported) {
+  // Also where it is to bring the schema.
+  EXPECT_THAT(refusal("deep: &base {schema: 1}\n<<: *base\n"),
+              ::testing::HasSubstr("x.yaml:2: key '<<': merging another mapping"));
   EXPECT_EQ(refusal("schema: 1\ndeep: &base {name: a}\n<<: *base\n"),
             "x.yaml:3: key '<<': merging another mapping is not supported; "
             "write out the keys that it brings");
@@ -323,6 +326,18 @@ TEST_F(YamlTest, ConfigsAreFoundByNameOrPath) {
             "FLYBALL_CONFIGS=/nowhere: is no directory with platforms/ in it; set it to a copy of "
             "configs/, or unset it");
   unsetenv("FLYBALL_CONFIGS");
+}
+
+// A name that nothing shipped has, but a file here: whoever reads it says what is wrong with it.
+TEST_F(YamlTest, AFileWithoutTheUsualEndingIsAFile) {
+  const fs::path before = fs::current_path();
+  fs::current_path(dir_);
+  ASSERT_EQ(mkfifo("pipe.yaml", 0600), 0);
+  fs::create_directory("odroid_xu4");
+  EXPECT_EQ(find_config("models", "pipe.yaml"), "pipe.yaml");
+  EXPECT_THROW(find_config("models", "pip.yaml"), Error);
+  EXPECT_THROW(find_config("platforms", "odroid_xu4"), Error) << "a folder is none";
+  fs::current_path(before);
 }
 
 }  // namespace

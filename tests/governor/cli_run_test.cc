@@ -343,6 +343,17 @@ TEST(CliRun, NoRoomForAThreadIsSaidAsThat) {
   EXPECT_THAT(finished.err, ::testing::Not(HasSubstr("internal error")));
 }
 
+TEST(CliRun, AMemoryLimitIsNamedWhereItIsTheCause) {
+  const OwnConfigs configs;
+  const Finished finished = Flyball({"profile", "--seconds", "0.1", "--out", configs / "x"},
+                                    {.address_bytes = 30'000 * 1024})
+                                .wait();
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_EQ(finished.err,
+            "flyball: memory: this process may have no more than 30000 kB; raise the limit (ulimit "
+            "-v), or ask for less\n");
+}
+
 TEST(CliRun, WithoutLearningAndWithoutComparison) {
   const OwnConfigs configs;
   const Finished finished =

@@ -99,6 +99,27 @@ TEST(CliErrors, NumbersAreChecked) {
                    "flyball: --policies 'rule,rule': names 'rule' twice");
 }
 
+// A configuration of several clusters has commas, and so has a list of policies.
+TEST(CliCompare, TakesAConfigurationOfSeveralClustersAmongOthers) {
+  const std::string fixed = "static_best:A15=200000,A7=700000;camera=A7x4@25";
+  const std::vector<std::string> compare = {"compare",    "--platform",      "odroid_xu3",
+                                            "--scenario", "single_periodic", "--seeds",
+                                            "1",          "--json",          "--policies"};
+  const auto with = [&](const std::string& policies) {
+    std::vector<std::string> all = compare;
+    all.push_back(policies);
+    return all;
+  };
+  const Finished finished = flyball_run(with("powersave," + fixed + ",rule"));
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  const auto rows = nlohmann::json::parse(finished.out).at("policies");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[1].at("policy"), fixed);
+  EXPECT_LT(rows[1].at("accuracy_pct").at("mean"), rows[0].at("accuracy_pct").at("mean"));
+  expect_wrong_use(with(fixed + ",rulle"), "flyball: policy 'rulle': there is none of that name");
+  expect_wrong_use(with("rule,A7=700000"), "flyball: policy 'A7=700000': there is none");
+}
+
 TEST(CliErrors, UnknownNamesListTheKnownOnes) {
   expect_wrong_use({"compare", "--platform", "odroid_xu4", "--scenario", "bursty"},
                    "flyball: ", "odroid_xu3");
