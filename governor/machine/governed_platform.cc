@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "governor/machine/machine_profile.h"
+#include "governor/machine/model_check.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -103,6 +104,7 @@ GovernedPlatform load_governed_platform(const std::string& name_or_path,
     if (app.model.empty()) continue;
     const NamedModel named = model_of(app);
     take_accuracies(app, named);
+    check_answers(named.model);
     if (emulated) use_profile(chosen, app, named.checksum, governed);
   }
   return governed;

@@ -172,24 +172,6 @@ std::string InferenceEngine::defect() const {
       name_of(static_cast<Precision>(defect % kPrecisions)));
 }
 
-void InferenceEngine::check_answers() {
-  // Not one: a unit that overflowed to NaN may be cut to zero, and leave some answers finite.
-  constexpr std::size_t kCheckedImages = 8;
-  const std::size_t values = network_.image_values();
-  const std::size_t images = images_.images.size() / values;
-  for (const Precision precision : {Precision::kFloat32, Precision::kInt8}) {
-    if (precision == Precision::kInt8 && !network_.has_int8()) continue;
-    for (int width = 0; width < network_.widths(); ++width) {
-      for (std::size_t i = 0; i < std::min(kCheckedImages, images); ++i) {
-        const std::span<const float> image(images_.images.data() + i * values, values);
-        const InferStatus status = network_.infer(workspace_, width, precision, image, logits_);
-        if (!status) throw std::invalid_argument(status.message());
-        check_finite(width, precision);
-      }
-    }
-  }
-}
-
 std::int64_t InferenceEngine::quick_time_ns(int width) {
   constexpr std::int64_t kStretchNs = 5'000'000;
   pool_.set_speed_ratio(1);
@@ -235,8 +217,7 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
   if (setting.active < 1 || setting.active > max_active())
     throw std::invalid_argument(
         fmt::format("active workers {}: the pool has 1 to {}", setting.active, max_active()));
-  if (setting.cpus.empty())
-    throw std::invalid_argument("no CPU: a setting must name at least one");
+  if (setting.cpus.empty()) throw std::invalid_argument("no CPU: a setting must name at least one");
   if (!pool_.set_speed_ratio(setting.speed_ratio))
     throw std::invalid_argument(
         fmt::format("speed ratio {}: it must be above 0 and at most 1", setting.speed_ratio));

@@ -73,12 +73,8 @@ class InferenceEngine : public JobEngine {
   /// How many images there are before the first one comes again; 0: none with known answers.
   std::size_t distinct_images() const { return images_.labels.size(); }
 
-  /// A few inferences at every width and precision. Throws Error (kFailure) that names the first whose
-  /// answer is not finite: such a model has overflowed, and its class is no answer. `run` and
-  /// `calibrate` throw the same when an inference of theirs ends so. From the thread that calls
-  /// `run`, or before it does.
-  void check_answers();
-  /// What such an inference said; empty when there was none. From any thread.
+  /// What check_answers() says of a model, of the first inference whose answer was not finite; empty
+  /// when there was none. `run` and `calibrate` throw it. From any thread.
   std::string defect() const;
 
   /// A CPU that cannot be had (it went offline) leaves the workers unpinned for this job; `problem`

@@ -1,9 +1,13 @@
 #include "governor/machine/model_check.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "governor/machine/monitor_images.h"
+#include "kernels/base/error.h"
 #include "kernels/data/random.h"
 #include "kernels/dnn/network.h"
 #include "kernels/pool/pool.h"
@@ -62,6 +66,21 @@ std::vector<Precision> precisions_of(const Model& model) {
 }
 
 }  // namespace
+
+void check_answers(const Model& model) {
+  Network network(model);
+  Workspace workspace(model.spec);
+  // Not one: a unit that overflowed to NaN may be cut to zero, and leave some answers finite.
+  const std::optional<LabelledImages> own = monitor_images(model, kImages);
+  const std::vector<float> images = own ? own->images : noise(model.spec);
+  for (const Precision precision : precisions_of(model)) {
+    for (int width = 0; width < model.spec.widths; ++width) {
+      if (all_finite(logits_of(network, workspace, nullptr, width, precision, images))) continue;
+      failure(fmt::format("model, width {} % in {}", network.width_pct(width), name_of(precision)),
+              "its answers are not finite numbers", "take another model file, or train it again");
+    }
+  }
+}
 
 bool LevelCheck::good() const {
   return same_bits && finite &&

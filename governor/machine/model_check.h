@@ -23,6 +23,11 @@ struct LevelCheck {
   bool good() const;
 };
 
+/// A few inferences at every width and precision, for whoever takes what a model promises. Throws
+/// Error (kFailure) that names the first whose answer is not finite: such a model has overflowed, and
+/// its class is no answer.
+void check_answers(const Model& model);
+
 /// Runs every width and precision on a few images with every implementation of the operators and
 /// with one and two threads. Throws std::system_error where no thread can be started.
 std::vector<LevelCheck> check_levels(const Model& model);
