@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include "tests/governor/subprocess.h"
 
@@ -26,6 +28,7 @@ class Dev {
  public:
   Dev() {
     fs::copy_file(fs::path(FLYBALL_SOURCE_DIR) / "dev", dir_ / "dev");
+    fs::create_directory_symlink(fs::path(FLYBALL_SOURCE_DIR) / "configs", dir_ / "configs");
     stand_in("tools/dpkg", "echo amd64");
     stand_in("tools/dpkg-query", "echo installed amd64; echo installed arm64");
     for (const char* tool : {"apt-get", "cmake", "ctest"})
@@ -66,11 +69,40 @@ class Dev {
 
 TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
   Dev dev;
-  for (const char* arguments :
-       {"run --duratoin 3", "run now", "run --duration", "test --ouput-on-failure", "test tasn",
-        "test -R", "build tasn", "build release debug", "bench grouped",
-        "bench --benchmark_filtre=x", "fuzz now", "fuzz 1 2", "format all", "clean everything",
-        "help me", "tset"}) {
+  for (const char* arguments : {"run --duratoin 3",
+                                "run now",
+                                "run --duration",
+                                "run --duration abc",
+                                "run --compare-duration=0.1",
+                                "run --seed -1",
+                                "run --platform nope",
+                                "run --belief /no/such.yaml",
+                                "run --scenario /etc/passwd",
+                                "run --scenario /tmp",
+                                "run --policy nope",
+                                "run --policy oracle",
+                                "run --compare-with performance,nope",
+                                "run --record /nodir/x",
+                                "run --learn-to /tmp",
+                                "run --csv /etc/passwd --record x",
+                                "run --csv x",
+                                "run --policy-file /no/such",
+                                "run --from /no/such",
+                                "run --profile /no/such",
+                                "run --record ''",
+                                "test --ouput-on-failure",
+                                "test tasn",
+                                "test -R",
+                                "build tasn",
+                                "build release debug",
+                                "bench grouped",
+                                "bench --benchmark_filtre=x",
+                                "fuzz now",
+                                "fuzz 1 2",
+                                "format all",
+                                "clean everything",
+                                "help me",
+                                "tset"}) {
     const Finished finished = dev.run(arguments);
     EXPECT_EQ(finished.exit_code, 2) << arguments;
     EXPECT_EQ(finished.out, "") << arguments;
@@ -103,8 +135,9 @@ TEST(DevScript, OnlyTheResultIsOnStandardOutput) {
 // What only the program can tell is asked before the machine is measured and a policy is trained.
 TEST(DevScript, AsksTheProgramBeforeProfilingAndTraining) {
   Dev dev;
-  EXPECT_EQ(dev.run("run --duration soon").exit_code, 2);
-  EXPECT_THAT(dev.started(), AllOf(HasSubstr("flyball run --check --duration soon"),
+  std::ofstream(dev / "soon.yaml") << "schema: 1\n";
+  EXPECT_EQ(dev.run("run --scenario soon.yaml").exit_code, 2);
+  EXPECT_THAT(dev.started(), AllOf(HasSubstr("flyball run --check --scenario soon.yaml"),
                                    Not(HasSubstr("profile")), Not(HasSubstr("train"))));
 }
 
@@ -197,6 +230,35 @@ TEST(DevScript, KnowsTheProgramsOptions) {
       flyball_run({"run", "--help"}).out, std::regex("\n  (?:-h,)?(--[a-z-]+)( [A-Z])?"));
   EXPECT_GT(of_program.size(), 10u);
   EXPECT_EQ(of_script, of_program);
+}
+
+// And the policies that can run: what knows the future cannot.
+TEST(DevScript, KnowsTheProgramsPolicies) {
+  std::string text = read_text(fs::path(FLYBALL_SOURCE_DIR) / "dev");
+  const std::size_t begin = text.find("policies=\"") + 10;
+  std::istringstream words(text.substr(begin, text.find('"', begin) - begin));
+  std::set<std::string> of_script, of_program;
+  for (std::string word; words >> word;) of_script.insert(word);
+  const auto all = nlohmann::json::parse(flyball_run({"list", "policies", "--json"}).out);
+  for (const auto& policy : all.at("policies")) {
+    const std::string name = policy.at("name");
+    if (name != "oracle") of_program.insert(name);
+  }
+  EXPECT_EQ(of_script, of_program);
+}
+
+// What 'flyball run' takes is not refused by the script, however it is written.
+TEST(DevScript, TakesWhatTheProgramTakes) {
+  Dev dev;
+  std::ofstream(dev / "mine.policy") << "x";
+  for (const std::string arguments :
+       {"--duration .5 --compare-duration=1e1 --seed 7", "--platform jetson_nano --belief host",
+        "--scenario configs/scenarios/bursty.yaml --plain", "--profile none --no-learn",
+        "--compare-with 'rule,static_best:A15=1,A7=2;camera=A7x4@25,userspace:1400000'",
+        "--policy-file mine.policy --learn-to learned.policy", "--record x.flyrec --csv=csv"}) {
+    const Finished finished = dev.run("run " + arguments);
+    EXPECT_EQ(finished.exit_code, 0) << arguments << ": " << finished.err;
+  }
 }
 
 }  // namespace
