@@ -73,6 +73,30 @@ TEST(CliBelief, ChangesWhatAgentsChooseAndNotWhatIsTrue) {
   EXPECT_EQ(same.at("policies").dump(), sure.at("policies").dump());
 }
 
+// Nobody measures accuracy: what it really is changes that figure and no other, whatever share of it
+// the scenario asks for.
+TEST(CliBelief, IsWhatIsKnownOfAccuracy) {
+  const OwnConfigs configs;
+  const std::string worse =
+      altered(configs, "odroid_xu3", "accuracy_pct: 71.2", "accuracy_pct: 69");
+  const auto figures = [](const std::string& platform) {
+    json rows = parsed(flyball_run({"compare", "--platform", platform, "--belief", "odroid_xu3",
+                                    "--scenario", "full_accuracy", "--policies", "q_learning,rule",
+                                    "--seeds", "1", "--json"}))
+                    .at("policies");
+    for (json& row : rows) row.erase("decide_p50_ns");
+    return rows;
+  };
+  json declared = figures("odroid_xu3"), really = figures(worse);
+  for (json* rows : {&declared, &really}) {
+    for (json& row : *rows) {
+      EXPECT_NEAR(row.at("accuracy_pct").at("mean"), rows == &declared ? 71.2 : 69.0, 1e-4);
+      row.erase("accuracy_pct");
+    }
+  }
+  EXPECT_EQ(declared.dump(), really.dump());
+}
+
 TEST(CliBelief, OfOtherKnobsIsRefusedWithTheFirstDifference) {
   const OwnConfigs configs;
   const auto refused = [&](const std::string& belief, const std::string& why) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/governor/own_configs.h"
+#include "tests/governor/stored_policies.h"
 #include "tests/governor/subprocess.h"
 
 namespace flyball::testing {
@@ -172,11 +173,11 @@ TEST(CliRunLearns, IntoAFileThatRunAndCompareTake) {
 
 TEST(CliRunLearns, ForTheNextRunByDefault) {
   const OwnConfigs configs;
-  const std::string kept = configs / "state/flyball/policies/host.q_learning.policy";
   EXPECT_TRUE(parsed(run({"--no-learn"})).at("policy_file").is_null());
-  EXPECT_FALSE(fs::exists(kept));
   EXPECT_FALSE(fs::exists(configs / "state/flyball/policies"));
   EXPECT_TRUE(parsed(run({})).at("policy_file").is_null());
+  ASSERT_EQ(stored_policies(configs, "host").size(), 1u);
+  const std::string kept = stored_policies(configs, "host")[0];
   const std::string first = read_text(kept);
   EXPECT_EQ(first.substr(0, 6), "FLYPOL");
   EXPECT_EQ(parsed(run({})).at("policy_file"), kept);
@@ -188,6 +189,26 @@ TEST(CliRunLearns, ForTheNextRunByDefault) {
   fs::remove(kept);
   parsed(run({"--policy", "performance"}));
   EXPECT_FALSE(fs::exists(kept));
+}
+
+// Of another machine file with the same name, or from another start: what is there stays.
+TEST(CliRunLearns, WithoutReplacingWhatItDidNotStartFrom) {
+  const OwnConfigs configs;
+  const std::string mine = configs / "mine.policy";
+  parsed(run({"--learn-to", mine}));
+  parsed(run({}));
+  const std::string kept = stored_policies(configs, "host").at(0);
+  const std::string bytes = read_text(kept);
+  const std::string other = configs / "myhost.yaml";
+  std::string text = read_text(configs.config("platforms/host.yaml"));
+  const std::size_t at = text.find("core_nf: 0.45");
+  ASSERT_NE(at, std::string::npos);
+  std::ofstream(other) << text.replace(at, 13, "core_nf: 0.46");
+  EXPECT_TRUE(parsed(run({"--platform", other})).at("policy_file").is_null());
+  EXPECT_EQ(stored_policies(configs, "host").size(), 2u);
+  EXPECT_EQ(read_text(kept), bytes);
+  parsed(run({"--policy-file", mine}));
+  EXPECT_EQ(read_text(kept + ".old"), bytes);
 }
 
 TEST(CliRunLearns, OnlyWhereSomethingIsLearned) {

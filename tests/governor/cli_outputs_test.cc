@@ -77,6 +77,7 @@ TEST(CliOutputs, WhatCannotBeWrittenIsRefusedBeforeTheWorkByEveryVerb) {
     fs::create_symlink(configs / "nowhere", configs / "dangling");
     refused(configs / "dangling", "link to nothing");
     refused("/proc/nope", "cannot be written");
+    refused(configs / "folder/", "ends in a slash, as a folder does");
     refused(configs / "none/x", "there is no folder");
     refused(configs / "configs", "is a folder");
     refused(configs / std::string(250, 'x'), "File name too long");
@@ -137,6 +138,10 @@ TEST(CliOutputs, AnEmptyValueIsAnErrorForEveryOption) {
   expect_refused({"compare", "--platform", ""}, "--platform '': is empty; ");
   expect_refused({"export", "", "--csv", "x"}, "argument '': is empty; ");
   expect_refused({"list", ""}, "argument '': is empty; ");
+  // Those that another program reads, too.
+  for (const char* option : {"--out", "--kind", "--data"}) {
+    expect_refused({"network", "train", option, ""}, std::string(option) + " '': is empty; ");
+  }
 }
 
 TEST(CliOutputs, AClosedPipeEndsTheTalkAndNotTheWork) {
@@ -188,6 +193,17 @@ TEST(CliOutputs, ARecordingThatFailedIsAFailedRunWithItsReport) {
   EXPECT_EQ(json::parse(exported.out).at("complete"), false);
   EXPECT_THAT(exported.err, AllOf(HasSubstr("is not complete"), HasSubstr("was exported")));
   EXPECT_TRUE(fs::exists(configs / "csv/jobs.csv"));
+}
+
+TEST(CliOutputs, ARecordingThatFailedIsNotCalledRecordedAndItsCsvLeavesNoFolder) {
+  const OwnConfigs configs;
+  const Flyball::Options full{.file_bytes = 32 * 1024};
+  const Finished finished =
+      Flyball(with(record_for("4", configs / "x.flyrec"), {"--csv", configs / "csv"}), full).wait();
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("File too large"));
+  EXPECT_THAT(finished.out, Not(HasSubstr("Recorded in")));
+  EXPECT_FALSE(fs::exists(configs / "csv"));
 }
 
 TEST(CliOutputs, CsvReplacesOnlyWhatExportMade) {

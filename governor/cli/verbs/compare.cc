@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "agents/agent.h"
+#include "env/model/declared.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -48,7 +49,8 @@ struct Start {
 void check_files(const CompareVerb& verb, const std::string& option,
                  const std::map<std::string, std::string>& files) {
   for (const auto& [name, file] : files) {
-    if (std::find(verb.policies.begin(), verb.policies.end(), name) != verb.policies.end()) continue;
+    if (std::find(verb.policies.begin(), verb.policies.end(), name) != verb.policies.end())
+      continue;
     input_error(fmt::format("{} {}={}", option, name, file),
                 fmt::format("'{}' is not among the policies compared", name),
                 "add it to --policies");
@@ -64,7 +66,7 @@ Start starting_points(const CompareVerb& verb, const Belief& belief, std::uint64
     return found == files.end() ? std::string() : found->second;
   };
   for (const std::string& policy : verb.policies) {
-    StartingPoint from = starting_point(policy_identity(policy, belief, times_hash),
+    StartingPoint from = starting_point(policy_identity(policy, belief, times_hash), belief,
                                         of(verb.policy_files, policy), of(verb.priors, policy));
     start.choices.push_back({policy, std::move(from.learned), from.as_prior});
     if (from.note.empty()) continue;
@@ -147,8 +149,8 @@ int run_compare(const CompareVerb& verb) {
   for (const std::string& policy : verb.policies) check_policy_name(policy);
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
-  const Scenario scenario = load_scenario(verb.scenario, platform);
   const Belief belief = load_belief(verb.belief, governed);
+  const Scenario scenario = load_scenario(verb.scenario, as_declared(platform, belief));
   const Start start = starting_points(verb, belief, governed.times_hash);
 
   show_warnings(warnings_of(platform, {scenario}));
@@ -218,7 +220,8 @@ Verb add_compare(CLI::App& program) {
       ->add_option_function<std::vector<std::string>>(
           "--policy-file",
           [verb](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) parse_policy_file("--policy-file", text, verb->policy_files);
+            for (const std::string& text : texts)
+              parse_policy_file("--policy-file", text, verb->policy_files);
           },
           "What a policy has learned; may be repeated")
       ->type_name("NAME=FILE")

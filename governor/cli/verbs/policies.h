@@ -11,12 +11,10 @@
 namespace flyball::cli {
 
 /// The policies there are without naming a file: those learned here, in the state folder's
-/// policies/PLATFORM.AGENT.policy, then those shipped, in configs/policies/. Sorted in each.
+/// policies/PLATFORM-HASH.AGENT.policy, then those shipped, in configs/policies/. Sorted in each.
+/// HASH is of the platform as its file describes it: files of the same name have places of their
+/// own. PLATFORM.AGENT.policy is read as well.
 std::vector<std::string> stored_policy_files();
-
-/// Where a policy learned here is stored, its folder made. Throws Error (kInput) where there is no
-/// place for it.
-std::string make_place_for_policy(const std::string& platform, const std::string& agent);
 
 /// What a learning policy is of here.
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
@@ -27,14 +25,22 @@ struct StartingPoint {
   std::string file;
   std::vector<std::uint8_t> learned;  ///< its payload
   bool as_prior = false;              ///< of another platform, taken on purpose
+  bool refused = false;               ///< something was stored, and none of it is valid here
   std::string note;
 };
 /// `given` by the user is used or refused (Error, kInput); `from` is taken as a prior, also of
-/// another platform, when the same agent learned it; both are refused. Without either what was learned here is used,
-/// or else what was shipped, when it can be read and is valid; the policy starts untrained
-/// otherwise.
-StartingPoint starting_point(const PolicyIdentity& here, const std::string& given,
-                             const std::string& from);
+/// another platform, when the same agent learned it; both are refused. Without either what was
+/// learned here is used, or else what was shipped, when it can be read and is valid; the policy
+/// starts untrained otherwise. What this returns is something that the agent accepts.
+StartingPoint starting_point(const PolicyIdentity& here, const Belief& belief,
+                             const std::string& given, const std::string& from);
+
+/// Where a policy learned here is stored, its folder made. Throws Error (kInput) where there is no
+/// place for it.
+std::string make_place_for_policy(const std::string& agent, const Belief& belief);
+/// What is stored in that place, and was not started from, is renamed: replacing it would lose it.
+/// Returns a sentence that says so, empty when there was nothing. Throws Error (kFailure).
+std::string keep_beside(const std::string& place, const StartingPoint& start);
 
 /// "q_learning=a.policy" of `option`, into the map. Throws Error (kInput) on any other form.
 void parse_policy_file(const std::string& option, const std::string& text,

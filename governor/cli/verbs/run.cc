@@ -13,6 +13,7 @@
 
 #include "agents/agent.h"
 #include "env/config/yaml.h"
+#include "env/model/declared.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -150,11 +151,15 @@ void check_outputs(const RunVerb& verb) {
   }
 }
 
-/// Reports what was measured first, whatever became of the files: empty, or what did.
-std::string export_result(const RunVerb& verb) {
+/// Reports what was measured first, whatever became of the files: empty, or what did. A folder that
+/// was made for them, and that nothing came into, is removed.
+std::string export_result(const RunVerb& verb, bool folder_is_new) {
   try {
     export_csv(verb.record, verb.csv);
   } catch (const Error& error) {
+    std::error_code ignored;
+    if (folder_is_new && std::filesystem::is_empty(verb.csv, ignored))
+      std::filesystem::remove(verb.csv, ignored);
     return error.what();
   }
   return "";
@@ -212,11 +217,12 @@ void check_learn_to(const RunVerb& verb) {
 
 /// Where the next run looks for what this one learns; empty when there is no such place, or nothing
 /// is to be learned. Makes its folder, so not before all that can be refused has been accepted.
-std::string default_learn_to(const RunVerb& verb, const PlatformSpec& platform) {
+std::string default_learn_to(const RunVerb& verb, const Belief& belief,
+                             const StartingPoint& start) {
   if (!policy_learns(verb.policy) || verb.no_learn) return "";
   try {
-    const std::string path = make_place_for_policy(platform.name, verb.policy);
-    check_output(path, path, kPolicyOutput);
+    const std::string path = make_place_for_policy(verb.policy, belief);
+    write_note(keep_beside(path, start));
     return path;
   } catch (const Error& error) {
     write_note(fmt::format("What is learned is not kept: {}\n", error.what()));
@@ -254,17 +260,20 @@ int run_run(const RunVerb& verb) {
     input_error(fmt::format("platform '{}'", platform.name), "is simulated only here",
                 "use 'flyball compare' or 'flyball train' with it, or run on '--platform host'");
   }
-  const Scenario scenario = load_scenario(verb.scenario, platform);
   const Belief belief = load_belief(verb.belief, governed);
+  const Scenario scenario = load_scenario(verb.scenario, as_declared(platform, belief));
   const auto identity = [&](const std::string& policy) {
     return policy_identity(policy, belief, governed.times_hash);
   };
-  const StartingPoint start = starting_point(identity(verb.policy), verb.policy_file, verb.from);
+  const StartingPoint start =
+      starting_point(identity(verb.policy), belief, verb.policy_file, verb.from);
   std::vector<LiveRun> runs = plan_runs(verb, start, scenario);
   for (std::size_t i = 1; i < runs.size(); ++i) {
-    runs[i].start = starting_point(identity(runs[i].policy), "", "");
+    runs[i].start = starting_point(identity(runs[i].policy), belief, "", "");
   }
 
+  std::error_code ignored;
+  const bool csv_is_new = !std::filesystem::exists(verb.csv, ignored);
   check_outputs(verb);
   check_learn_to(verb);
   const InterruptScope interrupt;
@@ -273,7 +282,7 @@ int run_run(const RunVerb& verb) {
   Stream stream{platform, belief, governed.times_hash, scenario, *engine, verb.seed};
   check_runs(stream, runs);
   if (verb.check) return 0;
-  if (verb.learn_to.empty()) runs.front().learn_to = default_learn_to(verb, platform);
+  if (verb.learn_to.empty()) runs.front().learn_to = default_learn_to(verb, belief, start);
   stream.inference_ns = governed.inference_ns[static_cast<std::size_t>(scenario.apps[0].profile)];
   stream.profiled = stream.inference_ns > 0;
   std::vector<std::string> times_notes = governed.notes;
@@ -291,13 +300,16 @@ int run_run(const RunVerb& verb) {
   if (problem.empty() && !verb.learn_to.empty() && !results.empty())
     problem = results.front().learn_problem;
   if (!verb.csv.empty() && !results.empty()) {
-    const std::string other = export_result(verb);
+    const std::string other = export_result(verb, csv_is_new);
     if (problem.empty()) problem = other;
   }
 
-  const RunReport report{
-      governed, scenario,   stream, named.path, start.file, verb.record, interrupt.stopped(),
-      results,  times_notes};
+  const bool recorded = !results.empty() && results.front().record_problem.empty();
+  const RunReport report{governed,   scenario,
+                         stream,     named.path,
+                         start.file, recorded ? verb.record : "",
+                         interrupt.stopped(), results,
+                         times_notes};
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
   write_result(verb.json ? json_text(run_json(report)) : run_text(report, terminal.columns));
   if (const std::string defect = engine->defect(); !defect.empty())

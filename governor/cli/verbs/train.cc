@@ -8,6 +8,7 @@
 #include "agents/agent.h"
 #include "agents/policy_file.h"
 #include "env/config/yaml.h"
+#include "env/model/declared.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -63,9 +64,9 @@ std::vector<std::uint8_t> train_in_turns(const TrainVerb& verb, const PlatformSp
       curve.add(t % count, metrics);
       progress.update(static_cast<double>(curve.done()) / verb.episodes);
     };
-    learned = train(platform, belief, scenarios[t % count], verb.agent, episodes,
-                    verb.seed + static_cast<std::uint64_t>(done), on_episode, &stop, learned,
-                    as_prior);
+    learned =
+        train(platform, belief, scenarios[t % count], verb.agent, episodes,
+              verb.seed + static_cast<std::uint64_t>(done), on_episode, &stop, learned, as_prior);
     as_prior = false;
     done += episodes;
   }
@@ -74,7 +75,7 @@ std::vector<std::uint8_t> train_in_turns(const TrainVerb& verb, const PlatformSp
 
 Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
              const std::vector<Scenario>& scenarios, std::uint64_t platform_hash,
-             const LearningCurve& curve) {
+             const StartingPoint& start, const LearningCurve& curve) {
   Json json{{"schema", 1}, {"agent", verb.agent}, {"platform", governed.spec.name}};
   Json& names = json["scenarios"] = Json::array();
   for (const Scenario& scenario : scenarios) names.push_back(scenario.name);
@@ -84,7 +85,7 @@ Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
   json["seed"] = verb.seed;
   json["out"] = verb.out;
   json["belief"] = verb.belief.empty() ? Json(nullptr) : Json(verb.belief);
-  json["from"] = verb.from.empty() ? Json(nullptr) : Json(verb.from);
+  json["from"] = start.file.empty() ? Json(nullptr) : Json(start.file);
   json["platform_hash"] = fmt::format("{:016x}", platform_hash);
   json["curve"] = curve.points_json();
   json["reward_gain"] = curve.gain_json();
@@ -97,19 +98,19 @@ int run_train(TrainVerb verb) {
   if (!verb.store) check_output("--out " + verb.out, verb.out, kPolicyOutput);
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
-  std::vector<Scenario> scenarios;
-  for (const std::string& name : verb.scenarios) scenarios.push_back(load_scenario(name, platform));
   const Belief belief = load_belief(verb.belief, governed);
+  const PlatformSpec declared = as_declared(platform, belief);
+  std::vector<Scenario> scenarios;
+  for (const std::string& name : verb.scenarios) scenarios.push_back(load_scenario(name, declared));
   const PolicyIdentity identity = policy_identity(verb.agent, belief, governed.times_hash);
-  const StartingPoint start =
-      verb.from.empty() ? StartingPoint{} : starting_point(identity, "", verb.from);
-  if (verb.store) {
-    verb.out = make_place_for_policy(platform.name, verb.agent);
-    check_output(verb.out, verb.out, kPolicyOutput);
-  }
+  // Where 'run' keeps what it has learned, that is gone on from.
+  const StartingPoint start = verb.from.empty() && !verb.store
+                                  ? StartingPoint{}
+                                  : starting_point(identity, belief, "", verb.from);
+  if (verb.store) verb.out = make_place_for_policy(verb.agent, belief);
 
   for (const std::string& note : governed.notes) write_note(note + '\n');
-  if (!start.note.empty()) write_note(start.note + ".\n");
+  if (!start.file.empty() || start.refused) write_note(start.note + ".\n");
   show_warnings(warnings_of(platform, scenarios));
   InterruptScope interrupt;
   Progress progress(fmt::format("training {} on {}", verb.agent, platform.name));
@@ -125,13 +126,14 @@ int run_train(TrainVerb verb) {
   const PolicyFile policy{identity, learned};
   std::optional<Error> not_written;
   try {
+    if (verb.store) write_note(keep_beside(verb.out, start));
     write_policy(verb.out, policy);
   } catch (const Error& error) {
     not_written = error;
   }
 
   if (verb.json) {
-    Json json = to_json(verb, governed, scenarios, identity.platform_hash, curve);
+    Json json = to_json(verb, governed, scenarios, identity.platform_hash, start, curve);
     if (not_written) json["out"] = nullptr;
     write_result(json_text(json));
   } else {
@@ -167,7 +169,8 @@ Verb add_train(CLI::App& program) {
   parser->get_option("--scenario")->required();
   parser
       ->add_option("--from", verb->from,
-                   "A policy file to go on from, also of another platform: taken as a prior")
+                   "A policy file to go on from, also of another platform: taken as a prior "
+                   "(default: what is stored where it would be written, or none with --out)")
       ->type_name("FILE");
   integer_option(*parser, "--episodes", verb->episodes, 1, 10'000'000,
                  "How many runs of a scenario (default 200)");
