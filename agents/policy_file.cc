@@ -10,10 +10,11 @@
 #include <cstring>
 #include <string_view>
 
-#include "kernels/base/bytes.h"
 #include "kernels/base/atomic_file.h"
-#include "kernels/base/error.h"
+#include "kernels/base/bytes.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/crc32c.h"
+#include "kernels/base/error.h"
 #include "kernels/base/file_descriptor.h"
 
 namespace flyball {
@@ -124,9 +125,9 @@ PolicyFile read_policy(const std::string& path) {
   ByteReader in(bytes, what);
   in.skip(kMagic.size() + 4);
   PolicyFile policy;
-  policy.identity.agent = in.text(kMaxName);
+  policy.identity.agent = printable(in.text(kMaxName));
   policy.identity.features = in.u32();
-  policy.identity.platform = in.text(kMaxName);
+  policy.identity.platform = printable(in.text(kMaxName));
   policy.identity.platform_hash = in.u64();
   policy.identity.times_hash = in.u64();
   const std::size_t size = in.u32();

@@ -124,9 +124,10 @@ void Recorder::put_state(const Observation& now) {
 
 void Recorder::on_bind(int slot, const Binding& binding, const Observation& now) {
   if (!writer_) return;
+  // First: the roster of a block that begins here is that of before.
+  Encoder out = begin(1 + kMaxBindingBytes);
   slots_[static_cast<std::size_t>(slot)] = {true, binding};
   table_.bind(slot, binding, now.app[static_cast<std::size_t>(slot)].required);
-  Encoder out = begin(1 + kMaxBindingBytes);
   out(static_cast<std::uint8_t>(RecordType::kBind));
   put_binding(out, slot, binding);
   end(out);

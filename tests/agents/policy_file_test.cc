@@ -217,5 +217,15 @@ TEST_F(PolicyFileTest, ARefusalNamesTheFileAndTheRemedy) {
   EXPECT_THAT(refused(here), Not(HasSubstr("--from"))) << "for another agent it means nothing";
 }
 
+TEST_F(PolicyFileTest, ItsNamesSteerNoTerminal) {
+  PolicyFile evil = policy_;
+  evil.identity.agent = "q\x1b[2J";
+  evil.identity.platform = "tiny\xe2\x80\xae\x9b";
+  write_policy(path_, evil);
+  const PolicyFile back = read_policy(path_);
+  EXPECT_EQ(back.identity.agent, "q?[2J");
+  EXPECT_EQ(back.identity.platform, "tiny??");
+}
+
 }  // namespace
 }  // namespace flyball

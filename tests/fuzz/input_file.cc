@@ -26,4 +26,16 @@ void InputFile::set(std::span<const std::uint8_t> bytes) {
   }
 }
 
+OutputFolder::OutputFolder()
+    : path_(std::filesystem::temp_directory_path() / ("output-" + std::to_string(getpid()))) {
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) broken("a folder can be made", path_);
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
 }  // namespace flyball::fuzz

@@ -28,6 +28,20 @@ class InputFile {
   int descriptor_ = -1;
 };
 
+/// A folder of its own for what is made of it, removed at the end.
+class OutputFolder {
+ public:
+  OutputFolder();
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 /// A crash for the fuzzer to report.
 [[noreturn]] inline void broken(const std::string& promise, const std::string& seen) {
   std::cerr << "broken: " << promise << ": " << seen << std::endl;

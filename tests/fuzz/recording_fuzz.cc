@@ -51,14 +51,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         fuzz::check_printable(name);
       }
     };
+    visitor.on_bind = [&](int, const Binding& binding, const Observation&) {
+      fuzz::check_printable(binding.name);
+      fuzz::check_printable(binding.profile);
+    };
     visitor.on_epoch = [&](const Observation& out, const DecisionRow& row) {
       fuzz::check_epoch(out, row);
       ++epochs;
     };
-    visitor.on_job = [&](const JobRecord&) { ++jobs; };
+    visitor.on_job = [&](const JobRecord& job) {
+      if (job.latency_ns() < 0 || job.execution_ns() < 0) {
+        fuzz::broken("a job ends after it began", std::to_string(job.sequence));
+      }
+      ++jobs;
+    };
     const RecordingReport report = read_recording(path, visitor);
     if (report.epochs != epochs || report.jobs != jobs) {
       fuzz::broken("the report counts what was visited", std::to_string(epochs));
+    }
+    // What people look at: decisions explained, readings with their units, knobs by their names.
+    static const fuzz::OutputFolder folder;
+    const RecordingReport exported = export_csv(path, folder.path());
+    if (exported.epochs != epochs || exported.jobs != jobs) {
+      fuzz::broken("what can be read can be exported", std::to_string(exported.epochs));
     }
   });
 }

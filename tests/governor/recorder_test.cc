@@ -156,6 +156,18 @@ TEST_F(RecorderTest, ApplicationsComeAndGoAndEveryBlockKnowsThem) {
   EXPECT_EQ(back.epochs[5].app[1].required.priority, 3);
 }
 
+TEST_F(RecorderTest, TheRosterOfABlockIsOfBeforeIt) {
+  {
+    Recorder recorder(path_, info_);
+    bind(recorder);
+  }
+  const std::string whole = contents(path_);
+  const std::size_t records = whole.find(kBlockMagic) + kBlockHeaderBytes;
+  EXPECT_EQ(whole[records], 1) << "a roster";
+  EXPECT_EQ(whole[records + 1], 0) << "of nobody: the one who comes has a record of his own";
+  EXPECT_EQ(whole[records + 2], 2) << "that";
+}
+
 TEST_F(RecorderTest, AFullRosterFitsIntoABlock) {
   Binding large{std::string(300, 'n'), "net", 1, false, std::vector<DeclaredLevel>(kMaxLevels)};
   for (DeclaredLevel& level : large.levels) level.accuracy_pct = 69.7;
