@@ -8,14 +8,16 @@
 namespace flyball {
 namespace {
 
-/// The nanosecond after which a time that is left has passed, 1 at least. One that rounding put a
-/// hair above a whole nanosecond is that nanosecond.
-std::int64_t whole_ns(double left_ns) {
+/// The nanosecond after `now_ns` at which a time that is left has passed, 1 later at least. One that
+/// rounding put a hair above a whole nanosecond is that nanosecond.
+std::int64_t end_ns(std::int64_t now_ns, double left_ns) {
   constexpr double kRoundNs = 1e-3;
+  constexpr double kFarNs = 4e18;  // 130 years; a run of as many before them is a number of ns still
+  if (!(left_ns < kFarNs)) return kNeverNs;
   const double exact_ns = left_ns - kRoundNs;
   const auto below_ns = static_cast<std::int64_t>(exact_ns);  // std::ceil is a call without SSE4.1
-  return std::max<std::int64_t>(1,
-                                static_cast<double>(below_ns) < exact_ns ? below_ns + 1 : below_ns);
+  return now_ns + std::max<std::int64_t>(
+                      1, static_cast<double>(below_ns) < exact_ns ? below_ns + 1 : below_ns);
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ void Engine::refresh() {
   for (int a = 0; a < m_.apps; ++a) {
     if (!s_.jobs.app[a].running) continue;
     SimJob& run = s_.run[a];
-    run.finish_ns = s_.now_ns + whole_ns(run.overhead_ns + run.left / run.rates.work);
+    run.finish_ns = end_ns(s_.now_ns, run.overhead_ns + run.left / run.rates.work);
   }
 }
 

@@ -257,5 +257,21 @@ TEST(SimPhysics, TheBatteryLosesWhatIsSpent) {
   EXPECT_NEAR(out.battery_pct, 80 - 100 * energy / 1e6, 1e-9);
 }
 
+// More ns than there are numbers for.
+TEST(SimPhysics, AJobThatTakesLongerThanTimeLastsDoesNotEnd) {
+  PlatformSpec spec = round_board();
+  for (const double mcycles : {1e15, 1e300}) {
+    spec.apps[0].unit[kBig].mcycles = mcycles;
+    const Scenario scenario = of_apps({stream("camera", 100, 100)}, 1000);
+    Simulator sim(spec, scenario);
+    sim.apply(big_core(spec));
+    Observation out;
+    std::uint32_t finished = 0;
+    while (sim.advance(ms(100), out) == Status::kOk) finished += out.app[0].finished;
+    EXPECT_EQ(finished, 0u);
+    EXPECT_TRUE(out.app[0].running.busy);
+  }
+}
+
 }  // namespace
 }  // namespace flyball
