@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <system_error>
 
 #include "kernels/base/error.h"
@@ -56,6 +57,19 @@ void check_output(const std::string& what, const std::string& path, const Output
   if (start.empty() || start == kind.start) return;
   input_error(what, fmt::format("is there already and is not {}", kind.name),
               "name another file, or remove this one first");
+}
+
+void check_distinct(const std::vector<NamedOutput>& outputs) {
+  namespace fs = std::filesystem;
+  std::map<fs::path, std::string> taken;
+  for (const auto& [what, path] : outputs) {
+    if (path.empty()) continue;
+    std::error_code ignored;
+    // Absolute first: of what is not there yet, a plain name would stay one.
+    const fs::path file = fs::weakly_canonical(fs::absolute(path, ignored), ignored);
+    const auto [other, is_new] = taken.emplace(file, what);
+    if (!is_new) input_error(what, "would write over " + other->second, "name another file");
+  }
 }
 
 void make_output_folder(const std::string& what, const std::string& folder) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace flyball {
 
@@ -16,6 +17,14 @@ struct OutputKind {
 /// its input either, unless that is of the same kind. `what` names it: "--out x.policy". Leaves
 /// nothing.
 void check_output(const std::string& what, const std::string& path, const OutputKind& kind);
+
+/// A file that a verb is to make: "--record run.flyrec", and where.
+struct NamedOutput {
+  std::string what, path;
+};
+/// Throws Error (kInput) when two of them are one file, however they are spelled, of which the last
+/// to be written would be all that is left. Outputs that were not asked for have no path.
+void check_distinct(const std::vector<NamedOutput>& outputs);
 
 /// Makes the folder, and those that it is in, where they are absent. Throws Error (kInput).
 void make_output_folder(const std::string& what, const std::string& folder);

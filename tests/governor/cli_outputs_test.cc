@@ -206,6 +206,25 @@ TEST(CliOutputs, ARecordingThatFailedIsNotCalledRecordedAndItsCsvLeavesNoFolder)
   EXPECT_FALSE(fs::exists(configs / "csv"));
 }
 
+// The one that is written last would be all that is left, under the other one's name.
+TEST(CliOutputs, TwoOutputsAreTwoFiles) {
+  const TempDir dir;
+  fs::create_directory_symlink(dir.path(), dir / "link");
+  const std::string file = dir / "z";
+  const std::string relative = fs::relative(file);
+  const auto check = [&](const std::vector<std::string>& outputs) {
+    return with({"run", "--check", "--record", file}, outputs);
+  };
+  for (const std::string& same : {file, dir / "./z", dir / "link/z", relative, "./" + relative})
+    expect_refused(check({"--learn-to", same}), "--learn-to " + same + ": would write over", file);
+  expect_refused({"run", "--check", "--record", dir / "jobs.csv", "--csv", dir / "link"},
+                 "--csv: ", "jobs.csv: would write over --record");
+  expect_refused(with(check({"--learn-to", dir / "epochs.csv"}), {"--csv", dir.path()}),
+                 "--csv: ", "epochs.csv: would write over --learn-to");
+  EXPECT_EQ(names_in(dir.path()), std::set<std::string>{"link"}) << "and nothing was made";
+  EXPECT_EQ(flyball_run(check({"--learn-to", dir / "y", "--csv", dir.path()})).exit_code, 0);
+}
+
 TEST(CliOutputs, CsvReplacesOnlyWhatExportMade) {
   const OwnConfigs configs;
   const std::string record = configs / "x.flyrec";

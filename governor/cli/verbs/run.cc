@@ -138,17 +138,21 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   return text + '\n';
 }
 
+/// `learn_to`: asked for or not.
+void check_one_output_each(const RunVerb& verb, const std::string& learn_to) {
+  std::vector<NamedOutput> outputs = {{"--record " + verb.record, verb.record},
+                                      {"--learn-to " + learn_to, learn_to}};
+  if (!verb.csv.empty()) {
+    for (const std::string& csv : csv_files(verb.csv)) outputs.push_back({"--csv: " + csv, csv});
+  }
+  check_distinct(outputs);
+}
+
 /// What is made at the end is tried before the work.
 void check_outputs(const RunVerb& verb) {
-  namespace fs = std::filesystem;
   if (!verb.record.empty()) check_output("--record " + verb.record, verb.record, kRecordingOutput);
-  if (verb.csv.empty()) return;
-  check_csv_folder(verb.csv);
-  std::error_code ignored;
-  for (const std::string& csv : csv_files(verb.csv)) {
-    if (fs::weakly_canonical(csv, ignored) != fs::weakly_canonical(verb.record, ignored)) continue;
-    input_error("--record " + verb.record, "is what --csv would write over", "name another file");
-  }
+  if (!verb.csv.empty()) check_csv_folder(verb.csv);
+  check_one_output_each(verb, verb.learn_to);
 }
 
 /// Reports what was measured first, whatever became of the files: empty, or what did. A folder that
@@ -169,8 +173,7 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
                                const Scenario& scenario) {
   const double duration_s =
       verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) / 1e9;
-  std::vector<LiveRun> runs = {
-      {verb.policy, start, verb.learn_to, duration_s, verb.record, {}}};
+  std::vector<LiveRun> runs = {{verb.policy, start, verb.learn_to, duration_s, verb.record, {}}};
   if (!verb.no_compare) {
     const double compare_s = verb.compare_duration_s > 0 ? verb.compare_duration_s : duration_s;
     for (const std::string& policy : verb.compare_with) {
@@ -222,6 +225,7 @@ std::string default_learn_to(const RunVerb& verb, const Belief& belief,
   if (!policy_learns(verb.policy) || verb.no_learn) return "";
   try {
     const std::string path = make_place_for_policy(verb.policy, belief);
+    check_one_output_each(verb, path);
     write_note(keep_beside(path, start));
     return path;
   } catch (const Error& error) {
@@ -338,14 +342,13 @@ Verb add_run(CLI::App& program) {
       ->add_option("--policy-file", verb->policy_file,
                    "What the policy has learned, by 'flyball train'")
       ->type_name("FILE");
-  parser
-      ->add_option("--from", verb->from,
-                   "The same of another platform, taken as a prior")
+  parser->add_option("--from", verb->from, "The same of another platform, taken as a prior")
       ->type_name("FILE");
   parser
-      ->add_option("--learn-to", verb->learn_to,
-                   "Keep what the policy learns in this file, every minute and at the end "
-                   "(default: under $XDG_STATE_HOME, or ~/.local/state, where the next run finds it)")
+      ->add_option(
+          "--learn-to", verb->learn_to,
+          "Keep what the policy learns in this file, every minute and at the end "
+          "(default: under $XDG_STATE_HOME, or ~/.local/state, where the next run finds it)")
       ->type_name("FILE");
   parser->add_flag("--no-learn", verb->no_learn, "Keep nothing of what the policy learns");
   profile_option(*parser, verb->profile);
