@@ -222,8 +222,7 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
   busy_app_ = event.app;
   busy_cpus_ = event.cpus;
   counted_ns_ = meter_.now_ns();
-  meter_.job_started(*model_.profile[event.app], mapping, event.setting.level,
-                     event.cpus.count());
+  meter_.job_started(*model_.profile[event.app], mapping, event.setting.level, event.cpus.count());
   // The knob may have turned between the executor's reading it and now.
   if (speed_ratio(spec_, mapping, knobs_) != event.speed_ratio) set_running_speed();
 }
@@ -231,7 +230,8 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
 void EmulatedMachine::finished(const JobEvent& event, std::int64_t at_ns) {
   meter_.job_finished();
   take_counters(event);
-  ledger().finish(busy_app_, at_ns);
+  // Who came or went since has been seen to: the roster does not go back.
+  ledger().finish(busy_app_, at_ns, std::max(at_ns, meter_.now_ns()));
   busy_app_ = -1;
 }
 
@@ -292,8 +292,8 @@ void EmulatedMachine::fill(Observation& out) {
   out.sensors_ok = held_ == 0;
   double fastest = 0;
   for (const ClusterSpec& cluster : spec_.clusters) {
-    fastest = std::max(fastest,
-                       cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
+    fastest = std::max(
+        fastest, cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
   }
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];

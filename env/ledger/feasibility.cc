@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "env/ledger/arrivals.h"
 
@@ -74,54 +76,71 @@ int segment_at(const std::vector<BackgroundSegment>& segments, std::int64_t ns) 
   return std::max(0, static_cast<int>(after - segments.begin()) - 1);
 }
 
-double Feasibility::share_beside(const BackgroundSegment& segment, const JobCost& cost) const {
+Feasibility::Feasibility(const PlatformSpec& spec, const std::vector<BackgroundSegment>& segments)
+    : spec_(spec), segments_(segments) {
+  const OppChoice top = highest_opps(spec);
+  for (const AppProfile& app : spec.apps) {
+    Ways& ways = ways_.emplace_back();
+    std::vector<int> levels(app.levels.size());
+    std::iota(levels.begin(), levels.end(), 0);
+    const auto accuracy_pct = [&](int level) {
+      return app.levels[static_cast<std::size_t>(level)].accuracy_pct;
+    };
+    std::stable_sort(levels.begin(), levels.end(),
+                     [&](int a, int b) { return accuracy_pct(a) > accuracy_pct(b); });
+    for (const int level : levels) ways.accuracy_pct.push_back(accuracy_pct(level));
+    for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
+      if (app.plain_load || !runs_on(app, spec.mappings[m])) continue;
+      Way& way = ways.way.emplace_back();
+      double quickest_ns = std::numeric_limits<double>::infinity();
+      for (const int level : levels) {
+        quickest_ns = std::min(quickest_ns, execution_ns(spec, app, spec.mappings[m], level, top));
+        way.alone_ns.push_back(quickest_ns);
+      }
+      const JobCost cost = job_cost(spec, app, {static_cast<std::uint8_t>(m), 0}, top);
+      way.cores = cost.cores;
+      way.speed_share = cost.speed_share;
+    }
+  }
+}
+
+double Feasibility::share_beside(const BackgroundSegment& segment, const Way& way) const {
   double share = 0;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
-    const double wanted = cost.cores[c] + segment.cores[c];
-    share += cost.speed_share[c] * std::min(1.0, spec_.clusters[c].cores / std::max(wanted, 1e-9));
+    const double wanted = way.cores[c] + segment.cores[c];
+    share += way.speed_share[c] * std::min(1.0, spec_.clusters[c].cores / std::max(wanted, 1e-9));
   }
   return share;
 }
 
-bool Feasibility::feasible(const AppProfile& app, std::int64_t release_ns,
-                           std::int64_t deadline_ns, double work,
+bool Feasibility::feasible(int app, std::int64_t release_ns, std::int64_t deadline_ns, double work,
                            double accuracy_floor_pct) const {
-  const int quickest = app.level_for(accuracy_floor_pct);
-  for (int level = 0; level < app.level_count(); ++level) {
-    const LevelProfile& profile = app.levels[static_cast<std::size_t>(level)];
-    if (profile.accuracy_pct < accuracy_floor_pct) continue;
-    // Quickest on one core, and on any number of them unless their scaling was measured.
-    if (level != quickest && profile.parallel_fraction.empty()) continue;
-    if (feasible_at(app, level, release_ns, deadline_ns, work)) return true;
-  }
-  return false;
+  const Ways& ways = ways_[static_cast<std::size_t>(app)];
+  const auto below = std::partition_point(ways.accuracy_pct.begin(), ways.accuracy_pct.end(),
+                                          [&](double pct) { return pct >= accuracy_floor_pct; });
+  if (below == ways.accuracy_pct.begin()) return false;
+  const auto least_accurate = static_cast<std::size_t>(below - ways.accuracy_pct.begin()) - 1;
+  return std::any_of(ways.way.begin(), ways.way.end(), [&](const Way& way) {
+    return in_time(way, way.alone_ns[least_accurate], release_ns, deadline_ns, work);
+  });
 }
 
-bool Feasibility::feasible_at(const AppProfile& app, int level, std::int64_t release_ns,
-                              std::int64_t deadline_ns, double work) const {
-  const std::size_t first = static_cast<std::size_t>(segment_at(segments_, release_ns));
-  for (std::size_t m = 0; m < spec_.mappings.size(); ++m) {
-    if (!runs_on(app, spec_.mappings[m])) continue;
-    const JobCost cost = job_cost(
-        spec_, app, {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(level)}, top_);
-    auto at_ns = static_cast<double>(release_ns);
-    double left = work;
-    for (std::size_t s = first; s < segments_.size(); ++s) {
-      const double rate =
-          share_beside(segments_[s], cost) / (cost.alone_ns * (1 + segments_[s].slowdown));
-      const double need_ns = left / rate;
-      const double end_ns = s + 1 < segments_.size()
-                                ? static_cast<double>(segments_[s + 1].start_ns)
-                                : static_cast<double>(kNeverNs);
-      if (at_ns + need_ns <= end_ns) {
-        // A job ends on the nanosecond after its last cycle.
-        if (std::ceil(at_ns + need_ns - 1e-3) <= static_cast<double>(deadline_ns)) return true;
-        break;
-      }
-      left -= (end_ns - at_ns) * rate;
-      at_ns = end_ns;
-      if (at_ns > static_cast<double>(deadline_ns)) break;
-    }
+bool Feasibility::in_time(const Way& way, double alone_ns, std::int64_t release_ns,
+                          std::int64_t deadline_ns, double work) const {
+  auto at_ns = static_cast<double>(release_ns);
+  double left = work;
+  for (auto s = static_cast<std::size_t>(segment_at(segments_, release_ns)); s < segments_.size();
+       ++s) {
+    const double rate = share_beside(segments_[s], way) / (alone_ns * (1 + segments_[s].slowdown));
+    const double need_ns = left / rate;
+    const double end_ns = s + 1 < segments_.size() ? static_cast<double>(segments_[s + 1].start_ns)
+                                                   : static_cast<double>(kNeverNs);
+    // A job ends on the nanosecond after its last cycle.
+    if (at_ns + need_ns <= end_ns)
+      return std::ceil(at_ns + need_ns - 1e-3) <= static_cast<double>(deadline_ns);
+    left -= (end_ns - at_ns) * rate;
+    at_ns = end_ns;
+    if (at_ns > static_cast<double>(deadline_ns)) return false;
   }
   return false;
 }

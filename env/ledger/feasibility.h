@@ -47,21 +47,33 @@ int segment_at(const std::vector<BackgroundSegment>& segments, std::int64_t ns);
 /// switching to pay.
 class Feasibility {
  public:
-  /// The references outlive it.
-  Feasibility(const PlatformSpec& spec, const std::vector<BackgroundSegment>& segments)
-      : spec_(spec), segments_(segments), top_(highest_opps(spec)) {}
-  bool feasible(const AppProfile& app, std::int64_t release_ns, std::int64_t deadline_ns,
-                double work, double accuracy_floor_pct) const;
+  /// The references outlive it. What takes long is done here: jobs that are asked about end within
+  /// an epoch.
+  Feasibility(const PlatformSpec& spec, const std::vector<BackgroundSegment>& segments);
+  /// `app`: index into the platform's.
+  bool feasible(int app, std::int64_t release_ns, std::int64_t deadline_ns, double work,
+                double accuracy_floor_pct) const;
 
  private:
-  bool feasible_at(const AppProfile& app, int level, std::int64_t release_ns,
-                   std::int64_t deadline_ns, double work) const;
+  /// A mapping that the application can run on, at its highest clocks.
+  struct Way {
+    std::array<double, kMaxClusters> cores{}, speed_share{};
+    /// Of a job of work 1 on it alone, at the quickest of the levels that are at least as accurate
+    /// as that of the same place in `Ways::accuracy_pct`; beside a background it is the quickest too.
+    std::vector<double> alone_ns;
+  };
+  struct Ways {
+    std::vector<double> accuracy_pct;  ///< of the levels, descending
+    std::vector<Way> way;
+  };
+  bool in_time(const Way& way, double alone_ns, std::int64_t release_ns, std::int64_t deadline_ns,
+               double work) const;
   /// Share of the mapping's speed that is left beside the background.
-  double share_beside(const BackgroundSegment& segment, const JobCost& cost) const;
+  double share_beside(const BackgroundSegment& segment, const Way& way) const;
 
   const PlatformSpec& spec_;
   const std::vector<BackgroundSegment>& segments_;
-  OppChoice top_;
+  std::vector<Ways> ways_;  ///< per application
 };
 
 }  // namespace flyball

@@ -112,8 +112,8 @@ void JobLedger::drop_newest(int a) {
 
 bool JobLedger::infeasible(int a, const LedgerJob& job) const {
   // The file's floor is a double, the record's a float: half a step of it must not matter.
-  return !m_.feasibility.feasible(*m_.profile[a], job.release_ns, job.deadline_ns,
-                                  job.work * m_.scale[a],
+  return !m_.feasibility.feasible(m_.scenario.apps[static_cast<std::size_t>(a)].profile,
+                                  job.release_ns, job.deadline_ns, job.work * m_.scale[a],
                                   static_cast<double>(job.accuracy_floor_pct) - 1e-4);
 }
 
@@ -146,16 +146,16 @@ void JobLedger::start(int a, const AppSetting& setting, std::int64_t now_ns) {
   ++s_.running;
 }
 
-void JobLedger::finish(int a, std::int64_t now_ns) {
+void JobLedger::finish(int a, std::int64_t at_ns, std::int64_t now_ns) {
   LedgerApp& app = s_.app[a];
   app.running = false;
   --s_.running;
   s_.finished_any = true;
   ++app.finished;
-  const bool missed = now_ns > app.job.deadline_ns;
+  const bool missed = at_ns > app.job.deadline_ns;
   app.missed += missed;
-  app.last_latency_ns = now_ns - app.job.release_ns;
-  app.last_execution_ns = now_ns - app.start_ns;
+  app.last_latency_ns = at_ns - app.job.release_ns;
+  app.last_execution_ns = at_ns - app.start_ns;
   app.last_cycles = app.job_cycles;
   app.last_finished = app.job_setting;
   const auto accuracy_pct =
@@ -169,7 +169,7 @@ void JobLedger::finish(int a, std::int64_t now_ns) {
   record->sequence = app.job.sequence;
   record->release_ns = app.job.release_ns;
   record->start_ns = app.start_ns;
-  record->finish_ns = now_ns;
+  record->finish_ns = at_ns;
   record->deadline_ns = app.job.deadline_ns;
   record->energy_mj = app.job_mj;
   record->cycles = app.job_cycles;

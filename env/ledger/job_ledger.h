@@ -70,6 +70,8 @@ static_assert(std::is_trivially_copyable_v<LedgerState>);
 /// What the ledger needs to know of platform and scenario, and never changes.
 struct LedgerModel {
   LedgerModel(const PlatformSpec& spec, const Scenario& scenario);
+  LedgerModel(const LedgerModel&) = delete;  // `feasibility` refers to `segments`
+  LedgerModel& operator=(const LedgerModel&) = delete;
   const PlatformSpec& spec;
   const Scenario& scenario;
   int apps;
@@ -110,8 +112,10 @@ class JobLedger {
   void drop_newest(int app);
   /// The oldest waiting job begins with `setting`.
   void start(int app, const AppSetting& setting, std::int64_t now_ns);
-  /// The running job is done.
-  void finish(int app, std::int64_t now_ns);
+  /// The running job was done at `at_ns`, which is known at `now_ns`: its record keeps the one, the
+  /// roster turns at the other.
+  void finish(int app, std::int64_t at_ns, std::int64_t now_ns);
+  void finish(int app, std::int64_t now_ns) { finish(app, now_ns, now_ns); }
   /// Splits the platform's energy: among the jobs that run, in equal parts, or to nobody. The shares
   /// of all applications and `idle_mj` sum to what was charged.
   void charge(double energy_mj) {

@@ -395,5 +395,28 @@ TEST(EmulatedMachine, EndsWithTheScenario) {
   EXPECT_NEAR(out.energy_mj, 1200 * 0.1, 1e-6);
 }
 
+// A finish is heard of a moment late. Who has come since does not go and come again for it.
+TEST(EmulatedMachine, TheRosterDoesNotGoBack) {
+  Scenario scenario = easy_scenario(1000);
+  scenario.apps[0].stop_ns = 30 * kMs;  // one job, released at 0
+  AppSpec guest = scenario.apps[0];
+  guest.name = "guest";
+  guest.start_ns = 100 * kMs;
+  guest.stop_ns = scenario.duration_ns;
+  scenario.apps.push_back(guest);
+  Rig rig(easy_spec(), scenario);
+  rig.start(0);
+  const Observation before = rig.close(101);
+  EXPECT_TRUE(before.app[1].bound());
+  rig.finish(99);
+  const Observation after = rig.close(102);
+  EXPECT_EQ(after.app[1].generation, before.app[1].generation);
+  EXPECT_TRUE(after.app[1].active);
+  EXPECT_EQ(after.roster_version, before.roster_version + 1) << "the first one has gone";
+  EXPECT_FALSE(after.app[0].bound());
+  ASSERT_EQ(after.job_count, 1u);
+  EXPECT_EQ(after.jobs()[0].finish_ns, 99 * kMs) << "the record keeps the true time";
+}
+
 }  // namespace
 }  // namespace flyball

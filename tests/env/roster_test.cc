@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "tests/env/round_board.h"
 
@@ -16,9 +17,11 @@ AppSpec between(const char* name, double period_ms, std::int64_t start_ms, std::
   return app;
 }
 
+static_assert(!std::is_copy_constructible_v<LedgerModel>, "its parts refer to each other");
+
 TEST(Roster, ASlotIsTakenFromTheStartUntilTheLastJobIsDone) {
   PlatformSpec spec = round_board();
-  spec.apps[0].unit[kBig].mcycles = 400;  // 400 ms at 1 GHz
+  spec.apps[0].unit[kBig].mcycles = 400;            // 400 ms at 1 GHz
   AppSpec guest = between("guest", 100, 200, 290);  // one job, released at 200
   const Scenario scenario = of_apps({stream("camera", 5000, 5000), guest});
   Simulator sim(spec, scenario);
