@@ -69,7 +69,8 @@ struct EmulatedPlatform::Parts final : MachinePort {
   void stop_background(int load) override { background.stop(load); }
 
   void start_clock();
-  void machine_loop();
+  /// What may fail in it, a thread of background load, is counted there.
+  void machine_loop() noexcept;
   std::int64_t machine_turn();
   void check_whether_over();
   void answer(Status status);
@@ -172,7 +173,7 @@ void EmulatedPlatform::Parts::start_clock() {
   machine_bell.ring();
 }
 
-void EmulatedPlatform::Parts::machine_loop() {
+void EmulatedPlatform::Parts::machine_loop() noexcept {
   // The default slack of 50 us would make every release late by as much.
   prctl(PR_SET_TIMERSLACK, 1000UL);
   while (!stop.load(std::memory_order_acquire)) {

@@ -48,7 +48,7 @@ class EmulatedPlatform final : public Platform {
   /// engine fails while it is measured.
   EmulatedPlatform(const PlatformSpec& spec, const Scenario& scenario, JobEngine& engine,
                    const EmulatedOptions& options = {});
-  /// Waits for the job that runs, at full speed, then for the threads. Leaves no thread and no
+  /// Waits for the inference that runs, at full speed, then for the threads. Leaves no thread and no
   /// changed affinity behind.
   ~EmulatedPlatform() override;
 

@@ -118,13 +118,14 @@ void Executor::body(bool with_measurement) {
 
 void Executor::close() {
   stop_.store(true, std::memory_order_release);
+  engine_.cut_short(true);
   bell_.ring();
 }
 
 void Executor::stop() {
   if (!thread_.joinable()) return;
   close();
-  // A job at a low OPP would hold up the end. More than once: a job that is about to begin sets its
+  // An inference at a low OPP would hold up the end. More than once: a job that is about to begin sets its
   // own speed.
   for (;;) {
     const std::uint32_t seen = ready_bell_.mark();
@@ -133,6 +134,7 @@ void Executor::stop() {
     ready_bell_.wait(seen, monotonic_ns() + kHurryNs);
   }
   thread_.join();
+  engine_.cut_short(false);  // it may have another platform's jobs to run
 }
 
 bool Executor::submit(const ReadyJob& job) {

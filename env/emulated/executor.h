@@ -2,41 +2,53 @@
 
 #include <array>
 #include <atomic>
-#include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include <boost/lockfree/spsc_queue.hpp>
+
+#include "env/emulated/counter_factory.h"
+#include "env/emulated/job_engine.h"
+#include "env/ledger/arrivals.h"
+#include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
 #include "env/spaces/counters.h"
 #include "kernels/base/cpu_set.h"
 #include "kernels/base/doorbell.h"
-#include "env/emulated/counter_factory.h"
-#include "env/emulated/job_engine.h"
-#include "env/model/platform_spec.h"
-#include "env/scenario/scenario.h"
-#include "env/ledger/arrivals.h"
 
 namespace flyball {
 
-/// A CPU set that one thread writes and others read, in words: a reader may see an update by halves,
-/// and sees it whole a moment later.
+/// A CPU set that one thread writes and others read, whole: half of the CPUs before and half of
+/// those after may be none at all. A sequence lock (Boehm, "Can seqlocks get along with programming
+/// language memory models?", MSPC 2012): odd while it is written.
 class SharedCpuSet {
  public:
   CpuSet load() const {
-    CpuSet set;
-    for (int w = 0; w < CpuSet::kWords; ++w) {
-      set.set_word(w, words_[static_cast<std::size_t>(w)].load(std::memory_order_acquire));
+    for (;;) {
+      const std::uint32_t before = sequence_.load(std::memory_order_acquire);
+      CpuSet set;
+      for (int w = 0; w < CpuSet::kWords; ++w) {
+        set.set_word(w, words_[static_cast<std::size_t>(w)].load(std::memory_order_relaxed));
+      }
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (before % 2 == 0 && sequence_.load(std::memory_order_relaxed) == before) return set;
+      std::this_thread::yield();
     }
-    return set;
   }
   void store(const CpuSet& set) {
+    const std::uint32_t before = sequence_.load(std::memory_order_relaxed);
+    sequence_.store(before + 1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_release);
     for (int w = 0; w < CpuSet::kWords; ++w) {
-      words_[static_cast<std::size_t>(w)].store(set.word(w), std::memory_order_release);
+      words_[static_cast<std::size_t>(w)].store(set.word(w), std::memory_order_relaxed);
     }
+    sequence_.store(before + 2, std::memory_order_release);
   }
 
  private:
+  std::atomic<std::uint32_t> sequence_{0};
   std::array<std::atomic<std::uint64_t>, CpuSet::kWords> words_{};
 };
 
@@ -45,7 +57,7 @@ class SharedCpuSet {
 struct LiveKnobs {
   std::array<std::atomic<std::uint8_t>, kMaxClusters> opp{};
   std::array<std::atomic<std::uint16_t>, kMaxApps> setting{};  ///< mapping * 256 + level
-  SharedCpuSet cpus;  ///< available to the process
+  SharedCpuSet cpus;                                           ///< available to the process
 
   AppSetting app(int a) const {
     const std::uint16_t packed =
@@ -99,9 +111,9 @@ class Executor {
   /// Starts the thread. With `measure`, it first measures one inference of the whole network, for
   /// which the caller waits, and the answer is its time in ns. Throws Error (kFailure).
   std::int64_t start(bool measure);
-  /// Takes no more jobs; the one that runs goes on. Neither blocks nor allocates.
+  /// Takes no more jobs; the one that runs is cut short. Neither blocks nor allocates.
   void close();
-  /// Closes and waits for the job that runs, at full speed. Further calls do nothing.
+  /// Closes and waits for the inference that runs, at full speed. Further calls do nothing.
   void stop();
 
   /// false when the application's queue is full: it has room for twice its queue_limit, for the
@@ -146,7 +158,7 @@ class Executor {
   std::atomic<bool> ended_{false};  ///< the thread has done all it does
   CounterFactory counter_factory_;
   std::unique_ptr<CounterSource> counters_;  ///< guarded by `ready_`, then the executor's
-  Doorbell ready_bell_;             ///< rings for both
+  Doorbell ready_bell_;                      ///< rings for both
   std::atomic<bool> has_problem_{false};
   std::array<char, 160> problem_{};
   std::thread thread_;

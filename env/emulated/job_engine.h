@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,8 +24,12 @@ class JobEngine {
     bool int8 = false;  ///< 8-bit integers; false: fp32
     double speed_ratio = 1;
   };
-  /// Runs one job of `inferences` inferences and returns its execution time, ns.
+  /// Runs one job of `inferences` inferences, unless it is cut short, and returns its execution
+  /// time, ns.
   virtual std::int64_t run(const Setting& setting, int inferences) = 0;
+  /// Whether jobs end after the inference that runs, and later ones before their first; safe from
+  /// any thread.
+  void cut_short(bool on) { cut_short_.store(on, std::memory_order_relaxed); }
   /// Changes the duty cycle of a job that is running; safe from any thread.
   virtual void set_speed_ratio(double ratio) = 0;
   virtual int max_active() const = 0;
@@ -39,6 +44,12 @@ class JobEngine {
     static const std::string none;
     return none;
   }
+
+ protected:
+  bool is_cut_short() const { return cut_short_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> cut_short_{false};
 };
 
 }  // namespace flyball

@@ -139,7 +139,7 @@ void InferenceEngine::configure(const PoolConfig& wanted) {
 std::int64_t InferenceEngine::infer(int width, Precision precision, int inferences) {
   const std::size_t values = network_.image_values();
   const std::int64_t start_ns = monotonic_ns();
-  for (int i = 0; i < inferences; ++i) {
+  for (int i = 0; i < inferences && !is_cut_short(); ++i) {
     const std::span<const float> image(images_.images.data() + next_image_ * values, values);
     const InferStatus status = network_.infer(pool_, workspace_, width, precision, image, logits_);
     if (!status) throw std::invalid_argument(status.message());

@@ -84,6 +84,22 @@ TEST(EmulatedEpochs, AnotherThreadInterrupts) {
   EXPECT_EQ(platform.advance({90'000 * kMs, false}, out), Status::kInterrupted);
 }
 
+TEST(EmulatedEpochs, NobodyWaitsForALongJobThatIsNotWanted) {
+  PlatformSpec spec = easy_spec();
+  spec.apps[0].unit[0].mcycles = 7'200'000;  // an hour, or the test hangs
+  const Scenario scenario = easy_scenario(10'000'000);
+  SleepingEngine engine(kMs);
+  for (int run = 0; run < 2; ++run) {
+    EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+    Observation out;
+    do platform.advance({10 * kMs, false}, out);
+    while (!out.app[0].running.busy);
+    platform.interrupt();
+    while (platform.advance({10 * kMs, false}, out) == Status::kOk) continue;
+  }
+  EXPECT_EQ(engine.runs().size(), 2u) << "an engine that was cut short runs for the next platform";
+}
+
 EmulatedPlatform* to_interrupt = nullptr;
 
 TEST(EmulatedEpochs, ASignalHandlerInterrupts) {

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <csignal>
+#include <atomic>
+#include <chrono>
 #include <thread>
 
+#include "env/emulated/executor.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/doorbell.h"
 #include "kernels/base/latest.h"
-#include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {
@@ -49,8 +51,14 @@ TEST(EmulatedDoorbell, WakesAWaiterAndKeepsARingThatCameBefore) {
   const std::uint32_t seen = bell.mark();
   bell.ring();
   bell.wait(seen, monotonic_ns() + 3'600'000'000'000);  // returns at once, or the test hangs
-  std::thread ringer([&] { bell.ring(); });
-  bell.wait(bell.mark() - 1, monotonic_ns() + 3'600'000'000'000);
+  const std::uint32_t rung = bell.mark();
+  EXPECT_NE(rung, seen);
+  std::thread ringer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // by then it mostly waits
+    bell.ring();
+  });
+  bell.wait(rung, monotonic_ns() + 3'600'000'000'000);
+  EXPECT_NE(bell.mark(), rung) << "it came back for the ring, and not for nothing";
   ringer.join();
 }
 
@@ -59,6 +67,27 @@ TEST(EmulatedDoorbell, GivesUpAtTheAbsoluteTime) {
   const std::int64_t until = monotonic_ns() + 20'000'000;
   bell.wait(bell.mark(), until);
   EXPECT_GE(monotonic_ns(), until);
+}
+
+TEST(EmulatedCpuSet, IsReadWhole) {
+  const CpuSet low{0, 1}, high{64, 65};  // words of their own
+  SharedCpuSet shared;
+  shared.store(low);
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    while (!stop) {
+      shared.store(high);
+      shared.store(low);
+    }
+  });
+  int torn = 0;
+  for (int i = 0; i < 2'000'000; ++i) {
+    const CpuSet set = shared.load();
+    torn += !(set == low || set == high);
+  }
+  stop = true;
+  writer.join();
+  EXPECT_EQ(torn, 0);
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ class SleepingEngine final : public JobEngine {
     double left = static_cast<double>(inference_ns_) * inferences / setting.active *
                   (setting.width == 0 ? 0.5 : 1);
     std::int64_t last = begin;
-    while (left > 0) {
+    while (left > 0 && !is_cut_short()) {
       const double ratio = ratio_;
       sleep_ns(std::min<std::int64_t>(1'000'000, static_cast<std::int64_t>(left / ratio) + 1));
       const std::int64_t now = now_ns();

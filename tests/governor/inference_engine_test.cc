@@ -373,5 +373,14 @@ TEST(InferenceEngine, SaysWhenTheForcedOperatorsAreUnknown) {
   unsetenv("FLYBALL_SIMD");
 }
 
+TEST(InferenceEngine, AJobThatIsCutShortEnds) {
+  InferenceEngine engine{seeded_network()};
+  engine.cut_short(true);
+  engine.run(on_first_cpu(3, 1), std::numeric_limits<int>::max());  // days, or the test hangs
+  engine.cut_short(false);
+  EXPECT_GT(engine.run(on_first_cpu(0, 1), 1), 0);
+  engine.release_thread();
+}
+
 }  // namespace
 }  // namespace flyball
