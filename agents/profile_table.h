@@ -67,10 +67,34 @@ class Profile {
 /// the caps exclude all.
 int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, const OppChoice& cap);
 
-/// Visits every choice of OPPs for the clusters of `mapping`, the others at their lowest.
+/// More choices of OPPs than this for one mapping are not visited one by one: they are as many as
+/// the product of its clusters' tables, seconds for four clusters and days for eight.
+inline constexpr int kMaxOppChoices = 1024;
+
+/// Visits every choice of OPPs for the clusters of `mapping`, the others at their lowest. Of more
+/// than kMaxOppChoices, which two clusters of a board seldom have, those of a ladder: the clusters
+/// climb together, a rung per OPP of the longest table. What is lost are choices in which one of them
+/// is fast and another slow, and so what could be saved on the one that a job needs least.
 template <typename Visitor>
 void for_each_opp_choice(const PlatformSpec& platform, const Mapping& mapping, Visitor&& visit) {
   OppChoice opp{};
+  int choices = 1, rungs = 1;
+  for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+    if (mapping.cores[c] == 0) continue;
+    const int own = platform.clusters[c].max_opp() + 1;
+    if (choices <= kMaxOppChoices) choices *= own;
+    rungs = rungs > own ? rungs : own;
+  }
+  if (choices > kMaxOppChoices) {
+    for (int rung = 0; rung < rungs; ++rung) {
+      for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
+        if (mapping.cores[c] == 0) continue;
+        opp[c] = static_cast<std::uint8_t>(rung * platform.clusters[c].max_opp() / (rungs - 1));
+      }
+      visit(opp);
+    }
+    return;
+  }
   for (;;) {
     visit(opp);
     int c = 0;  // counts up like an odometer
