@@ -124,7 +124,7 @@ int QLearning::draw(std::span<const DoubleQ::Prior> prior, double energy_weight,
     if (!p.masked) best = std::max(best, p.value.weighed(energy_weight));
   }
   // A prior is worth 1 / (1 - discount) jobs.
-  const double least = best * (1 + kExploreCost * (1 - kTable.discount));
+  const double least = best - std::abs(best) * kExploreCost * (1 - kTable.discount);
   const auto good = [&](const DoubleQ::Prior& p) {
     return !p.masked && p.value.weighed(energy_weight) >= least;
   };

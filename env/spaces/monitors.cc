@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "env/model/platform_spec.h"
 #include "env/spaces/reward.h"
@@ -194,16 +195,19 @@ double temp_limit_c(const PlatformSpec& platform, std::size_t cluster, double ot
   return limit < kNoLimit ? limit : otherwise_c;
 }
 
-const char* base_of(const Monitor& monitor, const Observation& from) {
+/// `Of`: Observation, const or not.
+template <class Of>
+auto base_of(const Monitor& monitor, Of& of) {
+  using Byte = std::conditional_t<std::is_const_v<Of>, const char, char>;
   switch (monitor.scope) {
     case Monitor::Scope::kPlatform:
-      return reinterpret_cast<const char*>(&from);
+      return reinterpret_cast<Byte*>(&of);
     case Monitor::Scope::kCluster:
-      return reinterpret_cast<const char*>(&from.cluster[monitor.index]);
+      return reinterpret_cast<Byte*>(&of.cluster[monitor.index]);
     case Monitor::Scope::kApp:
-      return reinterpret_cast<const char*>(&from.app[monitor.index]);
+      return reinterpret_cast<Byte*>(&of.app[monitor.index]);
   }
-  return nullptr;
+  return static_cast<Byte*>(nullptr);
 }
 
 template <class Value>
@@ -371,7 +375,7 @@ std::int64_t quantised(const Monitor& monitor, const Observation& from) {
 }
 
 void restore(const Monitor& monitor, std::int64_t value, Observation& to) {
-  char* at = const_cast<char*>(base_of(monitor, to)) + monitor.offset;
+  char* at = base_of(monitor, to) + monitor.offset;
   switch (monitor.type) {
     case T::kF64:
       if (monitor.resolution == 0) {

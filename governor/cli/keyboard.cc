@@ -13,11 +13,11 @@
 namespace flyball::cli {
 namespace {
 
-// Signals that end a program unless somebody handles them; the two of InterruptScope, which calls
+// Signals that end a program unless somebody handles them; the three of InterruptScope, which calls
 // restore() where it leaves, are not among them.
-constexpr std::array kEnding = {SIGHUP,  SIGQUIT, SIGILL,  SIGTRAP,   SIGABRT, SIGBUS,  SIGFPE,
-                                SIGUSR1, SIGSEGV, SIGUSR2, SIGALRM,   SIGXCPU, SIGXFSZ, SIGVTALRM,
-                                SIGPROF, SIGIO,   SIGSYS,  SIGSTKFLT, SIGPWR};
+constexpr std::array kEnding = {SIGQUIT,   SIGILL,  SIGTRAP, SIGABRT, SIGBUS,    SIGFPE,
+                                SIGUSR1,   SIGSEGV, SIGUSR2, SIGALRM, SIGXCPU,   SIGXFSZ,
+                                SIGVTALRM, SIGPROF, SIGIO,   SIGSYS,  SIGSTKFLT, SIGPWR};
 
 // What the handlers touch: written before they are installed.
 termios g_before, g_keys;

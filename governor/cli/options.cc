@@ -129,16 +129,6 @@ std::string joined(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-namespace {
-const AgentInfo* find_agent(const std::string& policy) {
-  const std::string name = policy.substr(0, policy.find(':'));
-  for (const AgentInfo& agent : agent_catalogue()) {
-    if (agent.name == name) return &agent;
-  }
-  return nullptr;
-}
-}  // namespace
-
 void check_policy_name(const std::string& policy) {
   if (find_agent(policy)) return;
   std::vector<std::string> known;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <charconv>
 #include <string_view>
 
 #include "env/config/yaml.h"
@@ -34,17 +35,13 @@ std::string quoted(const std::string& text) {
 
 std::uint32_t read_checksum(const YamlMap& model) {
   const std::string text = model.text("checksum");
-  std::size_t end = 0;
-  unsigned long value = 0;
-  try {
-    value = std::stoul(text, &end, 16);
-  } catch (const std::exception&) {
-    end = 0;
-  }
-  if (text.size() != 8 || end != text.size()) {
+  std::uint32_t value = 0;
+  const char* const stop = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), stop, value, 16);
+  if (text.size() != 8 || error != std::errc() || end != stop) {
     model.reject("checksum", "is not eight hexadecimal digits", "measure again: flyball profile");
   }
-  return static_cast<std::uint32_t>(value);
+  return value;
 }
 
 }  // namespace

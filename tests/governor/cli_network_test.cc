@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "kernels/pool/topology.h"
 #include "tests/governor/own_configs.h"
@@ -298,6 +301,54 @@ TEST(CliNetwork, TrainHandsItsArgumentsToTheTrainer) {
   setenv("PATH", before.c_str(), 1);
   EXPECT_EQ(finished.exit_code, 3);
   EXPECT_EQ(finished.out, "train-network --seed 1 --data cifar10:x\n");
+}
+
+/// Signal `number` of a mask in /proc/PID/status: "SigIgn:\t0000000000001000".
+bool has_signal(const std::string& status, const std::string& mask, int number) {
+  const std::size_t at = status.find(mask + ":\t");
+  if (at == std::string::npos) return false;
+  return (std::stoull(status.substr(at + mask.size() + 2), nullptr, 16) >> (number - 1) & 1) != 0;
+}
+
+// What this program ignores for its recordings' sake would outlive exec.
+TEST(CliNetwork, TheTrainerIgnoresNoSignal) {
+  if (std::filesystem::exists(std::string(FLYBALL_BIN_DIR) + "/flyball-torch"))
+    GTEST_SKIP() << "the real trainer tells nothing of its signals";
+  const TempDir dir;
+  const std::string fake = dir / "flyball-torch";
+  std::ofstream(fake)
+      << "#!/bin/sh\nwhile read -r line; do echo \"$line\"; done </proc/$$/status\n";
+  std::filesystem::permissions(fake, std::filesystem::perms::owner_all);
+  const std::string before = std::getenv("PATH");
+  setenv("PATH", dir.path().c_str(), 1);
+  const Finished finished = flyball_run({"network", "train"});
+  setenv("PATH", before.c_str(), 1);
+  ASSERT_THAT(finished.out, HasSubstr("SigIgn:"));
+  for (const int number : {SIGPIPE, SIGXFSZ}) {
+    std::string status = finished.out;
+    std::replace(status.begin(), status.end(), ' ', '\t');
+    EXPECT_FALSE(has_signal(status, "SigIgn", number)) << number;
+  }
+}
+
+TEST(CliNetwork, AnInterruptedMeasurementSaysSo) {
+  const TempDir dir;
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"network", "bench", "--seconds", "600"},
+        {"network", "verify", "--data", "procedural"},
+        {"profile", "--seconds", "60", "--out", dir / "x.yaml"}}) {
+    Flyball flyball(verb);
+    for (int i = 0; i < 60'000 && !has_signal(flyball.status(), "SigCgt", SIGTERM); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    flyball.signal(SIGTERM);
+    const Finished finished = flyball.wait();
+    EXPECT_EQ(finished.exit_code, 1) << verb[0];
+    EXPECT_THAT(finished.err,
+                AllOf(StartsWith("flyball: " + verb[0]), HasSubstr(": interrupted before "),
+                      HasSubstr("run it again\n")));
+    EXPECT_EQ(finished.out, "");
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir / "x.yaml"));
 }
 
 // Measured and stored, found by what comes after, and refused when the model has changed.

@@ -7,6 +7,7 @@
 #include "fakes.h"
 #include "governor/loop/control_loop.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/clock.h"
 
 namespace flyball::test {
 
@@ -60,7 +61,25 @@ TEST_F(LoopTest, RunsAnEpochInOrderAndHandsTheOutcomeToTheNextDecision) {
   EXPECT_THAT(log_, ElementsAre("bind 0 camera", "sink bind 0 camera",                  //
                                 "decide 0", "apply", "advance", "learn 1", "sink 0>1",  //
                                 "decide 1", "apply", "advance", "learn 2", "sink 1>2"));
-  EXPECT_GE(sink.decide_ns, 0);
+}
+
+TEST_F(LoopTest, TellsHowLongADecisionTook) {
+  struct SlowAgent : FakeAgent {
+    using FakeAgent::FakeAgent;
+    void decide(const Observation& now, Decision& out) override {
+      const std::int64_t until = monotonic_ns() + kMs;
+      while (monotonic_ns() < until) continue;
+      FakeAgent::decide(now, out);
+    }
+  };
+  FakePlatform platform(spec_, scenario_, 1);
+  SlowAgent agent(small_action(1, 0, 1, 1));
+  Shield shield(belief_, {.guard = false});
+  ControlLoop loop(platform, agent, shield, weights_);
+  LogSink sink(log_);
+  loop.add_sink(sink);
+  loop.run();
+  EXPECT_GE(sink.decide_ns, kMs);
 }
 
 TEST_F(LoopTest, TheShieldHasTheLastWordAndTheAgentLearnsWhatWasApplied) {

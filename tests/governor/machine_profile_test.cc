@@ -173,6 +173,8 @@ TEST(MachineProfile, ADamagedFileIsRefusedWithTheLine) {
   EXPECT_THAT(refusal(path, "schema: 2", "schema: 1"), HasSubstr("schema"));
   EXPECT_THAT(refusal(path, "\"1234abc\"", "\"1234abcd\""),
               HasSubstr("broken:4: key 'checksum': is not eight hexadecimal digits"));
+  for (const char* eight : {"\"-0000001\"", "\"+0000001\"", "\" 0000001\"", "\"0x000001\""})
+    EXPECT_THAT(refusal(path, eight, "\"1234abcd\""), HasSubstr("eight hexadecimal digits"));
   EXPECT_THAT(refusal(path, "time_us: -1", "time_us: 100.000"),
               HasSubstr("broken:6: key 'time_us'"));
   EXPECT_THAT(refusal(path, "cpus: \"x\"", "cpus: \"0\""), HasSubstr("is no list of CPUs"));

@@ -97,6 +97,10 @@ class Flyball {
   Flyball& operator=(const Flyball&) = delete;
 
   void signal(int number) { kill(pid_, number); }
+  /// /proc/PID/status
+  std::string status() const {
+    return read_text(std::filesystem::path("/proc") / std::to_string(pid_) / "status");
+  }
   std::string err_so_far() const { return read_text(dir_ / "err"); }
 
   Finished wait() {

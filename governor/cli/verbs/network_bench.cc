@@ -3,10 +3,11 @@
 
 #include <memory>
 
-#include "kernels/base/error.h"
-#include "governor/cli/views/engine.h"
-#include "governor/cli/verbs/network.h"
+#include "governor/cli/interrupt.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/network.h"
+#include "governor/cli/views/engine.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -19,6 +20,8 @@ struct BenchVerb {
 };
 
 int run_bench(const BenchVerb& verb) {
+  const InterruptScope interrupt(
+      "flyball: network bench: interrupted before every batch was done; run it again\n");
   const NamedModel named = load_named_model(verb.model);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   if (verb.threads > engine->max_active()) {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,9 +10,9 @@
 #include <memory>
 #include <system_error>
 
-#include "kernels/base/error.h"
-#include "governor/cli/verbs/network.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/network.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -61,8 +62,12 @@ int run_train(const CLI::App& parser) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  // What is ignored stays so across exec, and a trainer whose reader has gone would train on.
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) signal(ignored, SIG_DFL);
   execv(trainer.c_str(), argv.data());
-  failure(trainer, std::strerror(errno), "build it again: ./dev build");
+  const int error = errno;
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) signal(ignored, SIG_IGN);
+  failure(trainer, std::strerror(error), "build it again: ./dev build");
 }
 
 }  // namespace

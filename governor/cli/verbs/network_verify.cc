@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
@@ -199,6 +200,8 @@ std::string verify_text(const VerifyVerb& verb, const Verdict& verdict, int colu
 }
 
 int run_verify(const VerifyVerb& verb) {
+  const InterruptScope interrupt(
+      "flyball: network verify: interrupted before every check was done; run it again\n");
   std::string why;
   if (choose_operators(&why) == nullptr) throw Error(Error::Kind::kInput, why);
   const NamedModel named = load_named_model(verb.model);

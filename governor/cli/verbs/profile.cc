@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "governor/cli/interrupt.h"
 #include "governor/cli/options.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
@@ -62,6 +63,9 @@ std::string unstable_note(const EngineCalibration& calibration, int attempts) {
 }
 
 int run_profile(const ProfileVerb& verb) {
+  const InterruptScope interrupt(
+      "flyball: profile: interrupted before every batch was done; nothing was stored, run it "
+      "again\n");
   const GovernedPlatform governed = load_governed_platform(verb.platform, "none");
   if (!governed.spec.emulated) {
     input_error(fmt::format("platform '{}'", governed.spec.name),

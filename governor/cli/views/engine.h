@@ -12,7 +12,7 @@ namespace flyball::cli {
 /// Runs the model on images with known answers where there are any for it. Throws Error.
 std::unique_ptr<InferenceEngine> make_engine(const Model& model);
 
-/// "Operators: avx2 (also here: reference, portable)."
+/// "Operators: avx2 (FLYBALL_SIMD can force reference, portable)."
 std::string operators_note(const Network& network);
 
 /// Time of one inference per width, precision and CPUs.
