@@ -60,9 +60,8 @@ class DoubleQ {
   }
   /// The best action by both tables; `prior` has an entry per action. -1 when all are masked.
   int best(int state, std::span<const Prior> prior, double energy_weight) const {
-    return argmax(prior, energy_weight, [&](int i) {
-      return value(state, i, prior[static_cast<std::size_t>(i)].value);
-    });
+    return argmax(prior, energy_weight,
+                  [&](int i) { return value(state, i, prior[static_cast<std::size_t>(i)].value); });
   }
   /// The best of all but `other`; -1 when there is none.
   int second(int state, std::span<const Prior> prior, double energy_weight, int other) const {
@@ -105,16 +104,12 @@ class DoubleQ {
   void save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(states_));
     out.u32(static_cast<std::uint32_t>(actions_));
-    for (const Cell& c : cell_) {
-      save(c.a, out);
-      save(c.b, out);
-      out.u32(c.visits_a);
-      out.u32(c.visits_b);
-    }
-    for (const Base& b : base_) {
-      save(b.a, out);
-      save(b.b, out);
-    }
+    out.words(std::as_bytes(std::span(cell_)));
+    out.words(std::as_bytes(std::span(base_)));
+  }
+  /// That a table of such a shape writes.
+  static constexpr std::size_t saved_bytes(std::size_t states, std::size_t actions) {
+    return 8 + states * (actions * sizeof(Cell) + sizeof(Base));
   }
   /// Throws Error (kInput) when shape or values do not fit; then nothing has changed.
   void load(ByteReader& in) {
@@ -148,13 +143,10 @@ class DoubleQ {
   struct Base {
     Side a, b;
   };
+  static_assert(sizeof(Cell) == 6 * 4 && sizeof(Base) == 4 * 4, "they are written as words");
   static void add(Side& to, QValue by) {
     to.energy += static_cast<float>(by.energy);
     to.penalty += static_cast<float>(by.penalty);
-  }
-  static void save(const Side& side, ByteWriter& out) {
-    out.f32(side.energy);
-    out.f32(side.penalty);
   }
   static Side load_side(ByteReader& in) {
     Side side;

@@ -81,6 +81,7 @@ class QLearning final : public Agent {
   bool learns() const override { return true; }
   std::uint32_t feature_version() const override { return 2; }
   void save(ByteWriter& out) const override;
+  std::size_t saved_bytes() const override;
   std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agents/q_learning.h"
+#include "kernels/base/control_character.h"
 
 namespace flyball {
 
@@ -29,6 +30,18 @@ void QLearning::save(ByteWriter& out) const {
   }
 }
 
+/// Of all that is believed in, too: what binds later is mostly of that.
+std::size_t QLearning::saved_bytes() const {
+  const std::size_t each = 3 * 8 + DoubleQ::saved_bytes(kSlowStates, platform_.mappings.size()) +
+                           DoubleQ::saved_bytes(kFastStates, kMargins.size());
+  std::size_t bytes = 3 * 4;
+  for (const auto& [profile, learned] : learned_) bytes += each + profile.size();
+  for (const AppProfile& app : platform_.apps) {
+    if (!app.plain_load && learned_.count(app.name) == 0) bytes += each + app.name.size();
+  }
+  return bytes;
+}
+
 std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payload, bool as_prior) {
   ByteReader in(payload, "policy of 'q_learning'");
   in.expect(kPayloadVersion, "payload version");
@@ -43,7 +56,7 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
   std::vector<std::string> notes;
   std::map<std::string, std::unique_ptr<Learned>> read;
   for (std::uint32_t i = 0; i < profiles; ++i) {
-    const std::string profile = in.text(kMaxNameBytes);
+    const std::string profile = printable(in.text(kMaxNameBytes));
     const std::uint64_t hash = in.u64();
     auto learned = std::make_unique<Learned>(mappings, hash);
     learned->jobs = in.u64();

@@ -12,14 +12,17 @@ LearnedWriter::LearnedWriter(const Agent& agent, std::string path, PolicyIdentit
       path_(std::move(path)),
       identity_(std::move(identity)),
       options_(options),
-      next_ns_(options.every_ns) {
-  agent_.save(snapshot_);  // makes the room
-  snapshot_.clear();
+      next_ns_(options.every_ns),
+      room_(agent.saved_bytes()) {
+  snapshot_.reserve(room_);
   thread_ = quiet_thread([this] { body(); });
 }
 
-LearnedWriter::~LearnedWriter() {
-  if (thread_.joinable()) finish();
+LearnedWriter::~LearnedWriter() { end(); }
+
+void LearnedWriter::on_bind(int, const Binding&, const Observation&) {
+  room_ = agent_.saved_bytes();
+  if (!busy_.load(std::memory_order_acquire)) snapshot_.reserve(room_);  // else the thread does it
 }
 
 void LearnedWriter::on_epoch(const EpochEvent& event) {
@@ -37,6 +40,10 @@ void LearnedWriter::body() {
     const std::uint32_t seen = bell_.mark();
     if (busy_.load(std::memory_order_acquire)) {
       write();
+      if (const std::size_t room = room_; room > snapshot_.view().capacity()) {
+        snapshot_.clear();
+        snapshot_.reserve(room);
+      }
       busy_.store(false, std::memory_order_release);
       continue;
     }
@@ -58,14 +65,22 @@ bool LearnedWriter::write() {
 }
 
 std::string LearnedWriter::finish() {
-  if (!thread_.joinable()) return problem_;
+  end();
+  return problem_;
+}
+
+void LearnedWriter::end() noexcept {
+  if (!thread_.joinable()) return;
   stop_.store(true, std::memory_order_release);
   bell_.ring();
   thread_.join();
-  snapshot_.clear();
-  agent_.save(snapshot_);
-  write();
-  return problem_;
+  try {
+    snapshot_.clear();
+    agent_.save(snapshot_);
+    write();
+  } catch (const std::exception& error) {  // no memory for the snapshot
+    problem_ = error.what();               // short enough to need none
+  }
 }
 
 }  // namespace flyball

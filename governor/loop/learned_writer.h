@@ -27,6 +27,8 @@ class LearnedWriter final : public EpochSink {
       : LearnedWriter(agent, std::move(path), std::move(identity), Options()) {}
   ~LearnedWriter() override;
 
+  /// Makes room for what is learned of it.
+  void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_epoch(const EpochEvent& event) override;
   /// Writes what the agent knows now, which ends it. Returns what went wrong, in one line; empty when
   /// nothing did.
@@ -36,13 +38,15 @@ class LearnedWriter final : public EpochSink {
  private:
   void body();
   bool write();
+  void end() noexcept;
 
   const Agent& agent_;
   const std::string path_;
   const PolicyIdentity identity_;
   const Options options_;
   std::int64_t next_ns_;
-  ByteWriter snapshot_;  ///< the loop's while !busy_, the thread's while busy_
+  ByteWriter snapshot_;            ///< the loop's while !busy_, the thread's while busy_
+  std::atomic<std::size_t> room_;  ///< that the snapshot is to have
   std::atomic<bool> busy_{false}, stop_{false};
   std::atomic<std::uint64_t> written_{0};
   std::string problem_;  ///< of the last attempt; the thread's

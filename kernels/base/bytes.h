@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,12 +27,25 @@ class ByteWriter {
   void bytes(const std::vector<std::uint8_t>& v) {
     bytes_.insert(bytes_.end(), v.begin(), v.end());
   }
+  /// Many 32-bit words of plain data at once.
+  void words(std::span<const std::byte> v) {
+    const std::size_t at = bytes_.size();
+    const auto* from = reinterpret_cast<const std::uint8_t*>(v.data());
+    bytes_.insert(bytes_.end(), from, from + v.size());
+    if constexpr (std::endian::native != std::endian::little) {
+      for (std::size_t i = at; i < bytes_.size(); i += 4)
+        std::reverse(bytes_.begin() + static_cast<std::ptrdiff_t>(i),
+                     bytes_.begin() + static_cast<std::ptrdiff_t>(i) + 4);
+    }
+  }
   void text(std::string_view v) {
     u32(static_cast<std::uint32_t>(v.size()));
     bytes_.insert(bytes_.end(), v.begin(), v.end());
   }
   std::vector<std::uint8_t> take() { return std::move(bytes_); }
   const std::vector<std::uint8_t>& view() const { return bytes_; }
+  /// Up to so many bytes in all, the next calls allocate nothing.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   /// Empties it and keeps its room.
   void clear() { bytes_.clear(); }
 

@@ -204,5 +204,15 @@ TEST_F(PayloadTest, WhatNobodyHereKnowsIsKeptWithANote) {
   EXPECT_THAT(same.load(good, false), IsEmpty());
 }
 
+TEST(QLearningProfiles, ANameThatNobodyKnowsIsNotedCleanly) {
+  TinyWorld evil;
+  evil.platform.apps[0].name = "cnn\x1b[2J";
+  const auto payload = taught(evil, 0);
+  const TinyWorld world;
+  QLearning agent(world.context());
+  EXPECT_THAT(agent.load(payload, false),
+              testing::ElementsAre(StartsWith("what was learned of 'cnn?[2J'")));
+}
+
 }  // namespace
 }  // namespace flyball

@@ -9,7 +9,9 @@
 #include <filesystem>
 
 #include "allocation_count.h"
+#include "env/sim/simulator.h"
 #include "fakes.h"
+#include "governor/metrics/session.h"
 #include "subprocess.h"
 
 namespace flyball::test {
@@ -107,6 +109,49 @@ TEST_F(LearnedWriterTest, AnEpochAllocatesNothing) {
   for (std::int64_t i = 1; writer.written() < 3 && i < 100'000'000; ++i) epoch_ends(writer, i);
   EXPECT_EQ(allocations(), before);
   EXPECT_GE(writer.written(), 3u);
+}
+
+// Nothing has been learned when the room is made: what is learned later fits.
+TEST_F(LearnedWriterTest, AnEpochAllocatesNothingWithAnAgentThatLearns) {
+  struct Writing : EpochSink {
+    explicit Writing(LearnedWriter& to) : writer(to) {}
+    void on_bind(int slot, const Binding& binding, const Observation& now) override {
+      writer.on_bind(slot, binding, now);
+    }
+    void on_epoch(const EpochEvent& event) override {
+      const std::uint64_t before = allocations();
+      writer.on_epoch(event);
+      allocated += allocations() - before;
+      while (writer.written() < 1 && event.outcome.job_count > 0) std::this_thread::yield();
+    }
+    LearnedWriter& writer;
+    std::uint64_t allocated = 0;
+  };
+  PlatformSpec spec = small_platform();
+  for (const char* name : {"known", "too"}) {
+    spec.apps.push_back(spec.apps[0]);
+    spec.apps.back().name = name;
+  }
+  Scenario scenario = small_scenario();
+  scenario.apps.push_back(scenario.apps[0]);
+  scenario.apps[1].name = "door";
+  scenario.apps[1].profile = 1;
+  scenario.apps[1].start_ns = scenario.duration_ns / 2;
+  const Belief belief = Belief::of(spec);
+  for (const char* policy : {"q_learning", "prime"}) {
+    const auto agent = make_agent(policy, {belief, RewardWeights{}, 1, nullptr});
+    Simulator platform(spec, scenario);
+    LearnedWriter writer(*agent, path_, identity_, {.every_ns = kSecondNs});
+    Writing sink(writer);
+    run_session(platform, belief, *agent, RewardWeights{}, {.sinks = {&sink}});
+    EXPECT_EQ(sink.allocated, 0u) << policy;
+    EXPECT_GE(writer.written(), 1u) << policy;
+    ByteWriter saved;
+    agent->save(saved);
+    EXPECT_GT(saved.view().size(), 0u);
+    EXPECT_LE(saved.view().size(), agent->saved_bytes()) << policy;
+    EXPECT_EQ(writer.finish(), "");
+  }
 }
 
 /// While it lives no file may grow beyond `bytes`, as on a full disk.
