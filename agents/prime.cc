@@ -8,6 +8,7 @@ namespace flyball {
 
 namespace {
 constexpr std::uint32_t kPayloadVersion = 1;
+constexpr double kMaxMcycles = 1e12;                 // a job of years
 constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
 }  // namespace
 
@@ -24,21 +25,31 @@ void Prime::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   place.own = true;
   placement_.bind(slot, *place.profile, binding.threads);
-  if (governed_ >= 0) return;
-  governed_ = slot;
-  const double mcycles = place.profile->unit[static_cast<std::size_t>(cluster_)].mcycles;
-  nominal_mcycles_ = mcycles > 0 ? mcycles : 1;
+  if (governed_ < 0) govern(slot);
 }
 
 void Prime::unbind(int slot) {
   placement_.unbind(slot);
   apps_.unbind(slot);
-  if (slot == governed_) governed_ = -1;
+  if (slot != governed_) return;
+  int next = 0;
+  while (next < apps_.count() && !apps_.bound(next)) ++next;
+  govern(next < apps_.count() ? next : -1);
 }
 
 void Prime::begin_run() {
   while (apps_.count() > 0) unbind(apps_.count() - 1);
-  governed_ = -1;
+}
+
+/// What was seen of the jobs of another application says nothing of this one's.
+void Prime::govern(int slot) {
+  governed_ = slot;
+  chosen_ = false;
+  jobs_ = 0;
+  time_ns_ = mcycles_ = 0;
+  if (slot < 0) return;
+  const double mcycles = apps_.profile(slot).unit[static_cast<std::size_t>(cluster_)].mcycles;
+  nominal_mcycles_ = mcycles > 0 ? mcycles : 1;
 }
 
 double Prime::exploration(int decision) {
@@ -54,7 +65,7 @@ double Prime::job_reward(double mean_time_ns, double deadline_ns) {
 }
 
 int Prime::bin_of(double mcycles) const {
-  return std::clamp(static_cast<int>(mcycles / nominal_mcycles_ * (kBins / 2)), 0, kBins - 1);
+  return static_cast<int>(std::clamp(mcycles / nominal_mcycles_ * (kBins / 2), 0.0, kBins - 1.0));
 }
 
 int Prime::greedy(int bin) const {
@@ -153,6 +164,7 @@ std::vector<std::string> Prime::load(const std::vector<std::uint8_t>& payload, b
   }
   const auto decisions = static_cast<int>(std::min<std::uint32_t>(in.u32(), 1u << 30));
   const double ewma = in.f64();
+  if (ewma < 0 || ewma > kMaxMcycles) in.reject("its mean of cycles per job is out of range");
   in.end();
   q_ = q;
   decisions_ = decisions;

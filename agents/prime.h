@@ -37,6 +37,7 @@ class Prime final : public Agent {
   bool learns() const override { return true; }
   bool guarded() const override { return false; }
   void save(ByteWriter& out) const override;
+  std::size_t saved_bytes() const override { return 6 * 4 + sizeof q_; }
   std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
 
   static double exploration(int decision);
@@ -49,6 +50,7 @@ class Prime final : public Agent {
   }
 
  private:
+  void govern(int slot);
   int bin_of(double mcycles) const;
   int greedy(int bin) const;
   double probability_of(int opp) const;
@@ -58,7 +60,8 @@ class Prime final : public Agent {
   AppTable<bool> apps_;
   Placement placement_;
   int cluster_;
-  int governed_ = -1;  ///< the slot whose jobs it learns from: the first that came
+  int governed_ =
+      -1;  ///< the slot whose jobs it learns from: the first that came, then of those left
   double nominal_mcycles_ = 1;
   Random rng_;
   bool learning_ = true;

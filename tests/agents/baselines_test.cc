@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "agents/prime.h"
 #include "agents/profile_table.h"
 #include "agents/static_best.h"
@@ -255,6 +257,78 @@ TEST(Prime, GoesOnFromItsPayload) {
   bad.push_back(0);
   EXPECT_THROW(b.load(bad, false), Error);
   EXPECT_EQ(saved_of(b), saved) << "a refused payload changes nothing";
+}
+
+/// Ten jobs of a slot; whether the agent then decides anew.
+bool learns_from(Prime& prime, const TinyWorld& world, int slot) {
+  Decision decision;
+  prime.decide(world.release(0), decision);
+  for (int i = 0; i < Prime::kJobsPerDecision; ++i) {
+    Observation outcome = world.idle(0, 1);
+    JobRecord job;
+    job.app = static_cast<std::uint8_t>(slot);
+    job.finish_ns = 20'000'000;
+    job.cycles = 10e6;
+    outcome.add_job(job);
+    prime.learn(outcome, decision.action, {});
+  }
+  Decision next;
+  prime.decide(world.release(0), next);
+  return next.fresh;
+}
+
+TEST(Prime, GovernsAnotherWhenItsOwnHasGone) {
+  TinyWorld world;
+  world.scenario.apps.push_back(world.scenario.apps[0]);
+  world.scenario.apps[1].name = "door";
+  Prime prime(world.context());
+  world.bind(prime);
+  EXPECT_TRUE(learns_from(prime, world, 0));
+  EXPECT_FALSE(learns_from(prime, world, 1)) << "it governs one application, the first";
+  prime.unbind(0);
+  EXPECT_TRUE(learns_from(prime, world, 1));
+  prime.unbind(1);
+  EXPECT_FALSE(learns_from(prime, world, 1));
+  world.bind(prime);
+  EXPECT_TRUE(learns_from(prime, world, 0));
+}
+
+TEST(Prime, JobsOfTheRunBeforeAreNoneOfThisOne) {
+  TinyWorld world;
+  Prime prime(world.context());
+  world.bind(prime);
+  Decision decision;
+  prime.decide(world.release(0), decision);
+  const int opp = decision.action.opp[0];
+  Observation outcome = world.idle(0, 1);
+  JobRecord late;
+  late.finish_ns = 900'000'000;
+  late.cycles = 10e6;
+  for (int i = 0; i < 9; ++i) outcome.add_job(late);
+  prime.learn(outcome, decision.action, {});
+  prime.end_run();
+  prime.begin_run();
+  world.bind(prime);
+  EXPECT_TRUE(learns_from(prime, world, 0));
+  for (int o = 0; o < 3; ++o) EXPECT_GE(prime.q(0, o), 1) << "no job of this run was late";
+  (void)opp;
+}
+
+TEST(Prime, AWorkloadBeyondAllBinsIsTheLastOrRefused) {
+  TinyWorld world;
+  Prime prime(world.context());
+  world.bind(prime);
+  const std::vector<std::uint8_t> saved = saved_of(prime);
+  const auto with_mean = [&](double mcycles) {
+    std::vector<std::uint8_t> payload = saved;
+    std::memcpy(payload.data() + payload.size() - 8, &mcycles, 8);
+    return payload;
+  };
+  for (const double absurd : {-1.0, 1e300})
+    EXPECT_THROW(prime.load(with_mean(absurd), false), Error);
+  EXPECT_EQ(saved_of(prime), saved);
+  prime.load(with_mean(1e12), false);
+  EXPECT_TRUE(learns_from(prime, world, 0));
 }
 
 }  // namespace
