@@ -48,8 +48,7 @@ class AppTable {
       to.profile = &belief_.mean.apps[static_cast<std::size_t>(to.known)];
     } else {
       to.neutral = std::make_unique<AppProfile>(
-          neutral_profile(belief_.mean, binding.profile, binding.levels,
-                          now.app[slot].required.deadline_ns));
+          neutral_profile(belief_.mean, binding, now.app[slot].required.deadline_ns));
       to.profile = to.neutral.get();
     }
     if (slot >= count_) count_ = slot + 1;

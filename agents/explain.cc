@@ -11,7 +11,7 @@ namespace {
 using Code = Reason::Code;
 
 std::string setting_text(const Decision& decision, const PlatformSpec& platform,
-                         const std::vector<DeclaredLevel>& levels) {
+                         const Binding& app) {
   const AppSetting& setting = decision.action.app[decision.reason.index];
   if (setting.mapping >= platform.mappings.size()) return "";
   const Mapping& mapping = platform.mappings[setting.mapping];
@@ -23,21 +23,20 @@ std::string setting_text(const Decision& decision, const PlatformSpec& platform,
                    opps[std::min<std::size_t>(decision.action.opp[c], opps.size() - 1)].freq_khz);
   }
   std::string text = fmt::format("{} at {} MHz", mapping.name, khz / 1000);
-  if (setting.level < levels.size()) {
-    const DeclaredLevel& level = levels[setting.level];
-    text += fmt::format(", width {}{}", level.width_pct, level.int8 ? " int8" : "");
+  if (setting.level < app.levels.size() && !app.knobs.empty()) {
+    text += ", " + level_text(app.knobs, app.levels[setting.level].knob, LevelText::kShort);
   }
   return text;
 }
 
 std::string reason_text(const Decision& decision, const PlatformSpec& platform,
-                        const std::string& app, const std::vector<DeclaredLevel>& levels) {
+                        const Binding& app) {
   if (platform.clusters.empty()) return "";
   const auto& n = decision.reason.number;
-  const std::string who = app.empty() ? "" : app + ": ";
+  const std::string who = app.name.empty() ? "" : app.name + ": ";
   const auto chosen = [&](const char* lead) {
     return fmt::format("{}{}slack {:.0f} %, demand {:.2f} -> {} (floor {:.3g})", who, lead, n[0],
-                       n[1], setting_text(decision, platform, levels), n[2]);
+                       n[1], setting_text(decision, platform, app), n[2]);
   };
   switch (decision.reason.code) {
     case Code::kNone:
@@ -49,10 +48,10 @@ std::string reason_text(const Decision& decision, const PlatformSpec& platform,
     case Code::kExplored:
       return chosen("exploring: ");
     case Code::kRunning:
-      return fmt::format("{}running: {}", who, setting_text(decision, platform, levels));
+      return fmt::format("{}running: {}", who, setting_text(decision, platform, app));
     case Code::kHurry:
       return fmt::format("{}hurry, the job runs long: {}", who,
-                         setting_text(decision, platform, levels));
+                         setting_text(decision, platform, app));
     case Code::kUtil: {
       const std::size_t c =
           std::min<std::size_t>(decision.reason.index, platform.clusters.size() - 1);
@@ -64,29 +63,28 @@ std::string reason_text(const Decision& decision, const PlatformSpec& platform,
     }
     case Code::kTable:
       return fmt::format("{}table says {} in {:.1f} ms, {:.0f} steps above", who,
-                         setting_text(decision, platform, levels), n[0], n[1]);
+                         setting_text(decision, platform, app), n[0], n[1]);
     case Code::kMean:
       return fmt::format("{}mean of {:.0f} jobs {:.1f} ms, limit {:.1f} -> {}", who, n[0], n[1],
-                         n[2], setting_text(decision, platform, levels));
+                         n[2], setting_text(decision, platform, app));
     case Code::kWorkload:
       return fmt::format("{}{:.1f} Mcycles a job -> {}, decision {:.0f}",
-                         n[2] > 0 ? "exploring: " : "", n[0],
-                         setting_text(decision, platform, levels), n[1]);
+                         n[2] > 0 ? "exploring: " : "", n[0], setting_text(decision, platform, app),
+                         n[1]);
     case Code::kFixed:
       return "fixed";
     case Code::kSearched:
       return fmt::format("{}{} of {:.0f} tried: {}, {:.1f} {}", who,
                          n[1] > 0 ? "cheapest" : "late, fastest", n[0],
-                         setting_text(decision, platform, levels), n[2], n[1] > 0 ? "mJ" : "ms");
+                         setting_text(decision, platform, app), n[2], n[1] > 0 ? "mJ" : "ms");
   }
   return "";
 }
 
 }  // namespace
 
-std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
-                    const std::vector<DeclaredLevel>& levels) {
-  std::string text = reason_text(decision, platform, app, levels);
+std::string explain(const Decision& decision, const PlatformSpec& platform, const Binding& app) {
+  std::string text = reason_text(decision, platform, app);
   if (std::isnan(decision.probability)) text += "; one of too many to say how likely it was";
   return text;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "env/model/platform_spec.h"
 #include "env/spaces/binding.h"
@@ -10,9 +9,8 @@
 namespace flyball {
 
 /// The words for a decision: "camera: slack 20 %, demand 0.80 -> A15x2 at 1400 MHz, width 75". For
-/// people, and nothing parses it. `app` is the name of the application in slot `reason.index`, empty
-/// when it is not known. Allocates.
-std::string explain(const Decision& decision, const PlatformSpec& platform, const std::string& app,
-                    const std::vector<DeclaredLevel>& levels);
+/// people, and nothing parses it. `app` is who has slot `reason.index`, empty when that is not
+/// known. Allocates.
+std::string explain(const Decision& decision, const PlatformSpec& platform, const Binding& app);
 
 }  // namespace flyball

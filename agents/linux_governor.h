@@ -10,7 +10,7 @@ namespace flyball {
 
 /// What the Linux policies share: each CPU cluster has a cpufreq governor of its own that sees how
 /// busy the cluster is and nothing else, the GPU runs under devfreq's simple_ondemand, the
-/// scheduler places the threads, and the width stays 100 %. A subclass is one cpufreq governor.
+/// scheduler places the threads, and applications stay whole. A subclass is one cpufreq governor.
 class LinuxGovernor : public Agent {
  public:
   LinuxGovernor(const AgentContext& context, Placement::Kind placement);

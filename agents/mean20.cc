@@ -4,6 +4,16 @@
 #include <numeric>
 
 namespace flyball {
+namespace {
+
+/// Whether it turns the first knob alone, as Dynamic-OFA does the width.
+bool turns_to(const std::vector<LevelProfile>& levels, std::size_t level) {
+  KnobValues whole = levels.back().knob;
+  whole[0] = levels[level].knob[0];
+  return levels[level].knob == whole;
+}
+
+}  // namespace
 
 Mean20::Mean20(const AgentContext& context)
     : platform_(context.belief.mean),
@@ -29,7 +39,7 @@ void Mean20::begin_run() {
 int Mean20::least_level(int slot, double floor_pct) const {
   const auto& levels = apps_.profile(slot).levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
-    if (!levels[l].int8 && levels[l].accuracy_pct >= floor_pct) return static_cast<int>(l);
+    if (turns_to(levels, l) && levels[l].accuracy_pct >= floor_pct) return static_cast<int>(l);
   }
   return static_cast<int>(levels.size()) - 1;
 }
@@ -37,7 +47,7 @@ int Mean20::least_level(int slot, double floor_pct) const {
 int Mean20::neighbour(int slot, int level, int step) const {
   const auto& levels = apps_.profile(slot).levels;
   for (int l = level + step; l >= 0 && l < static_cast<int>(levels.size()); l += step) {
-    if (!levels[static_cast<std::size_t>(l)].int8) return l;
+    if (turns_to(levels, static_cast<std::size_t>(l))) return l;
   }
   return level;
 }

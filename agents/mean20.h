@@ -10,9 +10,10 @@ namespace flyball {
 
 /// The rule of the released Dynamic-OFA manager (W. Lou et al., CVPR workshops 2021): when the mean
 /// time of the last 20 jobs exceeds the limit, one width down. That manager turns no other knob, so
-/// frequencies stay at their highest, jobs on the big cores and the arithmetic in fp32. The way
-/// back up, of which the publication says nothing, is taken when the mean, scaled by the model's
-/// cost of the next width, would stay below 0.9 x the limit; the accuracy floor holds.
+/// frequencies stay at their highest, jobs on the big cores and the arithmetic in fp32. Of an
+/// application with other knobs the first one is turned. The way back up, of which the publication
+/// says nothing, is taken when the mean, scaled by the model's cost of the next width, would stay below
+/// 0.9 x the limit; the accuracy floor holds.
 class Mean20 final : public Agent {
  public:
   static constexpr std::size_t kJobs = 20;

@@ -13,7 +13,7 @@
 namespace flyball {
 
 /// Where the Linux scheduler would wake the applications' tasks, which is all that it sees of them. It
-/// never uses the GPU for them, and their width stays 100 %. An application gets the mapping with as
+/// never uses the GPU for them, and they stay at their last level. An application gets the mapping with as
 /// many CPUs of each cluster as its tasks are on, or the nearest that the platform offers.
 class Placement {
  public:

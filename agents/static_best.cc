@@ -50,11 +50,16 @@ void set_cluster(const PlatformSpec& platform, std::string_view part, Action& ac
   wrong(part, fmt::format("{} has no operating point at {} kHz", cluster.name, khz));
 }
 
+/// "100", "75int8", "320/small".
+std::string name_of(const AppProfile& profile, int level) {
+  return level_name(profile.knobs, profile.levels[static_cast<std::size_t>(level)].knob, "");
+}
+
 AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
                        std::string_view part) {
   const std::string_view value = part.substr(part.find('=') + 1);
   const std::size_t at = value.find('@');
-  if (at == std::string_view::npos) wrong(part, "it has no '@' before the width");
+  if (at == std::string_view::npos) wrong(part, "it has no '@' before the level");
   AppSetting setting;
   bool found = false;
   for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
@@ -69,17 +74,16 @@ AppSetting app_setting(const PlatformSpec& platform, const AppProfile& profile,
   }
   if (!found)
     wrong(part, fmt::format("{} has no mapping '{}'", platform.name, value.substr(0, at)));
-  constexpr std::string_view kInt8 = "int8";
-  std::string_view digits = value.substr(at + 1);
-  const bool int8 = digits.ends_with(kInt8);
-  if (int8) digits.remove_suffix(kInt8.size());
-  const std::int64_t pct = number(part, digits);
-  for (std::size_t w = 0; w < profile.levels.size(); ++w) {
-    if (profile.levels[w].width_pct != pct || profile.levels[w].int8 != int8) continue;
-    setting.level = static_cast<std::uint8_t>(w);
+  const std::string level(value.substr(at + 1));
+  std::vector<std::string> known;
+  for (int l = 0; l < profile.level_count(); ++l) {
+    known.push_back(name_of(profile, l));
+    if (known.back() != level) continue;
+    setting.level = static_cast<std::uint8_t>(l);
     return setting;
   }
-  wrong(part, fmt::format("{} has no width of {} %{}", profile.name, pct, int8 ? " in int8" : ""));
+  wrong(part,
+        fmt::format("{} has no level '{}'{}", profile.name, level, did_you_mean(level, known)));
 }
 
 std::string_view frequencies_of(std::string_view text) {
@@ -129,10 +133,9 @@ std::string format_action(const PlatformSpec& platform, const Scenario& scenario
   }
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const AppProfile& profile = platform.apps[static_cast<std::size_t>(scenario.apps[a].profile)];
-    const LevelProfile& width = profile.levels[action.app[a].level];
-    text += fmt::format("{}{}={}@{}{}", a == 0 ? ";" : ",", scenario.apps[a].name,
-                        platform.mappings[action.app[a].mapping].name, width.width_pct,
-                        width.int8 ? width.precision() : "");
+    text += fmt::format("{}{}={}@{}", a == 0 ? ";" : ",", scenario.apps[a].name,
+                        platform.mappings[action.app[a].mapping].name,
+                        name_of(profile, action.app[a].level));
   }
   return text;
 }

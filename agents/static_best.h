@@ -9,9 +9,10 @@ namespace flyball {
 
 /// One configuration, always: the best fixed setting of all knobs, which a search in hindsight
 /// finds by running them. The text form names clusters with their frequency in kHz (the others stay
-/// at their lowest) and every application with its mapping and width in percent,
-/// with the precision unless it is fp32: "A15=1400000,A7=200000;camera=A15x1@100",
-/// "camera=A15x1@75int8". In a list of policies its commas are its own: NAME=VALUE follows them.
+/// at their lowest) and every application with its mapping and level, which is the values of its
+/// knobs (of the dynamic network the width, and the precision unless it is fp32):
+/// "A15=1400000,A7=200000;camera=A15x1@100", "camera=A15x1@75int8", "camera=A7x2@320/small". In a list
+/// of policies its commas are its own: NAME=VALUE follows them.
 class StaticBest final : public Agent {
  public:
   /// Throws Error (kInput) that says which part of `text` is wrong and what is known.

@@ -74,7 +74,7 @@ std::string kind_of(const YAML::Node& node) {
   return "empty";
 }
 
-void YamlMap::check_keys(KeyList known, bool is_root) const {
+void YamlMap::check_keys(const YamlKeys& known, bool is_root) const {
   std::set<std::string_view> seen;
   for (const auto& pair : node_) {
     if (!pair.first.IsScalar()) {
@@ -183,18 +183,21 @@ std::string YamlMap::name(std::string_view key) const {
 }
 
 int YamlMap::choice(std::string_view key, KeyList choices) const {
+  return choice_of(key, {choices.begin(), choices.end()});
+}
+
+int YamlMap::choice_of(std::string_view key, const std::vector<std::string>& choices) const {
   const std::string word = text(key);
-  const auto* const found = std::find(choices.begin(), choices.end(), word);
+  const auto found = std::find(choices.begin(), choices.end(), word);
   if (found == choices.end()) {
     reject(key,
-           fmt::format("'{}' is not one of its values{}", shown(word),
-                       did_you_mean(word, {choices.begin(), choices.end()})),
+           fmt::format("'{}' is not one of its values{}", shown(word), did_you_mean(word, choices)),
            "choose one of " + comma_separated(choices));
   }
   return static_cast<int>(found - choices.begin());
 }
 
-YamlMap YamlMap::submap(std::string_view key, const YAML::Node& node, KeyList known) const {
+YamlMap YamlMap::submap(std::string_view key, const YAML::Node& node, const YamlKeys& known) const {
   if (!node.IsMap()) {
     input_error(place(path_, node.Mark()) + fmt::format(": key '{}'", shown(key)),
                 "must be a mapping, but is " + kind_of(node),
@@ -223,7 +226,7 @@ std::vector<std::pair<std::string, YamlMap>> YamlMap::named_maps(std::string_vie
   return maps;
 }
 
-std::vector<YamlMap> YamlMap::list(std::string_view key, KeyList known) const {
+std::vector<YamlMap> YamlMap::list(std::string_view key, const YamlKeys& known) const {
   std::vector<YamlMap> maps;
   if (!has(key)) return maps;
   const YAML::Node node = value(key);
@@ -252,6 +255,28 @@ std::vector<double> YamlMap::numbers(std::string_view key, double min, double ma
     numbers.push_back(*number);
   }
   return numbers;
+}
+
+std::vector<std::string> YamlMap::words(std::string_view key) const {
+  const YAML::Node node = value(key);
+  if (!node.IsSequence()) {
+    reject(key, "must be a list, but is " + kind_of(node), "write [small, large]");
+  }
+  std::vector<std::string> words;
+  for (const auto& item : node) {
+    const std::string word = item.IsScalar() ? item.Scalar() : "";
+    const bool plain = std::all_of(word.begin(), word.end(), [](char c) {
+      return c == '.' || c == '+' || is_plain_name(std::string_view(&c, 1));
+    });
+    if (word.empty() || word.size() > 32 || !plain) {
+      input_error(place(path_, item.Mark()) + fmt::format(": key '{}'", shown(key)),
+                  fmt::format("item {} must be a plain word or a number, but is {}",
+                              words.size() + 1, kind_of(item)),
+                  "use up to 32 letters, digits, '.', '+', '-' and '_'");
+    }
+    words.push_back(word);
+  }
+  return words;
 }
 
 std::string YamlMap::where(std::string_view key) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,19 @@
 #include "kernels/base/error.h"
 
 namespace flyball {
+
+/// The keys that a mapping may have, as a list or as what is worked out at run time.
+class YamlKeys {
+ public:
+  YamlKeys(std::initializer_list<std::string_view> keys) : keys_(keys.begin(), keys.size()) {}
+  YamlKeys(const std::vector<std::string_view>& keys) : keys_(keys) {}
+  auto begin() const { return keys_.begin(); }
+  auto end() const { return keys_.end(); }
+  std::size_t size() const { return keys_.size(); }
+
+ private:
+  std::span<const std::string_view> keys_;  // an argument's, which outlives the call
+};
 
 /// A strict view of a YAML mapping: every key must be asked for or declared, every value must have
 /// the right type and range, and every complaint names file, line and the nearest known key.
@@ -59,9 +73,12 @@ class YamlMap {
   std::vector<std::pair<std::string, YamlMap>> named_maps(
       std::string_view key, std::initializer_list<std::string_view> known) const;
   /// A list of mappings; empty when the key is absent.
-  std::vector<YamlMap> list(std::string_view key,
-                            std::initializer_list<std::string_view> known) const;
+  std::vector<YamlMap> list(std::string_view key, const YamlKeys& known) const;
   std::vector<double> numbers(std::string_view key, double min, double max) const;
+  /// A list of words and numbers as their text: up to 32 letters, digits and ".+-_" each.
+  std::vector<std::string> words(std::string_view key) const;
+  /// One of `choices`; returns its index. As choice() of what is worked out at run time.
+  int choice_of(std::string_view key, const std::vector<std::string>& choices) const;
 
   /// "file.yaml:12: key 'x'" for an Error about this key; of the map itself without a key.
   std::string where(std::string_view key = {}) const;
@@ -73,10 +90,9 @@ class YamlMap {
  private:
   YamlMap(std::string path, YAML::Node node) : path_(std::move(path)), node_(std::move(node)) {}
   /// An empty list of known keys allows any.
-  void check_keys(std::initializer_list<std::string_view> known, bool is_root) const;
+  void check_keys(const YamlKeys& known, bool is_root) const;
   YAML::Node value(std::string_view key) const;
-  YamlMap submap(std::string_view key, const YAML::Node& node,
-                 std::initializer_list<std::string_view> known) const;
+  YamlMap submap(std::string_view key, const YAML::Node& node, const YamlKeys& known) const;
   std::string path_;
   YAML::Node node_;
 };

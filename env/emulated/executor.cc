@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "env/ledger/cpu_allocator.h"
+#include "env/model/network_levels.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/error.h"
 #include "kernels/base/quiet_thread.h"
@@ -149,7 +150,7 @@ std::int64_t Executor::measure() {
   setting.active = 1;
   if (!scenario_.apps.empty()) {
     const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[0].profile)];
-    setting.width = app.network_width(app.level_count() - 1);
+    setting.width = network_level(app, app.level_count() - 1).width;
   }
   setting.speed_ratio = 1;
   // As jobs are run: in stretches, with pauses between, in which a core grows cold; a core that
@@ -208,8 +209,9 @@ void Executor::run(const ReadyJob& job) {
   setting.active = std::clamp(cpus.count(), 1, engine_.max_active());
   for (int i = 0; i < setting.active && i < cpus.count(); ++i) setting.cpus.add(cpus.nth(i));
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];
-  setting.width = app.network_width(event.setting.level);
-  setting.int8 = app.levels[event.setting.level].int8;
+  const NetworkLevel level = network_level(app, event.setting.level);
+  setting.width = level.width;
+  setting.int8 = level.int8;
   setting.speed_ratio = event.speed_ratio;
   event.cpus = setting.cpus;
 

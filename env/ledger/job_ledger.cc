@@ -14,11 +14,7 @@ LedgerModel::LedgerModel(const PlatformSpec& spec_in, const Scenario& scenario_i
   for (int a = 0; a < apps; ++a) {
     const AppSpec& app = scenario.apps[static_cast<std::size_t>(a)];
     profile[a] = &spec.apps[static_cast<std::size_t>(app.profile)];
-    Binding binding{app.name, profile[a]->name, app.threads, profile[a]->plain_load, {}};
-    for (const LevelProfile& level : profile[a]->levels) {
-      binding.levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
-    }
-    bindings.push_back(std::move(binding));
+    bindings.push_back(binding_of(app, *profile[a]));
   }
 }
 

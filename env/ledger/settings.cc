@@ -6,10 +6,6 @@
 namespace flyball {
 namespace {
 
-std::string level_name(const DeclaredLevel& level) {
-  return std::to_string(level.width_pct) + (level.int8 ? " int8" : "");
-}
-
 std::string frequency(const ClusterSpec& cluster, int opp) {
   return std::to_string(cluster.opps[static_cast<std::size_t>(opp)].freq_khz);
 }
@@ -42,9 +38,9 @@ int set_knob(const PlatformSpec& spec, const Platform& platform, const Observati
       return EINVAL;
     }
     if (setting.knob == app.name + ".level") {
-      in_force = level_name(app.levels[now.app[a].setting.level]);
+      in_force = level_name(app.knobs, app.levels[now.app[a].setting.level].knob);
       for (std::size_t l = 0; l < app.levels.size(); ++l) {
-        if (level_name(app.levels[l]) != setting.value) continue;
+        if (level_name(app.knobs, app.levels[l].knob) != setting.value) continue;
         to.level = static_cast<std::uint8_t>(l);
         return 0;
       }
@@ -67,7 +63,8 @@ std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& p
     if (!now.app[a].bound()) continue;
     const Binding& app = platform.binding(a);
     settings.push_back({app.name + ".mapping", spec.mappings[now.app[a].setting.mapping].name});
-    settings.push_back({app.name + ".level", level_name(app.levels[now.app[a].setting.level])});
+    settings.push_back(
+        {app.name + ".level", level_name(app.knobs, app.levels[now.app[a].setting.level].knob)});
   }
   return settings;
 }

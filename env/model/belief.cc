@@ -13,6 +13,20 @@ namespace {
 constexpr double kNeutralParallel = 0.85;
 constexpr double kNeutralNf = 0.3;  // of a busy core where no application is known
 
+/// Time grows with a number as it does with the width of a network, and with a word by its place in
+/// the order. What qualifies another knob, as the precision does, may cost more or less.
+double neutral_time_factor(const std::vector<QualityKnob>& knobs, const KnobValues& values) {
+  double factor = 1;
+  for (std::size_t k = 0; k < knobs.size(); ++k) {
+    const std::vector<std::string>& all = knobs[k].values;
+    if (knobs[k].qualifies || values[k] >= all.size()) continue;
+    const double value = number_of(all[values[k]]).value_or(values[k] + 1);
+    const double whole = number_of(all.back()).value_or(static_cast<double>(all.size()));
+    if (value > 0 && whole > 0) factor *= value / whole;
+  }
+  return factor;
+}
+
 std::string difference(const ClusterSpec& a, const ClusterSpec& b) {
   if (a.name != b.name) return fmt::format("its cluster '{}' is called '{}' there", a.name, b.name);
   if (a.cores != b.cores) {
@@ -55,13 +69,13 @@ void check_belief(const Belief& belief, const PlatformSpec& truth) {
   for (const AppProfile& app : truth.apps) {
     const int known = belief.mean.find_app(app.name);
     if (known < 0) continue;
-    const std::vector<LevelProfile>& believed =
-        belief.mean.apps[static_cast<std::size_t>(known)].levels;
+    const AppProfile& believed = belief.mean.apps[static_cast<std::size_t>(known)];
     const auto same_level = [](const LevelProfile& a, const LevelProfile& b) {
-      return a.width_pct == b.width_pct && a.int8 == b.int8;
+      return a.knob == b.knob;
     };
-    if (std::equal(believed.begin(), believed.end(), app.levels.begin(), app.levels.end(),
-                   same_level)) {
+    if (believed.knobs == app.knobs &&
+        std::equal(believed.levels.begin(), believed.levels.end(), app.levels.begin(),
+                   app.levels.end(), same_level)) {
       continue;
     }
     input_error(what,
@@ -71,16 +85,16 @@ void check_belief(const Belief& belief, const PlatformSpec& truth) {
   }
 }
 
-AppProfile neutral_profile(const PlatformSpec& platform, const std::string& name,
-                           const std::vector<DeclaredLevel>& levels, std::int64_t deadline_ns) {
+AppProfile neutral_profile(const PlatformSpec& platform, const Binding& binding,
+                           std::int64_t deadline_ns) {
   AppProfile app;
-  app.name = name;
+  app.name = binding.profile;
   app.parallel_fraction = kNeutralParallel;
-  for (const DeclaredLevel& level : levels) {
+  app.knobs = binding.knobs;
+  for (const DeclaredLevel& level : binding.levels) {
     LevelProfile profile;
-    profile.width_pct = level.width_pct;
-    profile.int8 = level.int8;
-    profile.time_factor = level.width_pct / 100.0;
+    profile.knob = level.knob;
+    profile.time_factor = neutral_time_factor(binding.knobs, level.knob);
     profile.accuracy_pct = level.accuracy_pct;
     profile.accuracy_source = "declared by the application";
     app.levels.push_back(profile);

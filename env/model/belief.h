@@ -29,13 +29,12 @@ struct Belief {
 /// belief speaks of.
 void check_belief(const Belief& belief, const PlatformSpec& truth);
 
-/// What is believed of an application whose profile nobody knows: levels as declared, and costs as
-/// neutral as they can be. A job of full width takes half of its deadline on one core of the fastest
-/// cluster at its highest frequency, other clusters in proportion to their capacity, levels in
-/// proportion to their width, power as the mean of what is known there. Whoever uses it estimates
-/// from the first job on.
-AppProfile neutral_profile(const PlatformSpec& platform, const std::string& name,
-                           const std::vector<DeclaredLevel>& levels,
+/// What is believed of an application whose profile nobody knows: knobs and levels as declared, and
+/// costs as neutral as they can be. A job of its last level takes half of its deadline on one core of
+/// the fastest cluster at its highest frequency, other clusters in proportion to their capacity, levels
+/// in proportion to the values of their knobs, power as the mean of what is known there. Whoever uses it
+/// estimates from the first job on.
+AppProfile neutral_profile(const PlatformSpec& platform, const Binding& binding,
                            std::int64_t deadline_ns);
 
 }  // namespace flyball

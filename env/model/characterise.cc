@@ -13,19 +13,18 @@ std::vector<CharacteriseRow> characterise(const PlatformSpec& spec, const AppPro
       for (int cores = 1; cores <= cluster.cores; ++cores) {
         const int mapping = spec.find_mapping(c, cores);
         if (mapping < 0) continue;
-        for (int width = 0; width < static_cast<int>(app.levels.size()); ++width) {
+        for (int level = 0; level < app.level_count(); ++level) {
           OppChoice choice{};
           choice[c] = static_cast<std::uint8_t>(opp);
-          const SteadyState state = steady_state(spec, app, spec.mappings[mapping], width, choice);
+          const SteadyState state = steady_state(spec, app, spec.mappings[mapping], level, choice);
           rows.push_back({.unit = cluster.name,
                           .mhz = static_cast<double>(cluster.opps[opp].freq_khz) / 1000,
                           .cores = cores,
-                          .width_pct = app.levels[width].width_pct,
-                          .int8 = app.levels[width].int8,
+                          .level = level,
                           .time_ms = state.time_ms,
                           .power_mw = state.unit_power_mw,
                           .energy_mj = state.energy_mj,
-                          .accuracy_pct = app.levels[width].accuracy_pct,
+                          .accuracy_pct = app.levels[level].accuracy_pct,
                           .temp_c = state.temp_c});
         }
       }

@@ -13,8 +13,7 @@ struct CharacteriseRow {
   std::string unit;  ///< cluster name
   double mhz = 0;
   int cores = 0;  ///< active ones
-  int width_pct = 100;
-  bool int8 = false;
+  int level = 0;  ///< index into the application's
   double time_ms = 0;       ///< of one job; 0 for a plain load
   double power_mw = 0;      ///< of the unit's rail
   double energy_mj = 0;     ///< power_mw * time_ms / 1000; 0 for a plain load
@@ -22,7 +21,7 @@ struct CharacteriseRow {
   double temp_c = 0;        ///< the hottest node's
 };
 
-/// Every unit that the application can run on x OPP x active cores x width, in this order, all
+/// Every unit that the application can run on x OPP x active cores x level, in this order, all
 /// ascending but the units, which come as in the file. Mappings that span units have no rows.
 std::vector<CharacteriseRow> characterise(const PlatformSpec& spec, const AppProfile& app);
 

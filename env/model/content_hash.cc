@@ -1,5 +1,6 @@
 #include "env/model/content_hash.h"
 
+#include "env/model/network_levels.h"
 #include "kernels/base/hash.h"
 
 namespace flyball {
@@ -7,6 +8,16 @@ namespace {
 
 /// Where a model lies is no matter.
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+void add(const std::vector<QualityKnob>& knobs, Fnv1a& hash) {
+  hash.add(static_cast<int>(knobs.size()));
+  for (const QualityKnob& knob : knobs) {
+    hash.add(knob.name);
+    hash.add(knob.unit);
+    hash.add(static_cast<int>(knob.values.size()));
+    for (const std::string& value : knob.values) hash.add(value);
+  }
+}
 
 }  // namespace
 
@@ -62,9 +73,18 @@ std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) 
   hash.add(app.plain_load ? 1 : 0);
   hash.add(app.parallel_fraction);
   hash.add(file_name(app.model));
-  for (const LevelProfile& level : app.levels) {
-    hash.add(level.width_pct);
-    hash.add(level.int8 ? 1 : 0);
+  // The dynamic network's as before applications had other knobs: what was learned of it holds.
+  const bool network = has_network_knobs(app);
+  if (!network) add(app.knobs, hash);
+  for (int l = 0; l < app.level_count(); ++l) {
+    const LevelProfile& level = app.levels[static_cast<std::size_t>(l)];
+    if (network) {
+      const NetworkLevel of = network_level(app, l);
+      hash.add(of.width_pct);
+      hash.add(of.int8 ? 1 : 0);
+    } else {
+      for (const std::uint8_t value : level.knob) hash.add(int{value});
+    }
     hash.add(level.time_factor);
     hash.add(level.activity_factor);
     if (app.model.empty()) hash.add(level.accuracy_pct);

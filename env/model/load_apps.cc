@@ -4,65 +4,9 @@
 
 #include <algorithm>
 
+#include "env/model/load_levels.h"
+
 namespace flyball {
-namespace {
-
-LevelProfile read_width(const YamlMap& entry, bool has_model) {
-  LevelProfile width;
-  width.width_pct = static_cast<int>(entry.integer("width_pct", 1, 100));
-  width.int8 = entry.has("precision") && entry.choice("precision", {"fp32", "int8"}) == 1;
-  // Without instructions for it, int8 may well be the slower one.
-  width.time_factor = entry.number("time_factor", 1e-3, width.int8 ? 10 : 1);
-  width.activity_factor = entry.number("activity_factor", 0.01, 100);
-  if (!has_model) {
-    width.accuracy_pct = entry.number("accuracy_pct", 0, 100);
-    width.accuracy_source = entry.text("accuracy_source");
-  }
-  for (const char* key : {"accuracy_pct", "accuracy_source"}) {
-    if (has_model && entry.has(key)) {
-      entry.reject(key, "the application has a 'model', whose file says it", "remove one of them");
-    }
-  }
-  return width;
-}
-
-std::vector<LevelProfile> read_widths(const YamlMap& app, bool plain_load, bool has_model) {
-  if (plain_load) {
-    app.refuse_keys({"widths", "model", "parallel_fraction"}, "a plain load has none");
-    return {LevelProfile{}};
-  }
-  std::vector<LevelProfile> widths;
-  const std::vector<YamlMap> list =
-      app.list("widths", {"width_pct", "precision", "time_factor", "activity_factor",
-                          "accuracy_pct", "accuracy_source"});
-  if (!app.has("widths")) app.reject("widths", "is missing", "list the widths of the network");
-  check_count(app, "widths", list.size(), kMaxLevels);
-  for (const YamlMap& entry : list) {
-    const LevelProfile width = read_width(entry, has_model);
-    if (!widths.empty()) {
-      const LevelProfile& before = widths.back();
-      const bool wider = width.width_pct > before.width_pct;
-      if (!wider && !(width.width_pct == before.width_pct && before.int8 && !width.int8)) {
-        entry.reject("width_pct", "is not above that of the width before it",
-                     "sort the list by ascending width, int8 before fp32");
-      }
-    }
-    if (width.width_pct == 100 && !width.int8 && width.time_factor != 1) {
-      entry.reject("time_factor", "is relative to full width, which this is", "set it to 1");
-    }
-    widths.push_back(width);
-  }
-  if (widths.back().width_pct != 100) {
-    list.back().reject("width_pct", "is the widest, but is not 100", "add full width");
-  }
-  if (widths.back().int8) {
-    list.back().reject("precision", "full width is there in int8 only", "add it in fp32, last");
-  }
-  return widths;
-}
-
-}  // namespace
-
 void check_count(const YamlMap& map, std::string_view key, std::size_t count, std::size_t max) {
   if (!map.has(key)) map.reject(key, "is missing", "add it");
   if (count == 0) map.reject(key, "is empty", "give at least one entry");
@@ -78,7 +22,7 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
   app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
   app.parallel_fraction = app.plain_load ? 1 : map.number("parallel_fraction", 0, 1);
   app.model = map.config_or("model", "models", "");
-  app.levels = read_widths(map, app.plain_load, map.has("model"));
+  read_levels(map, app);
 
   std::vector<std::string> names;
   for (const ClusterSpec& cluster : clusters) names.push_back(cluster.name);

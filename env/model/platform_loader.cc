@@ -200,8 +200,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   const bool mix = root.choice("mappings", {"mixed", "one_cluster"}) == 0;
   spec.mappings = make_mappings(spec.clusters, mix);
 
-  const auto apps =
-      root.named_maps("apps", {"kind", "model", "parallel_fraction", "widths", "units"});
+  const auto apps = root.named_maps("apps", {"kind", "model", "parallel_fraction", "widths",
+                                             "knobs", "levels", "accuracy_source", "units"});
   check_count(root, "apps", apps.size(), 16);
   for (const auto& [name, map] : apps) spec.apps.push_back(read_app(name, map, spec.clusters));
 

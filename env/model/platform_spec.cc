@@ -15,18 +15,17 @@ int find_by_name(const std::vector<Named>& all, std::string_view name) {
 
 }  // namespace
 
-int AppProfile::network_width(int level) const {
-  int below = 0;
-  for (int l = 1; l <= level; ++l) {
-    const auto i = static_cast<std::size_t>(l);
-    below += levels[i].width_pct != levels[i - 1].width_pct;
-  }
-  return below;
+std::string AppProfile::level_name(int level) const {
+  return flyball::level_name(knobs, levels[static_cast<std::size_t>(level)].knob);
+}
+
+std::string AppProfile::level_text(int level, LevelText style) const {
+  return flyball::level_text(knobs, levels[static_cast<std::size_t>(level)].knob, style);
 }
 
 double AppProfile::highest_accuracy_pct() const {
   double highest = 0;
-  for (const LevelProfile& width : levels) highest = std::max(highest, width.accuracy_pct);
+  for (const LevelProfile& level : levels) highest = std::max(highest, level.accuracy_pct);
   return highest;
 }
 
@@ -67,9 +66,9 @@ bool AppProfile::never_dearer(int a, int b) const {
       1 + std::max(first.parallel_fraction.size(), second.parallel_fraction.size());
   for (std::size_t i = 0; i < counts; ++i) {
     const int cores = static_cast<int>(i) + 1;
-    const auto time = [&](const LevelProfile& width, int level) {
+    const auto time = [&](const LevelProfile& of, int level) {
       const double parallel = cores == 1 ? 0 : parallel_fraction_of(level, cores);
-      return width.time_factor * (1 - parallel + parallel / cores);
+      return of.time_factor * (1 - parallel + parallel / cores);
     };
     if (time(first, a) > time(second, b)) return false;
   }

@@ -8,6 +8,7 @@
 
 #include "env/spaces/action.h"
 #include "env/spaces/limits.h"
+#include "env/spaces/quality_knobs.h"
 
 namespace flyball {
 
@@ -62,21 +63,16 @@ struct UnitProfile {
   double references_per_miss = 8;
 };
 
-/// A level of the width knob: how much of the network runs, and in which arithmetic.
+/// What a level costs: a combination of values of the application's own knobs.
 struct LevelProfile {
-  int width_pct = 100;
-  double time_factor = 1;       ///< relative to full width in fp32
+  KnobValues knob{};
+  double time_factor = 1;       ///< relative to the last level, the whole application
   double activity_factor = 1;   ///< of core_nf
   double accuracy_pct = 0;      ///< top-1; 0 for a plain load
   std::string accuracy_source;  ///< shown wherever the accuracy is
-  bool int8 = false;            ///< 8-bit integers; false: fp32
   /// Measured on the machine: the part that spreads over 2, 3, ... cores; above those the last one
   /// holds. Empty: the application's.
   std::vector<double> parallel_fraction{};
-
-  const char* precision() const { return int8 ? "int8" : "fp32"; }
-  /// What follows the width in a text for people: " int8", or nothing.
-  const char* suffix() const { return int8 ? " int8" : ""; }
 };
 
 /// A kind of job on this platform: the dynamic CNN, or a plain load, which never ends.
@@ -84,8 +80,9 @@ struct AppProfile {
   std::string name;
   bool plain_load = false;
   double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
-  std::vector<LevelProfile> levels;  ///< ascending width, int8 before fp32, so that the last one is
-                                     ///< the whole network in fp32; a plain load has one
+  std::vector<QualityKnob> knobs;    ///< of its own; a plain load has none
+  std::vector<LevelProfile> levels;  ///< ascending, the last one is the whole application (of the
+                                     ///< dynamic CNN: full width in fp32); a plain load has one
   std::array<UnitProfile, kMaxClusters> unit;
   /// The model file that real jobs run, and whose accuracies the levels have; empty: the network is
   /// a published one, and the platform file says how accurate it is.
@@ -94,8 +91,8 @@ struct AppProfile {
   std::uint64_t content_hash = 0;
 
   int level_count() const { return static_cast<int>(levels.size()); }
-  /// The width of a level as an index into the network's own widths.
-  int network_width(int level) const;
+  std::string level_name(int level) const;
+  std::string level_text(int level, LevelText style = LevelText::kWithUnits) const;
   double highest_accuracy_pct() const;
   /// The floor, or the highest accuracy there is when that is below it.
   double attainable_pct(double accuracy_floor_pct) const;
@@ -157,7 +154,7 @@ struct PlatformSpec {
   double board_mw = 0;       ///< rails outside the clusters: DRAM, GPU idle
   double migration_us = 0;   ///< cost of moving an application to other clusters
   double cold_cache_ms = 0;  ///< and of filling their caches
-  double width_switch_us = 0;
+  double width_switch_us = 0;  ///< of another level, whatever its knobs are
   /// From an event (a release, an epoch's end) until what was decided on it takes effect: a wake-up
   /// and a decision. Assumed where nothing was measured.
   double decision_latency_us = 100;

@@ -8,7 +8,7 @@ namespace flyball {
 struct FastestConfiguration {
   double time_ns = 0;
   int mapping = -1;  ///< -1: no level reaches the accuracy floor
-  int width = 0;
+  int level = 0;
 };
 FastestConfiguration fastest_configuration(const PlatformSpec& spec, const AppProfile& app,
                                            double accuracy_floor_pct);

@@ -186,14 +186,14 @@ class Loader {
         map.reject("accuracy_floor_x", "'accuracy_floor_pct' is given as well",
                    "give one of the two");
       }
-      // Of the whole network in fp32, so that one scenario asks the same of every network.
+      // Of the whole application, so that one scenario asks the same of every network.
       required.accuracy_floor_pct =
           map.number("accuracy_floor_x", 0, 1) * profile(app).levels.back().accuracy_pct;
     }
     const double highest = profile(app).highest_accuracy_pct();
     if (map.has("accuracy_floor_pct") && required.accuracy_floor_pct > highest) {
       map.reject("accuracy_floor_pct",
-                 fmt::format("no width of '{}' reaches {:g} %; the highest available is {:g} %",
+                 fmt::format("no level of '{}' reaches {:g} %; the highest available is {:g} %",
                              profile(app).name, required.accuracy_floor_pct, highest),
                  fmt::format("ask for {:g} or less", highest));
     }
@@ -218,11 +218,10 @@ class Loader {
     if (best.mapping < 0 || best.time_ns <= static_cast<double>(required.deadline_ns)) return;
     out_.warnings.push_back(fmt::format(
         "{}: application '{}': its deadline of {:.4g} ms is infeasible {} on '{}', where the "
-        "fastest configuration ({} at width {} %{}) needs {:.4g} ms; its jobs count as infeasible",
+        "fastest configuration ({} at {}) needs {:.4g} ms; its jobs count as infeasible",
         map.where(), app.name, static_cast<double>(required.deadline_ns) * 1e-6, since,
         platform_.name, platform_.mappings[static_cast<std::size_t>(best.mapping)].name,
-        profile(app).levels[static_cast<std::size_t>(best.width)].width_pct,
-        profile(app).levels[static_cast<std::size_t>(best.width)].suffix(), best.time_ns * 1e-6));
+        profile(app).level_text(best.level), best.time_ns * 1e-6));
   }
 
   int app_index(const std::string& name) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "env/model/platform_spec.h"
+#include "env/spaces/binding.h"
 #include "env/spaces/limits.h"
 #include "env/spaces/requirements.h"
 
@@ -44,6 +45,9 @@ struct AppSpec {
   std::int64_t start_ns = 0;
   std::int64_t stop_ns = 0;
 };
+
+/// What it tells the roster of itself when it comes.
+Binding binding_of(const AppSpec& app, const AppProfile& profile);
 
 /// Other load that comes and goes and that nobody governs.
 struct BackgroundLoad {

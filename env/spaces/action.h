@@ -10,8 +10,8 @@
 namespace flyball {
 
 /// What one application is asked to do from its next job on. Both are indices: `mapping` into
-/// `PlatformSpec::mappings`, `level` into `AppProfile::levels`: a width of the network and a
-/// precision each, or what else the application offers.
+/// `PlatformSpec::mappings`, `level` into `AppProfile::levels`: a value of each
+/// of the application's own knobs.
 struct AppSetting {
   std::uint8_t mapping = 0;
   std::uint8_t level = 0;

@@ -3,15 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "env/spaces/quality_knobs.h"
 #include "env/spaces/requirements.h"
 
 namespace flyball {
 
-/// A level as an application declares it: what it is called and how good its answers are. What it
+/// A level as an application declares it: where its knobs are and how good its answers are. What it
 /// costs is not declared but believed and learned.
 struct DeclaredLevel {
-  int width_pct = 100;
-  bool int8 = false;
+  KnobValues knob{};
   double accuracy_pct = 0;
   friend bool operator==(const DeclaredLevel&, const DeclaredLevel&) = default;
 };
@@ -23,7 +23,8 @@ struct Binding {
   std::string profile;  ///< the kind of application; what is learned belongs to it
   int threads = 1;      ///< that it starts where nobody maps it (Linux governors)
   bool plain_load = false;
-  std::vector<DeclaredLevel> levels;
+  std::vector<QualityKnob> knobs;     ///< of its own; none for a plain load
+  std::vector<DeclaredLevel> levels;  ///< what these are flattened into
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 

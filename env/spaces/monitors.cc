@@ -412,8 +412,8 @@ std::vector<KnobSpec> knobs_of(const PlatformSpec& platform) {
   std::vector<KnobSpec> knobs;
   for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
     const ClusterSpec& cluster = platform.clusters[c];
-    KnobSpec knob{cluster.name + ".freq", "kHz", KnobSpec::Kind::kFrequency, static_cast<int>(c),
-                  {}, {}};
+    KnobSpec knob{
+        cluster.name + ".freq", "kHz", KnobSpec::Kind::kFrequency, static_cast<int>(c), {}, {}, {}};
     for (const OperatingPoint& opp : cluster.opps) {
       knob.values.push_back(std::to_string(opp.freq_khz));
     }
@@ -423,11 +423,12 @@ std::vector<KnobSpec> knobs_of(const PlatformSpec& platform) {
 }
 
 std::vector<KnobSpec> knobs_of(const PlatformSpec& platform, int slot, const Binding& binding) {
-  KnobSpec mapping{binding.name + ".mapping", "cores", KnobSpec::Kind::kMapping, slot, {}, {}};
+  KnobSpec mapping{binding.name + ".mapping", "cores", KnobSpec::Kind::kMapping, slot, {}, {}, {}};
   for (const Mapping& m : platform.mappings) mapping.values.push_back(m.name);
-  KnobSpec level{binding.name + ".level", "", KnobSpec::Kind::kLevel, slot, {}, binding.levels};
+  KnobSpec level{binding.name + ".level", "", KnobSpec::Kind::kLevel, slot, {}, binding.knobs,
+                 binding.levels};
   for (const DeclaredLevel& one : binding.levels) {
-    level.values.push_back(std::to_string(one.width_pct) + (one.int8 ? " int8" : ""));
+    level.values.push_back(level_name(binding.knobs, one.knob));
   }
   return {std::move(mapping), std::move(level)};
 }

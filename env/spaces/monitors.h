@@ -89,7 +89,8 @@ struct KnobSpec {
   Kind kind;
   int index;         ///< cluster of a frequency, slot of a mapping or level
   std::vector<std::string> values;
-  std::vector<DeclaredLevel> levels;  ///< of kLevel, instead of `values`
+  std::vector<QualityKnob> own;       ///< of kLevel: the application's own knobs,
+  std::vector<DeclaredLevel> levels;  ///< and where they are at each of `values`
 };
 std::vector<KnobSpec> knobs_of(const PlatformSpec& platform);
 /// Mapping and level of a slot.

@@ -29,7 +29,7 @@ int run_program(int argc, char** argv) {
   CLI::App program(
       "Keeps neural-network inference inside its time, energy and accuracy requirements by "
       "turning\n"
-      "frequency, task mapping and network width together, with an agent that learns.");
+      "frequency, task mapping and quality together, with an agent that learns.");
   program.name("flyball");
   program.set_version_flag("--version", "flyball " FLYBALL_VERSION, "Print the version and exit");
   program.set_help_flag("-h,--help", "Print this help and exit");

@@ -29,7 +29,7 @@ struct HindsightResult {
 /// rewards, averaged over the seeds, is highest, which is what every policy is paid for.
 ///
 /// Not all are tried (an Exynos 5422 with two applications has two million). The model ranks every
-/// combination of frequencies, each application in the mapping and width that is cheapest there and
+/// combination of frequencies, each application in the mapping and level that is cheapest there and
 /// on time with a margin; the cheapest few for each of six margins (1 to 3 times the job's time)
 /// run on the first seed, since a scenario's variation and other load, which the model leaves out,
 /// decide which margin pays. The best of them is improved knob by knob while the budget lasts. The

@@ -80,10 +80,10 @@ std::array<std::pair<double, AppSetting>, kMargins.size()> cheapest_settings(
     if (!runs_on(profile, mapping)) continue;
     for (std::size_t w = 0; w < profile.levels.size(); ++w) {
       if (profile.levels[w].accuracy_pct < required.accuracy_floor_pct) continue;
-      const int width = static_cast<int>(w);
-      const double time_ns = execution_ns(platform, profile, mapping, width, opp);
+      const int level = static_cast<int>(w);
+      const double time_ns = execution_ns(platform, profile, mapping, level, opp);
       const double energy_mj =
-          ranking_energy_mj(platform, profile, mapping, width, opp, time_ns, horizon_ns);
+          ranking_energy_mj(platform, profile, mapping, level, opp, time_ns, horizon_ns);
       for (std::size_t k = 0; k < kMargins.size(); ++k)
         if (time_ns * kMargins[k] <= limit_ns && energy_mj < best[k].first)
           best[k] = {energy_mj, {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)}};
@@ -127,19 +127,19 @@ void add_cheapest(const PlatformSpec& platform, const Scenario& scenario, bool s
   }
 }
 
-/// Everything as fast as it goes, one configuration per width.
+/// Everything as fast as it goes, one configuration per level.
 void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::vector<Action>& out) {
   const OppChoice top = highest_opps(platform);
   int most_levels = 0;
   for (const AppSpec& app : scenario.apps) {
     most_levels = std::max(most_levels, platform.apps[app.profile].level_count());
   }
-  for (int width = 0; width < most_levels; ++width) {
+  for (int level = 0; level < most_levels; ++level) {
     Action action;
     action.opp = top;
     for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
       const AppProfile& profile = platform.apps[scenario.apps[a].profile];
-      const int w = std::min<int>(width, static_cast<int>(profile.levels.size()) - 1);
+      const int w = std::min<int>(level, static_cast<int>(profile.levels.size()) - 1);
       double best_ns = kNever;
       for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
         if (!runs_on(profile, platform.mappings[m])) continue;
@@ -154,23 +154,23 @@ void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::ve
   }
 }
 
-/// The next narrower and wider width in the same precision, and the same width in the other one.
+/// Of each of the application's knobs the next level down and up that leaves the others alone.
 std::vector<int> neighbouring_levels(const AppProfile& profile, int level) {
-  const LevelProfile& from = profile.levels[level];
-  int narrower = -1, wider = -1, other = -1;
-  for (int l = 0; l < profile.level_count(); ++l) {
-    const LevelProfile& to = profile.levels[l];
-    if (to.int8 != from.int8) {
-      if (to.width_pct == from.width_pct) other = l;
-    } else if (l < level) {
-      narrower = l;
-    } else if (l > level && wider < 0) {
-      wider = l;
-    }
-  }
+  const KnobValues& from = profile.levels[level].knob;
   std::vector<int> levels;
-  for (const int l : {narrower, wider, other})
-    if (l >= 0) levels.push_back(l);
+  for (std::size_t k = 0; k < profile.knobs.size(); ++k) {
+    int down = -1, up = -1;
+    for (int l = 0; l < profile.level_count(); ++l) {
+      KnobValues to = profile.levels[l].knob;
+      const std::uint8_t value = to[k];
+      to[k] = from[k];
+      if (to != from) continue;
+      if (value < from[k]) down = l;
+      if (value > from[k] && up < 0) up = l;
+    }
+    for (const int l : {down, up})
+      if (l >= 0) levels.push_back(l);
+  }
   return levels;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "env/model/network_levels.h"
 #include "governor/machine/machine_profile.h"
 #include "governor/machine/model_check.h"
 #include "kernels/base/error.h"
@@ -44,7 +45,7 @@ std::string apply(const std::string& path, AppProfile& app, std::uint32_t checks
   const MachineProfile profile = read_profile(path);
   if (const std::string why = profile.mismatch(this_machine(), checksum); !why.empty()) return why;
   if (!profile.apply(app, cores)) return "it lacks some width, precision or number of cores";
-  const LevelProfile& full = app.levels.back();
+  const NetworkLevel full = network_level(app, app.level_count() - 1);
   const auto index = static_cast<std::size_t>(&app - governed.spec.apps.data());
   governed.inference_ns[index] =
       std::llround(1000 * profile.find(full.width_pct, full.int8, 1)->time_us);

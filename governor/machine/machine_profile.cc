@@ -11,6 +11,7 @@
 #include <map>
 
 #include "env/linux/cpu_quota.h"
+#include "env/model/network_levels.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -124,17 +125,19 @@ std::string MachineProfile::mismatch(const MachineIdentity& now,
 }
 
 bool MachineProfile::apply(AppProfile& app, int cores) const {
-  const LevelProfile& full = app.levels.back();
+  const NetworkLevel full = network_level(app, app.level_count() - 1);
   const Row* reference = find(full.width_pct, full.int8, 1);
   if (reference == nullptr) return false;
   std::vector<LevelProfile> levels = app.levels;
-  for (LevelProfile& level : levels) {
-    const Row* one = find(level.width_pct, level.int8, 1);
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    LevelProfile& level = levels[l];
+    const NetworkLevel of = network_level(app, static_cast<int>(l));
+    const Row* one = find(of.width_pct, of.int8, 1);
     if (one == nullptr) return false;
     level.time_factor = one->time_us / reference->time_us;
     level.parallel_fraction.clear();
     for (int n = 2; n <= cores; ++n) {
-      const Row* row = find(level.width_pct, level.int8, n);
+      const Row* row = find(of.width_pct, of.int8, n);
       if (row == nullptr) return false;
       // The fraction that gives this speed-up by Amdahl's law. More than all of it (caches), or
       // less than nothing, is more than the model knows.

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "env/config/yaml.h"
+#include "env/model/network_levels.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
-#include "env/config/yaml.h"
 #include "kernels/dnn/model_file.h"
 
 namespace flyball {
@@ -12,8 +13,10 @@ namespace {
 
 std::vector<int> widths_of(const AppProfile& app) {
   std::vector<int> pcts;
-  for (const LevelProfile& width : app.levels)
-    if (pcts.empty() || pcts.back() != width.width_pct) pcts.push_back(width.width_pct);
+  for (int level = 0; level < app.level_count(); ++level) {
+    const int pct = network_level(app, level).width_pct;
+    if (pcts.empty() || pcts.back() != pct) pcts.push_back(pct);
+  }
   return pcts;
 }
 
@@ -42,6 +45,16 @@ NamedModel load_named_model(const std::string& name_or_path) {
 void check_levels(const AppProfile& app, const NamedModel& named) {
   const Model& model = named.model;
   const std::string what = fmt::format("application '{}'", app.name);
+  if (!has_network_knobs(app)) {
+    std::vector<std::string> names;
+    for (const QualityKnob& knob : app.knobs) names.push_back(knob.name);
+    input_error(
+        what,
+        fmt::format("its knobs are {}, and real jobs run the network {}, whose are width in % "
+                    "and precision",
+                    fmt::join(names, ", "), named.path),
+        "use 'flyball compare' or 'flyball train' with it");
+  }
   if (widths_of(app) != widths_of(model.spec)) {
     input_error(what,
                 fmt::format("its widths are {} %, those of its model {} are {} %",
@@ -49,8 +62,8 @@ void check_levels(const AppProfile& app, const NamedModel& named) {
                             fmt::join(widths_of(model.spec), ", ")),
                 "let the platform file list the model's widths");
   }
-  for (const LevelProfile& width : app.levels) {
-    if (!width.int8 || !model.activation_max.empty()) continue;
+  for (int level = 0; level < app.level_count(); ++level) {
+    if (!network_level(app, level).int8 || !model.activation_max.empty()) continue;
     input_error(what, fmt::format("it has levels in int8, and its model {} has none", named.path),
                 "remove them, or train the model again");
   }
@@ -59,16 +72,16 @@ void check_levels(const AppProfile& app, const NamedModel& named) {
 void take_accuracies(AppProfile& app, const NamedModel& named) {
   const NetworkAccuracy& accuracy = named.model.accuracy;
   for (int level = 0; level < app.level_count(); ++level) {
-    LevelProfile& width = app.levels[static_cast<std::size_t>(level)];
-    const std::vector<float>& measured = width.int8 ? accuracy.int8_top1_pct : accuracy.top1_pct;
+    LevelProfile& profile = app.levels[static_cast<std::size_t>(level)];
+    const NetworkLevel of = network_level(app, level);
+    const std::vector<float>& measured = of.int8 ? accuracy.int8_top1_pct : accuracy.top1_pct;
     if (measured.empty()) {
       input_error(named.path,
-                  fmt::format("nobody has measured its accuracy in {}", width.precision()),
+                  fmt::format("nobody has measured its accuracy in {}", of.int8 ? "int8" : "fp32"),
                   "train it with 'flyball network train', which measures it");
     }
-    const auto index = static_cast<std::size_t>(app.network_width(level));
-    width.accuracy_pct = static_cast<double>(measured[index]);
-    width.accuracy_source = accuracy.source;
+    profile.accuracy_pct = static_cast<double>(measured[static_cast<std::size_t>(of.width)]);
+    profile.accuracy_source = accuracy.source;
   }
 }
 

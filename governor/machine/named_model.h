@@ -20,8 +20,8 @@ struct NamedModel {
 /// Reads configs/models/NAME.flynet or a path. Throws Error (kInput).
 NamedModel load_named_model(const std::string& name_or_path = kDefaultModel);
 
-/// Throws Error (kInput) when the widths of `app` are not the network's, or when it has a level in
-/// int8 and the network has none.
+/// Throws Error (kInput) when the knobs or the widths of `app` are not the network's, or when it has
+/// a level in int8 and the network has none.
 void check_levels(const AppProfile& app, const NamedModel& named);
 
 /// Gives the levels of `app` the accuracies that the model file says. Throws Error (kInput) when

@@ -26,7 +26,7 @@ const std::vector<MetricField>& metric_fields() {
       {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s},
       {"transitions", "clock changes", "", 0, &Metrics::transitions},
       {"migrations", "migrations", "", 0, &Metrics::migrations},
-      {"width_switches", "width switches", "", 0, &Metrics::width_switches},
+      {"width_switches", "level switches", "", 0, &Metrics::width_switches},
       {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns},
       {"time_in_interval_pct", "time held", "% of forecasts", 1, &Metrics::time_in_interval_pct},
       {"energy_in_interval_pct", "energy held", "% of forecasts", 1,

@@ -14,7 +14,7 @@ namespace flyball {
 inline constexpr char kBlockMagic[9] = "FLYBLOCK";
 inline constexpr std::size_t kBlockHeaderBytes = 16;           // magic, number, length
 inline constexpr std::size_t kBlockFullBytes = 64 * 1024;      // goes out once it holds as much
-inline constexpr std::size_t kBlockPayloadBytes = 512 * 1024;  // holds no more: one huge record
+inline constexpr std::size_t kBlockPayloadBytes = 1024 * 1024;  // holds no more: one huge record
 
 /// Writes numbered, checksummed blocks to a file from a thread of its own. One thread fills blocks
 /// (`reserve`, `submit`): it copies into memory that was allocated before and never touches the

@@ -14,13 +14,9 @@ constexpr OutputKind kEpochsOutput{"a CSV file of epochs that 'export' made",
                                    "epoch,end_ns,epoch_ns,"};
 constexpr OutputKind kJobsOutput{"a CSV file of jobs that 'export' made", "app,job,release_ns,"};
 
-std::string unit_suffix(const std::string& unit) {
-  if (unit == "%") return "_pct";
-  if (unit.empty() || unit == "cores") return "";  // a mapping has a name
-  std::string suffix = "_" + unit;
-  for (char& c : suffix)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return suffix;
+/// Of a monitor or of a platform's knob; a mapping has a name.
+std::string column_name(const std::string& name, const std::string& unit) {
+  return name + (unit == "cores" ? "" : unit_suffix(unit));
 }
 
 std::vector<Monitor> shown_rows(const std::vector<Monitor>& rows) {
@@ -50,7 +46,8 @@ class Columns {
   void bind(int slot, const Binding& binding) {
     unbind(slot);
     const auto same = std::find_if(apps_.begin(), apps_.end(), [&](const AppColumns& app) {
-      return app.slot == slot && app.binding.name == binding.name;
+      return app.slot == slot && app.binding.name == binding.name &&
+             app.binding.knobs == binding.knobs;
     });
     AppColumns& app = same == apps_.end() ? apps_.emplace_back() : *same;
     app.slot = slot;
@@ -79,9 +76,9 @@ class Columns {
     for (const char* name : {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy",
                              "cost_misses", "cost_accuracy", "cost_budget", "cost_heat"})
       csv.text(name);
-    for (const Monitor& row : platform_rows_) csv.text(row.name + unit_suffix(row.unit));
+    for (const Monitor& row : platform_rows_) csv.text(column_name(row.name, row.unit));
     for (const AppColumns& app : apps_)
-      for (const Monitor& row : app.rows) csv.text(row.name + unit_suffix(row.unit));
+      for (const Monitor& row : app.rows) csv.text(column_name(row.name, row.unit));
     for (const char* prefix : {"decided.", "applied."}) {
       knob_names(csv, prefix, knobs_);
       for (const AppColumns& app : apps_) knob_names(csv, prefix, app.knobs);
@@ -112,19 +109,26 @@ class Columns {
       const AppColumns* app = of_slot(row.decision.reason.index);
       csv.cell(row.decision.fresh).cell(row.decision.explored()).cell(row.executed_probability());
       csv.cell(row.decision.value);
-      csv.text(explain(row.decision, info_.platform, app ? app->binding.name : "",
-                       app ? app->binding.levels : std::vector<DeclaredLevel>()));
+      csv.text(explain(row.decision, info_.platform, app ? app->binding : Binding()));
     } else {
       for (int i = 0; i < 5; ++i) csv.empty();
     }
     csv.end_line();
   }
 
-  static void jobs_header(CsvFile& csv) {
+  /// Applications with knobs of the same name share a column.
+  void jobs_header(CsvFile& csv) {
+    for (const AppColumns& app : apps_)
+      for (const QualityKnob& knob : app.binding.knobs)
+        if (const std::string name = column_name(knob);
+            std::find(job_knobs_.begin(), job_knobs_.end(), name) == job_knobs_.end())
+          job_knobs_.push_back(name);
+    for (const char* name : {"app", "job", "release_ns", "start_ns", "finish_ns", "deadline_ns",
+                             "latency_ns", "energy_mj", "cycles", "mapping"})
+      csv.text(name);
+    for (const std::string& name : job_knobs_) csv.text(name);
     for (const char* name :
-         {"app", "job", "release_ns", "start_ns", "finish_ns", "deadline_ns", "latency_ns",
-          "energy_mj", "cycles", "mapping", "width_pct", "precision", "accuracy_pct",
-          "accuracy_floor_pct", "missed", "dropped", "infeasible"})
+         {"accuracy_pct", "accuracy_floor_pct", "missed", "dropped", "infeasible"})
       csv.text(name);
     csv.end_line();
   }
@@ -135,26 +139,37 @@ class Columns {
     csv.cell(job.sequence).cell(job.release_ns).cell(job.start_ns).cell(job.finish_ns);
     csv.cell(job.deadline_ns).cell(job.dropped ? 0 : job.latency_ns()).cell(job.energy_mj);
     csv.cell(job.cycles);
-    Action action;
-    action.app[job.app] = job.setting;
-    if (app)
-      knob_values(csv, app->knobs, action, true);
+    const auto& mappings = info_.platform.mappings;
+    if (app && job.setting.mapping < mappings.size())
+      csv.text(mappings[job.setting.mapping].name);
     else
-      csv.cell(int{job.setting.mapping}).empty().empty();
+      csv.cell(int{job.setting.mapping});
+    for (const std::string& name : job_knobs_) csv.text(app ? value_of(*app, job, name) : "");
     csv.cell(job.accuracy_pct).cell(job.accuracy_floor_pct).cell(job.missed).cell(job.dropped);
     csv.cell(job.infeasible).end_line();
   }
 
  private:
-  /// A level is two columns, its width and its precision.
+  /// The value that a knob of the application's own had in a job; "" when it has no such knob.
+  static std::string value_of(const AppColumns& app, const JobRecord& job,
+                              const std::string& name) {
+    if (job.setting.level >= app.binding.levels.size()) return "";
+    const KnobValues& values = app.binding.levels[job.setting.level].knob;
+    for (std::size_t k = 0; k < app.binding.knobs.size(); ++k) {
+      const QualityKnob& knob = app.binding.knobs[k];
+      if (column_name(knob) == name && values[k] < knob.values.size())
+        return knob.values[values[k]];
+    }
+    return "";
+  }
+
+  /// A level is a column for each of the application's own knobs.
   static void knob_names(CsvFile& csv, const std::string& prefix,
                          const std::vector<KnobSpec>& knobs) {
     for (const KnobSpec& knob : knobs) {
       const std::string name = prefix + knob.name;
-      if (knob.kind == KnobSpec::Kind::kLevel)
-        csv.text(name + ".width_pct").text(name + ".precision");
-      else
-        csv.text(name + unit_suffix(knob.unit));
+      if (knob.kind != KnobSpec::Kind::kLevel) csv.text(column_name(name, knob.unit));
+      for (const QualityKnob& own : knob.own) csv.text(name + "." + column_name(own));
     }
   }
 
@@ -162,14 +177,11 @@ class Columns {
                           bool bound) {
     for (const KnobSpec& knob : knobs) {
       const auto index = static_cast<std::size_t>(setting_of(knob, action));
-      const bool level = knob.kind == KnobSpec::Kind::kLevel;
-      if (!bound || index >= (level ? knob.levels.size() : knob.values.size())) {
-        csv.empty();
-        if (level) csv.empty();
-      } else if (level) {
-        csv.cell(knob.levels[index].width_pct).text(knob.levels[index].int8 ? "int8" : "fp32");
-      } else {
-        csv.text(knob.values[index]);
+      const bool known = bound && index < knob.values.size();
+      if (knob.kind != KnobSpec::Kind::kLevel) csv.text(known ? knob.values[index] : "");
+      for (std::size_t k = 0; k < knob.own.size(); ++k) {
+        const std::size_t value = known ? knob.levels[index].knob[k] : kMaxKnobValues;
+        csv.text(value < knob.own[k].values.size() ? knob.own[k].values[value] : "");
       }
     }
   }
@@ -178,6 +190,7 @@ class Columns {
   std::vector<Monitor> platform_rows_;
   std::vector<KnobSpec> knobs_;
   std::vector<AppColumns> apps_;
+  std::vector<std::string> job_knobs_;  ///< columns of jobs.csv
   Reward reward_;
 };
 
@@ -211,7 +224,7 @@ RecordingReport export_csv(const std::string& recording, const std::string& fold
   const auto paths = csv_files(folder);
   CsvFile epochs(paths[0]), jobs(paths[1]);
   columns.epoch_header(epochs);
-  Columns::jobs_header(jobs);
+  columns.jobs_header(jobs);
   RecordingVisitor visitor;
   visitor.on_bind = [&](int slot, const Binding& binding, const Observation&) {
     columns.bind(slot, binding);

@@ -74,12 +74,24 @@ void put_binding(Encoder& out, int slot, const Binding& binding) {
   out.text(binding.profile);
   out.number(static_cast<std::uint32_t>(binding.threads));
   out(binding.plain_load);
+  const std::size_t knobs = std::min<std::size_t>(binding.knobs.size(), kMaxQualityKnobs);
+  std::size_t room = kMaxKnobValues;
+  out(static_cast<std::uint8_t>(knobs));
+  for (std::size_t k = 0; k < knobs; ++k) {
+    const QualityKnob& knob = binding.knobs[k];
+    out.text(knob.name, kMaxKnobTextBytes);
+    out.text(knob.unit, kMaxKnobTextBytes);
+    out(knob.qualifies);
+    const std::size_t values = std::min(knob.values.size(), room);
+    room -= values;
+    out.number(values);
+    for (std::size_t v = 0; v < values; ++v) out.text(knob.values[v], kMaxKnobTextBytes);
+  }
   const std::size_t levels = std::min<std::size_t>(binding.levels.size(), kMaxLevels);
   out.number(levels);
   for (std::size_t i = 0; i < levels; ++i) {
     const DeclaredLevel& level = binding.levels[i];
-    out.number(static_cast<std::uint64_t>(static_cast<std::uint32_t>(level.width_pct)) << 1 |
-               (level.int8 ? 1u : 0u));
+    for (std::size_t k = 0; k < knobs; ++k) out(level.knob[k]);
     out(level.accuracy_pct);
   }
 }
@@ -90,13 +102,23 @@ int get_binding(Decoder& in, Binding& binding) {
   binding.profile = printable(in.text());
   binding.threads = static_cast<int>(in.number());
   in(binding.plain_load);
+  const std::size_t knobs = in.byte();
+  if (slot >= kMaxApps || knobs > kMaxQualityKnobs) return -1;
+  binding.knobs.resize(knobs);
+  for (QualityKnob& knob : binding.knobs) {
+    knob.name = in.text();
+    knob.unit = in.text();
+    in(knob.qualifies);
+    const std::uint64_t values = in.number();
+    if (values > kMaxKnobValues) return -1;
+    knob.values.resize(values);
+    for (std::string& value : knob.values) value = in.text();
+  }
   const std::uint64_t levels = in.number();
-  if (slot >= kMaxApps || levels > kMaxLevels) return -1;
+  if (levels > kMaxLevels) return -1;
   binding.levels.resize(levels);
   for (DeclaredLevel& level : binding.levels) {
-    const std::uint64_t width = in.number();
-    level.width_pct = static_cast<int>(width >> 1);
-    level.int8 = (width & 1) != 0;
+    for (std::size_t k = 0; k < knobs; ++k) in(level.knob[k]);
     in(level.accuracy_pct);
   }
   return in.overrun ? -1 : slot;

@@ -36,8 +36,8 @@ struct Encoder {
   }
   void difference(std::int64_t value) { number(zigzag(value)); }
   /// Of a longer text the beginning.
-  void text(const std::string& value) {
-    const std::size_t bytes = std::min<std::size_t>(value.size(), 255);
+  void text(const std::string& value, std::size_t most = 255) {
+    const std::size_t bytes = std::min(value.size(), most);
     *at++ = static_cast<std::uint8_t>(bytes);
     std::memcpy(at, value.data(), bytes);
     at += bytes;
@@ -92,7 +92,10 @@ enum class RecordType : std::uint8_t {
   kEnd,
 };
 
-inline constexpr std::size_t kMaxBindingBytes = 1 + 2 * 256 + 5 + 1 + 3 + kMaxLevels * 14;
+inline constexpr std::size_t kMaxKnobTextBytes = 32;  // a knob's name, unit and values
+inline constexpr std::size_t kMaxBindingBytes =
+    1 + 2 * 256 + 5 + 1 + 1 + kMaxQualityKnobs * (2 * (1 + kMaxKnobTextBytes) + 1 + 2) +
+    kMaxKnobValues * (1 + kMaxKnobTextBytes) + 2 + kMaxLevels * (kMaxQualityKnobs + 8);
 void put_binding(Encoder& out, int slot, const Binding& binding);
 /// The slot; -1 when it is not one.
 int get_binding(Decoder& in, Binding& binding);

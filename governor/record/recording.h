@@ -28,7 +28,7 @@ namespace flyball {
 //            | u32 CRC-32C of all of it
 //   record   u8 type, then
 //            roster   u8 count, binding*; first of every block
-//            bind     u8 slot, name, profile, threads, levels
+//            bind     u8 slot, name, profile, threads, knobs of its own, levels
 //            unbind   u8 slot
 //            state    u8 absolute, observation: of the start, or of a bind
 //            job      who, when, what it took; before the epoch in which it ended

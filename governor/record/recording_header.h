@@ -11,7 +11,7 @@ namespace flyball {
 inline constexpr char kRecordingMagic[8] = {'F', 'L', 'Y', 'R', 'E', 'C', '\0', '\1'};
 inline constexpr OutputKind kRecordingOutput{"a flyball recording",
                                              {kRecordingMagic, sizeof kRecordingMagic}};
-inline constexpr std::uint32_t kRecordingVersion = 2;
+inline constexpr std::uint32_t kRecordingVersion = 3;
 
 /// The file header: magic, version, JSON, checksum.
 std::string encode_header(const RecordingInfo& info);

@@ -11,10 +11,9 @@ namespace {
 struct AppTableTest : testing::Test {
   AppTableTest() { now.app[5].required.deadline_ns = 40'000'000; }
   Binding unknown() const {
-    return {.name = "x",
-            .profile = "nobody_knows",
-            .threads = 2,
-            .levels = {{50, false, 60}, {100, false, 70}}};
+    return with_widths(
+        "x", "nobody_knows",
+        {{.width_pct = 50, .accuracy_pct = 60}, {.width_pct = 100, .accuracy_pct = 70}}, 2);
   }
   TinyWorld world;
   Belief belief = Belief::of(world.platform);

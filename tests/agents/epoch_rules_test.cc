@@ -149,7 +149,7 @@ TEST(EpochRules, EveryDecisionCanBeExplainedInOneLine) {
     const auto agent = world.bound(policy);
     Decision decision;
     agent->decide(world.release(0), decision);
-    const std::string text = explain(decision, world.platform, "camera", world.binding(0).levels);
+    const std::string text = explain(decision, world.platform, world.binding(0));
     EXPECT_FALSE(text.empty()) << policy;
     EXPECT_EQ(text.find('\n'), std::string::npos) << policy;
   }

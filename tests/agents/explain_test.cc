@@ -17,7 +17,9 @@ std::string text(Code code, std::array<float, 3> number, std::uint8_t index = 0,
   decision.action.opp = {2, 1};
   decision.action.app[0] = {1, 2};
   decision.reason = {code, index, number};
-  return explain(decision, world.platform, app, world.binding(0).levels);
+  Binding binding = world.binding(0);
+  binding.name = app;
+  return explain(decision, world.platform, binding);
 }
 
 TEST(Explain, ALinePerCodeWithItsNumbers) {
@@ -53,7 +55,7 @@ TEST(Explain, SaysWhatItKnowsOfAnApplicationThatHasLeft) {
   const TinyWorld world;
   Decision decision;
   decision.reason = {Code::kRunning, 0, {}};
-  EXPECT_EQ(explain(decision, world.platform, "", {}), "running: bigx1 at 500 MHz");
+  EXPECT_EQ(explain(decision, world.platform, {}), "running: bigx1 at 500 MHz");
 }
 
 TEST(Explain, NamesThePrecision) {
@@ -61,7 +63,8 @@ TEST(Explain, NamesThePrecision) {
   Decision decision;
   decision.action.app[0] = {0, 0};
   decision.reason = {Code::kRunning, 0, {}};
-  EXPECT_EQ(explain(decision, world.platform, "a", {{.width_pct = 50, .int8 = true}}),
+  EXPECT_EQ(explain(decision, world.platform,
+                    with_widths("a", "cnn", {{.width_pct = 50, .int8 = true}, {}})),
             "a: running: bigx1 at 500 MHz, width 50 int8");
 }
 
@@ -73,8 +76,7 @@ TEST(Explain, IndicesOutOfRangeAreHarmless) {
   decision.action.app[63] = {255, 255};
   for (int code = 0; code <= static_cast<int>(Code::kSearched); ++code) {
     decision.reason = {static_cast<Code>(code), 63, {}};
-    EXPECT_EQ(explain(decision, world.platform, "a", world.binding(0).levels).find('\n'),
-              std::string::npos);
+    EXPECT_EQ(explain(decision, world.platform, world.binding(0)).find('\n'), std::string::npos);
   }
 }
 

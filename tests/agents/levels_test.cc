@@ -19,17 +19,16 @@ using ::testing::HasSubstr;
 /// the next wider one in int8 is quicker than the narrower one in fp32.
 struct World : TinyWorld {
   World() {
-    std::vector<LevelProfile>& widths = platform.apps[0].levels;
-    std::vector<LevelProfile> both;
-    for (const LevelProfile& width : widths) {
-      LevelProfile int8 = width;
+    std::vector<WidthCosts> both;
+    for (const WidthCosts& width : widths_of(platform.apps[0])) {
+      WidthCosts int8 = width;
       int8.int8 = true;
       int8.time_factor *= 0.5;
       int8.accuracy_pct -= 0.3;
       both.push_back(int8);
       both.push_back(width);
     }
-    widths = both;
+    give_widths(platform.apps[0], both);
   }
 };
 
@@ -63,8 +62,7 @@ TEST(AgentLevels, TheRuleAndTheLearnerUseInt8AndSaySo) {
     Decision decision;
     world.bound(policy)->decide(world.release(0), decision);
     EXPECT_EQ(decision.action.app[0].level, 4) << policy;
-    EXPECT_THAT(explain(decision, world.platform, "camera", world.binding(0).levels),
-                HasSubstr("width 75 int8"))
+    EXPECT_THAT(explain(decision, world.platform, world.binding(0)), HasSubstr("width 75 int8"))
         << policy;
   }
 }
@@ -122,7 +120,78 @@ TEST(AgentLevels, StaticBestNamesThePrecision) {
     parse_action(without.platform, without.scenario, "big=500000;camera=bigx2@75int8");
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("cnn has no width of 75 % in int8"));
+    EXPECT_THAT(error.what(), HasSubstr("cnn has no level '75int8'"));
+  }
+}
+
+/// The tiny platform with an application of three knobs, whose order by cost is another one than
+/// that by accuracy.
+struct ThreeKnobs : TinyWorld {
+  ThreeKnobs() {
+    AppProfile& app = platform.apps[0];
+    app.knobs = {{"resolution", "px", {"320", "640"}},
+                 {"model", "", {"small", "large"}},
+                 {"frames", "", {"1", "4"}}};
+    app.levels.clear();
+    const auto add = [&](KnobValues at, double time, double accuracy) {
+      LevelProfile& level = app.levels.emplace_back();
+      level.knob = at;
+      level.time_factor = time;
+      level.accuracy_pct = accuracy;
+    };
+    add({0, 0, 0}, 0.1, 50);
+    add({0, 1, 0}, 0.5, 69);
+    add({0, 1, 1}, 0.8, 70);
+    add({1, 0, 0}, 0.3, 68.5);
+    add({1, 1, 1}, 1, 75);
+  }
+};
+
+// Floor 68: three levels reach it, and the quickest of them is not the first.
+TEST(AgentLevels, WhateverTheKnobsTheQuickestThatReachesTheFloorIsTaken) {
+  const ThreeKnobs world;
+  for (const char* policy : {"rule", "q_learning"}) {
+    Decision decision;
+    world.bound(policy)->decide(world.release(0), decision);
+    EXPECT_EQ(decision.action.app[0].level, 3) << policy;
+    EXPECT_THAT(explain(decision, world.platform, world.binding(0)),
+                HasSubstr(", resolution 640, model small, frames 1"))
+        << policy;
+  }
+  for (const char* policy : {"performance", "schedutil", "prime"}) {
+    Decision decision;
+    world.bound(policy)->decide(world.release(0), decision);
+    EXPECT_EQ(decision.action.app[0].level, 4) << policy << " leaves the application whole";
+  }
+}
+
+TEST(AgentLevels, Mean20TurnsTheFirstKnobAlone) {
+  const ThreeKnobs world;
+  const auto agent = world.bound("mean20");
+  Decision decision;
+  for (int i = 0; i < 20; ++i) {
+    Observation outcome = world.idle(0, 1);
+    JobRecord job;
+    job.finish_ns = 50'000'000;
+    outcome.add_job(job);
+    agent->learn(outcome, decision.action, {});
+  }
+  agent->decide(world.release(0), decision);
+  EXPECT_EQ(decision.action.app[0].level, 2) << "320 px, the other knobs as they were";
+}
+
+TEST(AgentLevels, StaticBestNamesEveryValue) {
+  const ThreeKnobs world;
+  const std::string text = "big=1500000,little=500000;camera=bigx2@640/small/1";
+  const Action action = parse_action(world.platform, world.scenario, text);
+  EXPECT_EQ(action.app[0].level, 3);
+  EXPECT_EQ(format_action(world.platform, world.scenario, action), text);
+  try {
+    parse_action(world.platform, world.scenario, "big=500000;camera=bigx2@640/smal/1");
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("cnn has no level '640/smal/1' (did you mean '640/small/1'?)"));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "env/sim/simulator.h"
 #include "kernels/base/error.h"
 #include "tests/agents/tiny_platform.h"
+#include "tests/env/network_levels.h"
 #include "tests/governor/allocation_count.h"
 
 namespace flyball {
@@ -189,12 +190,14 @@ TEST(Oracle, TriesEveryLevelThatMayBeBest) {
   one.decide();
   // 4 + 4 + 2 + 2 + 4 * 2 choices, of one width.
   EXPECT_EQ(one.oracle->tried(), 20);
-  auto& widths = world.platform.apps[0].levels;
+  std::vector<WidthCosts> widths = widths_of(world.platform.apps[0]);
   widths.insert(widths.begin() + 3, {100, 0.45, 2, 71, "", true});
+  give_widths(world.platform.apps[0], widths);
   OracleRun two(world);
   two.decide();
   EXPECT_EQ(two.oracle->tried(), 40) << "twice as many as of one level";
   widths.insert(widths.begin() + 2, {75, 0.4, 1, 68.5, "", true});
+  give_widths(world.platform.apps[0], widths);
   OracleRun three(world);
   three.decide();
   EXPECT_EQ(three.oracle->tried(), 20);
@@ -252,7 +255,7 @@ TEST(Oracle, KeepsItsChoiceWhileTheJobRunsAndRestsAfter) {
 TEST(Oracle, KeepsClocksUpWhereDroppingThemCostsMore) {
   TinyWorld world = busy_world();
   world.platform.mappings.resize(1);  // bigx1
-  world.platform.apps[0].levels = {{100, 1, 1, 71.2, ""}};
+  give_widths(world.platform.apps[0], {{100, 1, 1, 71.2, ""}});
   AppSpec& app = world.scenario.apps[0];
   for (ClusterSpec& cluster : world.platform.clusters) cluster.gate_idle_cores = false;
   world.platform.apps[0].unit[0].gate_idle_cores = false;

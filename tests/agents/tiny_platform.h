@@ -5,6 +5,7 @@
 
 #include "agents/agent.h"
 #include "env/scenario/scenario.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball {
 
@@ -39,10 +40,10 @@ inline PlatformSpec tiny_platform() {
   AppProfile cnn;
   cnn.name = "cnn";
   cnn.parallel_fraction = 1;
-  cnn.levels = {{25, 0.25, 1, 56, ""},
-                {50, 0.5, 1, 62.7, ""},
-                {75, 0.75, 1, 68.8, ""},
-                {100, 1, 1, 71.2, ""}};
+  give_widths(cnn, {{25, 0.25, 1, 56, ""},
+                    {50, 0.5, 1, 62.7, ""},
+                    {75, 0.75, 1, 68.8, ""},
+                    {100, 1, 1, 71.2, ""}});
   cnn.unit[0] = {true, 10, 0, 0.6, 0, true};
   cnn.unit[1] = {true, 20, 0, 0.12, 0, true};
   p.apps = {cnn};
@@ -85,12 +86,7 @@ struct TinyWorld {
 
   Binding binding(int slot) const {
     const AppSpec& app = scenario.apps[static_cast<std::size_t>(slot)];
-    const AppProfile& profile = platform.apps[static_cast<std::size_t>(app.profile)];
-    Binding to{.name = app.name, .profile = profile.name, .threads = app.threads, .levels = {}};
-    for (const LevelProfile& level : profile.levels) {
-      to.levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
-    }
-    return to;
+    return binding_of(app, platform.apps[static_cast<std::size_t>(app.profile)]);
   }
   /// Tells an agent of all applications.
   void bind(Agent& agent) const {

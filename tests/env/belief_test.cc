@@ -65,7 +65,7 @@ TEST(Belief, IsRefusedWithTheFirstKnobThatDiffers) {
               HasSubstr("it has other mappings than platform 'round'"));
   EXPECT_THAT(complaint([](PlatformSpec& s) { s.apps[0].levels.pop_back(); }),
               HasSubstr("its application 'net' has other levels than on platform 'round'"));
-  EXPECT_THAT(complaint([](PlatformSpec& s) { s.apps[0].levels[0].width_pct = 25; }),
+  EXPECT_THAT(complaint([](PlatformSpec& s) { s.apps[0].knobs[0].values[0] = "25"; }),
               HasSubstr("its application 'net' has other levels than on platform 'round'"));
   // Of several the first.
   EXPECT_THAT(complaint([](PlatformSpec& s) {
@@ -76,11 +76,13 @@ TEST(Belief, IsRefusedWithTheFirstKnobThatDiffers) {
               HasSubstr("its cluster 'big' has 7 kHz"));
 }
 
-const std::vector<DeclaredLevel> kDeclared = {{50, true, 58}, {100, false, 70}};
+const Binding kDeclared = with_widths(
+    "camera", "stranger",
+    {{.width_pct = 50, .accuracy_pct = 58, .int8 = true}, {.width_pct = 100, .accuracy_pct = 70}});
 
 TEST(NeutralProfile, TakesHalfTheDeadlineOnOneBigCore) {
   PlatformSpec spec = round_board();
-  const AppProfile app = neutral_profile(spec, "stranger", kDeclared, 40 * kMs);
+  const AppProfile app = neutral_profile(spec, kDeclared, 40 * kMs);
   EXPECT_EQ(app.name, "stranger");
   EXPECT_FALSE(app.plain_load);
   const OppChoice top = highest_opps(spec);
@@ -94,18 +96,18 @@ TEST(NeutralProfile, TakesHalfTheDeadlineOnOneBigCore) {
   EXPECT_LT(ns(kBig, 2, 1), ns(kBig, 1, 1));
   EXPECT_GT(ns(kBig, 4, 1), ns(kBig, 1, 1) / 4);
   ASSERT_EQ(app.level_count(), 2);
-  EXPECT_TRUE(app.levels[0].int8);
+  EXPECT_TRUE(network_level(app, 0).int8);
   EXPECT_EQ(app.levels[1].accuracy_pct, 70);
   EXPECT_EQ(app.level_for(60), 1);
 }
 
 TEST(NeutralProfile, HasTheMeanPowerOfWhatIsKnownAndSomeWhereNothingIs) {
   PlatformSpec spec = round_board();
-  AppProfile app = neutral_profile(spec, "stranger", kDeclared, 40 * kMs);
+  AppProfile app = neutral_profile(spec, kDeclared, 40 * kMs);
   EXPECT_DOUBLE_EQ(app.unit[kBig].core_nf, 0.55);  // of 0.5 and 0.6
   EXPECT_DOUBLE_EQ(app.unit[kLittle].core_nf, 0.1);
   spec.apps.clear();
-  app = neutral_profile(spec, "stranger", kDeclared, 40 * kMs);
+  app = neutral_profile(spec, kDeclared, 40 * kMs);
   EXPECT_GT(app.unit[kBig].core_nf, 0);
   EXPECT_LT(app.unit[kBig].core_nf, 2);
 }
@@ -113,12 +115,29 @@ TEST(NeutralProfile, HasTheMeanPowerOfWhatIsKnownAndSomeWhereNothingIs) {
 TEST(NeutralProfile, RunsOnCpusAndNeedsNoDeadline) {
   PlatformSpec spec = round_board();
   spec.clusters[kLittle].kind = ClusterSpec::Kind::kGpu;
-  const AppProfile app = neutral_profile(spec, "stranger", kDeclared, 0);
+  const AppProfile app = neutral_profile(spec, kDeclared, 0);
   EXPECT_TRUE(app.unit[kBig].supported);
   EXPECT_FALSE(app.unit[kLittle].supported);
   const double ns =
       execution_ns(spec, app, spec.mappings[mapping_of(spec, kBig, 1)], 1, highest_opps(spec));
   EXPECT_NEAR(ns, 50e6, 1);  // as if it had 100 ms
+}
+
+// Of other knobs nothing is known but their order: more of each takes longer.
+TEST(NeutralProfile, ExpectsMoreOfAnyKnobToTakeLonger) {
+  Binding app;
+  app.name = "camera";
+  app.profile = "stranger";
+  app.knobs = {{"resolution", "px", {"160", "640"}}, {"model", "", {"s", "m", "l", "xl"}}};
+  app.levels = {{{0, 0}, 40}, {{0, 3}, 50}, {{1, 1}, 60}, {{1, 3}, 70}};
+  const AppProfile profile = neutral_profile(round_board(), app, 40 * kMs);
+  EXPECT_EQ(profile.knobs, app.knobs);
+  ASSERT_EQ(profile.level_count(), 4);
+  EXPECT_DOUBLE_EQ(profile.levels[0].time_factor, 0.25 * 0.25);
+  EXPECT_DOUBLE_EQ(profile.levels[1].time_factor, 0.25);
+  EXPECT_DOUBLE_EQ(profile.levels[2].time_factor, 0.5);
+  EXPECT_DOUBLE_EQ(profile.levels[3].time_factor, 1);
+  EXPECT_EQ(profile.levels[2].knob, (KnobValues{1, 1}));
 }
 
 }  // namespace

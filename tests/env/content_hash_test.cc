@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "env/model/network_levels.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
@@ -78,11 +79,18 @@ std::vector<AppChange> changes_of_app() {
       [](auto& a) { a.plain_load = true; },
       [](auto& a) { a.parallel_fraction -= 0.1; },
       [](auto& a) { a.levels.pop_back(); },
-      [](auto& a) { a.levels[0].width_pct += 1; },
+      [](auto& a) { a.knobs[0].name += "2"; },
+      [](auto& a) { a.knobs[0].unit = "px"; },
+      [](auto& a) { a.knobs[0].values[0] = "51"; },
+      [](auto& a) {
+        a.knobs.push_back({"more", "", {"a"}});
+      },
       [](auto& a) { a.levels[0].time_factor += 0.1; },
       [](auto& a) { a.levels[1].activity_factor += 0.1; },
       [](auto& a) { a.levels[1].accuracy_pct += 1; },
-      [](auto& a) { a.levels[0].int8 = true; },
+      [](auto& a) {
+        set_network_knobs(a, {{.width_pct = 50, .int8 = true}, {}});
+      },
       [](auto& a) { a.model = "net.model"; },
   };
   for (const std::size_t c : {std::size_t{0}, std::size_t{1}}) {
@@ -126,6 +134,35 @@ TEST(ContentHash, OfAnApplicationChangesWithEachOfItsNumbers) {
     EXPECT_EQ(content_hash(changed), content_hash(spec)) << "its own hash holds it";
     ++index;
   }
+}
+
+// Another application than the dynamic network, with the order and the words of its knobs.
+TEST(ContentHash, OfAnApplicationHoldsItsOwnKnobs) {
+  PlatformSpec spec = full_board();
+  spec.apps[0].knobs = {{"resolution", "px", {"1", "2"}}, {"model", "", {"s", "l"}}};
+  spec.apps[0].levels[1].knob = {1, 1};
+  std::set<std::uint64_t> hashes = {content_hash(spec, spec.apps[0])};
+  const std::vector<AppChange> changes = {
+      [](auto& a) { a.knobs[0].name += "2"; },
+      [](auto& a) { a.knobs[0].unit = ""; },
+      [](auto& a) { a.knobs[1].values[0] = "m"; },
+      [](auto& a) { a.knobs[1].values.push_back("xl"); },
+      [](auto& a) { a.knobs.pop_back(); },
+      [](auto& a) { std::swap(a.knobs[0], a.knobs[1]); },
+      [](auto& a) { a.levels[0].knob[1] = 1; },
+  };
+  for (const AppChange& change : changes) {
+    PlatformSpec changed = spec;
+    change(changed.apps[0]);
+    EXPECT_TRUE(hashes.insert(content_hash(changed, changed.apps[0])).second);
+  }
+}
+
+// As it was before applications had knobs of their own, so that stored policies hold.
+TEST(ContentHash, OfTheDynamicNetworkIsWhatItWas) {
+  const PlatformSpec xu3 = load_platform("odroid_xu3");
+  EXPECT_EQ(xu3.apps[static_cast<std::size_t>(xu3.find_app("dynamic_cnn"))].content_hash,
+            0x62827658cd53a89cu);
 }
 
 TEST(ContentHash, LeavesOutWhatNoPolicyDependsOn) {

@@ -19,8 +19,9 @@ using ::testing::HasSubstr;
 // What is measured first is the whole network in fp32.
 TEST(EmulatedEngine, MeasuresTheWholeNetwork) {
   PlatformSpec spec = easy_spec();
-  spec.apps[0].levels = {
-      {50, 0.5, 0.5, 60, "test"}, {100, 0.6, 1, 69, "test", true}, {100, 1, 1, 70, "test"}};
+  give_widths(
+      spec.apps[0],
+      {{50, 0.5, 0.5, 60, "test"}, {100, 0.6, 1, 69, "test", true}, {100, 1, 1, 70, "test"}});
   const Scenario scenario = easy_scenario(100);
   SleepingEngine engine(kMs);
   EmulatedPlatform platform(spec, scenario, engine, {});

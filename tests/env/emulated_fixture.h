@@ -14,6 +14,7 @@
 #include "env/emulated/job_engine.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball::emulated_test {
 
@@ -66,7 +67,7 @@ inline PlatformSpec easy_spec() {
   spec.mappings = {one, two};
   AppProfile cnn;
   cnn.name = "cnn";
-  cnn.levels = {{50, 0.5, 0.5, 60, "test"}, {100, 1, 1, 70, "test"}};
+  give_widths(cnn, {{50, 0.5, 0.5, 60, "test"}, {100, 1, 1, 70, "test"}});
   cnn.unit[0].supported = true;
   cnn.unit[0].mcycles = 20;
   cnn.unit[0].core_nf = 1;

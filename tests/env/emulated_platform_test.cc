@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/env/emulated_play.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball {
 namespace {
@@ -187,10 +188,10 @@ TEST(EmulatedPlatform, MappingAndWidthComeWithTheNextJob) {
 // Levels 50 int8, 50, 100 int8, 100: the engine is told the network's width and the precision.
 TEST(EmulatedPlatform, ALevelIsAWidthAndAPrecision) {
   PlatformSpec spec = easy_spec();
-  spec.apps[0].levels = {{50, 0.3, 0.5, 59, "test", true},
-                         {50, 0.5, 0.5, 60, "test"},
-                         {100, 0.6, 1, 69, "test", true},
-                         {100, 1, 1, 70, "test"}};
+  give_widths(spec.apps[0], {{50, 0.3, 0.5, 59, "test", true},
+                             {50, 0.5, 0.5, 60, "test"},
+                             {100, 0.6, 1, 69, "test", true},
+                             {100, 1, 1, 70, "test"}});
   const Scenario scenario = easy_scenario(400);
   SleepingEngine engine(kMs);
   EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());

@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "env/model/content_hash.h"
 #include "env/model/model.h"
 #include "env/model/platform_spec.h"
-#include "env/model/content_hash.h"
 #include "env/spaces/monitors.h"
+#include "tests/env/network_levels.h"
 #include "tests/env/round_board.h"
 
 // The width knob with precision: a level is a width in fp32 or int8.
@@ -14,23 +15,23 @@ namespace {
 /// Widths 50 and 100, each in int8 and in fp32; int8 takes 0.6 of the time.
 PlatformSpec board_with_int8() {
   PlatformSpec spec = round_board();
-  spec.apps[0].levels = {{50, 0.3, 1, 59, "test", true},
-                         {50, 0.5, 1, 60, "test"},
-                         {100, 0.6, 1, 69, "test", true},
-                         {100, 1, 1, 70, "test"}};
+  give_widths(spec.apps[0], {{50, 0.3, 1, 59, "test", true},
+                             {50, 0.5, 1, 60, "test"},
+                             {100, 0.6, 1, 69, "test", true},
+                             {100, 1, 1, 70, "test"}});
   return spec;
 }
 
 TEST(Levels, KnowTheirNetworkWidth) {
   const AppProfile app = board_with_int8().apps[0];
-  EXPECT_EQ(app.network_width(0), 0);
-  EXPECT_EQ(app.network_width(1), 0);
-  EXPECT_EQ(app.network_width(2), 1);
-  EXPECT_EQ(app.network_width(3), 1);
-  EXPECT_EQ(round_board().apps[0].network_width(1), 1);
-  EXPECT_STREQ(app.levels[0].precision(), "int8");
-  EXPECT_STREQ(app.levels[0].suffix(), " int8");
-  EXPECT_STREQ(app.levels[3].suffix(), "");
+  for (const int level : {0, 1, 2, 3}) {
+    const NetworkLevel of = network_level(app, level);
+    EXPECT_EQ(of.width, level / 2);
+    EXPECT_EQ(of.width_pct, level < 2 ? 50 : 100);
+    EXPECT_EQ(of.int8, level % 2 == 0);
+  }
+  EXPECT_EQ(network_level(round_board().apps[0], 1).width, 1);
+  EXPECT_FALSE(network_level(round_board().apps[0], 0).int8);
 }
 
 // int8 may be the quicker way to an accuracy than a narrower fp32, or the other way round.
@@ -92,7 +93,7 @@ TEST(Levels, TheKnobAndTheHashTellPrecisionsApart) {
   EXPECT_EQ(knob.kind, KnobSpec::Kind::kLevel);
   EXPECT_EQ(knob.values, (std::vector<std::string>{"50 int8", "50", "100 int8", "100"}));
   PlatformSpec swapped = board_with_int8();
-  swapped.apps[0].levels[0].int8 = false;
+  swapped.apps[0].levels[0].knob[1] = 1;
   EXPECT_NE(content_hash(swapped, swapped.apps[0]), content_hash(spec, spec.apps[0]));
 }
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "env/model/platform_spec.h"
+#include "env/model/network_levels.h"
 
 namespace flyball {
 
@@ -12,8 +12,11 @@ inline PlatformSpec measured_platform(const std::string& name) {
   PlatformSpec spec = load_platform(name);
   for (AppProfile& app : spec.apps) {
     if (app.model.empty()) continue;
-    for (LevelProfile& width : app.levels)
-      width.accuracy_pct = 53 + 0.182 * width.width_pct - (width.int8 ? 0.3 : 0);
+    for (int l = 0; l < app.level_count(); ++l) {
+      const NetworkLevel of = network_level(app, l);
+      app.levels[static_cast<std::size_t>(l)].accuracy_pct =
+          53 + 0.182 * of.width_pct - (of.int8 ? 0.3 : 0);
+    }
   }
   return spec;
 }

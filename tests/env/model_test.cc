@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/env/network_levels.h"
+
 namespace flyball {
 namespace {
 
@@ -25,10 +27,7 @@ PlatformSpec make_spec() {
   AppProfile app;
   app.name = "net";
   app.parallel_fraction = 0.8;
-  app.levels.resize(2);
-  app.levels[0].width_pct = 50;
-  app.levels[0].time_factor = 0.6;
-  app.levels[0].activity_factor = 1.2;
+  give_widths(app, {{50, 0.6, 1.2}, {100}});
   app.unit[0] = {.supported = true, .mcycles = 100, .core_nf = 0.5, .static_ma = 100};
   app.unit[1] = {.supported = true, .mcycles = 200, .core_nf = 0.1};
   spec.apps = {app};
@@ -240,11 +239,21 @@ TEST_P(ModelLaws, MoreCoresAreShorterAndHungrier) {
   });
 }
 
-TEST_P(ModelLaws, WiderTakesMoreTimeAndEnergy) {
+/// The next level down that differs in the first knob alone: for the dynamic network the next
+/// narrower width in the same precision. -1 when there is none.
+int step_down(const AppProfile& app, int level) {
+  for (int before = level - 1; before >= 0; --before) {
+    KnobValues at = app.levels[before].knob;
+    at[0] = app.levels[level].knob[0];
+    if (at == app.levels[level].knob) return before;
+  }
+  return -1;
+}
+
+TEST_P(ModelLaws, MoreOfTheFirstKnobTakesMoreTimeAndEnergy) {
   const PlatformSpec spec = load_platform(GetParam());
   for_each(spec, [&](const AppProfile& app, int c, int cores, int w, int o) {
-    int before = w - 1;  // the next narrower width in the same precision
-    while (before >= 0 && app.levels[before].int8 != app.levels[w].int8) --before;
+    const int before = step_down(app, w);
     if (before < 0) return;
     const SteadyState narrow = at(spec, app, c, cores, before, o);
     const SteadyState wide = at(spec, app, c, cores, w, o);

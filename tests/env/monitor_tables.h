@@ -5,11 +5,15 @@
 
 #include "env/spaces/monitors.h"
 #include "env/spaces/reward.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball {
 
 inline Binding named(const std::string& name) {
-  return {name, "net", 1, false, {{50, true, 59}, {50, false, 60}, {100, false, 70}}};
+  return with_widths(name, "net",
+                     {{.width_pct = 50, .accuracy_pct = 59, .int8 = true},
+                      {.width_pct = 50, .accuracy_pct = 60},
+                      {.width_pct = 100, .accuracy_pct = 70}});
 }
 
 /// With an application of each name in a slot.

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 
+#include "env/model/network_levels.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -207,9 +208,9 @@ TEST_F(PlatformFileTest, AWidthMayComeInInt8BeforeFp32) {
   };
   const PlatformSpec spec = loaded(half, int8_half + half);
   ASSERT_EQ(spec.apps[0].levels.size(), 3u);
-  EXPECT_TRUE(spec.apps[0].levels[0].int8);
-  EXPECT_FALSE(spec.apps[0].levels[1].int8);
-  EXPECT_FALSE(spec.apps[0].levels[2].int8);
+  EXPECT_TRUE(network_level(spec.apps[0], 0).int8);
+  EXPECT_FALSE(network_level(spec.apps[0], 1).int8);
+  EXPECT_FALSE(network_level(spec.apps[0], 2).int8);
   EXPECT_DOUBLE_EQ(loaded(full, int8_full + full).apps[0].levels[1].time_factor, 1.5);
   EXPECT_EQ(
       refusal(half, half.substr(0, 6) + "- {width_pct: 50, precision: fp16, time_factor: 0.5, ")

@@ -4,6 +4,7 @@
 
 #include "env/scenario/scenario.h"
 #include "env/sim/simulator.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball {
 
@@ -50,13 +51,13 @@ inline PlatformSpec round_board() {
   spec.mappings.push_back(both);
   AppProfile net;
   net.name = "net";
-  net.levels = {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}};
+  give_widths(net, {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}});
   net.unit[kBig] = {true, 100, 0, 0.5, 100, false};
   net.unit[kLittle] = {true, 200, 0, 0.1, 20, false};
   AppProfile burn;
   burn.name = "burn";
   burn.plain_load = true;
-  burn.levels = {{100, 1, 1, 0, ""}};
+  burn.levels = {LevelProfile{}};
   burn.unit[kBig] = {true, 0, 0, 0.6, 0, false};
   spec.apps = {net, burn};
   spec.thermal = {{"die", kBig, 10, {{8, 2}, {3, 40}}}, {"rim", kLittle, 5, {{4, 2}}}};

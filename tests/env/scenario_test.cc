@@ -337,9 +337,9 @@ TEST(Fastest, IsTheQuickestThatReachesTheFloor) {
   const PlatformSpec spec = round_board();
   const FastestConfiguration any = fastest_configuration(spec, spec.apps[0], 0);
   EXPECT_EQ(spec.mappings[any.mapping].name, "bigx4");
-  EXPECT_EQ(any.width, 0);
+  EXPECT_EQ(any.level, 0);
   EXPECT_DOUBLE_EQ(any.time_ns, 6.25e6);
-  EXPECT_EQ(fastest_configuration(spec, spec.apps[0], 61).width, 1);
+  EXPECT_EQ(fastest_configuration(spec, spec.apps[0], 61).level, 1);
   EXPECT_EQ(fastest_configuration(spec, spec.apps[0], 71).mapping, -1);
 }
 

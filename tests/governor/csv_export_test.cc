@@ -99,5 +99,49 @@ TEST_F(CsvExport, ExportsDecisionsAndJobs) {
             "camera,0,0,0,80000000,150000000,80000000,20.25,0,bigx2,100,fp32,70,65.5,0,0,0\n");
 }
 
+// Each has columns for its own knobs, and in the list of jobs knobs of one name share one.
+TEST_F(CsvExport, ExportsEveryApplicationsOwnKnobs) {
+  Binding door;
+  door.name = "door";
+  door.profile = "detector";
+  door.knobs = {{"resolution", "px", {"320", "640"}}, {"precision", "", {"int4", "fp16"}}};
+  door.levels = {{{0, 0}, 40}, {{1, 0}, 60}, {{1, 1}, 70}};
+  {
+    Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
+    bind(recorder);
+    before_->app_count = 2;
+    before_->app[1].generation = 1;
+    recorder.on_bind(1, door, *before_);
+    JobRecord job;
+    job.app = 1;
+    job.setting = {1, 1};
+    before_->add_job(job);
+    epoch(recorder, 1);
+    EXPECT_EQ(recorder.finish(), "");
+  }
+  EXPECT_EQ(read_back().bindings[1].second, door);
+  export_csv(path_, folder_ + "/csv");
+  const auto epochs = cells_of(contents(folder_ + "/csv/epochs.csv"));
+  const auto applied = [&](const std::string& knob) -> std::string {
+    for (std::size_t i = 0; i < epochs[0].size(); ++i)
+      if (epochs[0][i] == "applied." + knob) return epochs[1][i];
+    return "no such column";
+  };
+  EXPECT_EQ(applied("camera.level.width_pct"), "100");
+  EXPECT_EQ(applied("camera.level.precision"), "fp32");
+  EXPECT_EQ(applied("door.level.resolution_px"), "320");
+  EXPECT_EQ(applied("door.level.precision"), "int4");
+  const auto jobs = cells_of(contents(folder_ + "/csv/jobs.csv"));
+  const auto of_job = [&](std::size_t line) {
+    std::vector<std::string> cells;
+    for (std::size_t i = 9; i < 13; ++i) cells.push_back(jobs[line][i]);
+    return cells;
+  };
+  using Cells = std::vector<std::string>;
+  EXPECT_EQ(of_job(0), (Cells{"mapping", "width_pct", "precision", "resolution_px"}));
+  EXPECT_EQ(of_job(1), (Cells{"bigx1", "", "int4", "640"}));
+  EXPECT_EQ(of_job(2), (Cells{"bigx2", "100", "fp32", ""}));
+}
+
 }  // namespace
 }  // namespace flyball::test

@@ -11,6 +11,7 @@
 #include "env/scenario/scenario.h"
 #include "governor/loop/control_loop.h"
 #include "governor/loop/shield.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball::test {
 
@@ -34,7 +35,7 @@ inline PlatformSpec small_platform() {
   spec.mappings = {{{0, 1}, "littlex1"}, {{1, 0}, "bigx1"}, {{2, 0}, "bigx2"}};
   AppProfile net;
   net.name = "net";
-  net.levels = {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}};
+  give_widths(net, {{50, 0.5, 1, 60, "test"}, {100, 1, 1, 70, "test"}});
   net.unit[0] = {true, 100, 0, 1, 0, false};
   net.unit[1] = {true, 200, 0, 0.2, 0, false};
   spec.apps = {net};
@@ -60,11 +61,7 @@ inline Scenario small_scenario(std::int64_t deadline_ms = 150, double floor_pct 
 
 /// Who takes slot `app` in a scenario of the small platform.
 inline Binding small_binding(const PlatformSpec& spec, const AppSpec& app) {
-  const AppProfile& profile = spec.apps[static_cast<std::size_t>(app.profile)];
-  Binding binding{app.name, profile.name, app.threads, profile.plain_load, {}};
-  for (const LevelProfile& level : profile.levels)
-    binding.levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
-  return binding;
+  return binding_of(app, spec.apps[static_cast<std::size_t>(app.profile)]);
 }
 
 /// A state of the small platform in which every application waits for its next job.

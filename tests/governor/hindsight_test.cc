@@ -10,6 +10,7 @@
 #include "governor/compare/parallel.h"
 #include "governor/loop/job_cost.h"
 #include "governor/metrics/session.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball::test {
 namespace {
@@ -130,9 +131,12 @@ TEST_F(HindsightTest, CandidatesAreDistinctAndLetUnusedClustersRest) {
 
 // A step of the width keeps the precision, and the precision is a step of its own.
 TEST_F(HindsightTest, NeighboursOfALevelAreWidthsInItsPrecisionAndTheOtherPrecision) {
-  spec_.apps[0].levels = {{50, 0.3, 1, 59, "", true},  {50, 0.5, 1, 60, ""},
-                          {75, 0.4, 1, 64, "", true},  {75, 0.75, 1, 65, ""},
-                          {100, 0.6, 1, 69, "", true}, {100, 1, 1, 70, ""}};
+  give_widths(spec_.apps[0], {{50, 0.3, 1, 59, "", true},
+                              {50, 0.5, 1, 60, ""},
+                              {75, 0.4, 1, 64, "", true},
+                              {75, 0.75, 1, 65, ""},
+                              {100, 0.6, 1, 69, "", true},
+                              {100, 1, 1, 70, ""}});
   const auto levels_from = [&](int level) {
     std::vector<int> levels;
     for (const Action& other : neighbours(spec_, scenario_, small_action(1, 0, 1, level))) {
@@ -143,6 +147,28 @@ TEST_F(HindsightTest, NeighboursOfALevelAreWidthsInItsPrecisionAndTheOtherPrecis
   EXPECT_EQ(levels_from(3), (std::vector<int>{1, 5, 2}));
   EXPECT_EQ(levels_from(0), (std::vector<int>{2, 1}));
   EXPECT_EQ(levels_from(5), (std::vector<int>{3, 4}));
+}
+
+// With three knobs, a step of each that leaves the others alone, past what is not offered.
+TEST_F(HindsightTest, NeighboursOfALevelAreOneStepOfOneKnobAway) {
+  AppProfile& app = spec_.apps[0];
+  app.knobs = {{"a", "", {"1", "2", "3"}}, {"b", "", {"x", "y"}}, {"c", "", {"x", "y"}}};
+  app.levels.clear();
+  for (const KnobValues& at :
+       {KnobValues{0, 0, 0}, {0, 0, 1}, {0, 1, 0}, {1, 0, 0}, {2, 0, 0}, {2, 1, 1}}) {
+    app.levels.emplace_back().knob = at;
+  }
+  const auto levels_from = [&](int level) {
+    std::vector<int> levels;
+    for (const Action& other : neighbours(spec_, scenario_, small_action(1, 0, 1, level))) {
+      if (other.app[0].level != level) levels.push_back(other.app[0].level);
+    }
+    return levels;
+  };
+  EXPECT_EQ(levels_from(0), (std::vector<int>{3, 2, 1}));
+  EXPECT_EQ(levels_from(3), (std::vector<int>{0, 4}));
+  EXPECT_EQ(levels_from(4), (std::vector<int>{3}));
+  EXPECT_EQ(levels_from(5), (std::vector<int>{})) << "nothing differs from it in one knob only";
 }
 
 TEST(ParallelForTest, DoesEverythingOnce) {

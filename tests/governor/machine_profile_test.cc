@@ -11,6 +11,7 @@
 #include "governor/machine/decision_latency.h"
 #include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
+#include "tests/env/network_levels.h"
 #include "tests/governor/own_configs.h"
 
 namespace flyball::testing {
@@ -42,10 +43,10 @@ AppProfile app_with_levels() {
   AppProfile app;
   app.name = "cnn";
   app.parallel_fraction = 0.3;
-  app.levels = {{50, 0.9, 1, 60, "", true},
-                {50, 0.9, 1, 61, ""},
-                {100, 0.9, 1, 70, "", true},
-                {100, 1, 1, 71, ""}};
+  give_widths(app, {{50, 0.9, 1, 60, "", true},
+                    {50, 0.9, 1, 61, ""},
+                    {100, 0.9, 1, 70, "", true},
+                    {100, 1, 1, 71, ""}});
   return app;
 }
 
@@ -67,7 +68,7 @@ TEST(MachineProfile, GivesTimeFactorsAndSpeedUps) {
 TEST(MachineProfile, WhatWasNotMeasuredChangesNothing) {
   AppProfile app = app_with_levels();
   EXPECT_FALSE(easy_profile().apply(app, 3));
-  app.levels[0].width_pct = 25;
+  app.knobs[0].values[0] = "25";
   EXPECT_FALSE(easy_profile().apply(app, 2));
   EXPECT_DOUBLE_EQ(app.levels[1].time_factor, 0.9);
   EXPECT_TRUE(app.levels[3].parallel_fraction.empty());
@@ -210,9 +211,9 @@ TEST(GovernedPlatform, TakesAccuraciesFromTheModel) {
   const AppProfile& app = host.spec.apps[host.spec.find_app("dynamic_cnn")];
   ASSERT_EQ(app.level_count(), 8);
   EXPECT_FLOAT_EQ(app.levels[0].accuracy_pct, 55.5f);
-  EXPECT_TRUE(app.levels[0].int8);
+  EXPECT_TRUE(network_level(app, 0).int8);
   EXPECT_FLOAT_EQ(app.levels[7].accuracy_pct, 71.2f);
-  EXPECT_FALSE(app.levels[7].int8);
+  EXPECT_FALSE(network_level(app, 7).int8);
   EXPECT_THAT(app.levels[3].accuracy_source, HasSubstr("invented"));
   EXPECT_EQ(host.profile, "");
   ASSERT_EQ(host.notes.size(), 1u);

@@ -16,6 +16,7 @@
 
 #include "governor/record/recorder.h"
 #include "kernels/base/error.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball::test {
 
@@ -168,7 +169,10 @@ class RecorderTest : public ::testing::Test {
 
   std::string folder_, path_;
   RecordingInfo info_;
-  const Binding camera_{"camera", "net", 2, false, {{50, true, 60.1}, {100, false, 70.3}}};
+  const Binding camera_ = with_widths("camera", "net",
+                                      {{.width_pct = 50, .accuracy_pct = 60.1, .int8 = true},
+                                       {.width_pct = 100, .accuracy_pct = 70.3}},
+                                      2);
   std::unique_ptr<Observation> before_ = std::make_unique<Observation>();
   std::unique_ptr<Observation> outcome_ = std::make_unique<Observation>();
   std::unique_ptr<Reward> reward_ = std::make_unique<Reward>();

@@ -122,7 +122,7 @@ TEST_F(RecorderTest, ReadingsThatAreNoNumbersAndThoseHeldOverSurvive) {
 
 // The block with the bind may be lost: who was there is known all the same from the next one on.
 TEST_F(RecorderTest, ApplicationsComeAndGoAndEveryBlockKnowsThem) {
-  const Binding door{"door", "net2", 1, false, {{100, false, 50}}};
+  const Binding door = with_widths("door", "net2", {{.accuracy_pct = 50}});
   {
     Recorder recorder(path_, info_, {.flush_ns = 100 * kMs});
     bind(recorder);
@@ -169,8 +169,13 @@ TEST_F(RecorderTest, TheRosterOfABlockIsOfBeforeIt) {
 }
 
 TEST_F(RecorderTest, AFullRosterFitsIntoABlock) {
-  Binding large{std::string(300, 'n'), "net", 1, false, std::vector<DeclaredLevel>(kMaxLevels)};
-  for (DeclaredLevel& level : large.levels) level.accuracy_pct = 69.7;
+  Binding large;
+  large.name = std::string(300, 'n');
+  large.profile = "net";
+  const std::string longest(32, 'v');
+  large.knobs.resize(kMaxQualityKnobs, {longest, longest, {longest}});
+  large.knobs[0].values.resize(kMaxKnobValues - kMaxQualityKnobs + 1, longest);
+  large.levels.resize(kMaxLevels, {{255, 255, 255, 255}, 69.7});
   {
     Recorder recorder(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
     before_->app_count = kMaxApps;
@@ -190,6 +195,7 @@ TEST_F(RecorderTest, AFullRosterFitsIntoABlock) {
   ASSERT_EQ(back.bindings.size(), static_cast<std::size_t>(kMaxApps));
   EXPECT_EQ(back.bindings[63].second.name, std::string(255, 'n'));  // the beginning of it
   EXPECT_EQ(back.bindings[63].second.levels, large.levels);
+  EXPECT_EQ(back.bindings[63].second.knobs, large.knobs);
   EXPECT_EQ(back.epochs[9].app[63].required.deadline_ns, kMaxApps);
   EXPECT_EQ(back.epochs[9].app[63].waiting[15].sequence, ~0ull);
 }

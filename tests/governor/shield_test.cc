@@ -6,6 +6,7 @@
 #include "fakes.h"
 #include "governor/metrics/session.h"
 #include "kernels/base/random.h"
+#include "tests/env/network_levels.h"
 
 namespace flyball::test {
 namespace {
@@ -94,10 +95,10 @@ TEST_F(ShieldTest, ALowerFloorAllowsACheaperWidth) {
 // takes less time and energy than half in fp32.
 TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
   scenario_ = small_scenario(150, 60);
-  spec_.apps[0].levels = {{50, 0.1, 1, 59.5, "test", true},
-                          {50, 0.5, 1, 60, "test"},
-                          {100, 0.4, 1, 69, "test", true},
-                          {100, 1, 1, 70, "test"}};
+  give_widths(spec_.apps[0], {{50, 0.1, 1, 59.5, "test", true},
+                              {50, 0.5, 1, 60, "test"},
+                              {100, 0.4, 1, 69, "test", true},
+                              {100, 1, 1, 70, "test"}});
   BoundShield shield(spec_, scenario_, {});
   Action action = small_action(0, 0, 0, 3);  // 800 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);

@@ -13,6 +13,7 @@
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/levels.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
@@ -44,39 +45,37 @@ Json to_json(const GovernedPlatform& governed, const AppProfile& app,
     return app.plain_load ? Json(nullptr) : number_or_null(value);
   };
   for (const CharacteriseRow& row : rows) {
-    list.push_back({{"unit", row.unit},
-                    {"mhz", whole_or_real(row.mhz)},
-                    {"cores", row.cores},
-                    {"width_pct", row.width_pct},
-                    {"precision", row.int8 ? "int8" : "fp32"},
-                    {"time_ms", of_job(row.time_ms)},
-                    {"power_mw", number_or_null(row.power_mw)},
-                    {"energy_mj", of_job(row.energy_mj)},
-                    {"accuracy_pct", of_job(row.accuracy_pct)},
-                    {"temp_c", number_or_null(row.temp_c)}});
+    Json one{{"unit", row.unit}, {"mhz", whole_or_real(row.mhz)}, {"cores", row.cores}};
+    add_level(one, app, row.level);
+    one["time_ms"] = of_job(row.time_ms);
+    one["power_mw"] = number_or_null(row.power_mw);
+    one["energy_mj"] = of_job(row.energy_mj);
+    one["accuracy_pct"] = of_job(row.accuracy_pct);
+    one["temp_c"] = number_or_null(row.temp_c);
+    list.push_back(std::move(one));
   }
   return json;
 }
 
 std::string to_text(const PlatformSpec& platform, const AppProfile& app,
                     const std::vector<CharacteriseRow>& rows) {
-  Table table({{"unit", ""},
-               {"clock", "MHz"},
-               {"cores", ""},
-               {"width", "%"},
-               {"time", "ms"},
-               {"power", "mW"},
-               {"energy", "mJ"},
-               {"accuracy", "% top-1"},
-               {"temp", "C"}});
+  std::vector<Table::Column> table_columns = level_columns(app);
+  table_columns.insert(table_columns.begin(), {{"unit", ""}, {"clock", "MHz"}, {"cores", ""}});
+  table_columns.insert(
+      table_columns.end(),
+      {{"time", "ms"}, {"power", "mW"}, {"energy", "mJ"}, {"accuracy", "% top-1"}, {"temp", "C"}});
+  Table table(std::move(table_columns));
   const auto of_job = [&](double value, int decimals) {
     return app.plain_load ? "-" : fixed(value, decimals);
   };
   for (const CharacteriseRow& row : rows) {
-    table.add_row({row.unit, fmt::format("{:g}", row.mhz), fmt::to_string(row.cores),
-                   fmt::format("{}{}", row.width_pct, row.int8 ? " int8" : ""),
-                   of_job(row.time_ms, 2), fixed(row.power_mw, 1), of_job(row.energy_mj, 2),
-                   of_job(row.accuracy_pct, 1), fixed(row.temp_c, 1)});
+    std::vector<std::string> cells = level_cells(app, row.level);
+    cells.insert(cells.begin(),
+                 {row.unit, fmt::format("{:g}", row.mhz), fmt::to_string(row.cores)});
+    cells.insert(cells.end(),
+                 {of_job(row.time_ms, 2), fixed(row.power_mw, 1), of_job(row.energy_mj, 2),
+                  of_job(row.accuracy_pct, 1), fixed(row.temp_c, 1)});
+    table.add_row(std::move(cells));
   }
   std::string text =
       fmt::format("{} on {}, from the model: each row alone, settled at 25 C ambient\n\n", app.name,
@@ -114,7 +113,7 @@ Verb add_characterise(CLI::App& program) {
   auto options = std::make_shared<CharacteriseOptions>();
   CLI::App* parser = program.add_subcommand(
       "characterise",
-      "Print time, power, energy and temperature of every unit, clock, core count and width");
+      "Print time, power, energy and temperature of every unit, clock, core count and level");
   parser->add_option("--platform", options->platform, "A platform's name or its file")
       ->required()
       ->type_name("NAME|FILE");

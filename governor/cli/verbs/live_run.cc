@@ -9,6 +9,7 @@
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
 #include "env/model/declared.h"
+#include "env/model/network_levels.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
@@ -90,9 +91,9 @@ std::vector<Tally> tallies_of(const Stream& stream) {
   const AppProfile& app = stream.platform.apps[profile];
   std::vector<Tally> tallies;
   for (int level = 0; level < app.level_count(); ++level) {
-    const bool int8 = app.levels[static_cast<std::size_t>(level)].int8;
-    tallies.push_back(stream.engine.tally(app.network_width(level),
-                                          int8 ? Precision::kInt8 : Precision::kFloat32));
+    const NetworkLevel of = network_level(app, level);
+    tallies.push_back(
+        stream.engine.tally(of.width, of.int8 ? Precision::kInt8 : Precision::kFloat32));
   }
   return tallies;
 }

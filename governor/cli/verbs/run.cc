@@ -14,6 +14,7 @@
 #include "agents/agent.h"
 #include "env/config/yaml.h"
 #include "env/model/declared.h"
+#include "env/model/network_levels.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -192,15 +193,19 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
 /// All jobs share one pool and one network.
 NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) {
   const AppProfile& first = platform.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
+  const NamedModel named = model_of(first);
   for (const AppSpec& app : scenario.apps) {
     const AppProfile& other = platform.apps[static_cast<std::size_t>(app.profile)];
-    if (other.model == first.model) continue;
+    if (other.model == first.model) {
+      check_levels(other, named);
+      continue;
+    }
     input_error(fmt::format("scenario '{}'", scenario.name),
                 fmt::format("its applications run different models ('{}' and '{}')", first.model,
                             other.model),
                 "run them one at a time, or let them share a profile");
   }
-  return model_of(first);
+  return named;
 }
 
 /// The file that was asked for what is learned, tried before the work.
@@ -241,8 +246,8 @@ std::string drift_note(const Stream& stream) {
   const auto index = static_cast<std::size_t>(stream.scenario.apps[0].profile);
   const AppProfile& app = stream.platform.apps[index];
   const auto profiled = static_cast<double>(stream.inference_ns);
-  const auto now =
-      static_cast<double>(stream.engine.quick_time_ns(app.network_width(app.level_count() - 1)));
+  const auto now = static_cast<double>(
+      stream.engine.quick_time_ns(network_level(app, app.level_count() - 1).width));
   if (std::abs(now / profiled - 1) <= kDrift) return {};
   return fmt::format(
       "An inference takes {:.3f} ms now, {:.0f} % {} than the {:.3f} ms of the profile, which the "

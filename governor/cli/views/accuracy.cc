@@ -15,11 +15,11 @@ namespace flyball::cli {
 std::vector<std::string> accuracy_notes(const AppProfile& app) {
   if (app.plain_load) return {};
   std::vector<std::pair<std::string, std::vector<std::string>>> by_source;
-  for (const LevelProfile& width : app.levels) {
-    const std::string figure = fmt::format("{:.4g} % at width {} %{}", width.accuracy_pct,
-                                           width.width_pct, width.suffix());
-    if (by_source.empty() || by_source.back().first != width.accuracy_source) {
-      by_source.push_back({width.accuracy_source, {}});
+  for (int l = 0; l < app.level_count(); ++l) {
+    const LevelProfile& level = app.levels[static_cast<std::size_t>(l)];
+    const std::string figure = fmt::format("{:.4g} % at {}", level.accuracy_pct, app.level_text(l));
+    if (by_source.empty() || by_source.back().first != level.accuracy_source) {
+      by_source.push_back({level.accuracy_source, {}});
     }
     by_source.back().second.push_back(figure);
   }

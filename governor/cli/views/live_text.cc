@@ -50,9 +50,8 @@ std::string label(const std::string& text) {
 
 std::string setting_text(const PlatformSpec& platform, const AppSpec& app,
                          const AppSetting& setting) {
-  const std::vector<LevelProfile>& widths = platform.apps[app.profile].levels;
-  return fmt::format("{}, width {:3} %{}", platform.mappings[setting.mapping].name,
-                     widths[setting.level].width_pct, widths[setting.level].suffix());
+  return platform.mappings[setting.mapping].name + ", " +
+         platform.apps[app.profile].level_text(setting.level, LevelText::kAligned);
 }
 
 std::string missed_text(const LiveState::App& app) {
@@ -79,14 +78,10 @@ std::string decider_text(const std::string& policy, const LiveState& state) {
 std::string why_text(const PlatformSpec& platform, const Scenario& scenario,
                      const LiveState& state) {
   const std::size_t slot = state.decision.reason.index;
-  if (slot >= scenario.apps.size()) return explain(state.decision, platform, "", {});
+  if (slot >= scenario.apps.size()) return explain(state.decision, platform, {});
   const AppSpec& app = scenario.apps[slot];
-  std::vector<DeclaredLevel> levels;
-  for (const LevelProfile& level :
-       platform.apps[static_cast<std::size_t>(app.profile)].levels) {
-    levels.push_back({level.width_pct, level.int8, level.accuracy_pct});
-  }
-  return explain(state.decision, platform, app.name, levels);
+  return explain(state.decision, platform,
+                 binding_of(app, platform.apps[static_cast<std::size_t>(app.profile)]));
 }
 
 /// The lines of the display, one part each: what is measured is always there, a bar before it where

@@ -9,6 +9,7 @@
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/levels.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/quota.h"
 #include "governor/cli/views/warnings.h"
@@ -90,10 +91,10 @@ std::string broken_sentence(const RunReport& report) {
   std::string list;
   for (std::size_t level = 0; level < levels.size(); ++level) {
     if (!levels[level]) continue;
-    const LevelProfile& width = profile_of(report, 0).levels[level];
-    list += fmt::format("{}{}{} % wide {:.1f} % of {} images, not {:.1f} %",
-                        list.empty() ? "" : ", ", width.width_pct, width.suffix(),
-                        all.tallies[level].pct(), all.tallies[level].total, width.accuracy_pct);
+    const AppProfile& app = profile_of(report, 0);
+    list += fmt::format("{}at {} {:.1f} % of {} images, not {:.1f} %", list.empty() ? "" : ", ",
+                        app.level_text(static_cast<int>(level)), all.tallies[level].pct(),
+                        all.tallies[level].total, app.levels[level].accuracy_pct);
   }
   if (list.empty()) return {};
   return fmt::format(
@@ -105,32 +106,37 @@ std::string broken_sentence(const RunReport& report) {
 /// What the agent turned between jobs: the settings that most jobs ran in.
 Table settings_table(const RunReport& report, const LiveResult& result) {
   constexpr std::size_t kMostRows = 8;
-  Table table({{"application", ""},
-               {"mapping", "", true},
-               {"width", "%"},
-               {"jobs", ""},
-               {"share", "% of jobs"}});
+  std::vector<Table::Column> columns = level_columns(profile_of(report, 0));
+  columns.insert(columns.begin(), {{"application", ""}, {"mapping", "", true}});
+  columns.insert(columns.end(), {{"jobs", ""}, {"share", "% of jobs"}});
+  Table table(std::move(columns));
   for (std::size_t i = 0; i < std::min(result.uses.size(), kMostRows); ++i) {
     const SettingUse& use = result.uses[i];
-    const LevelProfile& width = profile_of(report, use.app).levels[use.setting.level];
-    table.add_row({report.scenario.apps[static_cast<std::size_t>(use.app)].name,
-                   report.governed.spec.mappings[use.setting.mapping].name,
-                   fmt::format("{}{}", width.width_pct, width.suffix()), fmt::to_string(use.jobs),
-                   fixed(100 * static_cast<double>(use.jobs) / result.metrics.jobs, 1)});
+    const AppProfile& app = profile_of(report, use.app);
+    std::vector<std::string> cells = level_cells(app, use.setting.level);
+    cells.insert(cells.begin(), {report.scenario.apps[static_cast<std::size_t>(use.app)].name,
+                                 report.governed.spec.mappings[use.setting.mapping].name});
+    cells.insert(cells.end(),
+                 {fmt::to_string(use.jobs),
+                  fixed(100 * static_cast<double>(use.jobs) / result.metrics.jobs, 1)});
+    table.add_row(std::move(cells));
   }
   return table;
 }
 
 /// Promised by the model file against what the images of these jobs showed.
 Table accuracy_table(const RunReport& report, const LiveResult& result) {
-  Table table({{"width", "%"}, {"promised", "% top-1"}, {"measured", "% top-1"}, {"images", ""}});
+  const AppProfile& app = profile_of(report, 0);
+  std::vector<Table::Column> columns = level_columns(app);
+  columns.insert(columns.end(), {{"promised", "% top-1"}, {"measured", "% top-1"}, {"images", ""}});
+  Table table(std::move(columns));
   for (std::size_t level = 0; level < result.tallies.size(); ++level) {
     const Tally& tally = result.tallies[level];
     if (tally.total == 0) continue;
-    const LevelProfile& width = profile_of(report, 0).levels[level];
-    table.add_row({fmt::format("{}{}", width.width_pct, width.suffix()),
-                   fixed(width.accuracy_pct, 1), fixed(tally.pct(), 1),
-                   fmt::to_string(tally.total)});
+    std::vector<std::string> cells = level_cells(app, static_cast<int>(level));
+    cells.insert(cells.end(), {fixed(app.levels[level].accuracy_pct, 1), fixed(tally.pct(), 1),
+                               fmt::to_string(tally.total)});
+    table.add_row(std::move(cells));
   }
   return table;
 }
@@ -221,12 +227,11 @@ std::string run_text(const RunReport& report, int columns) {
 Json settings_json(const RunReport& report, const LiveResult& result) {
   Json settings = Json::array();
   for (const SettingUse& use : result.uses) {
-    const LevelProfile& width = profile_of(report, use.app).levels[use.setting.level];
-    settings.push_back({{"app", report.scenario.apps[static_cast<std::size_t>(use.app)].name},
-                        {"mapping", report.governed.spec.mappings[use.setting.mapping].name},
-                        {"width_pct", width.width_pct},
-                        {"precision", width.precision()},
-                        {"jobs", use.jobs}});
+    Json setting{{"app", report.scenario.apps[static_cast<std::size_t>(use.app)].name},
+                 {"mapping", report.governed.spec.mappings[use.setting.mapping].name}};
+    add_level(setting, profile_of(report, use.app), use.setting.level);
+    setting["jobs"] = use.jobs;
+    settings.push_back(std::move(setting));
   }
   return settings;
 }
@@ -236,13 +241,14 @@ Json accuracy_json(const RunReport& report, const LiveResult& result) {
   const std::vector<bool> below = broken(report, result);
   for (std::size_t level = 0; level < result.tallies.size(); ++level) {
     const Tally& tally = result.tallies[level];
-    const LevelProfile& width = profile_of(report, 0).levels[level];
-    levels.push_back({{"width_pct", width.width_pct},
-                      {"precision", width.precision()},
-                      {"promised_pct", width.accuracy_pct},
-                      {"measured_pct", tally.total > 0 ? Json(tally.pct()) : Json(nullptr)},
-                      {"below_promise", static_cast<bool>(below[level])},
-                      {"images", tally.total}});
+    const AppProfile& app = profile_of(report, 0);
+    Json one = Json::object();
+    add_level(one, app, static_cast<int>(level));
+    one["promised_pct"] = app.levels[level].accuracy_pct;
+    one["measured_pct"] = tally.total > 0 ? Json(tally.pct()) : Json(nullptr);
+    one["below_promise"] = static_cast<bool>(below[level]);
+    one["images"] = tally.total;
+    levels.push_back(std::move(one));
   }
   return levels;
 }
