@@ -12,6 +12,7 @@
 #include "agents/model.h"
 #include "agents/ondemand.h"
 #include "agents/oracle.h"
+#include "agents/plain_load.h"
 #include "agents/prime.h"
 #include "agents/q_learning.h"
 #include "agents/rule.h"
@@ -86,6 +87,11 @@ const std::vector<Entry>& entries() {
         "Linux: the scheduler's utilisation with 25 % headroom, energy-aware placement", false},
        false,
        plain<Schedutil>},
+      {{"plain_load",
+        "for load that says nothing of itself: lowest power at 80 % busy, by utilisation and stalls",
+        false},
+       false,
+       plain<PlainLoad>},
       {{.name = "static_best",
         .summary = "the best single configuration in hindsight, or a given one, as in "
                    "'static_best:A15=1400000,A7=200000;camera=A15x1@100' (kHz, mapping, width)",

@@ -32,8 +32,10 @@ void LinuxGovernor::unbind(int slot) {
 
 void LinuxGovernor::decide(const Observation& now, Decision& out) {
   out.fresh = true;
-  placement_.observe(now);
-  placement_.place(now, out.action);
+  if (now.app_count > 0) {
+    placement_.observe(now);
+    placement_.place(now, out.action);
+  }
   for (int c = 0; c < cluster_count(); ++c) {
     const ClusterSpec& cluster = cluster_spec(c);
     const ClusterObservation& seen = now.cluster[c];

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "agents/linux_governor.h"
+
+namespace flyball {
+
+/// Governs load that says nothing of itself, from what a machine counts: how busy the busiest core
+/// is, and where there are performance counters, which part of that waits for memory. Model-based:
+/// nothing is learned. Per cluster and epoch
+///
+///   demand   work that was wanted, in kHz of the busiest core: busy share x clock, averaged with the
+///            time constant of the scheduler's own average. What waits for memory takes as long at
+///            any clock, so with a stall share m the busy share at another clock f' is
+///            u ((1 - m) f / f' + m).
+///   need     the lowest operating point at which the busy share stays below the target: 80 %, as
+///            schedutil's headroom; the user's preference moves it within 70 to 90 %.
+///   choice   of the operating points from there up the one at which the cluster takes least power
+///            with that load: where leakage and the uncore outweigh voltage, the lowest clock is not
+///            the cheapest, and finishing early is.
+///
+/// Demand cannot be told from a core that is always busy, so two things go to the top at once: a
+/// load that sets in after idleness, until it has been measured there, and a core that was busy
+/// throughout. It comes down from there when m says that the clock does not help: to where 1.5 % of
+/// the throughput would be lost, and back up, for a while, should 2 % of the instructions be.
+///
+/// An epoch of 18 ms sees a saturated core within 50 ms of its begin also where busy time is counted
+/// in ticks of 10 ms: two epochs in a row, of which the first need only be busy for 60 %.
+class PlainLoad final : public LinuxGovernor {
+ public:
+  static constexpr std::int64_t kEpochNs = 18'000'000;
+  static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
+  static constexpr double kTarget = 0.8;
+  static constexpr double kSaturated = 0.95;
+  static constexpr double kOnset = 0.25;       // busy share that ends idleness
+  static constexpr int kIdleEpochs = 3;        // before it
+  static constexpr double kMemoryBound = 0.7;  // stall share from which coming down pays
+  static constexpr double kPlannedLoss = 0.015, kLoss = 0.02;  // of throughput
+  static constexpr std::int64_t kDistrustNs = 2'000'000'000;
+
+  explicit PlainLoad(const AgentContext& context);
+  std::string_view name() const override { return "plain_load"; }
+  EpochRequest epoch() const override { return {.interval_ns = kEpochNs}; }
+  void begin_run() override { policy_ = {}; }
+
+ protected:
+  int next_opp(int cluster, const Observation& now, int cap) override;
+
+ private:
+  /// Of a cluster at one operating point: power with nothing to do, and what a busy core adds.
+  struct PointPower {
+    double idle_mw = 0, busy_core_mw = 0;
+  };
+  struct Policy {
+    double demand_khz = 0;
+    double util_before = 0;
+    int idle_epochs = kIdleEpochs;       ///< in a row, before this one; a machine is found idle
+    bool measuring = false;              ///< at the top since a load set in
+    double top_rate = 0;                 ///< instructions per ns of a saturated cluster at the top
+    std::int64_t distrust_until_ns = 0;  ///< the stall share misled
+  };
+
+  int cheapest(int cluster, int least, int cap, double busy_core_khz) const;
+  int saturated_opp(int cluster, const ClusterObservation& seen, const Observation& now, int cap,
+                    Policy& policy) const;
+
+  std::vector<std::vector<PointPower>> power_;  ///< [cluster][opp]
+  std::array<Policy, kMaxClusters> policy_{};
+};
+
+}  // namespace flyball
