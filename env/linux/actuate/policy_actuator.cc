@@ -1,0 +1,120 @@
+#include "env/linux/actuate/policy_actuator.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace flyball {
+namespace {
+
+const SettingText kUserspace("userspace");
+
+/// A governor that stays where the limits put it, whatever the load.
+bool stays_put(const CpufreqPolicy& policy) {
+  return policy.governor == "powersave" || policy.governor == "userspace" || policy.drives_itself();
+}
+
+}  // namespace
+
+PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& policy,
+                               ActuatorKind kind, bool cooling, SettingCalls& calls,
+                               SettingHook* hook)
+    : kind_(kind),
+      hardware_min_khz_(policy.hardware_min_khz),
+      hardware_max_khz_(policy.hardware_max_khz),
+      pins_(stays_put(policy)),
+      governor_(calls, hook, root + policy.folder + "/scaling_governor"),
+      speed_(calls, hook, root + policy.folder + "/scaling_setspeed"),
+      min_(calls, hook, root + policy.folder + "/scaling_min_freq"),
+      max_(calls, hook, root + policy.folder + "/scaling_max_freq") {
+  // Limits read as what heat leaves of them: while something is held down, the user's own limit is
+  // not known, and the lowered one must not become it.
+  if (cooling && hardware_max_khz_ > 0) max_.set_found(SettingText::of(hardware_max_khz_));
+}
+
+void PolicyActuator::set(std::int64_t khz) noexcept {
+  if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
+  if (khz == report_.asked_khz && report_.error == 0) return;
+  report_.asked_khz = khz;
+  report_.error = 0;
+  if (kind_ == ActuatorKind::kSetSpeed) {
+    set_speed(khz);
+  } else {
+    set_bounds(khz);
+  }
+  count_writes();
+}
+
+void PolicyActuator::set_speed(std::int64_t khz) noexcept {
+  if (!(governor_.now() == kUserspace)) {
+    if (const int error = governor_.write(kUserspace)) return fail(error);
+    // Linux loads the module as it is named; where there is none it refuses or keeps the old one.
+    if (!(governor_.now() == kUserspace)) return fail(EREMOTEIO);
+    speed_.read();
+  }
+  const std::int64_t before_khz = speed_.now().number();
+  if (const int error = speed_.write(SettingText::of(khz))) {
+    if (error == EINVAL && !(governor_.read() == kUserspace) && governor_.error() == 0) {
+      report_.stood_down = true;
+      return fail(ECANCELED);
+    }
+    return fail(error);
+  }
+  judge(before_khz, speed_.now().number());
+}
+
+void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
+  const SettingText wanted = SettingText::of(khz);
+  const std::int64_t before_khz = max_.read().number();
+  if (max_.error() != 0) return fail(max_.error());
+  const bool rises = khz > before_khz;
+  int error = 0;
+  // A lowest limit above the highest is taken and stays latent: going down, the lowest goes first.
+  if (pins_ && !rises) error = min_.write(wanted);
+  if (error == 0) error = max_.write(wanted);
+  if (error == 0 && pins_ && rises) error = min_.write(wanted);
+  if (error != 0) return fail(error);
+  judge(before_khz, max_.now().number());
+}
+
+/// Drivers round up to the next operating point and clamp to the limits in force without a word, and
+/// a driver that failed says it succeeded: only what is read back tells.
+void PolicyActuator::judge(std::int64_t before_khz, std::int64_t now_khz) noexcept {
+  report_.in_force_khz = std::max<std::int64_t>(now_khz, 0);
+  if (now_khz == report_.asked_khz) return;
+  const bool stuck = kind_ == ActuatorKind::kSetSpeed && now_khz == before_khz;
+  if (stuck && std::min(report_.asked_khz, max_.read().number()) != now_khz) {
+    ++report_.ignored;
+    report_.error = EREMOTEIO;
+    return;
+  }
+  ++report_.rounded;
+}
+
+void PolicyActuator::fail(int error) noexcept {
+  ++report_.refused;
+  report_.error = error;
+}
+
+void PolicyActuator::hand_over() noexcept {
+  if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
+  report_.error = 0;
+  const auto back = [&](Setting& setting, bool heat_lowers) {
+    if (const int error = setting.give_back(heat_lowers)) report_.error = error;
+  };
+  if (kind_ == ActuatorKind::kSetSpeed) {
+    if (governor_.found() == kUserspace) back(speed_, true);
+    back(governor_, false);
+  } else {
+    back(max_, true);
+    back(min_, true);
+  }
+  report_.asked_khz = 0;
+  report_.in_force_khz = 0;
+  count_writes();
+}
+
+void PolicyActuator::count_writes() noexcept {
+  report_.writes = governor_.writes() + speed_.writes() + min_.writes() + max_.writes();
+}
+
+}  // namespace flyball

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "env/linux/actuate/choice.h"
+#include "env/linux/actuate/setting.h"
+
+namespace flyball {
+
+/// What became of the last clock that was asked of a policy.
+struct PolicyReport {
+  std::int64_t asked_khz = 0;     ///< 0: none, the policy is Linux's
+  std::int64_t in_force_khz = 0;  ///< as read back; 0: not known
+  int error = 0;                  ///< errno; EREMOTEIO: accepted, and nothing came of it
+  bool stood_down = false;        ///< another program has taken the policy
+  std::uint64_t writes = 0, refused = 0, rounded = 0, ignored = 0;
+};
+
+/// Turns the clock of one policy, in the calling thread; a write may take as long as the driver
+/// likes. What cannot be had is reported and tried again with the next clock that is asked for.
+///
+/// setspeed takes the policy over with the userspace governor. Somebody who changes the governor
+/// has taken it from us: we stand down. bounds moves the highest frequency, and where the governor
+/// that is in charge does not follow load by itself the lowest one with it, in the order that never
+/// crosses them.
+class PolicyActuator {
+ public:
+  /// The hook, the calls outlive it. `kind` is not kAuto.
+  PolicyActuator(const std::string& root, const CpufreqPolicy& policy, ActuatorKind kind,
+                 bool cooling, SettingCalls& calls, SettingHook* hook);
+  PolicyActuator(PolicyActuator&&) = default;
+
+  void set(std::int64_t khz) noexcept;
+  /// Linux governs it again, until the next set(): all is as it was found, and what others changed
+  /// meanwhile stays.
+  void hand_over() noexcept;
+
+  const PolicyReport& report() const { return report_; }
+  ActuatorKind kind() const { return kind_; }
+
+ private:
+  void set_speed(std::int64_t khz) noexcept;
+  void set_bounds(std::int64_t khz) noexcept;
+  void judge(std::int64_t before_khz, std::int64_t now_khz) noexcept;
+  void fail(int error) noexcept;
+  void count_writes() noexcept;
+
+  ActuatorKind kind_;
+  std::int64_t hardware_min_khz_, hardware_max_khz_;
+  bool pins_;  ///< both limits move
+  Setting governor_, speed_, min_, max_;
+  PolicyReport report_;
+};
+
+}  // namespace flyball

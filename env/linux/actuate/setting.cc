@@ -1,0 +1,149 @@
+#include "env/linux/actuate/setting.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+namespace flyball {
+namespace {
+
+constexpr int kInterruptions = 8;
+
+/// A held descriptor of a driver that was unloaded, which may be back under the same path.
+bool is_stale(ssize_t result) { return result == -ENODEV || result == -EBADF; }
+
+}  // namespace
+
+SettingText::SettingText(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  size_ = static_cast<std::uint8_t>(std::min(text.size(), kMaxBytes));
+  std::copy_n(text.begin(), size_, bytes_.begin());
+}
+
+SettingText SettingText::of(std::int64_t number) {
+  SettingText text;
+  const auto [end, error] =
+      std::to_chars(text.bytes_.data(), text.bytes_.data() + kMaxBytes, number);
+  (void)error;  // 20 digits fit
+  text.size_ = static_cast<std::uint8_t>(end - text.bytes_.data());
+  return text;
+}
+
+std::int64_t SettingText::number() const {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(bytes_.data(), bytes_.data() + size_, value);
+  return error == std::errc{} && end == bytes_.data() + size_ && value >= 0 ? value : -1;
+}
+
+Setting::Setting(SettingCalls& calls, SettingHook* hook, std::string path)
+    : calls_(calls), hook_(hook), path_(std::move(path)) {
+  found_ = read();
+}
+
+Setting::Setting(Setting&& other) noexcept
+    : calls_(other.calls_),
+      hook_(other.hook_),
+      path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      error_(other.error_),
+      ours_(std::exchange(other.ours_, false)),
+      found_is_set_(other.found_is_set_),
+      writes_(other.writes_),
+      found_(other.found_),
+      now_(other.now_),
+      read_back_(other.read_back_) {}
+
+Setting::~Setting() { close(); }
+
+int Setting::open() noexcept {
+  if (fd_ >= 0) return 0;
+  const int fd = calls_.open_file(path_.c_str(), true);
+  if (fd < 0) return -fd;
+  fd_ = fd;
+  return 0;
+}
+
+void Setting::close() noexcept {
+  if (fd_ >= 0) calls_.close_file(std::exchange(fd_, -1));
+}
+
+SettingText Setting::read() noexcept {
+  std::array<char, 256> buffer;
+  ssize_t got = 0;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    error_ = open();
+    if (error_ != 0) return now_ = {};
+    got = -EINTR;
+    for (int i = 0; got == -EINTR && i < kInterruptions; ++i)
+      got = calls_.read_file(fd_, buffer.data(), buffer.size());
+    if (!is_stale(got)) break;
+    close();
+  }
+  if (got < 0) {
+    error_ = static_cast<int>(-got);
+    return now_ = {};
+  }
+  return now_ = SettingText({buffer.data(), static_cast<std::size_t>(got)});
+}
+
+int Setting::put(const SettingText& value) noexcept {
+  std::array<char, SettingText::kMaxBytes + 1> line;
+  const std::string_view text = value.view();
+  std::copy(text.begin(), text.end(), line.begin());
+  line[text.size()] = '\n';
+  ssize_t done = 0;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (const int error = open()) return error;
+    done = -EINTR;
+    for (int i = 0; done == -EINTR && i < kInterruptions; ++i)
+      done = calls_.write_file(fd_, line.data(), text.size() + 1);
+    if (!is_stale(done)) break;
+    close();
+  }
+  return done < 0 ? static_cast<int>(-done) : 0;
+}
+
+int Setting::write(const SettingText& value) noexcept {
+  error_ = 0;
+  if (!ours_ || now_.empty()) {  // it may have been offline, or changed while it was not ours
+    read();
+    if (error_ != 0) return error_;
+    if (!ours_ && !found_is_set_) found_ = now_;
+  }
+  if (now_ == value) return 0;
+  if (hook_ != nullptr) {
+    error_ = hook_->on_write(path_, found_.view(), value.view());
+    if (error_ != 0) return error_;
+  }
+  ++writes_;
+  ours_ = true;
+  const int refused = put(value);
+  read();
+  if (refused != 0) return error_ = refused;
+  if (error_ != 0) return error_;
+  read_back_ = now_;
+  if (hook_ != nullptr) hook_->on_written(path_, now_.view());
+  return 0;
+}
+
+int Setting::give_back(bool heat_lowers) noexcept {
+  if (!ours_) return 0;
+  const SettingText now = read();
+  if (error_ != 0) return error_;
+  const bool lowered = heat_lowers && now.number() < read_back_.number();
+  const bool changed_by_others = !read_back_.empty() && !(now == read_back_) && !lowered;
+  if (!changed_by_others && !(now == found_)) {
+    if (hook_ != nullptr && (error_ = hook_->on_write(path_, found_.view(), found_.view())) != 0)
+      return error_;
+    ++writes_;
+    if (const int refused = put(found_)) return error_ = refused;
+    read();
+  }
+  ours_ = false;
+  found_is_set_ = false;
+  if (hook_ != nullptr) hook_->on_left(path_);
+  return error_;
+}
+
+}  // namespace flyball

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string_view>
+
+namespace flyball {
+
+/// The system calls that settings and sensors need, so that tests can put a Linux kernel with faults
+/// in their place. What fails returns -errno. Used by several threads at a time.
+struct SettingCalls {
+  virtual ~SettingCalls() = default;
+  /// open(2) of a regular file, close-on-exec, never waiting for it.
+  virtual int open_file(const char* path, bool to_write) noexcept = 0;
+  /// From the start of the file.
+  virtual ssize_t read_file(int fd, char* buffer, std::size_t bytes) noexcept = 0;
+  virtual ssize_t write_file(int fd, const char* bytes, std::size_t size) noexcept = 0;
+  virtual void close_file(int fd) noexcept = 0;
+};
+
+/// Those of this machine.
+SettingCalls& linux_setting_calls();
+
+/// Told of every setting before it is written and after, so that it can be given back whoever dies.
+/// Called from several threads, from each for settings of its own.
+class SettingHook {
+ public:
+  virtual ~SettingHook() = default;
+  /// 0, or an errno: then the setting is not written.
+  virtual int on_write(std::string_view path, std::string_view before,
+                       std::string_view intended) noexcept = 0;
+  /// It was accepted, and reads so now: drivers round and cap.
+  virtual void on_written(std::string_view path, std::string_view read_back) noexcept {
+    (void)path, (void)read_back;
+  }
+  /// Somebody else has it now, or it reads again as it was found.
+  virtual void on_left(std::string_view path) noexcept { (void)path; }
+};
+
+}  // namespace flyball
