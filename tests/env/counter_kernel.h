@@ -14,7 +14,7 @@
 namespace flyball::counter_test {
 
 /// A Linux kernel that does what a test says. Reading allocates nothing.
-struct ScriptedKernel final : PerfSyscalls {
+struct ScriptedKernel : PerfSyscalls {
   struct Event {
     perf_event_attr attr{};
     int tid = -1, cpu = -1, group = -1;

@@ -22,6 +22,8 @@ CpufreqPolicy policy_of(const CpufreqKernel::Policy& kernel, const std::string& 
   policy.table_khz = kernel.table_khz;
   policy.hardware_min_khz = kernel.table_khz.front();
   policy.hardware_max_khz = kernel.table_khz.back();
+  policy.min_khz = kernel.user_min_khz;
+  policy.max_khz = std::min(kernel.user_max_khz, kernel.heat_max_khz);
   return policy;
 }
 
@@ -220,6 +222,20 @@ TEST_F(Actuate, ALimitThatHeatLoweredNeverBecomesTheUsers) {
   change([](auto& policy) { policy.heat_max_khz = 1200000; });  // reads lower than we left it
   cold.hand_over();
   EXPECT_EQ(look().user_max_khz, 2000000);
+}
+
+TEST_F(Actuate, TheUsersOwnLimitsHold) {
+  change([](auto& policy) {
+    policy.user_min_khz = 800000;
+    policy.user_max_khz = 1200000;
+  });
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(2000000);
+  EXPECT_EQ(look().user_max_khz, 1200000);
+  one.set(400000);
+  EXPECT_EQ(look().user_max_khz, 800000);
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 1200000);
 }
 
 TEST_F(Actuate, WhatAnotherProgramRaisedMeanwhileStays) {

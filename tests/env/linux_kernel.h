@@ -14,8 +14,9 @@
 
 namespace flyball::testing {
 
-/// The files of a tree as the cpufreq core answers for them: a governor that must be userspace for a
-/// speed to be set, operating points, limits that clamp, and the faults that drivers have.
+/// The files of policies as the cpufreq core answers for them: a governor that must be userspace for
+/// a speed to be set, operating points, limits that clamp, and the faults that drivers have. All other
+/// files are what they are.
 class CpufreqKernel final : public SettingCalls {
  public:
   struct Policy {
@@ -52,12 +53,17 @@ class CpufreqKernel final : public SettingCalls {
   int writes() const { return writes_.load(); }
   int reads() const { return reads_.load(); }
   int opens() const { return opens_.load(); }
+  /// Of one file: "policy4/scaling_cur_freq".
+  int reads_of(const std::string& file) {
+    const std::lock_guard lock(mutex_);
+    return reads_of_[file];
+  }
   std::vector<std::string> log() {  ///< "scaling_max_freq=1400000"
     const std::lock_guard lock(mutex_);
     return log_;
   }
 
-  int open_file(const char* path, bool) noexcept override {
+  int open_file(const char* path, bool to_write) noexcept override {
     const std::lock_guard lock(mutex_);
     ++opens_;
     for (auto& [folder, policy] : policies_) {
@@ -65,15 +71,18 @@ class CpufreqKernel final : public SettingCalls {
       const auto at = whole.find(folder + "/");
       if (at == std::string_view::npos) continue;
       if (policy.gone) return -ENOENT;
-      open_.push_back({&policy, std::string(whole.substr(at + folder.size() + 1)), policy.epoch});
-      return static_cast<int>(open_.size()) - 1;
+      open_.push_back({&policy, std::string(whole.substr(at + folder.size() + 1)), policy.epoch,
+                       folder.substr(folder.rfind('/') + 1)});
+      return kFirst + static_cast<int>(open_.size()) - 1;
     }
-    return -ENOENT;
+    return linux_setting_calls().open_file(path, to_write);
   }
   ssize_t read_file(int fd, char* buffer, std::size_t bytes) noexcept override {
+    if (fd < kFirst) return linux_setting_calls().read_file(fd, buffer, bytes);
     const std::lock_guard lock(mutex_);
     ++reads_;
-    const Open& open = open_.at(static_cast<std::size_t>(fd));
+    const Open& open = open_.at(static_cast<std::size_t>(fd - kFirst));
+    ++reads_of_[open.name + "/" + open.file];
     const Policy& policy = *open.policy;
     if (const int error = state(open)) return -error;
     const std::string text = value(policy, open.file) + "\n";
@@ -85,12 +94,12 @@ class CpufreqKernel final : public SettingCalls {
     std::chrono::milliseconds hangs{0};
     {
       const std::lock_guard lock(mutex_);
-      hangs = open_.at(static_cast<std::size_t>(fd)).policy->hangs;
+      hangs = open_.at(static_cast<std::size_t>(fd - kFirst)).policy->hangs;
     }
     std::this_thread::sleep_for(hangs);
     const std::lock_guard lock(mutex_);
     ++writes_;
-    const Open& open = open_.at(static_cast<std::size_t>(fd));
+    const Open& open = open_.at(static_cast<std::size_t>(fd - kFirst));
     Policy& policy = *open.policy;
     if (const int error = state(open)) return -error;
     if (policy.refuses != 0) return -policy.refuses;
@@ -112,14 +121,18 @@ class CpufreqKernel final : public SettingCalls {
     }
     return static_cast<ssize_t>(size);
   }
-  void close_file(int) noexcept override {}
+  void close_file(int fd) noexcept override {
+    if (fd < kFirst) linux_setting_calls().close_file(fd);
+  }
 
  private:
   struct Open {
     Policy* policy;
     std::string file;
     int epoch;
+    std::string name;
   };
+  static constexpr int kFirst = 1'000'000;  // of our descriptors
   static int state(const Open& open) {
     if (open.policy->gone || open.epoch != open.policy->epoch) return ENODEV;
     return open.policy->offline ? EBUSY : 0;
@@ -148,6 +161,7 @@ class CpufreqKernel final : public SettingCalls {
   std::map<std::string, Policy> policies_;
   std::vector<Open> open_;
   std::vector<std::string> log_;
+  std::map<std::string, int> reads_of_;
   std::atomic<int> writes_{0}, reads_{0}, opens_{0};
 };
 

@@ -19,8 +19,10 @@ PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& pol
                                ActuatorKind kind, bool cooling, SettingCalls& calls,
                                SettingHook* hook)
     : kind_(kind),
-      hardware_min_khz_(policy.hardware_min_khz),
-      hardware_max_khz_(policy.hardware_max_khz),
+      lowest_khz_(std::max(policy.hardware_min_khz, policy.min_khz)),
+      highest_khz_(cooling || policy.max_khz <= 0
+                       ? policy.hardware_max_khz
+                       : std::min(policy.hardware_max_khz, policy.max_khz)),
       pins_(stays_put(policy)),
       governor_(calls, hook, root + policy.folder + "/scaling_governor"),
       speed_(calls, hook, root + policy.folder + "/scaling_setspeed"),
@@ -28,11 +30,13 @@ PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& pol
       max_(calls, hook, root + policy.folder + "/scaling_max_freq") {
   // Limits read as what heat leaves of them: while something is held down, the user's own limit is
   // not known, and the lowered one must not become it.
-  if (cooling && hardware_max_khz_ > 0) max_.set_found(SettingText::of(hardware_max_khz_));
+  if (cooling && policy.hardware_max_khz > 0)
+    max_.set_found(SettingText::of(policy.hardware_max_khz));
 }
 
 void PolicyActuator::set(std::int64_t khz) noexcept {
   if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
+  khz = std::min(std::max(khz, lowest_khz_), highest_khz_);
   if (khz == report_.asked_khz && report_.error == 0) return;
   report_.asked_khz = khz;
   report_.error = 0;

@@ -23,7 +23,7 @@ struct PolicyReport {
 /// setspeed takes the policy over with the userspace governor. Somebody who changes the governor
 /// has taken it from us: we stand down. bounds moves the highest frequency, and where the governor
 /// that is in charge does not follow load by itself the lowest one with it, in the order that never
-/// crosses them.
+/// crosses them. No clock is asked for beyond the limits that the user had set.
 class PolicyActuator {
  public:
   /// The hook, the calls outlive it. `kind` is not kAuto.
@@ -47,8 +47,8 @@ class PolicyActuator {
   void count_writes() noexcept;
 
   ActuatorKind kind_;
-  std::int64_t hardware_min_khz_, hardware_max_khz_;
-  bool pins_;  ///< both limits move
+  std::int64_t lowest_khz_, highest_khz_;  ///< that the user and the hardware allow
+  bool pins_;                              ///< both limits move
   Setting governor_, speed_, min_, max_;
   PolicyReport report_;
 };

@@ -22,6 +22,8 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/live_run.h"
 #include "governor/cli/verbs/policies.h"
+#include "governor/cli/verbs/run_linux.h"
+#include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/accuracy.h"
 #include "governor/cli/views/engine.h"
 #include "governor/cli/views/quota.h"
@@ -57,7 +59,24 @@ struct RunVerb {
   bool json = false;
   bool plain = false;
   bool check = false;
+  std::string sysfs_root = "/";
+  std::string actuator = "auto";
+  bool dry_run = false;
 };
+
+/// Options of '--platform linux' alone, and those that it has no use for.
+const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--actuator", "--dry-run"};
+const std::vector<std::string> kJobsOnly = {
+    "--scenario", "--policy-file",  "--from",             "--learn-to",   "--no-learn",
+    "--profile",  "--belief",       "--compare-with",     "--no-compare", "--compare-duration",
+    "--record",   "--csv",          "--plain"};
+
+void refuse_options(const CLI::App& parser, const std::vector<std::string>& options,
+                    const std::string& why, const std::string& remedy) {
+  for (const std::string& option : options) {
+    if (parser.count(option) > 0) input_error(option, why, remedy);
+  }
+}
 
 void check_can_run(const std::string& policy) {
   check_policy_name(policy);
@@ -256,7 +275,23 @@ std::string drift_note(const Stream& stream) {
       profiled / 1e6);
 }
 
-int run_run(const RunVerb& verb) {
+int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
+  refuse_options(parser, kJobsOnly, "has no meaning for '--platform linux', which governs plain load",
+                 "leave it out, or use '--platform host'");
+  RunLinux linux_verb{.sysfs_root = verb.sysfs_root,
+                      .actuator = verb.actuator,
+                      .dry_run = verb.dry_run,
+                      .duration_s = verb.duration_s,
+                      .seed = verb.seed,
+                      .json = verb.json,
+                      .check = verb.check};
+  if (parser.count("--policy") > 0) linux_verb.policy = verb.policy;
+  return run_linux(linux_verb);
+}
+
+int run_run(const RunVerb& verb, const CLI::App& parser) {
+  if (verb.platform == "linux") return run_on_linux(verb, parser);
+  refuse_options(parser, kLinuxOnly, "is for '--platform linux'", "add that, or leave it out");
   check_can_run(verb.policy);
   for (const std::string& policy : verb.compare_with) check_can_run(policy);
   if (!verb.csv.empty() && verb.record.empty()) {
@@ -335,7 +370,8 @@ Verb add_run(CLI::App& program) {
       "run", "Govern real inference jobs, live, and compare with other policies");
   parser
       ->add_option("--platform", verb->platform,
-                   "An emulated platform's name or its file (default host)")
+                   "'linux': the clocks of this machine, under plain load; or an emulated platform's "
+                   "name or its file (default host)")
       ->type_name("NAME|FILE");
   parser->add_option("--scenario", verb->scenario, "A scenario's name or its file (default live)")
       ->type_name("NAME|FILE");
@@ -370,11 +406,19 @@ Verb add_run(CLI::App& program) {
       ->type_name("FILE");
   parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
       ->type_name("DIR");
+  parser
+      ->add_option("--actuator", verb->actuator,
+                   "On linux, how clocks are turned: auto, setspeed or bounds (default auto)")
+      ->type_name("NAME");
+  parser->add_flag("--dry-run", verb->dry_run, "On linux, decide and show, and write nothing");
+  sysfs_root_option(*parser, verb->sysfs_root);
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);
-  parser->footer("Example:\n  flyball run --duration 30 --record run.flyrec");
-  return {parser, [verb] { return run_run(*verb); }};
+  parser->footer(
+      "Examples:\n  flyball run --duration 30 --record run.flyrec\n"
+      "  flyball run --platform linux --dry-run    # what would be done with this machine's clocks");
+  return {parser, [verb, parser] { return run_run(*verb, *parser); }};
 }
 
 }  // namespace flyball::cli

@@ -1,0 +1,415 @@
+#include "env/linux/linux_platform.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+
+#include "env/ledger/arrivals.h"
+#include "env/ledger/settings.h"
+#include "env/linux/counter_figures.h"
+#include "env/linux/sense/cpu_usage.h"
+#include "env/linux/sense/power_reading.h"
+#include "env/model/model.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/doorbell.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kSlowSensorsNs = 1'000'000'000;
+constexpr std::int64_t kPowerNs = 100'000'000;
+constexpr double kAssumedTempC = 45;  // where no zone tells
+
+int nearest_opp(const ClusterSpec& spec, std::int64_t khz) {
+  int best = 0;
+  for (int opp = 1; opp <= spec.max_opp(); ++opp) {
+    const auto away = [&](int each) {
+      return std::abs(spec.opps[static_cast<std::size_t>(each)].freq_khz - khz);
+    };
+    if (away(opp) < away(best)) best = opp;
+  }
+  return best;
+}
+
+int highest_opp_within(const ClusterSpec& spec, std::int64_t khz) {
+  int best = 0;
+  for (int opp = 1; opp <= spec.max_opp(); ++opp) {
+    if (spec.opps[static_cast<std::size_t>(opp)].freq_khz <= khz) best = opp;
+  }
+  return best;
+}
+
+/// Of CPUs by cooling devices: Linux names those of cpufreq after it, firmware's after the processor.
+bool is_cooling(const LinuxMachine& machine) {
+  return std::any_of(
+      machine.cooling.begin(), machine.cooling.end(), [](const CoolingDevice& device) {
+        return device.state > 0 && (device.type.find("cpu") != std::string::npos ||
+                                    device.type.find("Processor") != std::string::npos);
+      });
+}
+
+/// What a source of counters said, as an observation has it; nothing that was counted before.
+Counters counters_of(const CounterSample& sample) {
+  Counters out;
+  const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
+    if (!sample.is_valid(field) || sample.is_held(field)) return;
+    value = sample.at(field);
+    out.valid |= bit;
+  };
+  take(CounterField::kInstructions, Counters::kInstructions, out.instructions);
+  take(CounterField::kCycles, Counters::kCycles, out.cycles);
+  take(CounterField::kCacheReferences, Counters::kReferences, out.cache_references);
+  take(CounterField::kCacheMisses, Counters::kMisses, out.cache_misses);
+  take(CounterField::kStalledCycles, Counters::kStalls, out.stalled_cycles);
+  take(CounterField::kContextSwitches, Counters::kSwitches, out.context_switches);
+  return out;
+}
+
+}  // namespace
+
+struct LinuxPlatform::Parts {
+  struct Cluster {
+    const ClusterSpec* spec;
+    CpuSet cpus;
+    std::vector<std::string> policies;
+    ActuatorKind actuator = ActuatorKind::kNone;
+    std::string why;
+    std::vector<HeldFile> clock, limit;  ///< of each policy
+    std::unique_ptr<ClockHand> hand;
+    std::unique_ptr<PerfCounterSource> counters;
+    std::int64_t now_khz = 0;  ///< last read
+    int asked_opp = 0;
+    int cap_opp = 0;
+    double busy_cores = 0, busiest = 0;  ///< within the epoch
+    Counters counted;
+  };
+
+  Parts(const SysTree& tree, const LinuxMachine& machine, const LinuxOptions& options)
+      : options(options),
+        calls(options.calls != nullptr ? *options.calls : linux_setting_calls()),
+        made(make_machine_spec(machine)),
+        usage(tree, machine.online | machine.possible, calls),
+        power(tree, machine, calls) {
+    for (const ThermalZone& zone : machine.zones) {
+      if (zone.of_cpu) zones.emplace_back(calls, tree.path(zone.folder + "/temp"));
+    }
+    for (std::size_t c = 0; c < made.members.size(); ++c) add_cluster(c, tree, machine);
+  }
+
+  void add_cluster(std::size_t c, const SysTree& tree, const LinuxMachine& machine) {
+    Cluster& cluster = cluster_list.emplace_back();
+    cluster.spec = &made.spec.clusters[c];
+    cluster.cpus = made.cpus[c];
+    std::vector<PolicyActuator> actuators;
+    std::int64_t limit_khz = 0;
+    for (const int member : made.members[c]) {
+      const CpufreqPolicy& policy = machine.policies[static_cast<std::size_t>(member)];
+      ActuatorChoice choice = choose_actuator(machine, policy, options.actuator);
+      if (options.dry_run && choice.kind != ActuatorKind::kNone)
+        choice = {ActuatorKind::kNone,
+                  std::string("dry run; else ") + actuator_name(choice.kind) + ": " + choice.why};
+      if (cluster.policies.empty() || choice.kind != ActuatorKind::kNone) {
+        cluster.actuator = choice.kind;
+        cluster.why = choice.why;
+      }
+      cluster.policies.push_back(policy.name);
+      cluster.clock.emplace_back(calls, tree.path(policy.folder + "/scaling_cur_freq"));
+      cluster.limit.emplace_back(calls, tree.path(policy.folder + "/scaling_max_freq"));
+      limit_khz = std::max(limit_khz, policy.max_khz);
+      if (choice.kind != ActuatorKind::kNone) {
+        actuators.emplace_back(tree.root(), policy, choice.kind, is_cooling(machine), calls,
+                               options.hook);
+      }
+    }
+    if (!actuators.empty()) cluster.hand = std::make_unique<ClockHand>(std::move(actuators));
+    const bool limited = limit_khz > 0 && !is_cooling(machine);
+    cluster.cap_opp =
+        limited ? highest_opp_within(*cluster.spec, limit_khz) : cluster.spec->max_opp();
+    read_clock(cluster);
+    cluster.asked_opp = nearest_opp(*cluster.spec, cluster.now_khz);
+    const bool countable = options.perf != nullptr || tree.root().empty();
+    if (!countable) return;
+    const PerfMachine perf = options.perf != nullptr ? *options.perf : PerfMachine();
+    const CpuSet online = cluster.cpus & machine.online;
+    auto counters = std::unique_ptr<PerfCounterSource>(
+        new PerfCounterSource(PerfCounterSource::of_cpus(online, perf)));
+    constexpr std::uint8_t kUseful =
+        counter_bit(CounterField::kInstructions) | counter_bit(CounterField::kCycles);
+    if ((counters->measured() & kUseful) != 0) cluster.counters = std::move(counters);
+  }
+
+  void read_clock(Cluster& cluster) noexcept {
+    double khz = 0;
+    for (HeldFile& file : cluster.clock) {
+      if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
+      cluster.now_khz = static_cast<std::int64_t>(khz);
+      return;
+    }
+  }
+
+  void read_slow_sensors(bool busy) noexcept {
+    if (now_ns - slow_ns < kSlowSensorsNs && slow_ns != 0) return;
+    slow_ns = now_ns;
+    // A core's own sensor is read by that core.
+    if (!busy) return;
+    double hottest_mc = -1e9, mc = 0;
+    for (HeldFile& zone : zones) {
+      if (zone.read_number(mc)) hottest_mc = std::max(hottest_mc, mc);
+    }
+    if (hottest_mc > -1e9) temp_c = hottest_mc * 1e-3;
+    for (Cluster& cluster : cluster_list) {
+      // Under bounds the limit is our own.
+      if (cluster.actuator == ActuatorKind::kBounds) continue;
+      double lowest_khz = 1e18, khz = 0;
+      for (HeldFile& file : cluster.limit) {
+        if (file.read_number(khz) && khz > 0) lowest_khz = std::min(lowest_khz, khz);
+      }
+      if (lowest_khz < 1e18)
+        cluster.cap_opp = highest_opp_within(*cluster.spec, static_cast<std::int64_t>(lowest_khz));
+    }
+  }
+
+  /// Whether the machine naps, by how busy all CPUs were together over kNapNs.
+  void watch_idleness(std::int64_t epoch_ns, double busy_ns) noexcept {
+    window_busy_ns += busy_ns;
+    window_ns += epoch_ns;
+    const bool wakes = napping && busy_ns > static_cast<double>(kIdleNs);
+    if (window_ns < kNapNs && !wakes) return;
+    const bool idle = window_busy_ns <= static_cast<double>(kIdleNs);
+    window_busy_ns = 0;
+    window_ns = 0;
+    if (idle == napping) return;
+    napping = idle;
+    if (!napping) return;
+    ++naps;
+    for (Cluster& cluster : cluster_list) {
+      if (cluster.hand) cluster.hand->hand_over();
+    }
+  }
+
+  double modelled_mw(const Cluster& cluster, double busy_cores) const noexcept {
+    const auto c = static_cast<std::size_t>(cluster.spec - made.spec.clusters.data());
+    ClusterLoad load{.opp = nearest_opp(*cluster.spec, cluster.now_khz),
+                     .busy_cores = busy_cores,
+                     .busy_nf = busy_cores * made.spec.apps[0].unit[c].core_nf,
+                     .gate_idle_cores = true,
+                     .temp_c = temp_c};
+    return cluster_power_mw(*cluster.spec, load);
+  }
+
+  /// Of a cluster that was idle, nothing is read.
+  void sense(Cluster& cluster) noexcept {
+    cluster.busy_cores = cluster.busiest = 0;
+    cluster.counted = {};
+    for (int word = 0; word < CpuSet::kWords; ++word) {
+      for (std::uint64_t left = cluster.cpus.word(word); left != 0; left &= left - 1) {
+        const double share = usage.busy_share(word * 64 + std::countr_zero(left));
+        cluster.busy_cores += share;
+        cluster.busiest = std::max(cluster.busiest, share);
+      }
+    }
+    if (cluster.busy_cores <= 0) return;
+    read_clock(cluster);
+    if (!cluster.counters) return;
+    CounterSample sample;
+    cluster.counters->skip_cpus(usage.idle());
+    cluster.counters->read(sample);
+    cluster.counted = counters_of(sample);
+    // Labels lie: where cycles are counted, over a core's worth of busy time or more, they tell.
+    if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {
+      const double busy_ns = cluster.busy_cores * static_cast<double>(last_epoch_ns);
+      cluster.now_khz = static_cast<std::int64_t>(cluster.counted.cycles / busy_ns * 1e6);
+    }
+  }
+
+  void show(std::size_t c, ClusterObservation& out) const noexcept {
+    const Cluster& cluster = cluster_list[c];
+    const HandReport hand = cluster.hand ? cluster.hand->report() : HandReport();
+    out = {};
+    out.util_max = cluster.busiest;
+    out.util_mean = cluster.busy_cores / std::max(1, cluster.cpus.count());
+    out.counters = cluster.counted;
+    out.freq_khz = cluster.now_khz;
+    out.error = static_cast<std::int16_t>(hand.busy_ns > kSlowSensorsNs ? ETIMEDOUT : hand.error);
+    out.opp = static_cast<std::uint8_t>(nearest_opp(*cluster.spec, out.freq_khz));
+    out.asked_opp = static_cast<std::uint8_t>(cluster.asked_opp);
+    out.asked_khz = cluster.spec->opps[static_cast<std::size_t>(cluster.asked_opp)].freq_khz;
+    out.opp_cap = static_cast<std::uint8_t>(cluster.cap_opp);
+    out.capacity = capacity_per_khz(c) * static_cast<double>(out.freq_khz);
+    out.temp_c = temp_c;
+    out.power_mw = modelled_mw(cluster, cluster.busy_cores);
+  }
+
+  double capacity_per_khz(std::size_t c) const noexcept {
+    double fastest = 0;
+    for (const ClusterSpec& spec : made.spec.clusters)
+      fastest =
+          std::max(fastest, spec.capacity_per_mhz * static_cast<double>(spec.opps.back().freq_khz));
+    return 1024 * made.spec.clusters[c].capacity_per_mhz / fastest;
+  }
+
+  void show(Observation& out) const noexcept {
+    out.clear_jobs();
+    out.sequence = epochs;
+    out.now_ns = now_ns - start_ns;
+    out.epoch_ns = last_epoch_ns;
+    out.cluster_count = static_cast<int>(cluster_list.size());
+    out.app_count = 0;
+    out.roster_version = 0;
+    out.sensors_ok = held == 0;
+    out.held = held;
+    for (std::size_t c = 0; c < cluster_list.size(); ++c) show(c, out.cluster[c]);
+    out.power_mw = power.measures() && measured_mw >= 0 ? measured_mw : model_mw();
+    out.energy_mj = epoch_mj;
+  }
+
+  double model_mw() const noexcept {
+    double mw = made.spec.board_mw;
+    for (const Cluster& cluster : cluster_list) mw += modelled_mw(cluster, cluster.busy_cores);
+    return mw;
+  }
+
+  /// Between two readings the last power holds; a reading that counted energy puts right what was
+  /// charged too much or too little since the one before.
+  void charge(bool busy) noexcept {
+    if (busy && now_ns - power_ns >= kPowerNs && power.read(now_ns, measured_mw)) {
+      measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+      power_ns = now_ns;
+    }
+    if (measured_mw < 0) {
+      epoch_mj = model_mw() * static_cast<double>(last_epoch_ns) * 1e-9;
+      return;
+    }
+    const double by_now_mj =
+        measured_mj + measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+    epoch_mj = std::max(0.0, by_now_mj - charged_mj);
+    charged_mj += epoch_mj;
+  }
+
+  void start() {
+    if (start_ns != 0) return;
+    start_ns = now_ns = monotonic_ns();
+    usage.read(now_ns);
+    power_ns = now_ns;
+    power.read(now_ns, measured_mw);
+  }
+
+  LinuxOptions options;
+  SettingCalls& calls;
+  MachineSpec made;
+  CpuUsage usage;
+  PowerReading power;
+  std::vector<HeldFile> zones;
+  std::vector<Cluster> cluster_list;
+  Binding nobody;
+  Doorbell bell;
+  std::atomic<bool> interrupted{false};
+  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0;
+  std::uint64_t epochs = 0, naps = 0;
+  std::uint32_t held = 0;
+  bool napping = false;
+  double window_busy_ns = 0;
+  std::int64_t window_ns = 0;
+  double temp_c = kAssumedTempC;
+  double measured_mw = -1;  ///< not known yet
+  double measured_mj = 0, charged_mj = 0, epoch_mj = 0;
+};
+
+LinuxPlatform::LinuxPlatform(const SysTree& tree, const LinuxMachine& machine,
+                             const LinuxOptions& options)
+    : parts_(std::make_unique<Parts>(tree, machine, options)) {}
+
+LinuxPlatform::~LinuxPlatform() = default;
+
+const PlatformSpec& LinuxPlatform::spec() const { return parts_->made.spec; }
+const Binding& LinuxPlatform::binding(int) const { return parts_->nobody; }
+void LinuxPlatform::observe(Observation& out) const { parts_->show(out); }
+
+Status LinuxPlatform::apply(const Action& action) {
+  Parts& p = *parts_;
+  p.start();
+  for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
+    Parts::Cluster& cluster = p.cluster_list[c];
+    const int opp = std::min<int>(action.opp[c], cluster.spec->max_opp());
+    cluster.asked_opp = opp;
+    if (!cluster.hand || p.napping) continue;
+    cluster.hand->ask(cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz);
+  }
+  return Status::kOk;
+}
+
+Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) {
+  Parts& p = *parts_;
+  p.start();
+  const std::int64_t begin_ns = p.now_ns;
+  std::int64_t until_ns =
+      begin_ns + std::max<std::int64_t>(1, p.napping ? kNapNs : request.interval_ns);
+  const std::int64_t end_ns =
+      p.options.duration_ns > 0 ? p.start_ns + p.options.duration_ns : kNeverNs;
+  until_ns = std::min(until_ns, end_ns);
+  for (;;) {
+    const std::uint32_t seen = p.bell.mark();
+    p.now_ns = monotonic_ns();
+    if (p.interrupted.load(std::memory_order_relaxed) || p.now_ns >= until_ns) break;
+    p.bell.wait(seen, until_ns);
+  }
+  p.last_epoch_ns = p.now_ns - begin_ns;
+  ++p.epochs;
+  p.held = p.usage.read(p.now_ns) ? 0 : p.held + 1;
+  double busy_ns = 0;
+  for (Parts::Cluster& cluster : p.cluster_list) {
+    p.sense(cluster);
+    busy_ns += cluster.busy_cores * static_cast<double>(p.last_epoch_ns);
+  }
+  p.read_slow_sensors(busy_ns > 0);
+  p.charge(busy_ns > 0);
+  p.show(out);
+  p.watch_idleness(p.last_epoch_ns, busy_ns);
+  if (p.interrupted.load(std::memory_order_relaxed)) return Status::kInterrupted;
+  return p.now_ns >= end_ns ? Status::kFinished : Status::kOk;
+}
+
+void LinuxPlatform::interrupt() {
+  parts_->interrupted.store(true, std::memory_order_relaxed);
+  parts_->bell.ring();
+}
+
+std::vector<KnobSetting> LinuxPlatform::capture() const {
+  Observation now;
+  observe(now);
+  return settings_of(parts_->made.spec, *this, now);
+}
+
+std::vector<KnobOutcome> LinuxPlatform::restore(const std::vector<KnobSetting>& settings) {
+  Observation now;
+  observe(now);
+  Action action = action_asked(now);
+  std::vector<KnobOutcome> outcomes = set_knobs(parts_->made.spec, *this, now, settings, action);
+  apply(action);
+  return outcomes;
+}
+
+std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
+  std::vector<ClusterStatus> all;
+  for (const Parts::Cluster& cluster : parts_->cluster_list) {
+    all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.actuator,
+                   cluster.why, cluster.hand ? cluster.hand->report() : HandReport()});
+  }
+  return all;
+}
+
+const std::string& LinuxPlatform::power_source() const { return parts_->power.source(); }
+
+std::string LinuxPlatform::counters() const {
+  for (const Parts::Cluster& cluster : parts_->cluster_list) {
+    if (cluster.counters) return cluster.counters->describe();
+  }
+  return "";
+}
+
+bool LinuxPlatform::napping() const { return parts_->napping; }
+std::uint64_t LinuxPlatform::naps() const { return parts_->naps; }
+
+}  // namespace flyball

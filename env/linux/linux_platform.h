@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/linux/actuate/choice.h"
+#include "env/linux/actuate/clock_hand.h"
+#include "env/linux/actuate/setting_calls.h"
+#include "env/linux/machine_spec.h"
+#include "env/linux/perf_counter_source.h"
+#include "env/platform.h"
+
+namespace flyball {
+
+struct LinuxOptions {
+  ActuatorKind actuator = ActuatorKind::kAuto;
+  bool dry_run = false;          ///< decides, and writes nothing
+  std::int64_t duration_ns = 0;  ///< 0: until it is interrupted
+  SettingHook* hook = nullptr;
+  SettingCalls* calls = nullptr;      ///< null: this machine's
+  const PerfMachine* perf = nullptr;  ///< null: this machine's, and none for another root
+};
+
+/// This very machine's clocks under plain load. No application has a slot. Per epoch: wait, read
+/// /proc/stat, and of the clusters that were busy the clock and the counters: whatever was idle is
+/// not read, so that looking wakes nobody. Temperatures and limits are read once a second, power ten
+/// times. Writes are made by a thread per cluster (ClockHand); what became of them is in the
+/// observation after.
+///
+/// While nothing runs, all policies are Linux's own as they were found, and the platform looks twice
+/// a second: an epoch then lasts that long, whatever was asked for.
+class LinuxPlatform final : public Platform {
+ public:
+  static constexpr std::int64_t kNapNs = 500'000'000;
+  /// The busy time of all CPUs together, within kNapNs, up to which nothing runs: a tick or two.
+  static constexpr std::int64_t kIdleNs = 25'000'000;
+
+  /// Throws Error (kInput) when there is no clock to govern. Writes nothing before the first
+  /// apply().
+  LinuxPlatform(const SysTree& tree, const LinuxMachine& machine, const LinuxOptions& options);
+  /// Gives everything back.
+  ~LinuxPlatform() override;
+
+  const PlatformSpec& spec() const;
+  const Binding& binding(int slot) const override;
+  void observe(Observation& out) const override;
+  Status apply(const Action& action) override;
+  Status advance(const EpochRequest& request, Observation& out) override;
+  void interrupt() override;
+  std::vector<KnobSetting> capture() const override;
+  std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
+
+  struct ClusterStatus {
+    std::string name;
+    CpuSet cpus;
+    std::vector<std::string> policies;
+    ActuatorKind actuator = ActuatorKind::kNone;
+    std::string why;
+    HandReport hand;
+  };
+  std::vector<ClusterStatus> clusters() const;
+  /// "rail package-0 by RAPL", or empty where power is modelled.
+  const std::string& power_source() const;
+  /// What is counted by what; empty: nothing is.
+  std::string counters() const;
+  bool napping() const;
+  std::uint64_t naps() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace flyball

@@ -1,0 +1,87 @@
+#include "env/linux/sense/power_reading.h"
+
+namespace flyball {
+namespace {
+
+using Kind = PowerSensor::Kind;
+
+/// The best kind there is. hwmon is left out: its chips are of graphics cards and supplies as often
+/// as of the CPU.
+const Kind kOrder[] = {Kind::kIna231, Kind::kIna3221, Kind::kRapl, Kind::kBattery};
+
+const char* by(Kind kind) {
+  switch (kind) {
+    case Kind::kIna231:
+      return "INA231";
+    case Kind::kIna3221:
+      return "INA3221";
+    case Kind::kRapl:
+      return "RAPL";
+    default:
+      return "its gauge";
+  }
+}
+
+/// Of a sensor's number; RAPL counts energy.
+double to_mw(Kind kind, double value) {
+  switch (kind) {
+    case Kind::kIna231:
+      return value * 1e3;
+    case Kind::kIna3221:
+      return value;
+    default:
+      return value * 1e-3;
+  }
+}
+
+}  // namespace
+
+PowerReading::PowerReading(const SysTree& tree, const LinuxMachine& machine, SettingCalls& calls) {
+  for (const Kind kind : kOrder) {
+    if (kind == Kind::kBattery && !machine.on_battery()) continue;
+    for (const PowerSensor& sensor : machine.power) {
+      if (sensor.kind != kind || !sensor.readable) continue;
+      // Of a package, not of the platform that the packages are in, nor of memory beside them.
+      if (kind == Kind::kRapl && !sensor.rail.starts_with("package")) continue;
+      // The first rail is the input, from which the others are fed.
+      if (kind == Kind::kIna3221 && !sensors_.empty()) continue;
+      source_ += (sensors_.empty() ? "" : ", ") + sensor.rail;
+      sensors_.push_back({HeldFile(calls, tree.path(sensor.file)), kind,
+                          static_cast<double>(sensor.wraps_at_uj), -1});
+    }
+    if (sensors_.empty()) continue;
+    source_ = (sensors_.size() == 1 ? "rail " : "rails ") + source_ + " by " + by(kind);
+    return;
+  }
+}
+
+bool PowerReading::read(std::int64_t now_ns, double& mw) noexcept {
+  const auto span_ns = static_cast<double>(now_ns - read_ns_);
+  double sum_mw = 0;
+  bool complete = !sensors_.empty();
+  for (Sensor& sensor : sensors_) {
+    double value = 0;
+    if (!sensor.file.read_number(value) || value < 0) {
+      complete = false;
+      sensor.last_uj = -1;
+      continue;
+    }
+    if (sensor.kind != Kind::kRapl) {
+      sum_mw += to_mw(sensor.kind, value);
+      continue;
+    }
+    double used_uj = value - sensor.last_uj;
+    if (used_uj < 0) used_uj += sensor.wraps_at_uj;
+    if (sensor.last_uj < 0 || used_uj < 0 || span_ns <= 0) {
+      complete = false;  // the first reading tells nothing
+    } else {
+      sum_mw += used_uj * 1e6 / span_ns;
+    }
+    sensor.last_uj = value;
+  }
+  read_ns_ = now_ns;
+  if (complete) mw = sum_mw;
+  return complete;
+}
+
+}  // namespace flyball

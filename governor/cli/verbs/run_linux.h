@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace flyball::cli {
+
+/// `flyball run --platform linux`: this machine's own clocks, under plain load.
+struct RunLinux {
+  std::string policy = "plain_load";
+  std::string sysfs_root = "/";
+  std::string actuator = "auto";
+  bool dry_run = false;
+  double duration_s = 0;  ///< 0: until it is interrupted
+  std::uint64_t seed = 1;
+  bool json = false;
+  bool check = false;
+};
+
+/// Throws Error. Governs until the time is over or a signal comes, and gives everything back.
+int run_linux(const RunLinux& verb);
+
+}  // namespace flyball::cli
