@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "agents/opp_search.h"
 #include "env/model/model.h"
@@ -41,6 +42,11 @@ PlainLoad::PlainLoad(const AgentContext& context)
   const PlatformSpec& platform = context.belief.mean;
   for (int c = 0; c < cluster_count(); ++c) {
     const ClusterSpec& cluster = cluster_spec(c);
+    trip_c_.push_back(std::numeric_limits<double>::infinity());
+    for (const TripPoint& trip : platform.trips) {
+      if (trip.cluster == c && trip.kind != TripPoint::Kind::kCritical)
+        trip_c_.back() = std::min(trip_c_.back(), trip.temp_c);
+    }
     const double core_nf = busy_core_nf(platform, c);
     auto& points = power_.emplace_back();
     for (int opp = 0; opp <= cluster.max_opp(); ++opp) {
@@ -52,6 +58,19 @@ PlainLoad::PlainLoad(const AgentContext& context)
       points.push_back({idle_mw, cluster_power_mw(cluster, load) - idle_mw});
     }
   }
+}
+
+int PlainLoad::cool_cap(int cluster, const Observation& now, int cap, Policy& policy) const {
+  const double below_k = trip_c_[static_cast<std::size_t>(cluster)] -
+                         now.cluster[static_cast<std::size_t>(cluster)].temp_c;
+  if (now.now_ns - policy.heat_ns >= kHeatStepNs) {
+    const int before = policy.heat_steps;
+    if (below_k < kHeatMarginK && policy.heat_steps < cluster_spec(cluster).max_opp())
+      ++policy.heat_steps;
+    if (below_k > kCoolMarginK && policy.heat_steps > 0) --policy.heat_steps;
+    if (policy.heat_steps != before) policy.heat_ns = now.now_ns;
+  }
+  return std::min(cap, cluster_spec(cluster).max_opp() - policy.heat_steps);
 }
 
 /// From `least` up, with `busy_core_khz` of work on all its cores together.
@@ -101,6 +120,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
   Policy& policy = policy_[static_cast<std::size_t>(cluster)];
   if (now.epoch_ns <= 0) return std::min<int>(seen.opp, cap);
+  cap = cool_cap(cluster, now, cap, policy);
   const double util = seen.util_max, before = policy.util_before;
   const double khz = static_cast<double>(seen.freq_khz);
   policy.util_before = util;

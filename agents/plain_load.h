@@ -27,6 +27,9 @@ namespace flyball {
 /// throughout. It comes down from there when m says that the clock does not help: to where 1.5 % of
 /// the throughput would be lost, and back up, for a while, should 2 % of the instructions be.
 ///
+/// Where a trip point would hold the cluster down, it stays below that by itself: a step down for
+/// every quarter of a second within 2 K of it, back up when it is 5 K cooler.
+///
 /// An epoch of 18 ms sees a saturated core within 50 ms of its begin also where busy time is counted
 /// in ticks of 10 ms: two epochs in a row, of which the first need only be busy for 60 %.
 class PlainLoad final : public LinuxGovernor {
@@ -40,6 +43,8 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr double kMemoryBound = 0.7;  // stall share from which coming down pays
   static constexpr double kPlannedLoss = 0.015, kLoss = 0.02;  // of throughput
   static constexpr std::int64_t kDistrustNs = 2'000'000'000;
+  static constexpr double kHeatMarginK = 2, kCoolMarginK = 5;  // below the trip point
+  static constexpr std::int64_t kHeatStepNs = 250'000'000;     // as often as Linux polls a zone
 
   explicit PlainLoad(const AgentContext& context);
   std::string_view name() const override { return "plain_load"; }
@@ -61,13 +66,17 @@ class PlainLoad final : public LinuxGovernor {
     bool measuring = false;              ///< at the top since a load set in
     double top_rate = 0;                 ///< instructions per ns of a saturated cluster at the top
     std::int64_t distrust_until_ns = 0;  ///< the stall share misled
+    int heat_steps = 0;                  ///< below the highest operating point
+    std::int64_t heat_ns = 0;            ///< of the last of them
   };
 
+  int cool_cap(int cluster, const Observation& now, int cap, Policy& policy) const;
   int cheapest(int cluster, int least, int cap, double busy_core_khz) const;
   int saturated_opp(int cluster, const ClusterObservation& seen, const Observation& now, int cap,
                     Policy& policy) const;
 
   std::vector<std::vector<PointPower>> power_;  ///< [cluster][opp]
+  std::vector<double> trip_c_;                  ///< per cluster: the lowest that holds it down
   std::array<Policy, kMaxClusters> policy_{};
 };
 

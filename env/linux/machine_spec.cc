@@ -93,6 +93,29 @@ ClusterSpec cluster_of(const CpufreqPolicy& policy, std::size_t members, int cor
   return cluster;
 }
 
+/// The lowest temperature at which Linux holds clocks down, of every zone of CPUs: of any cluster.
+void add_trips(const LinuxMachine& machine, PlatformSpec& spec) {
+  for (const ThermalZone& zone : machine.zones) {
+    if (!zone.of_cpu) continue;
+    double lowest_c = 0;
+    for (const ThermalTrip& trip : zone.trips) {
+      const double temp_c = static_cast<double>(trip.temp_mc) * 1e-3;
+      if (trip.type == "passive" && (lowest_c == 0 || temp_c < lowest_c)) lowest_c = temp_c;
+    }
+    if (lowest_c == 0) continue;
+    spec.thermal.push_back({zone.type, 0, 0, {}});
+    for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
+      TripPoint trip{};
+      trip.kind = TripPoint::Kind::kStepDown;
+      trip.temp_c = lowest_c;
+      trip.cluster = c;
+      trip.node = static_cast<int>(spec.thermal.size()) - 1;
+      trip.steps = 1;
+      spec.trips.push_back(trip);
+    }
+  }
+}
+
 }  // namespace
 
 MachineSpec make_machine_spec(const LinuxMachine& machine) {
@@ -129,6 +152,7 @@ MachineSpec make_machine_spec(const LinuxMachine& machine) {
     plain.unit[c].core_nf = kCoreNf * spec.clusters[c].uncore_nf / kUncoreNf;
   }
   spec.apps = {plain};
+  add_trips(machine, spec);
   return made;
 }
 

@@ -171,6 +171,28 @@ TEST(PlainLoad, NeverCapsBelowWhatTheLoadNeeds) {
   }
 }
 
+TEST(PlainLoad, StaysBelowTheTripPointByItself) {
+  Alone alone;
+  const auto& trips = alone.world.platform.trips;
+  double trip_c = 1e9;
+  for (const TripPoint& trip : trips) {
+    if (trip.cluster == 0 && trip.kind != TripPoint::Kind::kCritical)
+      trip_c = std::min(trip_c, trip.temp_c);
+  }
+  ASSERT_LT(trip_c, 1e9);
+  alone.now.cluster[0].temp_c = trip_c - 1;
+  for (int i = 0; i < 20; ++i) alone.see(1);
+  EXPECT_EQ(alone.decision.action.opp[0], alone.top - 1) << "a step at a time";
+  for (int i = 0; i < 60; ++i) alone.see(1);
+  EXPECT_LT(alone.decision.action.opp[0], alone.top - 3);
+  alone.now.cluster[0].temp_c = trip_c - 4;
+  const int held = alone.see(1);
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(alone.see(1), held) << "neither hot nor cool";
+  alone.now.cluster[0].temp_c = trip_c - 10;
+  for (int i = 0; i < 500; ++i) alone.see(1);
+  EXPECT_EQ(alone.decision.action.opp[0], alone.top);
+}
+
 TEST(PlainLoad, AMemoryBoundStreamKeepsItsThroughputForLessEnergy) {
   // 30 ms at memory beside 2 Mcycles (1 ms at the top), one job behind another.
   const TinyWorld world = world_of(2, 10 * kMs, 30);

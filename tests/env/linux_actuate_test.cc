@@ -28,7 +28,7 @@ CpufreqPolicy policy_of(const CpufreqKernel::Policy& kernel, const std::string& 
 }
 
 struct ScriptedHook final : SettingHook {
-  int on_write(std::string_view path, std::string_view before,
+  int on_write(std::string_view path, std::string_view before, bool,
                std::string_view intended) noexcept override {
     told.push_back(std::string(path.substr(path.rfind('/') + 1)) + ":" + std::string(before) + ">" +
                    std::string(intended));

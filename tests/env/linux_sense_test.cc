@@ -162,6 +162,8 @@ TEST(LinuxSpec, AClusterPerPolicyOfABoard) {
   EXPECT_EQ(made.spec.big_cluster(), 1);
   EXPECT_DOUBLE_EQ(made.spec.clusters[0].transition_latency_us, 140);
   EXPECT_EQ(made.cpus[1].to_string(), "4-7");
+  ASSERT_EQ(made.spec.trips.size(), 2u) << "the zone's, for either cluster";
+  EXPECT_EQ(made.spec.trips[1].temp_c, 95);
 }
 
 TEST(LinuxSpec, ManyPoliciesThatAreAlikeShareACluster) {

@@ -113,7 +113,7 @@ int Setting::write(const SettingText& value) noexcept {
   }
   if (now_ == value) return 0;
   if (hook_ != nullptr) {
-    error_ = hook_->on_write(path_, found_.view(), value.view());
+    error_ = hook_->on_write(path_, found_.view(), !found_is_set_, value.view());
     if (error_ != 0) return error_;
   }
   ++writes_;
@@ -134,7 +134,8 @@ int Setting::give_back(bool heat_lowers) noexcept {
   const bool lowered = heat_lowers && now.number() < read_back_.number();
   const bool changed_by_others = !read_back_.empty() && !(now == read_back_) && !lowered;
   if (!changed_by_others && !(now == found_)) {
-    if (hook_ != nullptr && (error_ = hook_->on_write(path_, found_.view(), found_.view())) != 0)
+    if (hook_ != nullptr &&
+        (error_ = hook_->on_write(path_, found_.view(), !found_is_set_, found_.view())) != 0)
       return error_;
     ++writes_;
     if (const int refused = put(found_)) return error_ = refused;

@@ -27,8 +27,9 @@ SettingCalls& linux_setting_calls();
 class SettingHook {
  public:
   virtual ~SettingHook() = default;
-  /// 0, or an errno: then the setting is not written.
-  virtual int on_write(std::string_view path, std::string_view before,
+  /// 0, or an errno: then the setting is not written. `before` is what to give back; not certain
+  /// where heat hid what the user had set.
+  virtual int on_write(std::string_view path, std::string_view before, bool certain,
                        std::string_view intended) noexcept = 0;
   /// It was accepted, and reads so now: drivers round and cap.
   virtual void on_written(std::string_view path, std::string_view read_back) noexcept {
