@@ -15,7 +15,14 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 
 std::vector<std::string> words(const LinuxTree& tree, const std::vector<std::string>& more) {
-  std::vector<std::string> all = {"run", "--platform", "linux", "--sysfs-root", tree.root()};
+  std::vector<std::string> all = {"run",
+                                  "--platform",
+                                  "linux",
+                                  "--sysfs-root",
+                                  tree.root(),
+                                  "--state-dir",
+                                  tree.path("/run/flyball")};
+  std::filesystem::create_directories(tree.path("/run"));
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -74,6 +81,19 @@ TEST(CliRunLinux, ASignalEndsItAndAllIsGivenBack) {
   const Finished told = program.wait();
   EXPECT_EQ(told.exit_code, 0) << told.err;
   EXPECT_EQ(settings_of(tree), before);
+}
+
+TEST(CliRunLinux, KilledOutrightItsSupervisorGivesBack) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const std::string before = settings_of(tree);
+  Flyball program(words(tree, {"--actuator", "setspeed", "--json"}));
+  const std::string governor = LinuxTree::policy(4) + "scaling_governor";
+  while (tree.line(governor) != "userspace") std::this_thread::yield();
+  program.signal(SIGKILL);
+  program.wait();
+  while (settings_of(tree) != before) std::this_thread::yield();  // or the test runs out of time
+  SUCCEED();
 }
 
 TEST(CliRunLinux, RefusesWhatItCannotDo) {

@@ -143,7 +143,7 @@ int Setting::give_back(bool heat_lowers) noexcept {
   }
   ours_ = false;
   found_is_set_ = false;
-  if (hook_ != nullptr) hook_->on_left(path_);
+  if (hook_ != nullptr) hook_->on_left(path_, !changed_by_others);
   return error_;
 }
 

@@ -35,8 +35,10 @@ class SettingHook {
   virtual void on_written(std::string_view path, std::string_view read_back) noexcept {
     (void)path, (void)read_back;
   }
-  /// Somebody else has it now, or it reads again as it was found.
-  virtual void on_left(std::string_view path) noexcept { (void)path; }
+  /// It is ours no more: it reads again as it was found, or somebody else has it now.
+  virtual void on_left(std::string_view path, bool given_back) noexcept {
+    (void)path, (void)given_back;
+  }
 };
 
 }  // namespace flyball

@@ -33,6 +33,7 @@
 #include "governor/machine/inference_engine.h"
 #include "governor/record/recording.h"
 #include "governor/record/recording_header.h"
+#include "governor/supervisor/state_dir.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
 
@@ -60,12 +61,14 @@ struct RunVerb {
   bool plain = false;
   bool check = false;
   std::string sysfs_root = "/";
+  std::string state_dir = kDefaultStateDir;
   std::string actuator = "auto";
   bool dry_run = false;
 };
 
 /// Options of '--platform linux' alone, and those that it has no use for.
-const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--actuator", "--dry-run"};
+const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--state-dir", "--actuator",
+                                             "--dry-run"};
 const std::vector<std::string> kJobsOnly = {
     "--scenario", "--policy-file",  "--from",             "--learn-to",   "--no-learn",
     "--profile",  "--belief",       "--compare-with",     "--no-compare", "--compare-duration",
@@ -129,7 +132,7 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   say(fmt::format(
       "{}, so operating points are emulated: a duty cycle slows the workers down. Times "
       "and deadlines are real; power, energy and temperature are modelled.",
-      machine_has_cpufreq() ? "This version does not drive the machine's cpufreq"
+      machine_has_cpufreq() ? "The machine's own clocks are left alone ('--platform linux' governs them)"
                             : "This machine has no cpufreq"));
   for (const ClusterSpec& cluster : platform.clusters) {
     say(fmt::format("Cluster {}: {} core{}, {:.0f} to {:.0f} MHz in {} steps.", cluster.name,
@@ -279,6 +282,7 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
   refuse_options(parser, kJobsOnly, "has no meaning for '--platform linux', which governs plain load",
                  "leave it out, or use '--platform host'");
   RunLinux linux_verb{.sysfs_root = verb.sysfs_root,
+                      .state_dir = verb.state_dir,
                       .actuator = verb.actuator,
                       .dry_run = verb.dry_run,
                       .duration_s = verb.duration_s,
@@ -412,6 +416,11 @@ Verb add_run(CLI::App& program) {
       ->type_name("NAME");
   parser->add_flag("--dry-run", verb->dry_run, "On linux, decide and show, and write nothing");
   sysfs_root_option(*parser, verb->sysfs_root);
+  parser
+      ->add_option("--state-dir", verb->state_dir,
+                   "On linux, where old values are kept until they are given back (default "
+                   "/run/flyball)")
+      ->type_name("DIR");
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);

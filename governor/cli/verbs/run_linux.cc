@@ -4,10 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
-#include <system_error>
+#include <optional>
 #include <vector>
 
 #include "agents/agent.h"
@@ -18,8 +17,11 @@
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/sysfs_root.h"
+#include "governor/cli/views/linux_live.h"
 #include "governor/loop/control_loop.h"
+#include "governor/machine/kept_settings.h"
 #include "governor/metrics/session.h"
+#include "governor/supervisor/takeover.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -48,82 +50,6 @@ void check_policy(const std::string& policy) {
               "decides by jobs, and on '--platform linux' nobody announces any",
               "use one of " + joined(kPlainPolicies) + ", or '--platform host'");
 }
-
-/// Adds up what an epoch shows, and says once a second how things stand.
-class LinuxSink final : public EpochSink {
- public:
-  struct Cluster {
-    double busy_ns = 0, clock_ns = 0, busy_clock = 0;
-    std::uint64_t decisions = 0;
-    std::uint8_t last_opp = 255;
-  };
-
-  LinuxSink(const LinuxPlatform& platform, bool talks) : platform_(platform), talks_(talks) {}
-
-  void on_epoch(const EpochEvent& event) override {
-    const Observation& out = event.outcome;
-    const auto span_ns = static_cast<double>(out.epoch_ns);
-    ++epochs_;
-    energy_mj_ += out.energy_mj;
-    time_ns_ += span_ns;
-    for (int c = 0; c < out.cluster_count; ++c) {
-      Cluster& cluster = cluster_[static_cast<std::size_t>(c)];
-      const ClusterObservation& seen = out.cluster[static_cast<std::size_t>(c)];
-      cluster.busy_ns += seen.util_mean * span_ns;
-      cluster.busy_clock += seen.util_mean * span_ns * static_cast<double>(seen.freq_khz);
-      const std::uint8_t opp = event.applied.opp[static_cast<std::size_t>(c)];
-      if (opp != cluster.last_opp) ++cluster.decisions;
-      cluster.last_opp = opp;
-    }
-    const std::int64_t second = out.now_ns / 1'000'000'000;
-    if (!talks_ || second == second_) return;
-    second_ = second;
-    write_note(line(event));
-  }
-
-  double mean_mw() const { return time_ns_ > 0 ? energy_mj_ * 1e9 / time_ns_ : 0; }
-  double energy_mj() const { return energy_mj_; }
-  double seconds() const { return time_ns_ * 1e-9; }
-  std::uint64_t epochs() const { return epochs_; }
-  const Cluster& cluster(std::size_t c) const { return cluster_[c]; }
-  double busy_pct(std::size_t c) const {
-    return time_ns_ > 0 ? 100 * cluster_[c].busy_ns / time_ns_ : 0;
-  }
-  /// Mean over busy time; NaN when there was none.
-  double busy_mhz(std::size_t c) const {
-    return cluster_[c].busy_ns > 0 ? cluster_[c].busy_clock / cluster_[c].busy_ns * 1e-3
-                                   : std::nan("");
-  }
-
- private:
-  /// Once a second; the one place in an epoch's way that makes text, for people who watch.
-  std::string line(const EpochEvent& event) const {
-    const Observation& out = event.outcome;
-    std::string text = fmt::format("{:5d} s", out.now_ns / 1'000'000'000);
-    for (int c = 0; c < out.cluster_count; ++c) {
-      const ClusterObservation& seen = out.cluster[static_cast<std::size_t>(c)];
-      text += fmt::format(
-          "  {} {:.0f} % busy, {:.0f} MHz{}",
-          platform_.spec().clusters[static_cast<std::size_t>(c)].name, 100 * seen.util_max,
-          static_cast<double>(seen.freq_khz) / 1e3,
-          platform_.napping()
-              ? ""
-              : fmt::format(" (asked {:.0f})", static_cast<double>(seen.asked_khz) / 1e3));
-      if (seen.error != 0) text += " " + std::generic_category().message(seen.error);
-    }
-    text += fmt::format("  {:.2f} W {}", out.power_mw / 1e3,
-                        platform_.power_source().empty() ? "modelled" : "measured");
-    if (platform_.napping()) text += "  idle: Linux governs";
-    return text + "\n";
-  }
-
-  const LinuxPlatform& platform_;
-  bool talks_;
-  std::array<Cluster, kMaxClusters> cluster_{};
-  double energy_mj_ = 0, time_ns_ = 0;
-  std::uint64_t epochs_ = 0;
-  std::int64_t second_ = 0;
-};
 
 std::string power_text(const LinuxPlatform& platform) {
   return platform.power_source().empty()
@@ -216,6 +142,56 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink) {
   return text;
 }
 
+/// Tells the supervisor that the governor lives, and ends the run when there is no supervisor any
+/// more: then nobody would give back.
+class BeatSink final : public EpochSink {
+ public:
+  BeatSink(Takeover& takeover, LinuxPlatform& platform, std::int64_t period_ns)
+      : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
+  void on_epoch(const EpochEvent&) override {
+    const bool naps = platform_.napping();
+    if (!takeover_.beat(naps ? LinuxPlatform::kNapNs : period_ns_)) platform_.interrupt();
+  }
+
+ private:
+  Takeover& takeover_;
+  LinuxPlatform& platform_;
+  std::int64_t period_ns_;
+};
+
+bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
+  return std::any_of(machine.policies.begin(), machine.policies.end(),
+                     [&](const CpufreqPolicy& policy) {
+                       return choose_actuator(machine, policy, asked).kind != ActuatorKind::kNone;
+                     });
+}
+
+/// From before the first write until all is given back.
+class Holding {
+ public:
+  /// Gives back first what a governor before us has left; `found_anew` when that was something.
+  Holding(const RunLinux& verb, const SysTree& tree, bool& found_anew)
+      : takeover_(begin(verb, tree, found_anew)), kept_(takeover_.settings(), tree.root()) {}
+  Takeover& takeover() { return takeover_; }
+  SettingHook& hook() { return kept_; }
+
+ private:
+  static Takeover begin(const RunLinux& verb, const SysTree& tree, bool& found_anew) {
+    TakeoverOptions options;
+    options.state_dir = verb.state_dir;
+    options.sysfs_root = tree.root();
+    RestoreReport remains;
+    Takeover takeover = Takeover::begin(options, remains);
+    found_anew = remains.remains == Remains::kSettings;
+    if (found_anew)
+      write_note("A governor before this one had not given back: " + remains.result.sum() + ".\n");
+    return takeover;
+  }
+
+  Takeover takeover_;
+  KeptSettings kept_;
+};
+
 }  // namespace
 
 int run_linux(const RunLinux& verb) {
@@ -225,24 +201,50 @@ int run_linux(const RunLinux& verb) {
   options.dry_run = verb.dry_run;
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
-  const LinuxMachine machine = discover_machine(tree);
-  const InterruptScope interrupt;
-  LinuxPlatform platform(tree, machine, options);
-  const Belief belief = Belief::of(platform.spec());
+  LinuxMachine machine = discover_machine(tree);
+  const Belief belief = Belief::of(make_machine_spec(machine).spec);
   const RewardWeights weights = reward_weights(belief);
   const std::unique_ptr<Agent> agent = make_agent(verb.policy, {belief, weights, verb.seed});
   if (verb.check) return 0;
-  write_note(introduction(verb, machine, platform));
-  LinuxSink sink(platform, !verb.json);
-  {
-    const InterruptsPlatform interrupts(platform);
-    Shield shield(belief, {.guard = false});
-    ControlLoop loop(platform, *agent, shield, weights);
-    loop.add_sink(sink);
-    if (!interrupt.stopped()) loop.run();
+
+  const InterruptScope interrupt;
+  std::optional<Holding> holding;
+  if (!verb.dry_run && writes_any(machine, options.actuator)) {
+    bool found_anew = false;
+    holding.emplace(verb, tree, found_anew);
+    options.hook = &holding->hook();
+    if (found_anew) machine = discover_machine(tree);
   }
-  write_result(verb.json ? json_text(result_json(verb, platform, sink))
-                         : result_text(platform, sink));
+  std::string result;
+  {
+    LinuxPlatform platform(tree, machine, options);
+    write_note(introduction(verb, machine, platform));
+    LinuxSink sink(platform);
+    {
+      const InterruptsPlatform interrupts(platform);
+      std::optional<Teller> teller;
+      if (!verb.json) teller.emplace(platform, sink);
+      Shield shield(belief, {.guard = false});
+      ControlLoop loop(platform, *agent, shield, weights);
+      std::optional<BeatSink> beat;
+      if (holding) {
+        beat.emplace(holding->takeover(), platform, agent->epoch().interval_ns);
+        loop.add_sink(*beat);
+      }
+      loop.add_sink(sink);
+      if (!interrupt.stopped()) loop.run();
+    }
+    result = verb.json ? json_text(result_json(verb, platform, sink)) : result_text(platform, sink);
+  }
+  GiveBackResult returned;
+  if (holding) returned = holding->takeover().give_back();
+  write_result(result);
+  if (returned.missing() > 0) {
+    failure("run",
+            fmt::format("{} of {} settings do not have their old value", returned.missing(),
+                        returned.settings.size()),
+            "they are kept: try 'flyball restore' when the cause is gone");
+  }
   return 0;
 }
 

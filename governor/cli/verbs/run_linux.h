@@ -9,6 +9,7 @@ namespace flyball::cli {
 struct RunLinux {
   std::string policy = "plain_load";
   std::string sysfs_root = "/";
+  std::string state_dir;  ///< where settings are kept until they are given back
   std::string actuator = "auto";
   bool dry_run = false;
   double duration_s = 0;  ///< 0: until it is interrupted

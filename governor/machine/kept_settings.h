@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "env/linux/actuate/setting_calls.h"
+#include "governor/supervisor/settings_file.h"
+
+namespace flyball {
+
+/// Keeps every setting that the actuators write in the settings file, before it is written, so that
+/// the supervisor can give it back.
+class KeptSettings final : public SettingHook {
+ public:
+  /// The file outlives it. `root` is the folder that "sys" is in; empty: "/".
+  KeptSettings(SettingsFile& file, std::string root) : file_(file), root_(std::move(root)) {}
+
+  int on_write(std::string_view path, std::string_view before, bool certain,
+               std::string_view intended) noexcept override;
+  void on_written(std::string_view path, std::string_view read_back) noexcept override;
+  void on_left(std::string_view path, bool given_back) noexcept override;
+
+ private:
+  std::string_view name_of(std::string_view path) const;  ///< as the machine has it, "/sys/..."
+  int number_of(std::string_view name) const;             ///< -1: not taken yet
+
+  SettingsFile& file_;
+  const std::string root_;
+  mutable std::mutex mutex_;  ///< one thread at a time takes a new one
+  std::map<std::string, int, std::less<>> number_;
+};
+
+}  // namespace flyball
