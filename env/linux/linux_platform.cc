@@ -409,6 +409,12 @@ std::string LinuxPlatform::counters() const {
   return "";
 }
 
+void LinuxPlatform::stand_down(std::string_view policy) noexcept {
+  for (auto& cluster : parts_->cluster_list) {
+    if (cluster.hand) cluster.hand->stand_down(policy);
+  }
+}
+
 bool LinuxPlatform::napping() const { return parts_->napping; }
 std::uint64_t LinuxPlatform::naps() const { return parts_->naps; }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "env/linux/actuate/choice.h"
@@ -51,6 +52,9 @@ class LinuxPlatform final : public Platform {
   void interrupt() override;
   std::vector<KnobSetting> capture() const override;
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
+
+  /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
+  void stand_down(std::string_view policy) noexcept;
 
   struct ClusterStatus {
     std::string name;

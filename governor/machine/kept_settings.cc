@@ -1,7 +1,9 @@
 #include "governor/machine/kept_settings.h"
 
 #include <cerrno>
-#include <new>
+#include <exception>
+
+#include "governor/supervisor/tunables.h"
 
 namespace flyball {
 namespace {
@@ -30,18 +32,25 @@ int KeptSettings::on_write(std::string_view path, std::string_view before, bool 
                            std::string_view intended) noexcept {
   const std::string_view name = name_of(path);
   int number = number_of(name);
+  const std::lock_guard lock(mutex_);
+  const bool is_new = number < 0 || file_.state(number) != SettingState::kTaken;
   if (number < 0) {
-    const std::lock_guard lock(mutex_);
     const auto taken = file_.take(kind_of(name), name, before, certain);
     if (!taken) return ENOSPC;
     number = *taken;
     try {
       number_.emplace(name, number);
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception&) {
       return ENOMEM;  // what is taken and never written is given back by doing nothing
     }
-  } else if (file_.state(number) != SettingState::kTaken) {
-    if (!file_.retake(number, before, certain)) return EINVAL;
+  } else if (is_new && !file_.retake(number, before, certain)) {
+    return EINVAL;
+  }
+  try {
+    if (is_new && kind_of(name) == SettingKind::kGovernor && !take_tunables(file_, number))
+      return ENOSPC;
+  } catch (const std::exception&) {
+    return ENOMEM;
   }
   return file_.intend(number, intended) ? 0 : EINVAL;
 }
@@ -53,7 +62,13 @@ void KeptSettings::on_written(std::string_view path, std::string_view read_back)
 void KeptSettings::on_left(std::string_view path, bool given_back) noexcept {
   const int number = number_of(name_of(path));
   if (number < 0) return;
+  const std::lock_guard lock(mutex_);
   file_.set_state(number, given_back ? SettingState::kGivenBack : SettingState::kLeft);
+  try {
+    if (given_back && file_.kind(number) == SettingKind::kGovernor)
+      give_back_tunables(file_, number);
+  } catch (const std::exception&) {  // no memory: they are given back at the end
+  }
 }
 
 }  // namespace flyball

@@ -124,10 +124,14 @@ bool Takeover::beat(std::int64_t period_ns) noexcept {
          ended.si_pid == 0;
 }
 
-GiveBackResult Takeover::give_back() {
-  if (!file_) return {};
+void Takeover::begin_to_end() noexcept {
   file_->beat(monotonic_ns(), 0);
   file_->set_phase(GovernorPhase::kGivingBack);
+}
+
+GiveBackResult Takeover::give_back() {
+  if (!file_) return {};
+  begin_to_end();
   GiveBackResult result = give_back_patiently(*file_, kPatienceNs);
   file_->set_phase(GovernorPhase::kDone);
   if (result.missing() == 0) file_->remove(dir_);

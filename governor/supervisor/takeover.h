@@ -36,6 +36,9 @@ class Takeover {
   bool beat(std::int64_t period_ns) noexcept;
   pid_t supervisor() const { return supervisor_; }
 
+  /// The governor is done, and its platform gives back on its own account before give_back(): from now
+  /// on the supervisor has more patience.
+  void begin_to_end() noexcept;
   /// Everything, and the end of the supervisor. What is missing stays in the file for 'flyball
   /// restore'. A second call does nothing.
   GiveBackResult give_back();

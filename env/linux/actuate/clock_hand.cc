@@ -10,7 +10,9 @@
 namespace flyball {
 
 ClockHand::ClockHand(std::vector<PolicyActuator> policies)
-    : policies_(std::move(policies)), retry_ns_(policies_.size(), 0) {
+    : policies_(std::move(policies)),
+      retry_ns_(policies_.size(), 0),
+      leaves_(new std::atomic<bool>[policies_.size()]()) {
   thread_ = quiet_thread([this] { body(); });
 }
 
@@ -30,6 +32,15 @@ void ClockHand::post(std::int64_t wanted) noexcept {
   bell_.ring();
 }
 
+void ClockHand::stand_down(std::string_view policy) noexcept {
+  for (std::size_t i = 0; i < policies_.size(); ++i) {
+    if (policies_[i].name() != policy) continue;
+    leaves_[i].store(true, std::memory_order_release);
+    asked_.fetch_add(1, std::memory_order_release);
+    bell_.ring();
+  }
+}
+
 void ClockHand::body() noexcept {
   for (;;) {
     const std::uint32_t seen = bell_.mark();
@@ -40,6 +51,9 @@ void ClockHand::body() noexcept {
     }
     const std::int64_t wanted = wanted_.load(std::memory_order_acquire);
     busy_since_ns_.store(monotonic_ns(), std::memory_order_release);
+    for (std::size_t i = 0; i < policies_.size(); ++i) {
+      if (leaves_[i].exchange(false, std::memory_order_acq_rel)) policies_[i].stand_down();
+    }
     if (wanted > 0) {
       turn(wanted);
     } else {

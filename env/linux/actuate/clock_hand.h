@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -37,6 +39,8 @@ class ClockHand {
   void ask(std::int64_t khz) noexcept { post(khz); }
   /// Linux governs until the next ask().
   void hand_over() noexcept { post(kHandOver); }
+  /// Another program has taken this policy, as its name is; by the epoch's thread, too.
+  void stand_down(std::string_view policy) noexcept;
   HandReport report() const noexcept;
   const std::vector<PolicyActuator>& policies() const { return policies_; }  ///< while it is idle
 
@@ -50,6 +54,7 @@ class ClockHand {
   std::vector<PolicyActuator> policies_;
   std::vector<std::int64_t> retry_ns_;
   Doorbell bell_;
+  std::unique_ptr<std::atomic<bool>[]> leaves_;  ///< per policy: to stand down from
   std::atomic<std::int64_t> wanted_{kNothing};
   std::int64_t posted_ = kNothing, posted_ns_ = 0;  ///< the epoch's thread's
   std::atomic<std::int64_t> busy_since_ns_{0};      ///< 0: idle

@@ -18,7 +18,8 @@ bool stays_put(const CpufreqPolicy& policy) {
 PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& policy,
                                ActuatorKind kind, bool cooling, SettingCalls& calls,
                                SettingHook* hook)
-    : kind_(kind),
+    : name_(policy.name),
+      kind_(kind),
       lowest_khz_(std::max(policy.hardware_min_khz, policy.min_khz)),
       highest_khz_(cooling || policy.max_khz <= 0
                        ? policy.hardware_max_khz
@@ -115,6 +116,11 @@ void PolicyActuator::hand_over() noexcept {
   report_.asked_khz = 0;
   report_.in_force_khz = 0;
   count_writes();
+}
+
+void PolicyActuator::stand_down() noexcept {
+  hand_over();
+  report_.stood_down = true;
 }
 
 void PolicyActuator::count_writes() noexcept {

@@ -35,9 +35,13 @@ class PolicyActuator {
   /// Linux governs it again, until the next set(): all is as it was found, and what others changed
   /// meanwhile stays.
   void hand_over() noexcept;
+  /// Another program has taken it: what is still ours of it is given back, and nothing is set any
+  /// more.
+  void stand_down() noexcept;
 
   const PolicyReport& report() const { return report_; }
   ActuatorKind kind() const { return kind_; }
+  const std::string& name() const { return name_; }  ///< "policy4"
 
  private:
   void set_speed(std::int64_t khz) noexcept;
@@ -46,6 +50,7 @@ class PolicyActuator {
   void fail(int error) noexcept;
   void count_writes() noexcept;
 
+  std::string name_;
   ActuatorKind kind_;
   std::int64_t lowest_khz_, highest_khz_;  ///< that the user and the hardware allow
   bool pins_;                              ///< both limits move

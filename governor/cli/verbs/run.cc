@@ -64,15 +64,16 @@ struct RunVerb {
   std::string state_dir = kDefaultStateDir;
   std::string actuator = "auto";
   bool dry_run = false;
+  bool force = false;
 };
 
 /// Options of '--platform linux' alone, and those that it has no use for.
-const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--state-dir", "--actuator",
+const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--state-dir", "--actuator", "--force",
                                              "--dry-run"};
 const std::vector<std::string> kJobsOnly = {
-    "--scenario", "--policy-file",  "--from",             "--learn-to",   "--no-learn",
-    "--profile",  "--belief",       "--compare-with",     "--no-compare", "--compare-duration",
-    "--record",   "--csv",          "--plain"};
+    "--scenario", "--policy-file", "--from",         "--learn-to",   "--no-learn",
+    "--profile",  "--belief",      "--compare-with", "--no-compare", "--compare-duration",
+    "--record",   "--csv",         "--plain"};
 
 void refuse_options(const CLI::App& parser, const std::vector<std::string>& options,
                     const std::string& why, const std::string& remedy) {
@@ -132,8 +133,9 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   say(fmt::format(
       "{}, so operating points are emulated: a duty cycle slows the workers down. Times "
       "and deadlines are real; power, energy and temperature are modelled.",
-      machine_has_cpufreq() ? "The machine's own clocks are left alone ('--platform linux' governs them)"
-                            : "This machine has no cpufreq"));
+      machine_has_cpufreq()
+          ? "The machine's own clocks are left alone ('--platform linux' governs them)"
+          : "This machine has no cpufreq"));
   for (const ClusterSpec& cluster : platform.clusters) {
     say(fmt::format("Cluster {}: {} core{}, {:.0f} to {:.0f} MHz in {} steps.", cluster.name,
                     cluster.cores, cluster.cores == 1 ? "" : "s",
@@ -279,12 +281,14 @@ std::string drift_note(const Stream& stream) {
 }
 
 int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
-  refuse_options(parser, kJobsOnly, "has no meaning for '--platform linux', which governs plain load",
+  refuse_options(parser, kJobsOnly,
+                 "has no meaning for '--platform linux', which governs plain load",
                  "leave it out, or use '--platform host'");
   RunLinux linux_verb{.sysfs_root = verb.sysfs_root,
                       .state_dir = verb.state_dir,
                       .actuator = verb.actuator,
                       .dry_run = verb.dry_run,
+                      .force = verb.force,
                       .duration_s = verb.duration_s,
                       .seed = verb.seed,
                       .json = verb.json,
@@ -373,9 +377,10 @@ Verb add_run(CLI::App& program) {
   CLI::App* parser = program.add_subcommand(
       "run", "Govern real inference jobs, live, and compare with other policies");
   parser
-      ->add_option("--platform", verb->platform,
-                   "'linux': the clocks of this machine, under plain load; or an emulated platform's "
-                   "name or its file (default host)")
+      ->add_option(
+          "--platform", verb->platform,
+          "'linux': the clocks of this machine, under plain load; or an emulated platform's "
+          "name or its file (default host)")
       ->type_name("NAME|FILE");
   parser->add_option("--scenario", verb->scenario, "A scenario's name or its file (default live)")
       ->type_name("NAME|FILE");
@@ -414,6 +419,8 @@ Verb add_run(CLI::App& program) {
       ->add_option("--actuator", verb->actuator,
                    "On linux, how clocks are turned: auto, setspeed or bounds (default auto)")
       ->type_name("NAME");
+  parser->add_flag("--force", verb->force,
+                   "On linux, go on turning what another program has changed meanwhile");
   parser->add_flag("--dry-run", verb->dry_run, "On linux, decide and show, and write nothing");
   sysfs_root_option(*parser, verb->sysfs_root);
   parser
@@ -426,7 +433,8 @@ Verb add_run(CLI::App& program) {
   json_option(*parser, verb->json);
   parser->footer(
       "Examples:\n  flyball run --duration 30 --record run.flyrec\n"
-      "  flyball run --platform linux --dry-run    # what would be done with this machine's clocks");
+      "  flyball run --platform linux --dry-run    # what would be done with this machine's "
+      "clocks");
   return {parser, [verb, parser] { return run_run(*verb, *parser); }};
 }
 

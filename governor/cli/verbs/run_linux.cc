@@ -20,6 +20,7 @@
 #include "governor/cli/views/linux_live.h"
 #include "governor/loop/control_loop.h"
 #include "governor/machine/kept_settings.h"
+#include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
 #include "governor/supervisor/takeover.h"
 #include "kernels/base/error.h"
@@ -150,13 +151,17 @@ class BeatSink final : public EpochSink {
       : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
   void on_epoch(const EpochEvent&) override {
     const bool naps = platform_.napping();
-    if (!takeover_.beat(naps ? LinuxPlatform::kNapNs : period_ns_)) platform_.interrupt();
+    if (takeover_.beat(naps ? LinuxPlatform::kNapNs : period_ns_)) return;
+    lost_supervisor_ = true;
+    platform_.interrupt();
   }
+  bool lost_supervisor() const { return lost_supervisor_; }
 
  private:
   Takeover& takeover_;
   LinuxPlatform& platform_;
   std::int64_t period_ns_;
+  bool lost_supervisor_ = false;
 };
 
 bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
@@ -216,6 +221,7 @@ int run_linux(const RunLinux& verb) {
     if (found_anew) machine = discover_machine(tree);
   }
   std::string result;
+  bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
     write_note(introduction(verb, machine, platform));
@@ -227,12 +233,18 @@ int run_linux(const RunLinux& verb) {
       Shield shield(belief, {.guard = false});
       ControlLoop loop(platform, *agent, shield, weights);
       std::optional<BeatSink> beat;
+      std::optional<RivalWatch> rivals;
       if (holding) {
         beat.emplace(holding->takeover(), platform, agent->epoch().interval_ns);
         loop.add_sink(*beat);
+        rivals.emplace(holding->takeover().settings(), platform, verb.force,
+                       [](const std::string& sentence) { write_note(sentence + "\n"); });
+        loop.add_sink(*rivals);
       }
       loop.add_sink(sink);
       if (!interrupt.stopped()) loop.run();
+      lost_supervisor = beat && beat->lost_supervisor();
+      if (holding) holding->takeover().begin_to_end();
     }
     result = verb.json ? json_text(result_json(verb, platform, sink)) : result_text(platform, sink);
   }
@@ -244,6 +256,10 @@ int run_linux(const RunLinux& verb) {
             fmt::format("{} of {} settings do not have their old value", returned.missing(),
                         returned.settings.size()),
             "they are kept: try 'flyball restore' when the cause is gone");
+  }
+  if (lost_supervisor) {
+    failure("supervisor", "was killed, so the run ended early",
+            "everything is given back; start it again");
   }
   return 0;
 }

@@ -12,6 +12,7 @@ struct RunLinux {
   std::string state_dir;  ///< where settings are kept until they are given back
   std::string actuator = "auto";
   bool dry_run = false;
+  bool force = false;     ///< goes on turning what another program has changed
   double duration_s = 0;  ///< 0: until it is interrupted
   std::uint64_t seed = 1;
   bool json = false;

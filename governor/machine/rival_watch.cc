@@ -1,0 +1,44 @@
+#include "governor/machine/rival_watch.h"
+
+#include "kernels/base/control_character.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kLookNs = 1'000'000'000;
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view folder(std::string_view path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
+
+void RivalWatch::on_epoch(const EpochEvent& event) {
+  for (; watched_ < file_.count(); ++watched_) watch_.watch(watched_);
+  while (const auto change = watch_.next()) meet(*change);
+  if (event.outcome.now_ns - looked_ns_ < kLookNs) return;
+  looked_ns_ = event.outcome.now_ns;
+  // For what no event tells. Limits read lower when it is hot: of those, only events are believed.
+  for (int setting = 0; setting < watched_; ++setting) {
+    if (file_.kind(setting) != SettingKind::kGovernor) continue;
+    if (const auto change = watch_.look_at(setting)) meet(*change);
+  }
+}
+
+void RivalWatch::meet(const ForeignChange& change) {
+  const std::string_view path = file_.path(change.setting);
+  const std::string policy(file_name(folder(path)));
+  const std::string what =
+      policy + "/" + std::string(file_name(path)) + " to '" + printable(change.found.data()) + "'";
+  if (what == last_met_ || stood_down_.contains(policy)) return;
+  last_met_ = what;
+  std::string who = change.program[0] != 0 ? change.program.data() : "Somebody else";
+  if (change.pid != 0) who += " (process " + std::to_string(change.pid) + ")";
+  say_(who + " has set " + what + ": " +
+       (force_ ? "flyball goes on, as --force says."
+               : policy + " is left to them. With --force, flyball goes on."));
+  if (force_) return;
+  stood_down_.insert(policy);
+  platform_.stand_down(policy);
+}
+
+}  // namespace flyball

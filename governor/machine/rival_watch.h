@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "env/linux/linux_platform.h"
+#include "governor/loop/control_loop.h"
+#include "governor/supervisor/setting_watch.h"
+
+namespace flyball {
+
+/// Looks who else turns the knobs that we turn. A policy that somebody else changes is theirs: we
+/// stand down from it, give back what is still ours of it, and say who it was. Nobody is fought,
+/// unless the user says so (`force`): then it is said and we go on.
+class RivalWatch final : public EpochSink {
+ public:
+  using Say = std::function<void(const std::string&)>;
+  /// All outlive it. `say` gets a sentence per change.
+  RivalWatch(const SettingsFile& file, LinuxPlatform& platform, bool force, Say say)
+      : file_(file), watch_(file), platform_(platform), force_(force), say_(std::move(say)) {}
+
+  /// A system call. Allocates only when a setting is new, or somebody was here.
+  void on_epoch(const EpochEvent& event) override;
+  /// Policies that were left to others.
+  const std::set<std::string>& stood_down() const { return stood_down_; }
+
+ private:
+  void meet(const ForeignChange& change);
+
+  const SettingsFile& file_;
+  SettingWatch watch_;
+  LinuxPlatform& platform_;
+  bool force_;
+  Say say_;
+  int watched_ = 0;
+  std::int64_t looked_ns_ = 0;
+  std::string last_met_;
+  std::set<std::string> stood_down_;
+};
+
+}  // namespace flyball
