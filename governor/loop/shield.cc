@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "governor/loop/job_cost.h"
@@ -73,9 +74,15 @@ void Shield::build(int slot, const Observation& now, App& app) const {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return energy_mj[a] < energy_mj[b]; });
+  app.candidates.resize(profile.levels.size());
   for (const std::size_t i : order) {
-    app.candidates.push_back(all[i]);
-    app.time_ns.push_back(static_cast<float>(time_ns[i]));
+    Candidates& to = app.candidates[all[i].setting.level];
+    const auto ns = static_cast<float>(time_ns[i]);
+    if (to.candidate.size() % Candidates::kBlock == 0) to.block_ns.push_back(ns);
+    to.block_ns.back() = std::min(to.block_ns.back(), ns);
+    to.candidate.push_back(all[i]);
+    to.time_ns.push_back(ns);
+    to.energy_mj.push_back(static_cast<float>(energy_mj[i]));
   }
 }
 
@@ -191,8 +198,9 @@ bool Shield::used_by_other(const Observation& now, int slot, int cluster,
   return false;
 }
 
-/// The cheapest candidate predicted to take at most `limit_ns`, -1 when there is none.
-int Shield::find_safe(const Observation& now, int slot, double limit_ns, double deviations) const {
+/// The cheapest candidate predicted to take at most `limit_ns`; null when there is none.
+const Shield::Candidate* Shield::find_safe(const Observation& now, int slot, double limit_ns,
+                                           double deviations) const {
   const App& app = *apps_.find(slot);
   const AppProfile& profile = apps_.profile(slot);
   const AppSetting& from = now.app[slot].setting;
@@ -202,31 +210,49 @@ int Shield::find_safe(const Observation& now, int slot, double limit_ns, double 
       static_cast<float>(platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6);
   const auto level_ns = static_cast<float>(platform_.width_switch_us * 1e3);
   const float limit = static_cast<float>(limit_ns);
-  for (std::size_t i = 0; i < app.candidates.size(); ++i) {
-    const Candidate& candidate = app.candidates[i];
-    if (profile.levels[candidate.setting.level].accuracy_pct < floor_pct) continue;
-    const unsigned mask = mask_[candidate.setting.mapping];
-    const auto slow =
-        static_cast<float>(app.slowdown.mean(mask) + deviations * app.slowdown.deviation(mask));
-    const float switching = ((mask & ~warm) != 0 ? move_ns : 0) +
-                            (candidate.setting.level != from.level ? level_ns : 0);
-    if (app.time_ns[i] * slow + switching > limit) continue;
-    bool capped = false;
-    for (int c = 0; c < now.cluster_count; ++c)
-      capped = capped || candidate.opp[c] > now.cluster[c].opp_cap;
-    if (!capped) return static_cast<int>(i);
+  std::array<float, kMaxMappings> slow;
+  float least_slow = std::numeric_limits<float>::infinity();
+  for (std::size_t m = 0; m < mask_.size(); ++m) {
+    slow[m] = static_cast<float>(app.slowdown.mean(mask_[m]) +
+                                 deviations * app.slowdown.deviation(mask_[m]));
+    least_slow = std::min(least_slow, slow[m]);
   }
-  return -1;
+  const auto is_safe = [&](const Candidate& candidate, float time_ns) {
+    const std::uint8_t m = candidate.setting.mapping;
+    const float switching = ((mask_[m] & ~warm) != 0 ? move_ns : 0) +
+                            (candidate.setting.level != from.level ? level_ns : 0);
+    if (time_ns * slow[m] + switching > limit) return false;
+    for (int c = 0; c < now.cluster_count; ++c) {
+      if (candidate.opp[c] > now.cluster[c].opp_cap) return false;
+    }
+    return true;
+  };
+  const Candidate* cheapest = nullptr;
+  float least_mj = std::numeric_limits<float>::infinity();
+  for (std::size_t l = 0; l < app.candidates.size(); ++l) {
+    if (profile.levels[l].accuracy_pct < floor_pct) continue;
+    const Candidates& of = app.candidates[l];
+    for (std::size_t i = 0; i < of.candidate.size() && of.energy_mj[i] < least_mj; ++i) {
+      if (i % Candidates::kBlock == 0 && of.block_ns[i / Candidates::kBlock] * least_slow > limit) {
+        i += Candidates::kBlock - 1;
+        continue;
+      }
+      if (!is_safe(of.candidate[i], of.time_ns[i])) continue;
+      cheapest = &of.candidate[i];
+      least_mj = of.energy_mj[i];
+    }
+  }
+  return cheapest;
 }
 
 bool Shield::replace(const Observation& now, int slot, Action& action) const {
   const AppObservation& state = now.app[slot];
   const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog));
-  int found = find_safe(now, slot, limit_ns, options_.safety);
-  if (found < 0) found = find_safe(now, slot, limit_ns, 0);
-  if (found < 0) return false;
+  const Candidate* found = find_safe(now, slot, limit_ns, options_.safety);
+  if (found == nullptr) found = find_safe(now, slot, limit_ns, 0);
+  if (found == nullptr) return false;
 
-  const Candidate& candidate = apps_.find(slot)->candidates[static_cast<std::size_t>(found)];
+  const Candidate& candidate = *found;
   const Action asked = action;
   const Mapping& left = platform_.mappings[action.app[slot].mapping];
   action.app[slot] = candidate.setting;

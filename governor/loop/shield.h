@@ -28,7 +28,8 @@ namespace flyball {
 /// to be on time. All candidates of an application are made and sorted when it binds: per mapping
 /// and level one rung per OPP (19 on the A15; a mapping that spans clusters climbs them together),
 /// some 1,800 on an Exynos 5422. An epoch whose action passes looks at one or two predictions per
-/// application; a replacement scans the sorted times, 4 bytes each, once or twice.
+/// application; a replacement looks, once or twice, at the cheapest ones of every level that is
+/// accurate enough, and of the slower ones at one in 16.
 class Shield {
  public:
   struct Options {
@@ -68,9 +69,15 @@ class Shield {
     OppChoice opp{};
     AppSetting setting;
   };
+  /// Of one level, ascending energy, with the least time of every block of them, so that a search
+  /// passes over those that are all too slow.
+  struct Candidates {
+    static constexpr std::size_t kBlock = 16;
+    std::vector<Candidate> candidate;
+    std::vector<float> time_ns, energy_mj, block_ns;
+  };
   struct App {
-    std::vector<float> time_ns;                 ///< parallel to `candidates`
-    std::vector<Candidate> candidates;          ///< ascending energy
+    std::vector<Candidates> candidates;         ///< per level
     std::vector<std::uint8_t> supported;        ///< per mapping
     std::vector<std::uint8_t> fastest_mapping;  ///< per level, at the highest OPPs
     int fallback_mapping = 0;
@@ -93,7 +100,8 @@ class Shield {
   }
   /// Time that the next job may take; 0 when there is no deadline.
   double next_limit_ns(const Observation& now, int slot, double jobs) const;
-  int find_safe(const Observation& now, int slot, double limit_ns, double deviations) const;
+  const Candidate* find_safe(const Observation& now, int slot, double limit_ns,
+                             double deviations) const;
   bool used_by_other(const Observation& now, int slot, int cluster, const Action& action) const;
   bool guards(int slot) const { return apps_.bound(slot) && !apps_.profile(slot).plain_load; }
   void count_job(App& app, const JobRecord& job);

@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
+#include "env/model/model.h"
 #include "env/sim/simulator.h"
 #include "fakes.h"
+#include "governor/loop/job_cost.h"
 #include "governor/metrics/session.h"
 #include "kernels/base/random.h"
 #include "tests/env/network_levels.h"
@@ -103,6 +108,49 @@ TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
   Action action = small_action(0, 0, 0, 3);  // 800 ms
   EXPECT_EQ(shield.check(small_observation(scenario_), action), Verdict::kReplaced);
   EXPECT_EQ(action.app[0].level, 2);
+}
+
+// Against all candidates one by one, of more levels than fit into a block.
+TEST_F(ShieldTest, TheReplacementIsTheCheapestOfAllThatAreSafe) {
+  AppProfile& net = spec_.apps[0];
+  net.levels.clear();
+  for (int width = 4; width <= 100; width += 4)
+    net.levels.push_back({width, width / 100.0, 1, 50 + width / 5.0, "test"});
+  for (std::int64_t deadline_ms = 10; deadline_ms <= 800; deadline_ms += 37) {
+    for (const double floor_pct : {0.0, 55.0, 66.0}) {
+      scenario_ = small_scenario(deadline_ms, floor_pct);
+      const BoundShield shield(spec_, scenario_, {.risk = 0, .safety = 0});
+      const double deadline_ns = static_cast<double>(deadline_ms) * 1e6;
+      double least_mj = std::numeric_limits<double>::infinity();
+      for (std::size_t m = 0; m < spec_.mappings.size(); ++m) {
+        for (int l = 0; l < net.level_count(); ++l) {
+          if (net.levels[static_cast<std::size_t>(l)].accuracy_pct < floor_pct) continue;
+          for (std::uint8_t rung = 0; rung < 3; ++rung) {
+            OppChoice opp{};
+            for (std::size_t c = 0; c < 2; ++c)
+              if (spec_.mappings[m].cores[c] > 0) opp[c] = rung;
+            const double ns = execution_ns(spec_, net, spec_.mappings[m], l, opp);
+            if (ns > 0.999 * deadline_ns) continue;
+            least_mj = std::min(least_mj, ranking_energy_mj(spec_, net, spec_.mappings[m], l, opp,
+                                                            ns, deadline_ns));
+          }
+        }
+      }
+      Action action = small_action(0, 0, 0, net.level_count() - 1);  // 800 ms
+      if (shield.check(small_observation(scenario_), action) != Verdict::kReplaced) {
+        EXPECT_TRUE(std::isinf(least_mj)) << deadline_ms;
+        continue;
+      }
+      const AppSetting chosen = action.app[0];
+      const Mapping& mapping = spec_.mappings[chosen.mapping];
+      const double ns = execution_ns(spec_, net, mapping, chosen.level, action.opp);
+      EXPECT_LE(ns, deadline_ns);
+      EXPECT_GE(net.levels[chosen.level].accuracy_pct, floor_pct);
+      EXPECT_LE(ranking_energy_mj(spec_, net, mapping, chosen.level, action.opp, ns, deadline_ns),
+                least_mj * 1.000001)
+          << deadline_ms << " ms, " << floor_pct << " %";
+    }
+  }
 }
 
 TEST_F(ShieldTest, WhenNothingIsSafeTheDecisionStands) {
