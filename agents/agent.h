@@ -74,7 +74,11 @@ class Agent {
   /// that does not learn. Allocates only where `out` has no room.
   virtual void save(ByteWriter& out) const { (void)out; }
   /// Bytes that save() appends at most, until another application binds.
-  virtual std::size_t saved_bytes() const { return 0; }
+  virtual std::size_t saved_bytes() const {
+    ByteWriter payload;
+    save(payload);
+    return payload.view().size();
+  }
   /// Takes back a payload; `as_prior`: of another platform, of which it takes what means the same
   /// here. Returns notes for the user (what of it was left out). Throws Error (kInput) when it does
   /// not fit; then nothing has changed.

@@ -106,13 +106,13 @@ int get_binding(Decoder& in, Binding& binding) {
   if (slot >= kMaxApps || knobs > kMaxQualityKnobs) return -1;
   binding.knobs.resize(knobs);
   for (QualityKnob& knob : binding.knobs) {
-    knob.name = in.text();
-    knob.unit = in.text();
+    knob.name = printable(in.text());
+    knob.unit = printable(in.text());
     in(knob.qualifies);
     const std::uint64_t values = in.number();
     if (values > kMaxKnobValues) return -1;
     knob.values.resize(values);
-    for (std::string& value : knob.values) value = in.text();
+    for (std::string& value : knob.values) value = printable(in.text());
   }
   const std::uint64_t levels = in.number();
   if (levels > kMaxLevels) return -1;

@@ -84,7 +84,7 @@ TEST(StaticBest, ErrorsNameThePart) {
   EXPECT_THAT(error("big=fast;camera=bigx1@100"), HasSubstr("not a whole number"));
   EXPECT_THAT(error("big;camera=bigx1@100"), HasSubstr("no '='"));
   EXPECT_THAT(error("big=500000;camera=hugex1@100"), HasSubstr("no mapping 'hugex1'"));
-  EXPECT_THAT(error("big=500000;camera=bigx1@42"), HasSubstr("no width of 42 %"));
+  EXPECT_THAT(error("big=500000;camera=bigx1@42"), HasSubstr("no level '42'"));
   EXPECT_THAT(error("big=500000;camera=bigx1"), HasSubstr("no '@'"));
   EXPECT_THAT(error("big=500000"), HasSubstr("'camera' is missing"));
   EXPECT_THAT(error("big=500000;radar=bigx1@100,camera=bigx1@100"),

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/env/network_levels.h"
 #include "tests/agents/closed_loop.h"
 #include "tests/agents/tiny_platform.h"
 
@@ -19,7 +20,7 @@ TinyWorld world_of(double mcycles, std::int64_t period_ns, double memory_ms = 0)
   std::erase_if(world.platform.apps, [](const AppProfile& app) { return !app.plain_load; });
   AppProfile task;
   task.name = "task";
-  task.levels = {{100, 1, 1, 50, ""}};
+  give_widths(task, {{100, 1, 1, 50}});
   // An A7 takes 1.74 times the cycles, as with the network.
   task.unit[0] = {true, mcycles, memory_ms, 0.386, 0, true};
   task.unit[1] = {true, 1.74 * mcycles, memory_ms, 0.076, 0, true};

@@ -221,7 +221,7 @@ TEST_F(LoadLevelsTest, BadLevelsAreRefusedAtTheirLine) {
   EXPECT_EQ(refusal_of("    levels: []\n"),
             "p.yaml:18: key 'levels': it belongs to 'knobs', of which there are none; remove it");
   EXPECT_EQ(refusal_of("    knobs: [{name: a, values: [1]}]\n"),
-            "p.yaml:14: key 'levels': is missing; "
+            "p.yaml:15: key 'levels': is missing; "
             "list what each combination of the knobs' values costs");
   EXPECT_EQ(refusal_of("    knobs: [{name: a, values: [1]}]\n    levels: []\n"),
             "p.yaml:19: key 'levels': is empty; give at least one entry");

@@ -336,7 +336,7 @@ TEST(CliNetwork, AnInterruptedMeasurementSaysSo) {
   for (const std::vector<std::string>& verb :
        {std::vector<std::string>{"network", "bench", "--seconds", "600"},
         {"network", "verify", "--data", "procedural"},
-        {"profile", "--seconds", "60", "--out", dir / "x.yaml"}}) {
+        {"profile", "--seconds", "8", "--out", dir / "x.yaml"}}) {
     Flyball flyball(verb);
     for (int i = 0; i < 60'000 && !has_signal(flyball.status(), "SigCgt", SIGTERM); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));

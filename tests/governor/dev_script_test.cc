@@ -171,10 +171,6 @@ TEST(DevScript, WithoutAPlaceForWhatIsLearnedTheBuildKeepsIt) {
 
 /// Stand-ins for the fuzz targets, of which one may end as a crash does.
 void fuzz_targets(Dev& dev, const std::string& crashing = "") {
-  for (const std::string kind : {"platforms", "scenarios"}) {
-    fs::create_directories(dev / ("configs/" + kind));
-    std::ofstream(dev / ("configs/" + kind + "/some.yaml")) << "{}\n";
-  }
   for (const std::string format :
        {"policy", "network", "recording", "profile", "platform", "scenario"}) {
     dev.stand_in(
@@ -191,7 +187,7 @@ TEST(DevScript, FuzzSaysWhatItDid) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_THAT(finished.out,
               AllOf(ContainsRegex("policy +4711 runs +. inputs  no crash\n"),
-                    ContainsRegex("scenario +4711 runs +1 inputs  no crash\n"),
+                    ContainsRegex("scenario +4711 runs +[0-9]+ inputs  no crash\n"),
                     HasSubstr("budget: 10 s for each of 6 formats"), Not(HasSubstr("CRASH"))));
   EXPECT_THAT(dev.started(), HasSubstr("fuzz_platform -max_total_time=10 "));
 }

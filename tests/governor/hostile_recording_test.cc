@@ -150,13 +150,13 @@ TEST_F(HostileRecordingTest, ADecisionIsExplainedOnAnyPlatform) {
   Decision decision;
   decision.reason.code = Reason::Code::kUtil;
   decision.reason.index = 63;
-  EXPECT_EQ(explain(decision, PlatformSpec{}, "", {}), "");
+  EXPECT_EQ(explain(decision, PlatformSpec{}, {}), "");
 }
 
 TEST_F(HostileRecordingTest, NamesReachNoTerminalAsTheyAre) {
   const std::string evil = "a\x1b[2J\xe2\x80\xae";
   Records records;
-  records.bind({evil, evil, 1, false, {}}).epoch();
+  records.bind({evil, evil, 1, false, {}, {}}).epoch();
   put(header([&](ordered_json& json) {
         for (const char* key : {"platform", "scenario", "policy"}) json[key] = evil;
         json["clusters"][0]["name"] = evil;

@@ -143,7 +143,7 @@ TEST_F(LearnedWriterTest, AnEpochAllocatesNothingWithAnAgentThatLearns) {
     Simulator platform(spec, scenario);
     LearnedWriter writer(*agent, path_, identity_, {.every_ns = kSecondNs});
     Writing sink(writer);
-    run_session(platform, belief, *agent, RewardWeights{}, {.sinks = {&sink}});
+    run_session(platform, belief, *agent, RewardWeights{}, {.shield = {}, .sinks = {&sink}});
     EXPECT_EQ(sink.allocated, 0u) << policy;
     EXPECT_GE(writer.written(), 1u) << policy;
     ByteWriter saved;

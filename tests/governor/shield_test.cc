@@ -113,9 +113,10 @@ TEST_F(ShieldTest, ReplacesByTheCheapestLevelThatIsAccurateEnough) {
 // Against all candidates one by one, of more levels than fit into a block.
 TEST_F(ShieldTest, TheReplacementIsTheCheapestOfAllThatAreSafe) {
   AppProfile& net = spec_.apps[0];
-  net.levels.clear();
+  std::vector<WidthCosts> widths;
   for (int width = 4; width <= 100; width += 4)
-    net.levels.push_back({width, width / 100.0, 1, 50 + width / 5.0, "test"});
+    widths.push_back({width, width / 100.0, 1, 50 + width / 5.0, "test"});
+  give_widths(net, widths);
   for (std::int64_t deadline_ms = 10; deadline_ms <= 800; deadline_ms += 37) {
     for (const double floor_pct : {0.0, 55.0, 66.0}) {
       scenario_ = small_scenario(deadline_ms, floor_pct);

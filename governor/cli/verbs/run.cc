@@ -432,7 +432,7 @@ Verb add_run(CLI::App& program) {
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);
   parser->footer(
-      "Examples:\n  flyball run --duration 30 --record run.flyrec\n"
+      "Example:\n  flyball run --duration 30 --record run.flyrec\n"
       "  flyball run --platform linux --dry-run    # what would be done with this machine's "
       "clocks");
   return {parser, [verb, parser] { return run_run(*verb, *parser); }};
