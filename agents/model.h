@@ -21,6 +21,9 @@ class ModelPolicy final : public Agent {
   void begin_run() override { core_.begin_run(); }
   void end_run() override { core_.end_run(); }
   void decide(const Observation& now, Decision& out) override { core_.decide(now, out); }
+  void replaced(const Observation& now, const Action& decided, const Action& applied) override {
+    core_.replaced(now, decided, applied);
+  }
   void learn(const Observation& outcome, const Action& applied, const Reward& reward) override {
     core_.learn(outcome, applied, reward);
   }

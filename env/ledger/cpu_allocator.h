@@ -28,9 +28,9 @@ class CpuAllocator {
   std::array<CpuSet, kMaxClusters> cluster_;
 };
 
-/// How long the busiest core of a cluster was busy: applications have cores of their own
-/// while there are enough of them, and then it is that of the busiest application, or of the
-/// background; otherwise everyone's together. Times in ns.
+/// How long the busiest core of a cluster was busy: applications have cores of their own while there
+/// are enough of them, and then it is that of the busiest application, or of the background; otherwise
+/// everyone's together. Times in ns.
 struct BusiestCore {
   double most_ns, sum_ns, wanted_cores;
   BusiestCore(double background_ns, double background_cores)

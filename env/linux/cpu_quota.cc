@@ -1,10 +1,10 @@
 #include "env/linux/cpu_quota.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <vector>
 
+#include "env/linux/discover/sys_tree.h"
 #include "kernels/base/split.h"
 #include "kernels/base/whole_file.h"
 
@@ -26,14 +26,6 @@ std::string contents(const std::string& path, std::size_t max_bytes) {
 bool lists(std::string_view names, std::string_view name) {
   const std::vector<std::string_view> all = split(names, ',');
   return std::find(all.begin(), all.end(), name) != all.end();
-}
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return {};
-  return value;
 }
 
 /// A path of mountinfo, in which a space is "\040".

@@ -52,7 +52,6 @@ class RememberedTime {
   double ns_ = 0;
 };
 
-
 /// What a job that runs alone puts on one cluster, in the mean over its execution: in the serial
 /// part one core of the fastest cluster is busy, in the parallel part all of them. A plain load
 /// keeps all its cores busy.

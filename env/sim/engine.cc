@@ -1,7 +1,6 @@
 #include "env/sim/engine.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace flyball {
@@ -9,10 +8,7 @@ namespace flyball {
 void Engine::apply(const Action& action) {
   // Who has come since has not been asked.
   const bool same_roster = s_.has_acted && s_.acted_roster == s_.jobs.roster_version;
-  if (same_roster && std::bit_cast<std::uint64_t>(action.opp) == std::bit_cast<std::uint64_t>(s_.action.opp) &&
-      std::equal(action.app.begin(), action.app.begin() + m_.apps, s_.action.app.begin())) {
-    return;
-  }
+  if (same_roster && action == s_.action) return;
   s_.action = action;
   s_.acted_roster = s_.jobs.roster_version;
   s_.has_acted = true;

@@ -99,6 +99,10 @@ double jobs_within(const Run& run, const Run& informed, int jobs) {
 class Suite {
  public:
   explicit Suite(const EvaluateOptions& options) : options_(options) {
+    for (const std::string& agent : options.agents) {
+      contestant_.push_back(agent == kPriorPolicy ? kPrior : policies_.size());
+      if (agent != kPriorPolicy) policies_.push_back(agent);
+    }
     for (int b = 0; b < options.boards; ++b) {
       // As many of each, and exactly as described comes once per platform.
       const int kinds = static_cast<int>(options.platforms.size());
@@ -114,7 +118,7 @@ class Suite {
   }
 
   Evaluation run() {
-    const std::size_t contestants = options_.agents.size() + 2;  // informed, prior, agents
+    const std::size_t contestants = policies_.size();
     const std::size_t scenarios = options_.scenarios.size();
     const auto seeds = static_cast<std::size_t>(options_.seeds);
     const std::size_t cells = boards_.size() * scenarios * seeds;
@@ -138,7 +142,7 @@ class Suite {
       if (!std::all_of(of, of + contestants, [](const Run& run) { return run.complete; })) continue;
       for (std::size_t a = 0; a < options_.agents.size(); ++a) {
         const UnknownBoard& board = boards_[cell / seeds / scenarios];
-        EvaluateRow row = judge(of[0], of[1], of[a + 2]);
+        EvaluateRow row = judge(of[kInformed], of[kPrior], of[contestant_[a]]);
         row.agent = options_.agents[a];
         row.board = board.name;
         row.scenario = scenarios_[cell / seeds / scenarios][cell / seeds % scenarios].name;
@@ -154,7 +158,7 @@ class Suite {
  private:
   Run run_one(const UnknownBoard& board, const Scenario& scenario, std::size_t s,
               std::size_t contestant) const {
-    const bool informed = contestant == 0;
+    const bool informed = contestant == kInformed;
     const std::uint64_t seed = options_.first_seed + s;
     Simulator simulator(board.truth, scenario, SimOptions{.seed = seed});
     Meter meter(simulator, options_.jobs);
@@ -162,9 +166,7 @@ class Suite {
     FaultySensors sensors(meter, belief, informed ? SensorFaults{} : board.sensors, seed);
     const RewardWeights weights = reward_weights(belief);
     const AgentContext context{belief, weights, seed, &simulator};
-    const std::string policy =
-        contestant < 2 ? std::string(kPriorPolicy) : options_.agents[contestant - 2];
-    const auto agent = make_agent(policy, context);
+    const auto agent = make_agent(policies_[contestant], context);
     SessionOptions session;
     session.stop = options_.stop;
     const SessionResult result = run_session(sensors, belief, *agent, weights, session);
@@ -195,7 +197,10 @@ class Suite {
     return row;
   }
 
+  static constexpr std::size_t kInformed = 0, kPrior = 1;
   const EvaluateOptions& options_;
+  std::vector<std::string> policies_{kPriorPolicy, kPriorPolicy};  ///< of the contestants
+  std::vector<std::size_t> contestant_;  ///< per agent: the prior runs once, whoever asks for it
   std::vector<UnknownBoard> boards_;
   std::vector<std::vector<Scenario>> scenarios_;  ///< per board
 };

@@ -18,7 +18,7 @@ std::string reason(int error) { return std::generic_category().message(error); }
 /// A privilege that is missing is the usual cause, and sudo the cure.
 [[noreturn]] void refuse_folder(const std::string& path, const std::string& why) {
   failure("state folder " + path, why,
-          geteuid() == 0 ? "remove it, or give another one with --state-dir"
+          geteuid() == 0 ? "give another one with --state-dir"
                          : "run as root (sudo), or give a folder of your own with --state-dir");
 }
 

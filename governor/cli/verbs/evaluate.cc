@@ -97,8 +97,7 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
   text += group_table(all, false, columns);
   text += wrapped(
       "Gaps are in energy above the informed policy: 'model' on the same board and seed, told what "
-      "is "
-      "true of it. In brackets the 95 % interval by a bootstrap over the seeds.",
+      "is true of it. In brackets the 95 % interval by a bootstrap over the seeds.",
       columns);
   for (const AgentVerdict& verdict : all) {
     if (verdict.agent == kPriorPolicy) continue;
@@ -106,7 +105,8 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
     for (const Gate& gate : verdict.gates) {
       text += fmt::format("  {:6}  {}: {} of {} pairs", gate.holds() ? "met" : "missed",
                           gate.demand, gate.met, gate.pairs);
-      if (gate.pairs > 0) text += fmt::format(", worst {:.1f} ({})", gate.worst, gate.worst_pair);
+      text += gate.pairs > 0 ? fmt::format(", worst {:.1f} ({})", gate.worst, gate.worst_pair)
+                             : ", so nothing was tested: more boards are needed";
       text += '\n';
     }
   }
