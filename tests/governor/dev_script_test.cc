@@ -28,7 +28,12 @@ class Dev {
  public:
   Dev() {
     fs::copy_file(fs::path(FLYBALL_SOURCE_DIR) / "dev", dir_ / "dev");
-    fs::create_directory_symlink(fs::path(FLYBALL_SOURCE_DIR) / "configs", dir_ / "configs");
+    // A copy, so that nothing that a test writes there is the source's.
+    for (const char* kind : {"platforms", "scenarios"}) {
+      fs::create_directories(dir_ / ("configs/" + std::string(kind)));
+      fs::copy(fs::path(FLYBALL_SOURCE_DIR) / "configs" / kind,
+               dir_ / ("configs/" + std::string(kind)));
+    }
     stand_in("tools/dpkg", "echo amd64");
     stand_in("tools/dpkg-query", "echo installed amd64; echo installed arm64");
     for (const char* tool : {"apt-get", "cmake", "ctest"})
