@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "agents/agent.h"
@@ -71,7 +72,8 @@ void BM_LinuxEpoch(benchmark::State& state) {
   std::int64_t ticks = 0, cpu_ns = 0;
   calls.reads = calls.writes = 0;
   for (auto _ : state) {
-    tree.write_stat(std::vector<std::int64_t>(8, ++ticks), ticks);
+    ++ticks;
+    tree.write_stat(std::vector<std::int64_t>(8, ticks), ticks);
     const std::int64_t cpu_began_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     const std::int64_t began_ns = monotonic_ns();
     platform.advance({.interval_ns = 1}, *now);
