@@ -44,7 +44,7 @@ class Agent {
   /// The run is over; whatever is still open will not come to an end.
   virtual void end_run() {}
   /// `out.action` is the action in force; everything else of `out` is reset.
-  virtual void decide(const Observation& now, Decision& out) = 0;
+  virtual void decide(const Observation& now, Decision& out) noexcept = 0;
   /// All that the last decide() might have decided by chance, each action with its probability; they
   /// sum to 1, and one may come several times. False when they are too many to go through. Asked
   /// only where decide() said that its probability is less than 1.
@@ -58,7 +58,7 @@ class Agent {
   virtual void replaced(const Observation& now, const Action& decided, const Action& applied) {
     (void)now, (void)decided, (void)applied;
   }
-  virtual void learn(const Observation& outcome, const Action& applied, const Reward& reward) {
+  virtual void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept {
     (void)outcome, (void)applied, (void)reward;
   }
 

@@ -30,7 +30,7 @@ void LinuxGovernor::unbind(int slot) {
   apps_.unbind(slot);
 }
 
-void LinuxGovernor::decide(const Observation& now, Decision& out) {
+void LinuxGovernor::decide(const Observation& now, Decision& out) noexcept {
   out.fresh = true;
   if (now.app_count > 0) {
     placement_.observe(now);

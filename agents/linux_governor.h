@@ -19,7 +19,7 @@ class LinuxGovernor : public Agent {
   }
   void bind(int slot, const Binding& binding, const Observation& now) final;
   void unbind(int slot) final;
-  void decide(const Observation& now, Decision& out) final;
+  void decide(const Observation& now, Decision& out) noexcept final;
 
  protected:
   /// The OPP of CPU cluster `cluster` for the time to come; `cap` is the highest that is allowed

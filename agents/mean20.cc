@@ -52,7 +52,7 @@ int Mean20::neighbour(int slot, int level, int step) const {
   return level;
 }
 
-void Mean20::decide(const Observation& now, Decision& out) {
+void Mean20::decide(const Observation& now, Decision& out) noexcept {
   out.fresh = true;
   placement_.observe(now);
   placement_.place(now, out.action);
@@ -73,7 +73,7 @@ void Mean20::decide(const Observation& now, Decision& out) {
   }
 }
 
-void Mean20::learn(const Observation& outcome, const Action&, const Reward&) {
+void Mean20::learn(const Observation& outcome, const Action&, const Reward&) noexcept {
   for (const JobRecord& job : outcome.jobs()) {
     App* app = apps_.find(job.app);
     if (job.dropped || app == nullptr) continue;

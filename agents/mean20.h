@@ -27,8 +27,8 @@ class Mean20 final : public Agent {
   void bind(int slot, const Binding& binding, const Observation& now) override;
   void unbind(int slot) override;
   void begin_run() override;
-  void decide(const Observation& now, Decision& out) override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
 
  private:
   struct App {

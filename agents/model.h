@@ -20,11 +20,13 @@ class ModelPolicy final : public Agent {
   void unbind(int slot) override { core_.unbind(slot); }
   void begin_run() override { core_.begin_run(); }
   void end_run() override { core_.end_run(); }
-  void decide(const Observation& now, Decision& out) override { core_.decide(now, out); }
-  void replaced(const Observation& now, const Action& decided, const Action& applied) override {
+  void decide(const Observation& now, Decision& out) noexcept override { core_.decide(now, out); }
+  void replaced(const Observation& now, const Action& decided,
+                const Action& applied) noexcept override {
     core_.replaced(now, decided, applied);
   }
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override {
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override {
     core_.learn(outcome, applied, reward);
   }
   /// As what learns is, so that the two differ in the learning alone.

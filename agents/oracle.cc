@@ -36,7 +36,7 @@ Oracle::Oracle(const AgentContext& context)
   }
 }
 
-void Oracle::decide(const Observation&, Decision& out) {
+void Oracle::decide(const Observation&, Decision& out) noexcept {
   out.reset();
   truth_.fork(now_);
   action_ = out.action;

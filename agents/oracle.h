@@ -41,7 +41,7 @@ class Oracle final : public Agent {
   void bind(int slot, const Binding&, const Observation&) override { forget(slot); }
   void unbind(int slot) override { forget(slot); }
   void begin_run() override { plan_.fill({}); }
-  void decide(const Observation& now, Decision& out) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
   /// Configurations tried in the last search.
   int tried() const { return tried_; }
 

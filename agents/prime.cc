@@ -89,7 +89,7 @@ bool Prime::alternatives(const Observation&, const Decision& decided, DrawnActio
   return true;
 }
 
-void Prime::decide(const Observation& now, Decision& out) {
+void Prime::decide(const Observation& now, Decision& out) noexcept {
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   placement_.observe(now);
   placement_.place(now, out.action);
@@ -113,7 +113,7 @@ void Prime::decide(const Observation& now, Decision& out) {
       {static_cast<float>(ewma_mcycles_), static_cast<float>(decisions_), explored_ ? 1.0f : 0.0f}};
 }
 
-void Prime::learn(const Observation& outcome, const Action&, const Reward&) {
+void Prime::learn(const Observation& outcome, const Action&, const Reward&) noexcept {
   for (const JobRecord& job : outcome.jobs()) {
     if (job.app != governed_ || job.dropped) continue;  // it governs one application
     time_ns_ += static_cast<double>(job.latency_ns());

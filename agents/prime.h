@@ -29,10 +29,10 @@ class Prime final : public Agent {
   void bind(int slot, const Binding& binding, const Observation& now) override;
   void unbind(int slot) override;
   void begin_run() override;
-  void decide(const Observation& now, Decision& out) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
   bool alternatives(const Observation& now, const Decision& decided,
                     DrawnActions& out) const override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
   bool guarded() const override { return false; }

@@ -278,7 +278,7 @@ void QLearning::score(App& app, const JobRecord& job) {
   app.energy_ratio += kEnergyWeight * (ratio - app.energy_ratio);
 }
 
-void QLearning::decide(const Observation& now, Decision& out) {
+void QLearning::decide(const Observation& now, Decision& out) noexcept {
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   find_interval(now);
   bool event = false;
@@ -331,7 +331,7 @@ void QLearning::decide(const Observation& now, Decision& out) {
   if (out.reason.code == Reason::Code::kNone) out.reason.code = Reason::Code::kIdle;
 }
 
-void QLearning::learn(const Observation& outcome, const Action&, const Reward& reward) {
+void QLearning::learn(const Observation& outcome, const Action&, const Reward& reward) noexcept {
   const double energy_weight = 2 * outcome.energy_preference;
   // What an idle platform takes is nobody's doing; without it the tables hold differences that
   // matter. Taken out of every share in proportion.

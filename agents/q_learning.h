@@ -72,11 +72,11 @@ class QLearning final : public Agent {
   void unbind(int slot) override;
   void begin_run() override;
   void end_run() override;
-  void decide(const Observation& now, Decision& out) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
   bool alternatives(const Observation& now, const Decision& decided,
                     DrawnActions& out) const override;
   void replaced(const Observation& now, const Action& decided, const Action& applied) override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
   std::uint32_t feature_version() const override { return 2; }

@@ -60,7 +60,7 @@ int Rule::rung_for(const App& app, const Requirements& required) const {
   return std::max(0, rung - app.steps_up);
 }
 
-void Rule::decide(const Observation& now, Decision& out) {
+void Rule::decide(const Observation& now, Decision& out) noexcept {
   out.fresh = true;
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   for (int a = 0; a < apps_.count(); ++a) {
@@ -83,7 +83,7 @@ void Rule::decide(const Observation& now, Decision& out) {
   }
 }
 
-void Rule::learn(const Observation& outcome, const Action&, const Reward&) {
+void Rule::learn(const Observation& outcome, const Action&, const Reward&) noexcept {
   for (const JobRecord& job : outcome.jobs()) {
     App* app = apps_.find(job.app);
     if (app == nullptr) continue;

@@ -25,8 +25,8 @@ class Rule final : public Agent {
   void bind(int slot, const Binding& binding, const Observation& now) override;
   void unbind(int slot) override { apps_.unbind(slot); }
   void begin_run() override { apps_.clear(); }
-  void decide(const Observation& now, Decision& out) override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
 
  private:
   /// A rung of the ladder: everything below it is slower and cheaper.

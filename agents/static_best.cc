@@ -157,7 +157,7 @@ void StaticBest::bind(int slot, const Binding& binding, const Observation& now) 
   }
 }
 
-void StaticBest::decide(const Observation&, Decision& out) {
+void StaticBest::decide(const Observation&, Decision& out) noexcept {
   out.action = action_;
   out.fresh = true;
   out.reason.code = Reason::Code::kFixed;

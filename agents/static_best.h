@@ -21,7 +21,7 @@ class StaticBest final : public Agent {
   /// An application that the text does not name keeps what it has.
   void bind(int slot, const Binding& binding, const Observation& now) override;
   void unbind(int slot) override { action_.app[static_cast<std::size_t>(slot)] = {}; }
-  void decide(const Observation& now, Decision& out) override;
+  void decide(const Observation& now, Decision& out) noexcept override;
 
  private:
   const PlatformSpec& platform_;

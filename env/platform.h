@@ -53,13 +53,13 @@ class Platform {
   /// Who has a slot that is bound; valid until the next advance().
   virtual const Binding& binding(int slot) const = 0;
   /// The state before the first epoch: nothing has run, knobs as the platform found them.
-  virtual void observe(Observation& out) const = 0;
+  virtual void observe(Observation& out) const noexcept = 0;
   /// Turns the knobs that differ from their setting. Frequencies follow after the transition
   /// latency, mapping and level with the application's next job. What became of each is in the next
   /// observation (asked, in force, error).
-  virtual Status apply(const Action& action) = 0;
+  virtual Status apply(const Action& action) noexcept = 0;
   /// Lets an epoch pass and fills `out`.
-  virtual Status advance(const EpochRequest& request, Observation& out) = 0;
+  virtual Status advance(const EpochRequest& request, Observation& out) noexcept = 0;
   /// Another thread or a signal handler asks `advance` to return soon with kInterrupted.
   virtual void interrupt() = 0;
 

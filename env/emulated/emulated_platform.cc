@@ -259,7 +259,7 @@ EmulatedPlatform::EmulatedPlatform(const PlatformSpec& spec, const Scenario& sce
 EmulatedPlatform::~EmulatedPlatform() = default;
 
 const Binding& EmulatedPlatform::binding(int slot) const { return parts_->machine->binding(slot); }
-void EmulatedPlatform::observe(Observation& out) const { out = parts_->first; }
+void EmulatedPlatform::observe(Observation& out) const noexcept { out = parts_->first; }
 
 std::vector<KnobSetting> EmulatedPlatform::capture() const {
   return settings_of(parts_->spec, *this, parts_->shown);
@@ -273,7 +273,7 @@ std::vector<KnobOutcome> EmulatedPlatform::restore(const std::vector<KnobSetting
   return outcomes;
 }
 
-Status EmulatedPlatform::apply(const Action& action) {
+Status EmulatedPlatform::apply(const Action& action) noexcept {
   Parts& parts = *parts_;
   if (parts.executor.failure_reason() != nullptr) return Status::kDeviceLost;
   // Who has come since has not been asked.
@@ -293,7 +293,7 @@ Status EmulatedPlatform::apply(const Action& action) {
   return Status::kOk;
 }
 
-Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) {
+Status EmulatedPlatform::advance(const EpochRequest& request, Observation& out) noexcept {
   Parts& parts = *parts_;
   parts.start_clock();
   parts.epoch = request;

@@ -58,7 +58,7 @@ class EmulatedMachine {
   /// Ends the epoch at the time of the last call and starts the next.
   void close_epoch(Observation& out);
   /// The state before anything has run.
-  void observe(Observation& out) const { out = first_; }
+  void observe(Observation& out) const noexcept { out = first_; }
   const Binding& binding(int slot) const {
     return model_.bindings[static_cast<std::size_t>(slot)];
   }

@@ -137,7 +137,7 @@ class JobLedger {
 
   /// Fills in what is known of the applications.
   static void observe(const LedgerModel& model, const LedgerState& state, Observation& out);
-  void observe(Observation& out) const { observe(m_, s_, out); }
+  void observe(Observation& out) const noexcept { observe(m_, s_, out); }
   void clear_epoch();
 
  private:

@@ -15,7 +15,7 @@ FaultySensors::FaultySensors(Platform& platform, const Belief& belief, const Sen
                              std::uint64_t seed)
     : platform_(platform), belief_(belief), faults_(faults), random_(seed, kNoiseStream) {}
 
-void FaultySensors::observe(Observation& out) const {
+void FaultySensors::observe(Observation& out) const noexcept {
   platform_.observe(out);
   name_clocks(out);
 }
@@ -93,7 +93,7 @@ double FaultySensors::shown_mj(const Observation& truth) {
   return shown;
 }
 
-Status FaultySensors::advance(const EpochRequest& request, Observation& out) {
+Status FaultySensors::advance(const EpochRequest& request, Observation& out) noexcept {
   const Status status = platform_.advance(request, out);
   name_clocks(out);
   if (out.epoch_ns <= 0 || !(out.energy_mj > 0)) return status;

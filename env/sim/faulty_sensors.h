@@ -32,9 +32,9 @@ class FaultySensors final : public Platform {
                 std::uint64_t seed);
 
   const Binding& binding(int slot) const override { return platform_.binding(slot); }
-  void observe(Observation& out) const override;
-  Status apply(const Action& action) override { return platform_.apply(action); }
-  Status advance(const EpochRequest& request, Observation& out) override;
+  void observe(Observation& out) const noexcept override;
+  Status apply(const Action& action) noexcept override { return platform_.apply(action); }
+  Status advance(const EpochRequest& request, Observation& out) noexcept override;
   void interrupt() override { platform_.interrupt(); }
   std::vector<KnobSetting> capture() const override { return platform_.capture(); }
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override {

@@ -33,17 +33,17 @@ Simulator::Simulator(const PlatformSpec& spec, const Scenario& scenario, SimOpti
   engine_.reset(options.seed);
 }
 
-void Simulator::observe(Observation& out) const {
+void Simulator::observe(Observation& out) const noexcept {
   out.clear_jobs();
   observe(state_, 0, out);
 }
 
-Status Simulator::apply(const Action& action) {
+Status Simulator::apply(const Action& action) noexcept {
   engine_.apply(action);
   return Status::kOk;
 }
 
-Status Simulator::advance(const EpochRequest& request, Observation& out) {
+Status Simulator::advance(const EpochRequest& request, Observation& out) noexcept {
   out.clear_jobs();
   const std::int64_t start_ns = state_.now_ns;
   const std::int64_t end_ns = model_.scenario.duration_ns;

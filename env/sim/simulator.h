@@ -36,9 +36,9 @@ class Simulator final : public Platform {
   const Binding& binding(int slot) const override {
     return model_.ledger.bindings[static_cast<std::size_t>(slot)];
   }
-  void observe(Observation& out) const override;
-  Status apply(const Action& action) override;
-  Status advance(const EpochRequest& request, Observation& out) override;
+  void observe(Observation& out) const noexcept override;
+  Status apply(const Action& action) noexcept override;
+  Status advance(const EpochRequest& request, Observation& out) noexcept override;
   void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
   std::vector<KnobSetting> capture() const override;
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;

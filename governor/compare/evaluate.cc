@@ -22,9 +22,9 @@ class Meter final : public Platform {
     mj_at_.reserve(static_cast<std::size_t>(jobs) + 64);
   }
   const Binding& binding(int slot) const override { return platform_.binding(slot); }
-  void observe(Observation& out) const override { platform_.observe(out); }
-  Status apply(const Action& action) override { return platform_.apply(action); }
-  Status advance(const EpochRequest& request, Observation& out) override {
+  void observe(Observation& out) const noexcept override { platform_.observe(out); }
+  Status apply(const Action& action) noexcept override { return platform_.apply(action); }
+  Status advance(const EpochRequest& request, Observation& out) noexcept override {
     const Status status = platform_.advance(request, out);
     total_mj_ += out.energy_mj;
     for (std::uint32_t i = 0; i < out.app[0].released; ++i) mj_at_.push_back(total_mj_);

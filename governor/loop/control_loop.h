@@ -32,7 +32,7 @@ class EpochSink {
     (void)slot, (void)binding, (void)now;
   }
   virtual void on_unbind(int slot) { (void)slot; }
-  virtual void on_epoch(const EpochEvent& event) = 0;
+  virtual void on_epoch(const EpochEvent& event) noexcept = 0;
 };
 
 /// The control loop, the only one: observe -> decide -> shield -> actuate -> (the epoch passes) ->

@@ -25,7 +25,7 @@ void LearnedWriter::on_bind(int, const Binding&, const Observation&) {
   if (!busy_.load(std::memory_order_acquire)) snapshot_.reserve(room_);  // else the thread does it
 }
 
-void LearnedWriter::on_epoch(const EpochEvent& event) {
+void LearnedWriter::on_epoch(const EpochEvent& event) noexcept {
   if (event.outcome.now_ns < next_ns_ || busy_.load(std::memory_order_acquire)) return;
   next_ns_ = event.outcome.now_ns + options_.every_ns;
   snapshot_.clear();

@@ -29,7 +29,7 @@ class LearnedWriter final : public EpochSink {
 
   /// Makes room for what is learned of it.
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
   /// Writes what the agent knows now, which ends it. Returns what went wrong, in one line; empty when
   /// nothing did.
   std::string finish();

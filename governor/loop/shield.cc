@@ -86,7 +86,7 @@ void Shield::build(int slot, const Observation& now, App& app) const {
   }
 }
 
-Shield::Verdict Shield::check(const Observation& now, Action& action) const {
+Shield::Verdict Shield::check(const Observation& now, Action& action) const noexcept {
   const bool clamped = clamp(now, action);
   if (!options_.guard) return clamped ? Verdict::kClamped : Verdict::kPassed;
   const bool blind = blind_epochs_ >= options_.sensor_epochs;
@@ -355,7 +355,7 @@ void Shield::count_job(App& app, const JobRecord& job) {
   app.misses_in_row = app.on_time_in_row = app.held_jobs = 0;
 }
 
-void Shield::learn(const Observation& outcome, const Action& applied) {
+void Shield::learn(const Observation& outcome, const Action& applied) noexcept {
   if (!options_.guard) return;
   history_.note(outcome, applied.opp);
   for (const JobRecord& job : outcome.jobs()) {

@@ -54,9 +54,9 @@ class Shield {
   void unbind(int slot);
 
   /// Makes `action` admissible for the state `now`.
-  Verdict check(const Observation& now, Action& action) const;
+  Verdict check(const Observation& now, Action& action) const noexcept;
   /// What came of `applied`.
-  void learn(const Observation& outcome, const Action& applied);
+  void learn(const Observation& outcome, const Action& applied) noexcept;
   /// The fastest safe configuration of everybody.
   void make_safe(const Observation& now, Action& action) const;
 

@@ -79,7 +79,7 @@ void MetricsSink::score(AppTotals& app, const JobRecord& job) {
       std::abs(job.energy_mj - app.forecast.energy_mj) <= kHalf * app.forecast.energy_sd_mj;
 }
 
-void MetricsSink::on_epoch(const EpochEvent& event) {
+void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   const Observation& now = event.outcome;
   elapsed_ns_ += now.epoch_ns;
   energy_mj_ += now.energy_mj;

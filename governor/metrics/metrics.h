@@ -62,7 +62,7 @@ class MetricsSink final : public EpochSink {
   explicit MetricsSink(const PlatformSpec& platform, const PlatformSpec* truth = nullptr)
       : platform_(platform), truth_(truth) {}
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
   Metrics result() const;
 
  private:

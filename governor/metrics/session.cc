@@ -13,7 +13,7 @@ constexpr double kBelowTripK = 5;
 class StopSink final : public EpochSink {
  public:
   StopSink(Platform& platform, const std::atomic<bool>* stop) : platform_(platform), stop_(stop) {}
-  void on_epoch(const EpochEvent&) override {
+  void on_epoch(const EpochEvent&) noexcept override {
     if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) platform_.interrupt();
   }
 

@@ -147,7 +147,7 @@ void Recorder::on_unbind(int slot) {
   follow_roster();
 }
 
-void Recorder::on_epoch(const EpochEvent& event) {
+void Recorder::on_epoch(const EpochEvent& event) noexcept {
   if (!writer_) return;
   if (!started_) put_state(event.before);
   ++epochs_;

@@ -37,7 +37,7 @@ class Recorder final : public EpochSink {
 
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_unbind(int slot) override;
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
 
   /// Writes what is left and the end record, and closes the file; the destructor does it too.
   /// Returns what went wrong while writing, as one line for the user; empty when nothing did.

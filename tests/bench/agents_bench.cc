@@ -21,7 +21,7 @@ class Tape final : public EpochSink {
     Action applied;
     Reward reward;
   };
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     if (epochs.size() == 500) return;
     epochs.push_back(std::make_unique<Epoch>());
     Epoch& epoch = *epochs.back();

@@ -107,7 +107,7 @@ BENCHMARK(BM_Metrics);
 
 class EpochCounter final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent&) override { ++epochs; }
+  void on_epoch(const EpochEvent&) noexcept override { ++epochs; }
   std::int64_t epochs = 0;
 };
 

@@ -33,7 +33,7 @@ class Keeper final : public EpochSink {
     binding = one;
     start = now;
   }
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     if (epochs.size() < 200) {
       epochs.push_back({std::make_unique<Observation>(event.outcome), event.decided, event.applied,
                         event.verdict});

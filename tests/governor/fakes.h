@@ -113,16 +113,16 @@ class FakePlatform : public Platform {
   const Binding& binding(int slot) const override {
     return bindings[static_cast<std::size_t>(slot)];
   }
-  void observe(Observation& out) const override {
+  void observe(Observation& out) const noexcept override {
     out = small_observation(scenario_);
     out.cluster[0].opp = 1;
   }
-  Status apply(const Action& action) override {
+  Status apply(const Action& action) noexcept override {
     if (log) log->push_back("apply");
     applied = action;
     return apply_status;
   }
-  Status advance(const EpochRequest& request, Observation& out) override {
+  Status advance(const EpochRequest& request, Observation& out) noexcept override {
     if (log) log->push_back("advance");
     ++passed_;
     out = small_observation(scenario_);
@@ -164,7 +164,7 @@ class FakeAgent : public Agent {
     say("bind " + std::to_string(slot) + " " + binding.name);
   }
   void unbind(int slot) override { say("unbind " + std::to_string(slot)); }
-  void decide(const Observation& now, Decision& out) override {
+  void decide(const Observation& now, Decision& out) noexcept override {
     if (log) say("decide " + std::to_string(now.sequence));
     out.action = action_;
     out.probability = probability;
@@ -178,7 +178,7 @@ class FakeAgent : public Agent {
     replaced_decided = decided;
     replaced_applied = applied;
   }
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) override {
+  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override {
     if (log) say("learn " + std::to_string(outcome.sequence));
     learned_applied = applied;
     learned_reward += reward.total();

@@ -118,7 +118,7 @@ TEST_F(LearnedWriterTest, AnEpochAllocatesNothingWithAnAgentThatLearns) {
     void on_bind(int slot, const Binding& binding, const Observation& now) override {
       writer.on_bind(slot, binding, now);
     }
-    void on_epoch(const EpochEvent& event) override {
+    void on_epoch(const EpochEvent& event) noexcept override {
       const std::uint64_t before = allocations();
       writer.on_epoch(event);
       allocated += allocations() - before;

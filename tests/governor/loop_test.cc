@@ -22,7 +22,7 @@ class LogSink : public EpochSink {
     log_.push_back("sink bind " + std::to_string(slot) + " " + binding.name);
   }
   void on_unbind(int slot) override { log_.push_back("sink unbind " + std::to_string(slot)); }
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     log_.push_back("sink " + std::to_string(event.before.sequence) + ">" +
                    std::to_string(event.outcome.sequence));
     verdict = event.verdict;
@@ -66,7 +66,7 @@ TEST_F(LoopTest, RunsAnEpochInOrderAndHandsTheOutcomeToTheNextDecision) {
 TEST_F(LoopTest, TellsHowLongADecisionTook) {
   struct SlowAgent : FakeAgent {
     using FakeAgent::FakeAgent;
-    void decide(const Observation& now, Decision& out) override {
+    void decide(const Observation& now, Decision& out) noexcept override {
       const std::int64_t until = monotonic_ns() + kMs;
       while (monotonic_ns() < until) continue;
       FakeAgent::decide(now, out);

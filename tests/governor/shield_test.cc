@@ -430,7 +430,7 @@ class Restless final : public FakeAgent {
  public:
   Restless() : FakeAgent(Action{}, true) {}
   EpochRequest epoch() const override { return {.interval_ns = 5 * kMs}; }
-  void decide(const Observation& now, Decision& out) override {
+  void decide(const Observation& now, Decision& out) noexcept override {
     const RunningJobObservation& run = now.app[0].running;
     const bool begins = run.busy && now.now_ns == run.start_ns;
     out.action = small_action(begins ? 2 : random_.below(4) == 0, 0, 1, 1);
@@ -442,7 +442,7 @@ class Restless final : public FakeAgent {
 
 class Misses final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     for (const JobRecord& job : event.outcome.jobs()) ++jobs, missed += job.missed;
   }
   int jobs = 0, missed = 0;
@@ -512,7 +512,7 @@ class Scripted final : public FakeAgent {
   explicit Scripted(std::vector<Action> script)
       : FakeAgent(Action{}, true), script_(std::move(script)) {}
   EpochRequest epoch() const override { return {.interval_ns = 50 * kMs}; }
-  void decide(const Observation&, Decision& out) override {
+  void decide(const Observation&, Decision& out) noexcept override {
     out.action = script_[std::min(at_++, script_.size() - 1)];
   }
 
@@ -523,7 +523,7 @@ class Scripted final : public FakeAgent {
 
 class FirstFinish final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     replaced = replaced || event.verdict == Verdict::kReplaced;
     for (const JobRecord& job : event.outcome.jobs())
       if (finish_ns == 0) finish_ns = job.finish_ns;

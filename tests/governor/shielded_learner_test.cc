@@ -45,7 +45,7 @@ class ShieldedLearner : public ::testing::Test {
 
 class Watch final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     replaced += event.verdict == Shield::Verdict::kReplaced;
     for (const JobRecord& job : event.outcome.jobs()) {
       if (!job.dropped) ++jobs[job.setting.mapping];
@@ -80,7 +80,7 @@ TEST_F(ShieldedLearner, IsCreditedWithWhatIsExecuted) {
 
 class FirstDraw final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     if (event.decided.probability == 1 || seen) return;
     seen = true;
     executed = Drawn::key(event.applied);

@@ -25,7 +25,7 @@ namespace {
 /// How long the run lasted, from the epochs.
 class Stopwatch final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override { now_ns_ = event.outcome.now_ns; }
+  void on_epoch(const EpochEvent& event) noexcept override { now_ns_ = event.outcome.now_ns; }
   double seconds() const { return static_cast<double>(now_ns_) / 1e9; }
 
  private:

@@ -10,7 +10,7 @@ constexpr double kSmoothing_ns = 500e6;  // short enough to follow a change, lon
 
 }  // namespace
 
-void LiveSink::on_epoch(const EpochEvent& event) {
+void LiveSink::on_epoch(const EpochEvent& event) noexcept {
   const Observation& now = event.outcome;
   const bool first = state_.now_ns == 0;
   const double share = first ? 1 : std::min(1.0, static_cast<double>(now.epoch_ns) / kSmoothing_ns);

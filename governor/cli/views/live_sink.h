@@ -55,7 +55,7 @@ struct LiveState {
 class LiveSink final : public EpochSink {
  public:
   explicit LiveSink(const PlatformSpec& platform) : platform_(platform) {}
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
   /// For the display's thread: the newest state that it has not seen, or nullptr.
   const LiveState* fetch() { return latest_.fetch(); }
 

@@ -11,7 +11,7 @@ void SettingSink::on_bind(int slot, const Binding& binding, const Observation&) 
   counts.jobs.assign(mappings_ * counts.levels, 0);
 }
 
-void SettingSink::on_epoch(const EpochEvent& event) {
+void SettingSink::on_epoch(const EpochEvent& event) noexcept {
   for (const JobRecord& job : event.outcome.jobs()) {
     Counts& counts = counts_[job.app];
     if (job.dropped || counts.jobs.empty()) continue;

@@ -22,7 +22,7 @@ class SettingSink final : public EpochSink {
  public:
   explicit SettingSink(const PlatformSpec& platform) : mappings_(platform.mappings.size()) {}
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
   /// The most used first. Allocates.
   std::vector<SettingUse> uses() const;
 
