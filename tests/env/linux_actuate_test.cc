@@ -185,6 +185,20 @@ TEST_F(Actuate, ADriverThatIsLoadedAnewIsOpenedAnew) {
   EXPECT_EQ(look().user_max_khz, 1200000);
 }
 
+TEST_F(Actuate, ADriverThatIsLoadedAnewIsTakenAnew) {
+  PolicyActuator one = actuator(ActuatorKind::kSetSpeed);
+  one.set(800000);
+  change([](auto& policy) {
+    ++policy.epoch;
+    policy.governor = "schedutil";
+  });
+  one.set(1200000);
+  one.set(1200000);
+  EXPECT_FALSE(one.report().stood_down) << "nobody took it";
+  EXPECT_EQ(one.report().error, 0);
+  EXPECT_EQ(look().cur_khz, 1200000);
+}
+
 TEST_F(Actuate, BoundsLeaveTheGovernorAndTheLowestLimitAlone) {
   PolicyActuator one = actuator(ActuatorKind::kBounds);
   one.set(1200000);
@@ -222,6 +236,16 @@ TEST_F(Actuate, ALimitThatHeatLoweredNeverBecomesTheUsers) {
   change([](auto& policy) { policy.heat_max_khz = 1200000; });  // reads lower than we left it
   cold.hand_over();
   EXPECT_EQ(look().user_max_khz, 2000000);
+
+  change([](auto& policy) { policy.heat_max_khz = 1200000; });
+  PolicyActuator cooled = actuator(ActuatorKind::kBounds, /*cooling=*/true);
+  cooled.set(1600000);  // reads as 1200000 until it is cooler
+  change([](auto& policy) { policy.heat_max_khz = 1'000'000'000; });
+  cooled.set(2000000);
+  EXPECT_FALSE(cooled.report().stood_down) << "a limit that heat gives free is nobody's change";
+  cooled.set(1600000);
+  cooled.hand_over();
+  EXPECT_EQ(look().user_max_khz, 2000000);
 }
 
 TEST_F(Actuate, TheUsersOwnLimitsHold) {
@@ -238,11 +262,13 @@ TEST_F(Actuate, TheUsersOwnLimitsHold) {
   EXPECT_EQ(look().user_max_khz, 1200000);
 }
 
-TEST_F(Actuate, WhatAnotherProgramRaisedMeanwhileStays) {
+TEST_F(Actuate, ALimitThatAnotherProgramRaisedStays) {
   change([](auto& policy) { policy.user_max_khz = 1600000; });
   PolicyActuator one = actuator(ActuatorKind::kBounds);
   one.set(800000);
   change([](auto& policy) { policy.user_max_khz = 2000000; });
+  one.set(1200000);
+  EXPECT_TRUE(one.report().stood_down) << "not fought";
   one.hand_over();
   EXPECT_EQ(look().user_max_khz, 2000000);
 }

@@ -58,7 +58,9 @@ void PolicyActuator::set_speed(std::int64_t khz) noexcept {
   }
   const std::int64_t before_khz = speed_.now().number();
   if (const int error = speed_.write(SettingText::of(khz))) {
-    if (error == EINVAL && !(governor_.read() == kUserspace) && governor_.error() == 0) {
+    // A driver that was loaded anew has its default governor, and is taken with the next clock.
+    if (error == EINVAL && !(governor_.read() == kUserspace) && governor_.error() == 0 &&
+        governor_.ours()) {
       report_.stood_down = true;
       return fail(ECANCELED);
     }
@@ -71,6 +73,10 @@ void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
   const SettingText wanted = SettingText::of(khz);
   const std::int64_t before_khz = max_.read().number();
   if (max_.error() != 0) return fail(max_.error());
+  if (max_.changed_by_others(/*heat_lowers=*/true)) {
+    report_.stood_down = true;
+    return fail(ECANCELED);
+  }
   const bool rises = khz > before_khz;
   int error = 0;
   // A lowest limit above the highest is taken and stays latent: going down, the lowest goes first.

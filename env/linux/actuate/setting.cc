@@ -52,6 +52,7 @@ Setting::Setting(Setting&& other) noexcept
       writes_(other.writes_),
       found_(other.found_),
       now_(other.now_),
+      written_(other.written_),
       read_back_(other.read_back_) {}
 
 Setting::~Setting() { close(); }
@@ -68,6 +69,13 @@ void Setting::close() noexcept {
   if (fd_ >= 0) calls_.close_file(std::exchange(fd_, -1));
 }
 
+/// A driver that is loaded anew begins with its defaults: nothing of ours is left.
+void Setting::close_stale() noexcept {
+  close();
+  ours_ = false;
+  read_back_ = {};
+}
+
 SettingText Setting::read() noexcept {
   std::array<char, 256> buffer;
   ssize_t got = 0;
@@ -78,7 +86,7 @@ SettingText Setting::read() noexcept {
     for (int i = 0; got == -EINTR && i < kInterruptions; ++i)
       got = calls_.read_file(fd_, buffer.data(), buffer.size());
     if (!is_stale(got)) break;
-    close();
+    close_stale();
   }
   if (got < 0) {
     error_ = static_cast<int>(-got);
@@ -99,7 +107,7 @@ int Setting::put(const SettingText& value) noexcept {
     for (int i = 0; done == -EINTR && i < kInterruptions; ++i)
       done = calls_.write_file(fd_, line.data(), text.size() + 1);
     if (!is_stale(done)) break;
-    close();
+    close_stale();
   }
   return done < 0 ? static_cast<int>(-done) : 0;
 }
@@ -117,8 +125,9 @@ int Setting::write(const SettingText& value) noexcept {
     if (error_ != 0) return error_;
   }
   ++writes_;
-  ours_ = true;
   const int refused = put(value);
+  ours_ = true;
+  written_ = value;
   read();
   if (refused != 0) return error_ = refused;
   if (error_ != 0) return error_;
@@ -129,21 +138,21 @@ int Setting::write(const SettingText& value) noexcept {
 
 int Setting::give_back(bool heat_lowers) noexcept {
   if (!ours_) return 0;
-  const SettingText now = read();
+  read();
   if (error_ != 0) return error_;
-  const bool lowered = heat_lowers && now.number() < read_back_.number();
-  const bool changed_by_others = !read_back_.empty() && !(now == read_back_) && !lowered;
-  if (!changed_by_others && !(now == found_)) {
-    if (hook_ != nullptr &&
-        (error_ = hook_->on_write(path_, found_.view(), !found_is_set_, found_.view())) != 0)
-      return error_;
+  const bool others = changed_by_others(heat_lowers);
+  if (!others && !(now_ == found_)) {
+    if (hook_ != nullptr) {
+      error_ = hook_->on_write(path_, found_.view(), !found_is_set_, found_.view());
+      if (error_ != 0) return error_;
+    }
     ++writes_;
     if (const int refused = put(found_)) return error_ = refused;
     read();
   }
   ours_ = false;
   found_is_set_ = false;
-  if (hook_ != nullptr) hook_->on_left(path_, !changed_by_others);
+  if (hook_ != nullptr) hook_->on_left(path_, !others);
   return error_;
 }
 

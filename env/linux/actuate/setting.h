@@ -51,7 +51,13 @@ class Setting {
   const SettingText& found() const { return found_; }
   const SettingText& now() const { return now_; }  ///< as last read
   int error() const { return error_; }             ///< of the last call
-  bool ours() const { return ours_; }              ///< we wrote it, and it is not given back
+  /// Whether another program has set it since we did: it reads as neither what we wrote nor what that
+  /// read as then. One that `heat_lowers` may read lower by itself.
+  bool changed_by_others(bool heat_lowers) const {
+    if (!ours_ || read_back_.empty() || now_ == read_back_ || now_ == written_) return false;
+    return !heat_lowers || now_.number() > written_.number();
+  }
+  bool ours() const { return ours_; }  ///< we wrote it, and it is not given back
   std::uint64_t writes() const { return writes_; }
   /// What to give back where what was found is not the user's.
   void set_found(const SettingText& value) {
@@ -62,6 +68,7 @@ class Setting {
  private:
   int open() noexcept;
   void close() noexcept;
+  void close_stale() noexcept;
   int put(const SettingText& value) noexcept;
 
   SettingCalls& calls_;
@@ -72,7 +79,7 @@ class Setting {
   bool ours_ = false;
   bool found_is_set_ = false;
   std::uint64_t writes_ = 0;
-  SettingText found_, now_, read_back_;
+  SettingText found_, now_, written_, read_back_;  ///< the last two are what we left
 };
 
 }  // namespace flyball
