@@ -55,10 +55,12 @@ class Agent {
   }
   /// The shield, which has the last word, has put `applied` in the place of `decided`: whatever is
   /// learned is to be credited to that.
-  virtual void replaced(const Observation& now, const Action& decided, const Action& applied) {
+  virtual void replaced(const Observation& now, const Action& decided,
+                        const Action& applied) noexcept {
     (void)now, (void)decided, (void)applied;
   }
-  virtual void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept {
+  virtual void learn(const Observation& outcome, const Action& applied,
+                     const Reward& reward) noexcept {
     (void)outcome, (void)applied, (void)reward;
   }
 

@@ -28,7 +28,8 @@ class Mean20 final : public Agent {
   void unbind(int slot) override;
   void begin_run() override;
   void decide(const Observation& now, Decision& out) noexcept override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override;
 
  private:
   struct App {

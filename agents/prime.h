@@ -32,7 +32,8 @@ class Prime final : public Agent {
   void decide(const Observation& now, Decision& out) noexcept override;
   bool alternatives(const Observation& now, const Decision& decided,
                     DrawnActions& out) const override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
   bool guarded() const override { return false; }

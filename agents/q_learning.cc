@@ -172,8 +172,8 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     app.worst_case = kWorstCases[i];
     slow_priors(now, slot, s, app.worst_case, store, any_safe);
   }
-  const std::span<const DoubleQ::Prior> slow(store.data(),
-                                             static_cast<std::size_t>(app.profile->mapping_count()));
+  const std::span<const DoubleQ::Prior> slow(
+      store.data(), static_cast<std::size_t>(app.profile->mapping_count()));
   DoubleQ& table = app.learned->slow;
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
   const int greedy = table.best(s.slow_state, slow, s.energy_weight);

@@ -75,8 +75,9 @@ class QLearning final : public Agent {
   void decide(const Observation& now, Decision& out) noexcept override;
   bool alternatives(const Observation& now, const Decision& decided,
                     DrawnActions& out) const override;
-  void replaced(const Observation& now, const Action& decided, const Action& applied) override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
+  void replaced(const Observation& now, const Action& decided, const Action& applied) noexcept override;
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override;
   void set_learning(bool on) override { learning_ = on; }
   bool learns() const override { return true; }
   std::uint32_t feature_version() const override { return 2; }
@@ -208,7 +209,8 @@ class QLearning final : public Agent {
   /// runs.
   std::vector<std::shared_ptr<const Profile>> profiles_;
   bool learning_ = true;
-  SlowPriors next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose
+  SlowPriors
+      next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose
   double idle_mw_ = 0;
 };
 

@@ -107,7 +107,8 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
   return true;
 }
 
-void QLearning::replaced(const Observation& now, const Action& decided, const Action& applied) {
+void QLearning::replaced(const Observation& now, const Action& decided,
+                         const Action& applied) noexcept {
   for (int a = 0; a < apps_.count(); ++a) {
     if (!apps_.bound(a)) continue;
     if (!(applied.app[a] == decided.app[a])) credit_next(now, a, applied.app[a]);

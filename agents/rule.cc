@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <vector>
 
-
 namespace flyball {
 
-Rule::Rule(const AgentContext& context)
-    : platform_(context.belief.mean), apps_(context.belief) {}
+Rule::Rule(const AgentContext& context) : platform_(context.belief.mean), apps_(context.belief) {}
 
 void Rule::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
-  place.own.emplace(App{.ladder = {},
-                        .profile = Profile(platform_, *place.profile, 0),
-                        .steps_up = 0,
-                        .on_time = 0});
+  place.own.emplace(App{
+      .ladder = {}, .profile = Profile(platform_, *place.profile, 0), .steps_up = 0, .on_time = 0});
   App& app = *place.own;
   for (int least = 0; least < app.profile.level_count(); ++least) {
     std::vector<Rung> all;

@@ -26,7 +26,8 @@ class Rule final : public Agent {
   void unbind(int slot) override { apps_.unbind(slot); }
   void begin_run() override { apps_.clear(); }
   void decide(const Observation& now, Decision& out) noexcept override;
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override;
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override;
 
  private:
   /// A rung of the ladder: everything below it is slower and cheaper.

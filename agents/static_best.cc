@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "env/config/yaml.h"
 #include "kernels/base/error.h"
 #include "kernels/base/split.h"
-#include "env/config/yaml.h"
 
 namespace flyball {
 
@@ -101,8 +101,7 @@ Action parse_action(const PlatformSpec& platform, const Scenario& scenario,
   for (std::string_view part : split(frequencies_of(text), ',')) {
     set_cluster(platform, part, action);
   }
-  const std::vector<std::string_view> app_parts =
-      split(applications_of(text), ',');
+  const std::vector<std::string_view> app_parts = split(applications_of(text), ',');
   for (std::string_view part : app_parts) {
     bool known = false;
     for (const AppSpec& app : scenario.apps)

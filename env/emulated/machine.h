@@ -59,9 +59,7 @@ class EmulatedMachine {
   void close_epoch(Observation& out);
   /// The state before anything has run.
   void observe(Observation& out) const noexcept { out = first_; }
-  const Binding& binding(int slot) const {
-    return model_.bindings[static_cast<std::size_t>(slot)];
-  }
+  const Binding& binding(int slot) const { return model_.bindings[static_cast<std::size_t>(slot)]; }
 
   /// To be told the true time before anything else: remembers by how much the releases now due are
   /// late.
@@ -102,7 +100,7 @@ class EmulatedMachine {
   MachinePort& port_;
   PowerMeter meter_;
   std::array<int, kMaxApps> inferences_;
-  int busy_app_ = -1;            ///< whose job runs in the pool
+  int busy_app_ = -1;  ///< whose job runs in the pool
   CpuSet busy_cpus_;
   std::int64_t counted_ns_ = 0;  ///< cycles are, up to here
   std::int64_t next_poll_ns_ = 0;

@@ -325,9 +325,9 @@ LinuxPlatform::~LinuxPlatform() = default;
 
 const PlatformSpec& LinuxPlatform::spec() const { return parts_->made.spec; }
 const Binding& LinuxPlatform::binding(int) const { return parts_->nobody; }
-void LinuxPlatform::observe(Observation& out) const { parts_->show(out); }
+void LinuxPlatform::observe(Observation& out) const noexcept { parts_->show(out); }
 
-Status LinuxPlatform::apply(const Action& action) {
+Status LinuxPlatform::apply(const Action& action) noexcept {
   Parts& p = *parts_;
   p.start();
   for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
@@ -340,7 +340,7 @@ Status LinuxPlatform::apply(const Action& action) {
   return Status::kOk;
 }
 
-Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) {
+Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noexcept {
   Parts& p = *parts_;
   p.start();
   const std::int64_t begin_ns = p.now_ns;

@@ -46,9 +46,9 @@ class LinuxPlatform final : public Platform {
 
   const PlatformSpec& spec() const;
   const Binding& binding(int slot) const override;
-  void observe(Observation& out) const override;
-  Status apply(const Action& action) override;
-  Status advance(const EpochRequest& request, Observation& out) override;
+  void observe(Observation& out) const noexcept override;
+  Status apply(const Action& action) noexcept override;
+  Status advance(const EpochRequest& request, Observation& out) noexcept override;
   void interrupt() override;
   std::vector<KnobSetting> capture() const override;
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;

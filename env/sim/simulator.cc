@@ -7,7 +7,8 @@
 namespace flyball {
 namespace {
 
-constexpr int kForkSteps = 2;  // thermal steps in one of a fork; see the test of forks for the error
+constexpr int kForkSteps =
+    2;  // thermal steps in one of a fork; see the test of forks for the error
 
 CpuSet all_cpus(const PlatformSpec& spec) {
   int cores = 0;
@@ -18,8 +19,8 @@ CpuSet all_cpus(const PlatformSpec& spec) {
 }
 
 void put_counters(const CounterFlow& from, Counters& to) {
-  to = {from.instructions, from.cycles, from.references, from.misses,
-        from.stalls,       from.context_switches,        Counters::kAll};
+  to = {from.instructions, from.cycles,           from.references, from.misses,
+        from.stalls,       from.context_switches, Counters::kAll};
 }
 
 }  // namespace

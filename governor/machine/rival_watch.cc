@@ -12,7 +12,7 @@ std::string_view folder(std::string_view path) { return path.substr(0, path.rfin
 
 }  // namespace
 
-void RivalWatch::on_epoch(const EpochEvent& event) {
+void RivalWatch::on_epoch(const EpochEvent& event) noexcept {
   for (; watched_ < file_.count(); ++watched_) watch_.watch(watched_);
   while (const auto change = watch_.next()) meet(*change);
   if (event.outcome.now_ns - looked_ns_ < kLookNs) return;

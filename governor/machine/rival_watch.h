@@ -21,7 +21,7 @@ class RivalWatch final : public EpochSink {
       : file_(file), watch_(file), platform_(platform), force_(force), say_(std::move(say)) {}
 
   /// A system call. Allocates only when a setting is new, or somebody was here.
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
   /// Policies that were left to others.
   const std::set<std::string>& stood_down() const { return stood_down_; }
 

@@ -173,12 +173,14 @@ class FakeAgent : public Agent {
     for (const auto& [action, p] : drawn) out.take(action, p);
     return !drawn.empty();
   }
-  void replaced(const Observation&, const Action& decided, const Action& applied) override {
+  void replaced(const Observation&, const Action& decided,
+                const Action& applied) noexcept override {
     ++replacements;
     replaced_decided = decided;
     replaced_applied = applied;
   }
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override {
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override {
     if (log) say("learn " + std::to_string(outcome.sequence));
     learned_applied = applied;
     learned_reward += reward.total();

@@ -174,7 +174,7 @@ class Decided final : public FakeAgent {
   Decided() : FakeAgent(Action{}, true) {}
   void begin_run() override { ++begun; }
   void end_run() override { ++ended; }
-  void decide(const Observation&, Decision& out) override {
+  void decide(const Observation&, Decision& out) noexcept override {
     in_force.push_back(out.action);
     if (in_force.size() > 1) return;
     out.action = small_action(9, 0, 1, 1);
@@ -187,7 +187,7 @@ class Decided final : public FakeAgent {
 
 class Values final : public EpochSink {
  public:
-  void on_epoch(const EpochEvent& event) override {
+  void on_epoch(const EpochEvent& event) noexcept override {
     value.push_back(event.decided.value);
     fresh.push_back(event.decided.fresh);
     verdict.push_back(event.verdict);

@@ -32,7 +32,9 @@ class Witness final : public EpochSink {
     table.unbind(slot);
     agent.unbind(slot);
   }
-  void on_epoch(const EpochEvent& event) noexcept override { see(rounded(event.outcome), event.applied); }
+  void on_epoch(const EpochEvent& event) noexcept override {
+    see(rounded(event.outcome), event.applied);
+  }
 
   void see(const Observation& outcome, const Action& applied) {
     rows.emplace_back();
@@ -148,7 +150,8 @@ class TenMs final : public Agent {
   void begin_run() override { agent_.begin_run(); }
   void end_run() override { agent_.end_run(); }
   void decide(const Observation& now, Decision& out) noexcept override { agent_.decide(now, out); }
-  void learn(const Observation& outcome, const Action& applied, const Reward& reward) noexcept override {
+  void learn(const Observation& outcome, const Action& applied,
+             const Reward& reward) noexcept override {
     agent_.learn(outcome, applied, reward);
   }
   bool learns() const override { return true; }

@@ -149,7 +149,7 @@ class BeatSink final : public EpochSink {
  public:
   BeatSink(Takeover& takeover, LinuxPlatform& platform, std::int64_t period_ns)
       : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
-  void on_epoch(const EpochEvent&) override {
+  void on_epoch(const EpochEvent&) noexcept override {
     const bool naps = platform_.napping();
     if (takeover_.beat(naps ? LinuxPlatform::kNapNs : period_ns_)) return;
     lost_supervisor_ = true;

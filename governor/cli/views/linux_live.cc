@@ -9,7 +9,7 @@
 
 namespace flyball::cli {
 
-void LinuxSink::on_epoch(const EpochEvent& event) {
+void LinuxSink::on_epoch(const EpochEvent& event) noexcept {
   const Observation& out = event.outcome;
   const auto span_ns = static_cast<double>(out.epoch_ns);
   ++epochs_;

@@ -39,7 +39,7 @@ class LinuxSink final : public EpochSink {
 
   explicit LinuxSink(const LinuxPlatform& platform) : platform_(platform) {}
 
-  void on_epoch(const EpochEvent& event) override;
+  void on_epoch(const EpochEvent& event) noexcept override;
 
   Latest<State>& latest() { return latest_; }
   Doorbell& bell() { return bell_; }
