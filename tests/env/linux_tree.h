@@ -61,7 +61,8 @@ class LinuxTree {
                   int capacity) const {
     std::string related;
     for (int cpu = first_cpu; cpu < first_cpu + cpus; ++cpu) {
-      related += (related.empty() ? "" : " ") + std::to_string(cpu);
+      if (!related.empty()) related += ' ';
+      related += std::to_string(cpu);
       if (capacity > 0) {
         write("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpu_capacity",
               std::to_string(capacity) + "\n");
