@@ -199,7 +199,8 @@ TEST_F(HostileRecordingTest, AJobThatEndsBeforeItBeginsIsDamage) {
     std::vector<JobRecord> jobs;
     RecordingVisitor visitor;
     visitor.on_job = [&](const JobRecord& one) { jobs.push_back(one); };
-    EXPECT_EQ(read_recording(path_, visitor).damaged_blocks, jobs.empty() ? 1u : 0u);
+    const RecordingReport report = read_recording(path_, visitor);
+    EXPECT_EQ(report.damaged_blocks, jobs.empty() ? 1u : 0u);
     return jobs.size();
   };
   EXPECT_EQ(jobs_of(good), 1u);

@@ -26,7 +26,7 @@ TEST_F(RecordingDamage, ARecordingOfAnEarlierVersionIsRefusedWithTheReason) {
   small_recording();
   put_at(path_, sizeof "FLYREC\0", 1);
   EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
-              HasSubstr("has format version 1, this program reads 2; record the run again"));
+              HasSubstr("has format version 1, this program reads 3; record the run again"));
 }
 
 TEST_F(RecordingDamage, TheChecksumIsCrc32c) {
