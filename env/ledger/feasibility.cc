@@ -17,7 +17,7 @@ JobCost job_cost(const PlatformSpec& spec, const AppProfile& app, const AppSetti
   cost.alone_ns = execution_ns(spec, app, mapping, setting.level, opp);
   cost.clusters = cluster_mask(mapping);
   const std::array<JobLoad, kMaxClusters> load = job_load(spec, app, mapping, setting.level, opp);
-  double fastest_ns = 0, speed = 0;
+  double fastest_ns = 0, slowest_ns = 0, speed = 0;
   for (int c = 0; c < clusters; ++c) {
     cost.busy_cores[c] = load[c].busy_cores;
     cost.busy_nf[c] = load[c].busy_nf;
@@ -28,6 +28,14 @@ JobCost job_cost(const PlatformSpec& spec, const AppProfile& app, const AppSetti
     const double memory_ns = app.unit[c].memory_ms * 1e6;
     const double core_ns = app.unit[c].mcycles * 1e12 / khz + memory_ns;
     cost.speed_share[c] = mapping.cores[c] / core_ns;
+    if (app.equal_shares) {  // the cores that are slowest say when a job is done
+      cost.speed_share[c] = core_ns > slowest_ns ? 1 : 0;
+      if (core_ns > slowest_ns) {
+        std::fill_n(cost.speed_share.begin(), c, 0.0);
+        speed = 0;
+        slowest_ns = core_ns;
+      }
+    }
     speed += cost.speed_share[c];
     if (fastest_ns != 0 && core_ns >= fastest_ns) continue;
     fastest_ns = core_ns;

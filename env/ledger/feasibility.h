@@ -24,7 +24,7 @@ struct JobCost {
   std::array<double, kMaxClusters> busy_nf{};
   std::array<double, kMaxClusters> static_ma{};
   std::array<double, kMaxClusters>
-      speed_share{};  ///< of the mapping's speed, per cluster; sums to 1
+      speed_share{};  ///< what each cluster's cores count for in the job's speed; sums to 1
 };
 JobCost job_cost(const PlatformSpec& spec, const AppProfile& app, const AppSetting& setting,
                  const OppChoice& opp);

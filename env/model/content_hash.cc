@@ -72,6 +72,7 @@ std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) 
   hash.add(app.name);
   hash.add(app.plain_load ? 1 : 0);
   hash.add(app.parallel_fraction);
+  if (app.equal_shares) hash.add("equal shares");
   hash.add(file_name(app.model));
   // The dynamic network's as before applications had other knobs: what was learned of it holds.
   const bool network = has_network_knobs(app);

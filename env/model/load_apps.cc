@@ -21,6 +21,7 @@ AppProfile read_app(const std::string& name, const YamlMap& map,
   app.name = name;
   app.plain_load = map.choice("kind", {"network", "plain_load"}) == 1;
   app.parallel_fraction = app.plain_load ? 1 : map.number("parallel_fraction", 0, 1);
+  app.equal_shares = map.has("shares") && map.choice("shares", {"by_speed", "equal"}) == 1;
   app.model = map.config_or("model", "models", "");
   read_levels(map, app);
 

@@ -237,8 +237,9 @@ void read_knobs_and_levels(const YamlMap& map, AppProfile& app) {
 
 void read_levels(const YamlMap& map, AppProfile& app) {
   if (app.plain_load) {
-    map.refuse_keys({"widths", "knobs", "levels", "accuracy_source", "model", "parallel_fraction"},
-                    "a plain load has none");
+    map.refuse_keys(
+        {"widths", "knobs", "levels", "accuracy_source", "model", "parallel_fraction", "shares"},
+        "a plain load has none");
     app.levels = {LevelProfile{}};
     return;
   }

@@ -14,7 +14,7 @@ constexpr double kKelvin = 273.15;
 constexpr double kColdestC = -60, kHottestC = 200;  // that leakage is asked for
 
 /// How a job divides its time: a serial part on the fastest core of its mapping, then a parallel
-/// part that every core shares by its speed.
+/// part that every core shares by its speed, or equally.
 struct JobTime {
   int fastest = -1;
   double serial_ns = 0;
@@ -32,13 +32,14 @@ JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping&
                  const OppChoice& opp) {
   JobTime time;
   int cores = 0;
-  double fastest_ns = 0;
+  double fastest_ns = 0, slowest_ns = 0;
   double jobs_per_ns = 0;  // of all cores together
   for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
     if (mapping.cores[c] == 0) continue;
     cores += mapping.cores[c];
     const double ns = core_ns(spec, app, c, opp);
     jobs_per_ns += mapping.cores[c] / ns;
+    slowest_ns = std::max(slowest_ns, ns);
     if (time.fastest < 0 || ns < fastest_ns) {
       time.fastest = c;
       fastest_ns = ns;
@@ -46,7 +47,7 @@ JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping&
   }
   const double parallel = app.parallel_fraction_of(width, cores);
   time.serial_ns = (1 - parallel) * fastest_ns;
-  time.parallel_ns = parallel / jobs_per_ns;
+  time.parallel_ns = parallel * (app.equal_shares ? slowest_ns / cores : 1 / jobs_per_ns);
   return time;
 }
 

@@ -28,7 +28,8 @@ double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSe
 
 /// Time of one job that runs alone, in ns; 1e18 (31 years) where the application cannot run. A
 /// job's serial part runs on the fastest core of the mapping, its parallel part at the sum of the
-/// cores' speeds. `work` is relative to the nominal job (1).
+/// cores' speeds, or with equal shares at the slowest one's times their number. `work` is relative
+/// to the nominal job (1).
 double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
                     int width, const OppChoice& opp, double work = 1.0);
 
@@ -53,8 +54,8 @@ class RememberedTime {
 };
 
 /// What a job that runs alone puts on one cluster, in the mean over its execution: in the serial
-/// part one core of the fastest cluster is busy, in the parallel part all of them. A plain load
-/// keeps all its cores busy.
+/// part one core of the fastest cluster is busy, in the parallel part all of them: whoever is done
+/// with an equal share waits for the others busily. A plain load keeps all its cores busy.
 struct JobLoad {
   double busy_cores = 0;
   double core_busy = 0;  ///< of its busiest core there, 0 to 1

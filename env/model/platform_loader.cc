@@ -172,10 +172,11 @@ void check_temperatures(const YamlMap& root,
 }  // namespace
 
 PlatformSpec load_platform(const std::string& name_or_path) {
-  const YamlMap root = YamlMap::file(
-      find_config("platforms", name_or_path), 1,
-      {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
-       "width_switch_us", "decision_latency_us", "clusters", "mappings", "apps", "thermal", "trip_poll_ms", "trips"});
+  const YamlMap root =
+      YamlMap::file(find_config("platforms", name_or_path), 1,
+                    {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
+                     "width_switch_us", "decision_latency_us", "clusters", "mappings", "apps",
+                     "thermal", "trip_poll_ms", "trips"});
   PlatformSpec spec;
   spec.name = root.name("name");
   spec.description = root.text("description");
@@ -200,8 +201,9 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   const bool mix = root.choice("mappings", {"mixed", "one_cluster"}) == 0;
   spec.mappings = make_mappings(spec.clusters, mix);
 
-  const auto apps = root.named_maps("apps", {"kind", "model", "parallel_fraction", "widths",
-                                             "knobs", "levels", "accuracy_source", "units"});
+  const auto apps =
+      root.named_maps("apps", {"kind", "model", "parallel_fraction", "shares", "widths", "knobs",
+                               "levels", "accuracy_source", "units"});
   check_count(root, "apps", apps.size(), 16);
   for (const auto& [name, map] : apps) spec.apps.push_back(read_app(name, map, spec.clusters));
 

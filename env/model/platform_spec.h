@@ -80,6 +80,9 @@ struct AppProfile {
   std::string name;
   bool plain_load = false;
   double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
+  /// Whether every core is given as much of that part, so that the slowest core of the mapping says
+  /// when it is done. Else the cores take of it as they get on.
+  bool equal_shares = false;
   std::vector<QualityKnob> knobs;    ///< of its own; a plain load has none
   std::vector<LevelProfile> levels;  ///< ascending, the last one is the whole application (of the
                                      ///< dynamic CNN: full width in fp32); a plain load has one

@@ -94,6 +94,17 @@ TEST(Model, CoresShareTheParallelPartBySpeed) {
   EXPECT_NEAR(execution_ns(spec, app, spec.mappings[3], 1, {0, 2}), 20e6 + 0.8e6 / 0.03, 1e-3);
 }
 
+TEST(Model, OfEqualSharesTheSlowestCoreSaysWhenTheyAreDone) {
+  PlatformSpec spec = make_spec();
+  AppProfile& app = spec.apps[0];
+  app.equal_shares = true;
+  EXPECT_NEAR(execution_ns(spec, app, spec.mappings[1], 1, {1}), 20e6 + 80e6 / 2, 1e-3)
+      << "cores of one kind have equal ones anyway";
+  // Two big cores take 100 ms for all of it and two little ones 200: a quarter of its 0.8 each.
+  EXPECT_NEAR(execution_ns(spec, app, spec.mappings[3], 1, {1, 1}), 20e6 + 0.8 * 200e6 / 4, 1e-3);
+  EXPECT_NEAR(execution_ns(spec, app, spec.mappings[3], 1, {1, 2}), 20e6 + 0.8 * 100e6 / 4, 1e-3);
+}
+
 TEST(Model, JobLoadIsTheMeanOverTheJob) {
   const PlatformSpec spec = make_spec();
   const auto load = job_load(spec, spec.apps[0], spec.mappings[1], 0, {1});
