@@ -8,11 +8,15 @@
 #include "agents/conservative.h"
 #include "agents/fixed_frequency.h"
 #include "agents/interactive.h"
+#include "agents/kalman.h"
 #include "agents/mean20.h"
 #include "agents/model.h"
+#include "agents/mrpi.h"
 #include "agents/ondemand.h"
 #include "agents/oracle.h"
+#include "agents/pi.h"
 #include "agents/plain_load.h"
+#include "agents/poet.h"
 #include "agents/prime.h"
 #include "agents/q_learning.h"
 #include "agents/rule.h"
@@ -88,7 +92,8 @@ const std::vector<Entry>& entries() {
        false,
        plain<Schedutil>},
       {{"plain_load",
-        "for load that says nothing of itself: lowest power at 80 % busy, by utilisation and stalls",
+        "for load that says nothing of itself: lowest power at 80 % busy, by utilisation and "
+        "stalls",
         false},
        false,
        plain<PlainLoad>},
@@ -104,6 +109,20 @@ const std::vector<Entry>& entries() {
       {{"mean20", "width one down when the mean of 20 jobs is late (Dynamic-OFA)", false},
        false,
        plain<Mean20>},
+      {{"pi", "proportional-integral control of the frequency on the last job's slack", false},
+       false,
+       plain<Pi>},
+      {{"mrpi", "frequency by cache misses per instruction (PRiME's heuristic)", false},
+       false,
+       plain<Mrpi>},
+      {{"kalman", "one slowdown by a Kalman filter, cheapest configuration likely on time (ALERT)",
+        false},
+       false,
+       plain<Kalman>},
+      {{"poet", "speed-up by integral control, the cheapest mixture of two configurations (POET)",
+        false},
+       false,
+       plain<Poet>},
       {{"prime", "the PRiME project's released learner: contextual bandit over frequencies", true},
        false,
        plain<Prime>},
