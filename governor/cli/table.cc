@@ -76,4 +76,24 @@ std::string Table::render(int max_columns) const {
   return out;
 }
 
+std::string Table::markdown() const {
+  const auto cell = [](std::string text) {
+    for (std::size_t i = 0; (i = text.find('|', i)) != text.npos; i += 2) text.insert(i, 1, '\\');
+    return ' ' + text + " |";
+  };
+  std::string out = "|", rule = "|";
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    const Column& column = columns_[c];
+    out += cell(column.heading + (column.unit.empty() ? "" : ", " + column.unit));
+    rule += c == 0 || column.left ? "-|" : "-:|";
+  }
+  out += '\n' + rule + '\n';
+  for (const auto& row : rows_) {
+    out += '|';
+    for (const std::string& text : row) out += cell(text);
+    out += '\n';
+  }
+  return out;
+}
+
 }  // namespace flyball::cli

@@ -19,6 +19,8 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   std::string render(int max_columns) const;
+  /// As a table of Markdown.
+  std::string markdown() const;
 
  private:
   std::vector<int> widths() const;

@@ -14,27 +14,59 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 const std::vector<MetricField>& metric_fields() {
   static const std::vector<MetricField> kFields = {
-      {"energy_mj_per_job", "energy", "mJ/job", 2, &Metrics::energy_mj_per_job},
-      {"deadline_miss_pct", "missed", "% of jobs", 2, &Metrics::deadline_miss_pct},
-      {"infeasible_pct", "infeasible", "% of jobs", 2, &Metrics::infeasible_pct},
-      {"dropped_pct", "dropped", "% of jobs", 2, &Metrics::dropped_pct},
-      {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct},
-      {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms},
-      {"latency_p99_ms", "latency p99", "ms", 2, &Metrics::latency_p99_ms},
-      {"power_mean_mw", "mean power", "mW", 0, &Metrics::power_mean_mw},
-      {"temp_peak_c", "peak temp", "C", 1, &Metrics::temp_peak_c},
-      {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s},
-      {"transitions", "clock changes", "", 0, &Metrics::transitions},
-      {"migrations", "migrations", "", 0, &Metrics::migrations},
-      {"width_switches", "level switches", "", 0, &Metrics::width_switches},
-      {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns},
-      {"time_in_interval_pct", "time held", "% of forecasts", 1, &Metrics::time_in_interval_pct},
+      {"energy_mj_per_job", "energy", "mJ/job", 2, &Metrics::energy_mj_per_job,
+       "Energy of the whole platform from the beginning of the run to its end, idle time included, "
+       "divided by the jobs that finished: E / n."},
+      {"deadline_miss_pct", "missed", "% of jobs", 2, &Metrics::deadline_miss_pct,
+       "Jobs that finished after their deadline or were dropped, of all whose fate is known at the "
+       "end: 100 (late + dropped) / resolved. A job that is still open counts once its deadline is "
+       "past."},
+      {"infeasible_pct", "infeasible", "% of jobs", 2, &Metrics::infeasible_pct,
+       "Jobs that no configuration could have brought in on time at the accuracy asked for, taken "
+       "alone, of those whose fate is known."},
+      {"dropped_pct", "dropped", "% of jobs", 2, &Metrics::dropped_pct,
+       "Jobs that never ran since the queue was full, of those whose fate is known. They have no "
+       "latency, accuracy or energy of their own."},
+      {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct,
+       "Mean over the finished jobs of the expected top-1 accuracy of the level each ran at."},
+      {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms,
+       "Median over the finished jobs of the time from release to finish, from a histogram within "
+       "0.4 %."},
+      {"latency_p99_ms", "latency p99", "ms", 2, &Metrics::latency_p99_ms,
+       "99th percentile over the finished jobs of the time from release to finish, within 0.4 %."},
+      {"power_mean_mw", "mean power", "mW", 0, &Metrics::power_mean_mw,
+       "Energy of the whole platform divided by the time of the run: E / t."},
+      {"temp_peak_c", "peak temp", "C", 1, &Metrics::temp_peak_c,
+       "Highest temperature of any cluster's hottest sensor at the end of any epoch."},
+      {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s,
+       "Time of the epochs that ended with a thermal cap on some cluster below its highest "
+       "operating point."},
+      {"transitions", "clock changes", "", 0, &Metrics::transitions,
+       "Changes of a cluster's operating point from one epoch to the next, summed over the "
+       "clusters."},
+      {"migrations", "migrations", "", 0, &Metrics::migrations,
+       "Jobs that ran on another mapping than the job before of the same application."},
+      {"width_switches", "level switches", "", 0, &Metrics::width_switches,
+       "Jobs that ran at another level (width and precision, or the application's own knobs) than "
+       "the job before of the same application."},
+      {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns,
+       "Median time of a decision, of the epochs in which something was decided anew. Measured on "
+       "this machine; all else follows from the seed."},
+      {"time_in_interval_pct", "time held", "% of forecasts", 1, &Metrics::time_in_interval_pct,
+       "Of the jobs that had a forecast, those whose execution time was within the predicted mean "
+       "+- 1.645 standard deviations: 90 % where predictions are right."},
       {"energy_in_interval_pct", "energy held", "% of forecasts", 1,
-       &Metrics::energy_in_interval_pct},
+       &Metrics::energy_in_interval_pct, "The same of the job's energy."},
       {"energy_gap_to_oracle_pct", "gap to oracle", "% energy", 1,
-       &Metrics::energy_gap_to_oracle_pct},
-      {"jobs", "jobs", "", 0, &Metrics::jobs, false},
-      {"reward", "reward", "", 1, &Metrics::reward, false},
+       &Metrics::energy_gap_to_oracle_pct,
+       "Energy per job over the oracle's on the same seed, less 1: 100 (E / E_oracle - 1). Absent "
+       "where one decision bears on another (several applications, queues, heat), for the oracle "
+       "decides job by job."},
+      {"jobs", "jobs", "", 0, &Metrics::jobs, "Jobs that finished.", false},
+      {"reward", "reward", "", 1, &Metrics::reward,
+       "Sum over the run of what the loop paid: less the weighted costs of energy, misses, "
+       "accuracy below the floor, budgets and heat.",
+       false},
   };
   return kFields;
 }

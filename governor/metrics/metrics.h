@@ -50,7 +50,8 @@ struct MetricField {
   std::string_view unit;
   int decimals;
   double Metrics::*value;
-  bool shown = true;  ///< by `compare`
+  std::string_view definition;  ///< what it is and how it is computed, a sentence or two
+  bool shown = true;            ///< by `compare`
 };
 /// Every field, in the order of the printed table.
 const std::vector<MetricField>& metric_fields();

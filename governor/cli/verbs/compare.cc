@@ -18,8 +18,10 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/policies.h"
 #include "governor/cli/views/accuracy.h"
+#include "governor/cli/views/comparison.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
+#include "governor/compare/requirements.h"
 #include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
 
@@ -36,7 +38,9 @@ struct CompareVerb {
   std::string belief;
   int seeds = 10;
   std::uint64_t first_seed = 1;
-  bool json = false;
+  std::string against;
+  std::vector<MetricRequirement> required;
+  bool json = false, csv = false, markdown = false;
 };
 
 struct Start {
@@ -118,7 +122,8 @@ std::string absent_reason(const PolicyResult& result) {
 }
 
 Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Scenario& scenario,
-             const Start& start, const std::vector<PolicyResult>& results) {
+             const Start& start, const std::vector<PolicyResult>& results,
+             const std::vector<RequirementResult>& judged) {
   Json json{{"schema", 1},
             {"platform", governed.spec.name},
             {"scenario", scenario.name},
@@ -133,20 +138,33 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
     Json row{{"policy", result.policy}};
-    for (const MetricView& view : metric_views()) {
-      const Estimate figure = estimate_of(result.per_seed, view.value);
-      row[std::string(view.key)] = {
-          {"mean", number_or_null(figure.mean)},
-          {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
-    }
+    for (const MetricView& view : metric_views())
+      row[std::string(view.key)] = figure_json(result, view);
     if (const std::string reason = absent_reason(result); !reason.empty()) row["reason"] = reason;
     rows.push_back(row);
   }
+  json["differences"] = differences_json(results, verb.against);
+  if (!verb.required.empty()) json["requirements"] = requirements_json(judged);
   return json;
 }
 
-int run_compare(const CompareVerb& verb) {
+/// A failure where something is required and not met; the result has been written.
+int verdict(const std::vector<RequirementResult>& judged) {
+  std::string unmet;
+  for (const RequirementResult& one : judged)
+    if (!one.met) unmet += (unmet.empty() ? "" : "; ") + requirement_text(one);
+  if (!unmet.empty()) failure("--require", unmet, "choose another policy, or require less");
+  return 0;
+}
+
+int run_compare(CompareVerb verb) {
   for (const std::string& policy : verb.policies) check_policy_name(policy);
+  check_requirements(verb.required, verb.policies);
+  if (verb.against.empty()) verb.against = verb.policies.front();
+  if (std::ranges::find(verb.policies, verb.against) == verb.policies.end()) {
+    input_error("--against " + verb.against, "it is not among the policies compared",
+                "add it to --policies");
+  }
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
   const Belief belief = load_belief(verb.belief, governed);
@@ -167,9 +185,14 @@ int run_compare(const CompareVerb& verb) {
   const std::vector<PolicyResult> results = compare(platform, scenario, options);
   progress.stop();
 
+  const std::vector<RequirementResult> judged = judge_requirements(verb.required, results);
   if (verb.json) {
-    write_result(json_text(to_json(verb, governed, scenario, start, results)));
-    return 0;
+    write_result(json_text(to_json(verb, governed, scenario, start, results, judged)));
+    return verdict(judged);
+  }
+  if (verb.csv) {
+    write_result(comparison_csv(results, platform.name, scenario.name, verb.first_seed));
+    return verdict(judged);
   }
   const Terminal terminal = Terminal::of(STDOUT_FILENO);
   std::string text =
@@ -179,10 +202,20 @@ int run_compare(const CompareVerb& verb) {
   for (const PolicyResult& result : results) rows.push_back({result.policy, result.per_seed});
   std::vector<MetricView> columns = metric_views();
   std::erase_if(columns, [](const MetricView& v) { return v.key == "infeasible_pct"; });
+  if (verb.markdown) {
+    write_result(text + metrics_table(rows, columns).markdown() + '\n' +
+                 differences(results, verb.against).markdown());
+    return verdict(judged);
+  }
   text += metrics_table(rows, columns).render(terminal.columns) + '\n';
   if (verb.seeds > 1)
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
+  if (results.size() > 1) {
+    text += fmt::format("\nLess than '{}', seed by seed (95 % interval by paired bootstrap):\n\n",
+                        verb.against);
+    text += differences(results, verb.against).render(terminal.columns) + '\n';
+  }
   text += infeasible_note(results);
   if (const std::string note = gap_note(scenario, results); !note.empty())
     text += wrapped(note, terminal.columns);
@@ -196,8 +229,10 @@ int run_compare(const CompareVerb& verb) {
     text += wrapped(note, terminal.columns);
   }
   for (const std::string& note : governed.notes) text += wrapped(note, terminal.columns);
+  for (const RequirementResult& one : judged)
+    text += fmt::format("{}: {}\n", one.met ? "met" : "NOT MET", requirement_text(one));
   write_result(text);
-  return 0;
+  return verdict(judged);
 }
 
 }  // namespace
@@ -240,7 +275,36 @@ Verb add_compare(CLI::App& program) {
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
                  "How many seeds each policy runs (default 10)");
   seed_option(*parser, verb->first_seed, "The first of them (default 1)");
+  parser
+      ->add_option("--against", verb->against,
+                   "The policy that the others are compared with seed by seed (default: the first)")
+      ->type_name("POLICY");
+  parser
+      ->add_option_function<std::string>(
+          "--require",
+          [verb](const std::string& text) {
+            verb->required = parse_requirements("--require", text);
+          },
+          "Fail (exit 1) unless the means are so, as in "
+          "'deadline_miss_pct<=1,rule:accuracy_pct>=62'; "
+          "without a policy, of all but those that know the future")
+      ->type_name("METRIC<=X,...");
+  parser
+      ->add_option_function<std::string>(
+          "--explain",
+          [](const std::string& key) {
+            throw CLI::CallForVersion(explained(metric_of("--explain", key)),
+                                      CLI::ExitCodes::Success);
+          },
+          "Say what a metric is, and do nothing else")
+      ->type_name("METRIC");
   json_option(*parser, verb->json);
+  CLI::Option* const json = parser->get_option("--json");
+  CLI::Option* const csv =
+      parser->add_flag("--csv", verb->csv, "Print every seed's figures as CSV")->excludes(json);
+  parser->add_flag("--markdown", verb->markdown, "Print the tables as Markdown")
+      ->excludes(json)
+      ->excludes(csv);
   parser->footer(
       "Example:\n  flyball compare --platform odroid_xu3 --scenario background --policies "
       "schedutil,q_learning,oracle");

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace flyball {
+
+/// How one policy differs from another on the same seeds: the mean of the differences, a 95 % interval
+/// by the percentile bootstrap (widened for few seeds), and how often the one is below the other. Seeds are pairs and are
+/// drawn as pairs, since what they have in common (the stream, the disturbances) is most of what
+/// they vary by (R. Agarwal et al., "Deep RL at the edge of the statistical precipice", NeurIPS 2021).
+struct PairedDifference {
+  double mean = 0, lo = 0, hi = 0;
+  double below = 0;  ///< share of seeds with less, ties count half
+  int pairs = 0;     ///< that both have a figure for; below 2 there is no interval
+};
+
+/// `mine[i]` and `theirs[i]` are of one seed; NaN: no figure, and the pair is left out. The same
+/// `seed` draws the same pairs, so all figures of a comparison are resampled jointly.
+PairedDifference paired_difference(const std::vector<double>& mine,
+                                   const std::vector<double>& theirs, std::uint64_t seed = 1);
+
+/// Mean of the worst tenth, at least one, the highest being the worst; NaN for none or a NaN.
+double tail_mean(std::vector<double> values);
+
+}  // namespace flyball
