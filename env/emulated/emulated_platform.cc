@@ -339,6 +339,8 @@ std::string lateness_note(std::int64_t lateness_ns, std::int64_t suspended_ns) {
                      static_cast<double>(suspended_ns) * 1e-9, lateness_ms);
 }
 
+bool EmulatedPlatform::ran_late() const { return parts_->worst_lateness_ns > kLateNs; }
+
 std::vector<std::string> EmulatedPlatform::notes() const {
   const Parts& parts = *parts_;
   std::vector<std::string> notes;
@@ -363,7 +365,7 @@ std::vector<std::string> EmulatedPlatform::notes() const {
     notes.push_back(fmt::format("{} threads of background load could not be pinned to their CPU",
                                 parts.background.unpinned()));
   }
-  if (parts.worst_lateness_ns > kLateNs) {
+  if (ran_late()) {
     notes.push_back(
         lateness_note(parts.worst_lateness_ns, suspended_ns() - parts.suspended_before_ns));
   }

@@ -69,6 +69,8 @@ class EmulatedPlatform final : public Platform {
   /// What did not go as asked, one line each, for the end of a run; empty when all went well.
   /// Allocates.
   std::vector<std::string> notes() const;
+  /// Jobs were released so late that notes() has it: what was measured is not of the jobs alone.
+  bool ran_late() const;
 
  private:
   struct Parts;

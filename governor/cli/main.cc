@@ -5,6 +5,7 @@
 #include <new>
 #include <system_error>
 
+#include "governor/cli/build_id.h"
 #include "governor/cli/command_line.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
@@ -31,7 +32,9 @@ int run_program(int argc, char** argv) {
       "turning\n"
       "frequency, task mapping and quality together, with an agent that learns.");
   program.name("flyball");
-  program.set_version_flag("--version", "flyball " FLYBALL_VERSION, "Print the version and exit");
+  program.set_version_flag("--version",
+                           fmt::format("flyball {} (build {})", FLYBALL_VERSION, kBuildId),
+                           "Print the version and exit");
   program.set_help_flag("-h,--help", "Print this help and exit");
   program.require_subcommand(0, 1);
   program.get_formatter()->label("SUBCOMMAND", "VERB");

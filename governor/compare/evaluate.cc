@@ -52,7 +52,8 @@ class Meter final : public Platform {
 
  private:
   static double share_pct(std::uint64_t part, std::uint64_t all) {
-    return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0;
+    return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all)
+                   : EvaluateRow::kNothing;
   }
   double at(int job) const {
     if (mj_at_.empty()) return 0;

@@ -105,7 +105,7 @@ GovernedPlatform load_governed_platform(const std::string& name_or_path,
     if (app.model.empty()) continue;
     const NamedModel named = model_of(app);
     take_accuracies(app, named);
-    check_answers(named.model);
+    check_answers(named.model, named.path);
     if (emulated) use_profile(chosen, app, named.checksum, governed);
   }
   return governed;

@@ -231,7 +231,7 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
 EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
                                              std::int64_t budget_ns,
                                              const std::function<void(double done)>& progress,
-                                             std::int64_t pause_ns) {
+                                             std::int64_t pause_ns, const std::atomic<bool>* stop) {
   struct Candidate {
     EngineCalibration::Row row;
     int batch = 1;
@@ -274,6 +274,10 @@ EngineCalibration InferenceEngine::calibrate(const std::vector<CpuSet>& cpus,
           1.0, static_cast<double>(monotonic_ns() - start_ns) / static_cast<double>(budget_ns)));
     }
     for (Candidate& candidate : candidates) {
+      if (stop != nullptr && stop->load()) {
+        pool_.release_caller();
+        return {};
+      }
       if (pause_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(pause_ns));
       run_one(candidate, 1);  // the configuration is new to the workers
       candidate.times_ns.push_back(static_cast<double>(run_one(candidate, candidate.batch)) /

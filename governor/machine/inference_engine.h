@@ -90,10 +90,10 @@ class InferenceEngine : public JobEngine {
   /// that a disturbance hits all of them, until `budget_ns` is used up but at least three batches
   /// each. From the thread that calls `run`, or none does. `progress` hears the share that is done.
   /// A core that pauses for `pause_ns` before each batch, as it does between jobs, may be a quarter
-  /// slower than one that never does.
+  /// slower than one that never does. Stopped, it has no rows.
   EngineCalibration calibrate(const std::vector<CpuSet>& cpus, std::int64_t budget_ns,
                               const std::function<void(double done)>& progress = {},
-                              std::int64_t pause_ns = 0);
+                              std::int64_t pause_ns = 0, const std::atomic<bool>* stop = nullptr);
   /// Time of one inference in fp32 at `width` on one CPU now, from a few stretches of 5 ms: 0.1 s.
   /// From the thread that calls `run`, or none does.
   std::int64_t quick_time_ns(int width);

@@ -67,7 +67,7 @@ std::vector<Precision> precisions_of(const Model& model) {
 
 }  // namespace
 
-void check_answers(const Model& model) {
+void check_answers(const Model& model, const std::string& name) {
   Network network(model);
   Workspace workspace(model.spec);
   // Not one: a unit that overflowed to NaN may be cut to zero, and leave some answers finite.
@@ -76,8 +76,9 @@ void check_answers(const Model& model) {
   for (const Precision precision : precisions_of(model)) {
     for (int width = 0; width < model.spec.widths; ++width) {
       if (all_finite(logits_of(network, workspace, nullptr, width, precision, images))) continue;
-      failure(fmt::format("model, width {} % in {}", network.width_pct(width), name_of(precision)),
-              "its answers are not finite numbers", "take another model file, or train it again");
+      failure(
+          fmt::format("{}, width {} % in {}", name, network.width_pct(width), name_of(precision)),
+          "its answers are not finite numbers", "take another model file, or train it again");
     }
   }
 }

@@ -26,7 +26,7 @@ struct LevelCheck {
 /// A few inferences at every width and precision, for whoever takes what a model promises. Throws
 /// Error (kFailure) that names the first whose answer is not finite: such a model has overflowed, and
 /// its class is no answer.
-void check_answers(const Model& model);
+void check_answers(const Model& model, const std::string& name = "model");
 
 /// Runs every width and precision on a few images with every implementation of the operators and
 /// with one and two threads. Throws std::system_error where no thread can be started.

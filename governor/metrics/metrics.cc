@@ -137,31 +137,23 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
 
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
-    AppTotals& app = apps_[a];
-    app.released += state.released;
-    app.finished += state.finished;
-    app.missed += state.missed;
-    app.dropped += state.dropped;
-    app.pending = state.backlog;
+    apps_[a].jobs.add(state, now.now_ns);
     coupled_ = coupled_ || state.backlog > 1;
-    app.overdue = state.backlog > 0 && state.required.deadline_ns > 0 &&
-                  now.now_ns > state.oldest_release_ns() + state.required.deadline_ns;
   }
   for (const JobRecord& job : now.jobs()) count_job(job);
 }
 
 Metrics MetricsSink::result() const {
-  std::uint64_t finished = 0, missed = 0, resolved = 0, dropped = 0;
+  std::uint64_t finished = 0, missed = 0, settled = 0, dropped = 0;
   for (const AppTotals& app : apps_) {
-    finished += app.finished;
-    dropped += app.dropped;
-    missed += app.missed + (app.overdue ? 1 : 0);
-    const std::uint64_t open = app.pending - (app.overdue ? 1 : 0);
-    resolved += app.released > open ? app.released - open : 0;
+    finished += app.jobs.finished;
+    dropped += app.jobs.dropped;
+    missed += app.jobs.settled_and_missed();
+    settled += app.jobs.settled();
   }
   const auto share_pct = [&](std::uint64_t part) {
-    return resolved > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(resolved)
-                        : kNothing;
+    return settled > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(settled)
+                       : kNothing;
   };
   Metrics m;
   m.jobs = static_cast<double>(finished);

@@ -8,6 +8,7 @@
 
 #include "governor/loop/control_loop.h"
 #include "governor/metrics/histogram.h"
+#include "governor/metrics/job_count.h"
 
 namespace flyball {
 
@@ -68,12 +69,9 @@ class MetricsSink final : public EpochSink {
 
  private:
   struct AppTotals {
-    std::uint64_t released = 0, finished = 0, missed = 0;
-    std::uint64_t pending = 0;  ///< backlog at the end of the last epoch
-    bool overdue = false;       ///< whose oldest job is already late
+    JobCount jobs;
     bool ran = false;
     AppSetting last;
-    std::uint64_t dropped = 0;
     bool forecast_open = false;
     Forecast forecast;  ///< the first that was made of the job that runs
   };

@@ -39,8 +39,10 @@ StateDir StateDir::open_existing(const std::string& path) {
       FileDescriptor(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir) {
     if (errno == ENOENT) return dir;
-    refuse_folder(path, errno == ENOTDIR || errno == ELOOP ? "it is a link or no folder"
-                                                           : "cannot be opened: " + reason(errno));
+    if (errno == ENOTDIR || errno == ELOOP)
+      input_error("state folder " + path, "it is a link or no folder",
+                  "give another one with --state-dir");
+    refuse_folder(path, "cannot be opened: " + reason(errno));
   }
   struct stat info {};
   if (fstat(dir.descriptor(), &info) != 0)

@@ -158,7 +158,9 @@ TEST(LinuxDiscover, RivalsByTheirProgram) {
   run(103, "/usr/libexec/power-profiles-daemon\0"s);
   run(104, "vi\0/etc/tlp\0"s);              // a text
   run(105, "/usr/bin/flyball\0doctor\0"s);  // turns nothing
-  run(106, "/usr/bin/flyball\0run\0"s);
+  run(106, "/usr/bin/flyball\0run\0--platform\0linux\0"s);
+  run(109, "/usr/bin/flyball\0run\0"s);  // on emulated clocks
+  run(110, "/usr/bin/flyball\0run\0--platform=linux\0--dry-run\0"s);
   run(107, "");  // a kernel thread
   run(108, "tlp-stat\0"s);
   std::vector<std::string> names;

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "tests/governor/own_configs.h"
 #include "tests/governor/subprocess.h"
@@ -17,6 +19,7 @@
 namespace flyball::testing {
 namespace {
 
+using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -218,6 +221,33 @@ TEST(CliRunDisplay, SaysThatHeatHeldTheClockDown) {
   }
   std::ofstream(host) << text;
   EXPECT_THAT(flyball_run(run).err, HasSubstr(" C throttled"));
+}
+
+// Whatever waits at the end: here all jobs are late, and more come than can be done.
+TEST(CliRunDisplay, AMissRateIsTheSameWhereverItIsPrinted) {
+  const OwnConfigs configs;
+  std::ofstream(configs / "late.yaml")
+      << "schema: 1\nname: late\nduration_s: 1\napps:\n  - name: camera\n    profile: dynamic_cnn\n"
+         "    arrival: {kind: periodic, period_x: 0.4}\n    deadline_ms: 0.05\n";
+  const Finished finished = flyball_run({"run", "--scenario", configs / "late.yaml", "--policy",
+                                         "performance", "--no-compare", "--json"});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(json::parse(finished.out).at("policies")[0].at("deadline_miss_pct"), 100.0);
+  EXPECT_THAT(finished.err, ::testing::ContainsRegex("\nperformance, [^\n]*, 100.00 % missed"));
+}
+
+TEST(CliRunDisplay, WithoutAJobThereIsNoLatencyAndNoMissRate) {
+  const OwnConfigs configs;
+  std::ofstream(configs / "none.yaml")
+      << "schema: 1\nname: none\nduration_s: 3\napps:\n  - name: camera\n    profile: dynamic_cnn\n"
+         "    arrival: {kind: periodic, period_ms: 1000}\n    deadline_ms: 500\n    start_s: "
+         "2.999\n";
+  const Finished finished = flyball_run({"run", "--scenario", configs / "none.yaml", "--policy",
+                                         "performance", "--no-compare", "--plain"});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr(", -/500.0 ms, no job finished yet  "));
+  EXPECT_THAT(finished.err, HasSubstr(": 0 jobs\n"));
+  EXPECT_THAT(finished.out, HasSubstr("no job finished: '-' has no figure"));
 }
 
 }  // namespace

@@ -76,5 +76,25 @@ TEST(CliDoctor, TellsOfThisMachine) {
   EXPECT_FALSE(std::string(result.at("counters")).empty());
 }
 
+TEST(CliDoctor, SaysWhatAFolderDoesNotHold) {
+  const TempDir empty;
+  const std::vector<std::string> root = {"--sysfs-root", empty.path().string()};
+  for (std::vector<std::string> verb : {std::vector<std::string>{"doctor"},
+                                        {"run", "--platform", "linux", "--dry-run"},
+                                        {"restore"}}) {
+    verb.insert(verb.end(), root.begin(), root.end());
+    const Finished told = flyball_run(verb);
+    EXPECT_EQ(told.exit_code, 2) << told.err;
+    EXPECT_THAT(told.err, HasSubstr("holds neither 'sys' nor 'proc'"));
+    EXPECT_EQ(told.out, "");
+  }
+  // Half of it is a machine of which some things cannot be told.
+  std::filesystem::create_directory(empty / "sys");
+  const Finished told = flyball_run({"doctor", "--sysfs-root", empty.path().string()});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("the list of CPUs (sys/devices/system/cpu/online)"));
+  EXPECT_THAT(told.out, HasSubstr("the kernel's version (proc/sys/kernel/osrelease)"));
+}
+
 }  // namespace
 }  // namespace flyball::testing

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 json parsed(const Finished& finished) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
@@ -256,6 +257,28 @@ TEST(CliCompare, TellsWhatWasDroppedAndHowForecastsHeld) {
       parsed(flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", "bursty",
                           "--policies", "performance", "--seeds", "1", "--json"}));
   EXPECT_TRUE(silent.at("policies")[0].at("time_in_interval_pct").at("mean").is_null());
+}
+
+TEST(CliRunLearns, OnABusyMachineAndSaysSo) {
+  const OwnConfigs configs;
+  const auto notes = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"run", "--duration", "2", "--no-compare", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    Flyball flyball(words);
+    for (int i = 0; i < 3000 && flyball.err_so_far().find("Ctrl-C ends") == std::string::npos; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // Jobs come late, as if others had had the CPUs.
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    flyball.signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    flyball.signal(SIGCONT);
+    return parsed(flyball.wait()).at("policies")[0].at("notes").dump();
+  };
+  const std::string kept = notes({});
+  EXPECT_THAT(kept, HasSubstr("the machine is overloaded"));
+  EXPECT_THAT(kept, HasSubstr("what was learned meanwhile is kept all the same, in " +
+                              stored_policies(configs, "host").at(0)));
+  EXPECT_THAT(notes({"--no-learn"}), Not(HasSubstr("kept all the same")));
 }
 
 }  // namespace

@@ -312,6 +312,8 @@ TEST(CliWarnings, AreShownByEveryVerbThatLoadsTheScenario) {
   expect_warned({"train", "--platform", "odroid_xu3", "--scenario", file, "--episodes", "1",
                  "--out", configs / "x.policy"});
   expect_warned({"run", "--scenario", file, "--policy", "performance", "--no-compare"});
+  expect_warned({"evaluate", "--platform", "odroid_xu3", "--scenario", file, "--agents", "model",
+                 "--boards", "1", "--seeds", "1", "--quick"});
 }
 
 TEST(CliCompare, AFarDeadlineAndASignalInTheMiddleOfIt) {

@@ -34,7 +34,45 @@ void expect_wrong_use(const std::vector<std::string>& arguments, const std::stri
 TEST(Cli, PrintsItsVersion) {
   const Finished finished = flyball_run({"--version"});
   EXPECT_EQ(finished.exit_code, 0);
-  EXPECT_THAT(finished.out, ::testing::MatchesRegex("flyball [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(finished.out, ::testing::MatchesRegex(
+                                "flyball [0-9]+\\.[0-9]+\\.[0-9]+ \\(build [-._0-9a-z]+\\)\n"));
+}
+
+// The program's name for its sources is theirs, and is written only when it is another.
+TEST(Cli, ABuildIsNamedByTheSourcesHistory) {
+  const TempDir dir;
+  const std::string source = dir / "source";
+  std::filesystem::create_directory(source);
+  const auto shell = [](const std::string& command) {
+    EXPECT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0) << command;
+  };
+  const auto built = [&] {
+    shell("cmake -DSOURCE_DIR=" + source + " -DOUT=" + (dir / "id.cc") +
+          " -P " FLYBALL_SOURCE_DIR "/governor/build_id.cmake");
+    const std::string text = read_text(dir / "id.cc");
+    const std::size_t begin = text.find("kBuildId = \"") + 12;
+    return text.substr(begin, text.find('"', begin) - begin);
+  };
+  const std::string git = "git -C " + source + " -c user.name=a -c user.email=b ";
+  const auto commit = [&] { shell(git + "add . && " + git + "commit -q -m x --allow-empty"); };
+  EXPECT_EQ(built(), "unknown");
+  shell("git init -q " + dir.path().string());
+  EXPECT_EQ(built(), "unknown") << "another's history";
+  shell("git init -q " + source);
+  EXPECT_EQ(built(), "unknown") << "no history yet";
+  std::ofstream(source + "/x.cc") << "1\n";
+  commit();
+  const std::string first = built();
+  EXPECT_THAT(first, ::testing::MatchesRegex("[0-9a-f]+"));
+  const auto written = std::filesystem::last_write_time(dir / "id.cc");
+  EXPECT_EQ(built(), first);
+  EXPECT_EQ(std::filesystem::last_write_time(dir / "id.cc"), written);
+  std::ofstream(source + "/x.cc") << "2\n";
+  EXPECT_EQ(built(), first + "-dirty");
+  commit();
+  EXPECT_NE(built(), first);
+  shell(git + "tag v7");
+  EXPECT_EQ(built(), "v7");
 }
 
 TEST(Cli, EveryVerbHasHelpWithAnExample) {

@@ -262,5 +262,16 @@ TEST(DevScript, TakesWhatTheProgramTakes) {
   }
 }
 
+TEST(DevScript, OnLinuxNothingIsMeasuredOrTrained) {
+  Dev dev;
+  const Finished finished = dev.run("run --platform linux --actuator bounds --dry-run");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(dev.started(),
+              AllOf(HasSubstr("flyball-supervisor"),
+                    HasSubstr("flyball run --platform linux --actuator bounds --dry-run"),
+                    Not(HasSubstr("profile")), Not(HasSubstr("train"))));
+  EXPECT_EQ(dev.run("run --belief linux").exit_code, 2);
+}
+
 }  // namespace
 }  // namespace flyball::testing

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -172,13 +173,68 @@ TEST(CliEvaluate, PrintsItsRowsAsJson) {
   EXPECT_EQ(flyball_run(arguments).out, finished.out);
 }
 
+Finished evaluate_boards(const std::string& boards, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words = {"evaluate", "--agents", "rule",       "--quick",
+                                    "--boards", boards,     "--platform", "odroid_xu3",
+                                    "--seeds",  "1",        "--scenario", "full_accuracy"};
+  words.insert(words.end(), more.begin(), more.end());
+  return flyball_run(words);
+}
+
+// As counted from its rows: a board is one pair here.
 TEST(CliEvaluate, SaysWhichGatesAreMet) {
-  const Finished finished =
-      flyball_run({"evaluate", "--agents", "rule", "--quick", "--boards", "1", "--seeds", "1",
-                   "--platform", "jetson_nano", "--scenario", "full_accuracy"});
+  const Finished finished = evaluate_boards("8");
   ASSERT_EQ(finished.exit_code, 0) << finished.err;
-  EXPECT_THAT(finished.out, HasSubstr("  met     wrong belief: at most 5 % above"));
-  EXPECT_THAT(finished.out, HasSubstr("elsewhere: at most 8 jobs' energy lost before"));
+  int pairs = 0, met = 0;
+  const json report = json::parse(evaluate_boards("8", {"--json"}).out);
+  for (const json& row : report.at("rows")) {
+    const std::string board = row.at("board");
+    const bool observable =
+        board.find("stuck") == std::string::npos && board.find("blind") == std::string::npos;
+    if (!observable || row.at("prior_gap_pct") < GateLimits().wrong_belief_pct) continue;
+    ++pairs;
+    met += row.at("gap_after_500_jobs_pct") <= GateLimits().gap_pct;
+  }
+  ASSERT_GT(pairs, 0);
+  const std::string verdict = met == pairs ? "met     " : "missed  ";
+  EXPECT_THAT(finished.out,
+              HasSubstr("  " + verdict +
+                        "  wrong belief: at most 5 % above the informed policy after 500 jobs: " +
+                        std::to_string(met) + " of " + std::to_string(pairs) + " pairs, worst "));
+}
+
+TEST(CliEvaluate, AGateThatNothingTestedIsNotMet) {
+  const Finished finished = evaluate_boards("1");  // which is as described
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("  untested  wrong belief: at most 5 % above"));
+  EXPECT_THAT(finished.out, HasSubstr(" of 1 pairs, worst "));
+  EXPECT_THAT(finished.out, ::testing::Not(HasSubstr("[-, -]")));
+}
+
+TEST(CliEvaluate, WithoutAJobThereIsNoFigure) {
+  const TempDir dir;
+  std::ofstream(dir / "none.yaml")
+      << "schema: 1\nname: none\nduration_s: 5\napps:\n  - name: camera\n    profile: dynamic_cnn\n"
+         "    arrival: {kind: poisson, period_ms: 1000}\n    deadline_x: 2\n    start_s: 2\n"
+         "    stop_s: 2.00001\n";
+  std::vector<std::string> words = {"evaluate",   "--agents",    "model,rule", "--quick",
+                                    "--boards",   "1",           "--seeds",    "1",
+                                    "--platform", "jetson_nano", "--scenario", dir / "none.yaml"};
+  const Finished told = flyball_run(words);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out,
+              HasSubstr("untested  elsewhere: at most 8 jobs' energy lost before: too few"));
+  EXPECT_THAT(told.out, ::testing::Not(HasSubstr("worst nan")));
+  words.push_back("--json");
+  const json report = json::parse(flyball_run(words).out);
+  ASSERT_EQ(report.at("rows").size(), 2u);
+  for (const json& row : report.at("rows")) {
+    for (const auto& [key, value] : row.items()) {
+      if (key.ends_with("_pct")) {
+        EXPECT_TRUE(value.is_null()) << key;
+      }
+    }
+  }
 }
 
 TEST(CliEvaluate, RefusesWhatItDoesNotKnow) {

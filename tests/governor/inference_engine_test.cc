@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -389,6 +390,13 @@ TEST(InferenceEngine, AJobThatIsCutShortEnds) {
   engine.cut_short(false);
   EXPECT_GT(engine.run(on_first_cpu(0, 1), 1), 0);
   engine.release_thread();
+}
+
+TEST(InferenceEngine, AMeasurementIsStoppedAtOnce) {
+  constexpr std::int64_t kDay_ns = 86'400'000'000'000;
+  InferenceEngine engine(Network(seeded_model(modified_alexnet(), 1)));
+  const std::atomic<bool> stop = true;
+  EXPECT_TRUE(engine.calibrate(growing_cpu_sets(1), kDay_ns, {}, 0, &stop).rows.empty());
 }
 
 }  // namespace

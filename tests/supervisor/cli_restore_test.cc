@@ -116,5 +116,22 @@ TEST_F(CliRestore, AFileThatIsNotTrustedIsRefusedInOneLine) {
   EXPECT_EQ(read("policy0/scaling_governor"), "userspace");
 }
 
+TEST_F(CliRestore, AFolderThatIsNotThereIsNoFolderWithNothingInIt) {
+  const auto refused = [](const std::vector<std::string>& words, const std::string& why) {
+    const Finished finished = flyball_run(words);
+    EXPECT_EQ(finished.exit_code, 2);
+    EXPECT_EQ(finished.out, "");
+    EXPECT_THAT(finished.err, StartsWith("flyball: " + why));
+  };
+  const std::string absent = state_path() + "x";
+  refused({"restore", "--state-dir", absent},
+          "--state-dir " + absent + ": there is no such folder");
+  refused({"restore", "--state-dir", "/dev/null"},
+          "state folder /dev/null: it is a link or no folder");
+  refused({"restore", "--state-dir", state_path(), "--sysfs-root", absent},
+          "--sysfs-root " + absent + ": is no folder");
+  EXPECT_EQ(read("policy0/scaling_governor"), "userspace");
+}
+
 }  // namespace
 }  // namespace flyball::testing

@@ -38,6 +38,16 @@ std::string_view file_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
 }
 
+/// Another flyball is one while it governs clocks: all other verbs turn nothing, nor does a run on
+/// emulated ones, or a dry one.
+bool governs_clocks(const std::string& command_line) {
+  using std::string_literals::operator""s;
+  const auto has = [&](const std::string& words) {
+    return command_line.find('\0' + words + '\0') != std::string::npos;
+  };
+  return has("run") && (has("--platform\0linux"s) || has("--platform=linux")) && !has("--dry-run");
+}
+
 /// The program's file: that of an interpreter's script where it is one ("python3 /usr/sbin/tuned").
 const Known* rival_of(const std::string& command_line) {
   std::string_view rest = command_line;
@@ -69,11 +79,8 @@ std::vector<RivalDaemon> find_rivals(const SysTree& tree) {
       continue;
     }
     const Known* rival = rival_of(command_line);
-    // Another flyball is one only while it governs; all other verbs turn nothing.
-    if (rival != nullptr && rival->name == "flyball" &&
-        command_line.find(std::string("\0run\0", 5)) == std::string::npos) {
+    if (rival != nullptr && rival->name == "flyball" && !governs_clocks(command_line))
       rival = nullptr;
-    }
     if (rival != nullptr)
       rivals.push_back({std::string(rival->name), static_cast<int>(*pid), rival->turns});
   }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/views/metrics_table.h"
+#include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
 #include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
@@ -34,8 +36,9 @@ struct EvaluateVerb {
   bool quick = false, json = false;
 };
 
-Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation) {
-  Json json{{"schema", 1}, {"suite", verb.suite}};
+Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation,
+             const std::vector<std::string>& warnings) {
+  Json json{{"schema", 1}, {"suite", verb.suite}, {"warnings", warnings}};
   Json& rows = json["rows"] = Json::array();
   for (const EvaluateRow& row : evaluation.rows) {
     rows.push_back(Json{{"agent", row.agent},
@@ -45,14 +48,14 @@ Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation) {
                         {"prior_gap_pct", number_or_null(row.prior_gap_pct)},
                         {"gap_after_500_jobs_pct", number_or_null(row.gap_after_500_jobs_pct)},
                         {"jobs_to_5_pct", number_or_null(row.jobs_to_5_pct)},
-                        {"deadline_miss_pct", row.deadline_miss_pct},
-                        {"avoidable_miss_pct", row.avoidable_miss_pct}});
+                        {"deadline_miss_pct", number_or_null(row.deadline_miss_pct)},
+                        {"avoidable_miss_pct", number_or_null(row.avoidable_miss_pct)}});
   }
   return json;
 }
 
 std::string with_interval(const Estimate& figure, int decimals) {
-  if (figure.lo == figure.hi) return fixed(figure.mean, decimals);
+  if (!(figure.lo < figure.hi)) return fixed(figure.mean, decimals);
   return fmt::format("{} [{}, {}]", fixed(figure.mean, decimals), fixed(figure.lo, decimals),
                      fixed(figure.hi, decimals));
 }
@@ -103,10 +106,15 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
     if (verdict.agent == kPriorPolicy) continue;
     text += fmt::format("\n{}:\n", verdict.agent);
     for (const Gate& gate : verdict.gates) {
-      text += fmt::format("  {:6}  {}: {} of {} pairs", gate.holds() ? "met" : "missed",
-                          gate.demand, gate.met, gate.pairs);
-      text += gate.pairs > 0 ? fmt::format(", worst {:.1f} ({})", gate.worst, gate.worst_pair)
-                             : ", so nothing was tested: more boards are needed";
+      if (gate.pairs == 0) {
+        text += fmt::format("  untested  {}: no such pair; more boards are needed", gate.demand);
+      } else if (!std::isfinite(gate.worst)) {
+        text += fmt::format("  untested  {}: too few jobs", gate.demand);
+      } else {
+        text += fmt::format("  {:8}  {}: {} of {} pairs, worst {:.1f} ({})",
+                            gate.holds() ? "met" : "missed", gate.demand, gate.met, gate.pairs,
+                            gate.worst, gate.worst_pair);
+      }
       text += '\n';
     }
   }
@@ -126,9 +134,16 @@ int run_evaluate(EvaluateVerb verb) {
   options.seeds = verb.seeds;
   options.first_seed = verb.first_seed;
   if (verb.quick) options.jobs = kQuickJobs;
+  std::vector<std::string> warnings;
   for (const std::string& name : verb.platforms) {
     options.platforms.push_back(load_governed_platform(name, "none").spec);
+    std::vector<Scenario> scenarios;
+    for (const std::string& scenario : verb.scenarios)
+      scenarios.push_back(load_scenario(scenario, options.platforms.back()));
+    for (std::string& warning : warnings_of(options.platforms.back(), scenarios))
+      warnings.push_back(std::move(warning));
   }
+  show_warnings(warnings);
   const InterruptScope interrupt(
       "flyball: evaluate: interrupted before every run was done; run it again\n");
   Progress progress(verb.suite);
@@ -136,7 +151,7 @@ int run_evaluate(EvaluateVerb verb) {
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   const Evaluation evaluation = evaluate(options);
   progress.stop();
-  write_result(verb.json ? json_text(to_json(verb, evaluation))
+  write_result(verb.json ? json_text(to_json(verb, evaluation, warnings))
                          : to_text(verb, evaluation, Terminal::of(STDOUT_FILENO).columns));
   return 0;
 }

@@ -55,13 +55,13 @@ void take_measure(const EmulatedPlatform& platform, Stream& stream) {
 /// What is believed, with the times that this machine takes now in place of assumptions: a second of
 /// measuring. The assumed gain of a second core is what is most often wrong.
 PlatformSpec with_times_now(PlatformSpec believed, const Scenario& scenario,
-                            InferenceEngine& engine) {
+                            InferenceEngine& engine, const InterruptScope& interrupt) {
   constexpr std::int64_t kBudgetNs = 1'000'000'000;
   constexpr std::int64_t kPauseNs = 500'000;  // as between jobs
   Progress progress("measuring this machine");
   const std::vector<CpuSet> cpus = growing_cpu_sets(engine.max_active());
   const EngineCalibration measured = engine.calibrate(
-      cpus, kBudgetNs, [&](double done) { progress.update(done); }, kPauseNs);
+      cpus, kBudgetNs, [&](double done) { progress.update(done); }, kPauseNs, &interrupt.stop());
   const MachineProfile times = make_profile(measured, engine.network(), "", 0);
   for (const AppSpec& app : scenario.apps)
     times.apply(believed.apps[static_cast<std::size_t>(app.profile)],
@@ -123,7 +123,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   const bool measures = is_searched(run.policy) && !stream.profiled;
   // Before the platform, whose executor is then the one to use the engine.
   const PlatformSpec times =
-      measures ? with_times_now(stream.belief.mean, scenario, stream.engine) : stream.belief.mean;
+      measures ? with_times_now(stream.belief.mean, scenario, stream.engine, interrupt)
+               : stream.belief.mean;
 
   EmulatedOptions options;
   options.seed = stream.seed;
@@ -186,6 +187,13 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   if (learned) {
     result.learn_problem = learned->finish();
     if (!result.learn_problem.empty()) result.notes.push_back(result.learn_problem);
+    const bool throttled = result.throttling && result.throttling->throttled > 0;
+    if (result.learn_problem.empty() && (platform.ran_late() || throttled)) {
+      result.notes.push_back(fmt::format(
+          "what was learned meanwhile is kept all the same, in {}: remove that file, or run with "
+          "--no-learn, where this machine is seldom so busy",
+          run.learn_to));
+    }
   }
   if (recorder) {
     result.record_problem = recorder->finish();

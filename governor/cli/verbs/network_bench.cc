@@ -7,6 +7,8 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/network.h"
 #include "governor/cli/views/engine.h"
+#include "governor/cli/views/quota.h"
+#include "governor/machine/machine_profile.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -30,14 +32,18 @@ int run_bench(const BenchVerb& verb) {
                             engine->max_active() == 1 ? "" : "s"),
                 "ask for no more, or allow it more (taskset)");
   }
+  const CpuThrottling before = read_cpu_throttling();
   const EngineCalibration calibration = engine->calibrate(
       growing_cpu_sets(verb.threads), static_cast<std::int64_t>(verb.seconds * 1e9));
+  const CpuThrottling throttling = read_cpu_throttling() - before;
   const Network& network = engine->network();
   if (verb.json) {
     write_result(json_text({{"schema", 1},
                             {"model", named.path},
                             {"checksum", fmt::format("{:08x}", named.checksum)},
                             {"operators", network.operators().name},
+                            {"cpu_quota", quota_json(this_machine().cpu_quota)},
+                            {"throttled_periods", throttling.throttled},
                             {"problem", engine->problem()},
                             {"rows", timing_json(calibration, network)}}));
     return 0;
@@ -50,6 +56,14 @@ int run_bench(const BenchVerb& verb) {
       "Time is the first decile of the batches, spread half its distance from the last "
       "one in percent of the median; MACs are those of a direct convolution.",
       columns);
+  if (calibration.unstable_rows() > 0) {
+    text += wrapped(
+        fmt::format("!: unstable, spread by more than {:.0f} %, since other programs ran beside.",
+                    EngineCalibration::kUnstablePct),
+        columns);
+  }
+  if (const std::string quota = quota_sentence(); !quota.empty()) text += wrapped(quota, columns);
+  if (throttling.throttled > 0) text += wrapped(throttling_sentence(throttling), columns);
   if (!engine->problem().empty()) text += wrapped(engine->problem(), columns);
   write_result(text);
   return 0;

@@ -20,6 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTrainer = "flyball-torch";
+constexpr const char* kAbsent = "was not built, since LibTorch was missing, or was left behind";
+constexpr const char* kRemedy =
+    "sudo apt-get install libtorch-dev libopenblas-dev, then ./dev build";
 
 bool is_program(const fs::path& path) {
   std::error_code ignored;
@@ -50,12 +53,15 @@ int run_train(const CLI::App& parser) {
   const std::string trainer = find_trainer();
   const bool help = std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
   if (trainer.empty() && help) {
-    write_result(parser.help("flyball network"));
+    // The options are the trainer's to tell.
+    write_result(parser.help("flyball network") +
+                 fmt::format("\nIts options are told by {}, which {}: {}, then again 'flyball "
+                             "network train --help'.\n",
+                             kTrainer, kAbsent, kRemedy));
     return 0;
   }
   if (trainer.empty()) {
-    failure(kTrainer, "was not built, since LibTorch was missing, or was left behind",
-            "sudo apt-get install libtorch-dev libopenblas-dev, then ./dev build");
+    failure(kTrainer, kAbsent, kRemedy);
   }
   std::vector<std::string> words = {trainer, "train-network"};
   words.insert(words.end(), arguments.begin(), arguments.end());

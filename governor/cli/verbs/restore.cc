@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/sysfs_root.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -54,7 +57,19 @@ std::string text_of(const RestoreReport& report, const std::string& state_dir) {
   return report_text(report.result) + report.result.sum() + '\n';
 }
 
-int run_restore(const RestoreVerb& verb) {
+/// The default folder is absent where no governor has run. One that somebody names is misspelt then,
+/// and "nothing to give back" would leave the machine as it is.
+void check_folders(const RestoreVerb& verb, bool named) {
+  std::error_code ignored;
+  if (named && !std::filesystem::exists(verb.options.state_dir, ignored)) {
+    input_error("--state-dir " + verb.options.state_dir, "there is no such folder",
+                "name the one that the governor was started with");
+  }
+  if (!verb.options.sysfs_root.empty()) tree_at(verb.options.sysfs_root);
+}
+
+int run_restore(const RestoreVerb& verb, bool named) {
+  check_folders(verb, named);
   const std::string& state_dir = verb.options.state_dir;
   const RestoreReport report = restore(verb.options);
   if (verb.json) {
@@ -98,7 +113,7 @@ Verb add_restore(CLI::App& program) {
       "touched.\n"
       "Status 1 when one could not be given back.\n"
       "Example:\n  flyball restore");
-  return {parser, [verb] { return run_restore(*verb); }};
+  return {parser, [verb, parser] { return run_restore(*verb, parser->count("--state-dir") > 0); }};
 }
 
 }  // namespace flyball::cli

@@ -20,6 +20,12 @@ SysTree tree_at(const std::string& root) {
     input_error("--sysfs-root " + root, "is no folder",
                 "name one that holds 'sys' and 'proc', or leave it out");
   }
+  const std::filesystem::path folder(root);
+  if (!std::filesystem::is_directory(folder / "sys", ignored) &&
+      !std::filesystem::is_directory(folder / "proc", ignored)) {
+    input_error("--sysfs-root " + root, "holds neither 'sys' nor 'proc', so nothing is found there",
+                "name the folder that they are in, or leave it out");
+  }
   return SysTree(root);
 }
 

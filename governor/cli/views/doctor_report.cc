@@ -123,6 +123,8 @@ std::vector<std::string> lacks(const LinuxMachine& machine) {
   const auto lack = [&](bool is, const char* what) {
     if (is) lines.push_back(what);
   };
+  lack(machine.kernel.empty(), "the kernel's version (proc/sys/kernel/osrelease)");
+  lack(machine.online.empty(), "the list of CPUs (sys/devices/system/cpu/online)");
   if (machine.policies.empty()) {
     lines.push_back(machine.cpufreq_folder
                         ? "cpufreq: no driver, its folder is empty; clocks cannot be governed here "

@@ -34,13 +34,7 @@ void LiveSink::on_epoch(const EpochEvent& event) noexcept {
     to.setting = from.setting;
     to.latency_ns = from.last_latency_ns;
     to.deadline_ns = from.required.deadline_ns;
-    to.released += from.released;
-    to.finished += from.finished;
-    to.missed += from.missed;
-    to.backlog = from.backlog;
-    state_.released += from.released;
-    state_.finished += from.finished;
-    state_.missed += from.missed;
+    to.jobs.add(from, now.now_ns);
   }
   for (const JobRecord& job : now.jobs()) {
     state_.app[job.app].infeasible += job.infeasible;

@@ -7,6 +7,7 @@
 #include "env/spaces/action.h"
 #include "env/spaces/limits.h"
 #include "governor/loop/control_loop.h"
+#include "governor/metrics/job_count.h"
 #include "kernels/base/latest.h"
 
 namespace flyball::cli {
@@ -22,10 +23,10 @@ struct LiveState {
   struct App {
     bool active = false;
     AppSetting setting;
-    std::int64_t latency_ns = 0;  ///< of the last finished job
+    std::int64_t latency_ns = 0;  ///< of the last finished job; 0: none has
     std::int64_t deadline_ns = 0;
-    std::uint64_t released = 0, finished = 0, missed = 0, infeasible = 0;  ///< so far
-    std::uint32_t backlog = 0;
+    JobCount jobs;
+    std::uint64_t infeasible = 0;  ///< so far
   };
   /// What happened within one second of the run.
   struct Second {
@@ -41,9 +42,9 @@ struct LiveState {
   int clusters = 0, apps = 0;
   std::array<Cluster, kMaxClusters> cluster{};
   std::array<App, kMaxApps> app{};
-  std::uint64_t released = 0, finished = 0, missed = 0, ran = 0;  ///< of all applications
-  double accuracy_sum_pct = 0;                                    ///< of the jobs that ran
-  std::int64_t seconds = 0;  ///< complete ones; the last kHistory of them are in `history`
+  std::uint64_t ran = 0;        ///< of all applications
+  double accuracy_sum_pct = 0;  ///< of the jobs that ran
+  std::int64_t seconds = 0;     ///< complete ones; the last kHistory of them are in `history`
   // Second s is at s % kHistory. Not Boost's ring, which allocates when it is copied.
   std::array<Second, kHistory> history{};
   // Of the last decision that was made for a job: most are made while there is none.

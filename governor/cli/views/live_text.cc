@@ -37,7 +37,25 @@ constexpr const char* kGreen = "32";
 constexpr const char* kYellow = "33";
 constexpr const char* kCyan = "36";
 
-double pct(std::uint64_t part, std::uint64_t whole) { return whole ? 100.0 * part / whole : 0.0; }
+double pct(std::uint64_t part, std::uint64_t whole) {
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+struct Totals {
+  std::uint64_t finished = 0, missed = 0, settled = 0;
+};
+
+/// Of all applications.
+Totals totals(const LiveState& state) {
+  Totals sum;
+  for (int a = 0; a < state.apps; ++a) {
+    const JobCount& jobs = state.app[a].jobs;
+    sum.finished += jobs.finished;
+    sum.missed += jobs.settled_and_missed();
+    sum.settled += jobs.settled();
+  }
+  return sum;
+}
 
 std::string energy_text(double energy_mj) {
   return energy_mj < 10'000 ? fmt::format("{:.0f} mJ", energy_mj)
@@ -55,8 +73,9 @@ std::string setting_text(const PlatformSpec& platform, const AppSpec& app,
 }
 
 std::string missed_text(const LiveState::App& app) {
-  return fmt::format("{} of {} missed ({:.1f} %)", app.missed, app.released,
-                     pct(app.missed, app.released));
+  const std::uint64_t missed = app.jobs.settled_and_missed(), settled = app.jobs.settled();
+  if (settled == 0) return "no job finished yet";
+  return fmt::format("{} of {} missed ({:.2f} %)", missed, settled, pct(missed, settled));
 }
 
 /// Whose decision is in force.
@@ -132,10 +151,12 @@ class Block {
                deadline = static_cast<double>(app.deadline_ns);
     const bool late = app.latency_ns > app.deadline_ns;
     add(spec.name, late ? kRed : kGreen, deadline > 0 ? latency / (kBarDeadlines * deadline) : 0,
-        fmt::format("{:5.1f} ms, due in {:.1f} ms", latency * 1e-6, deadline * 1e-6),
+        fmt::format("{}, due in {:.1f} ms",
+                    latency > 0 ? fmt::format("{:5.1f} ms", latency * 1e-6) : "    - ms",
+                    deadline * 1e-6),
         1 / kBarDeadlines);
     std::string missed = missed_text(app);
-    if (app.missed > 0) missed = paint_(kRed, missed);
+    if (app.jobs.settled_and_missed() > 0) missed = paint_(kRed, missed);
     if (app.infeasible > 0) missed += fmt::format(", {} infeasible", app.infeasible);
     const std::string setting = setting_text(platform_, spec, app.setting);
     const std::string both = missed + ", " + setting;
@@ -176,9 +197,8 @@ class Block {
   void power() {
     std::string text = fmt::format("{:.0f} mW modelled, {} so far", state_.power_mw,
                                    energy_text(state_.energy_mj));
-    if (state_.finished > 0)
-      text +=
-          fmt::format(", {:.1f} mJ/job", state_.energy_mj / static_cast<double>(state_.finished));
+    if (const std::uint64_t finished = totals(state_).finished; finished > 0)
+      text += fmt::format(", {:.1f} mJ/job", state_.energy_mj / static_cast<double>(finished));
     add_wrapped("power", text);
   }
 
@@ -242,12 +262,12 @@ std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario
 }
 
 std::string done_line(const LiveTitle& title, const LiveState& state) {
+  const Totals all = totals(state);
   std::string line = fmt::format("{}, {:.1f} s: {} jobs", title.policy,
-                                 static_cast<double>(state.now_ns) * 1e-9, state.finished);
-  if (state.finished > 0)
-    line += fmt::format(", {:.1f} mJ/job", state.energy_mj / static_cast<double>(state.finished));
-  if (state.released > 0)
-    line += fmt::format(", {:.1f} % missed", pct(state.missed, state.released));
+                                 static_cast<double>(state.now_ns) * 1e-9, all.finished);
+  if (all.finished > 0)
+    line += fmt::format(", {:.1f} mJ/job", state.energy_mj / static_cast<double>(all.finished));
+  if (all.settled > 0) line += fmt::format(", {:.2f} % missed", pct(all.missed, all.settled));
   if (state.ran > 0)
     line +=
         fmt::format(", {:.1f} % accuracy", state.accuracy_sum_pct / static_cast<double>(state.ran));
@@ -264,9 +284,12 @@ std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
   }
   for (int a = 0; a < state.apps; ++a) {
     const LiveState::App& app = state.app[a];
-    line += fmt::format("  {} {}, {:.1f}/{:.1f} ms, {}", scenario.apps[a].name,
-                        setting_text(platform, scenario.apps[a], app.setting),
-                        app.latency_ns * 1e-6, app.deadline_ns * 1e-6, missed_text(app));
+    const std::string latency =
+        app.latency_ns > 0 ? fmt::format("{:.1f}", static_cast<double>(app.latency_ns) * 1e-6)
+                           : "-";
+    line += fmt::format("  {} {}, {}/{:.1f} ms, {}", scenario.apps[a].name,
+                        setting_text(platform, scenario.apps[a], app.setting), latency,
+                        static_cast<double>(app.deadline_ns) * 1e-6, missed_text(app));
   }
   if (look.suspended_s >= kShortestSuspend_s)
     line += fmt::format("  suspended for {}", duration_text(look.suspended_s));
