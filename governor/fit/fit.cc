@@ -169,16 +169,17 @@ void check_rows(FittedPlatform& platform) {
       }
     }
     const bool any =
-        std::any_of(cluster.rows.begin(), cluster.rows.end(),
-                    [](const FittedRow& row) { return row.kept() && row.measured.power_mw; });
+        std::any_of(cluster.rows.begin(), cluster.rows.end(), [](const FittedRow& row) {
+          return row.kept() && row.measured.power_mw && row.measured.cores >= 1;
+        });
     if (any) continue;
     const FittedRow& first = cluster.rows.front();
-    input_error(fmt::format("unit '{}'", cluster.name), "has no row with a usable power",
-                first.kept()
-                    ? "measure it, or remove the unit's rows"
-                    : fmt::format("{}:{} has {}",
-                                  platform.files[static_cast<std::size_t>(first.measured.file)],
-                                  first.measured.line, first.rejected));
+    input_error(
+        fmt::format("unit '{}'", cluster.name), "has no row of busy cores with a usable power",
+        first.kept() ? "measure it, or remove the unit's rows"
+                     : fmt::format("{}:{} has {}",
+                                   platform.files[static_cast<std::size_t>(first.measured.file)],
+                                   first.measured.line, first.rejected));
   }
 }
 

@@ -54,6 +54,8 @@ struct FittedCluster {
   ParameterEstimate mcycles, memory_ms;
   ParameterEstimate core_nf, uncore_nf, idle_core_nf, static_ma, leak_a, leak_c_a;
   bool gate_idle_cores = true;
+  bool cores_vary =
+      false;  ///< so that the uncore's part, and the current's, are told from a core's
   double mean_time_error_pct = 0;
   double mean_error_pct = 0,
          max_error_pct = 0;             ///< of power, over kept rows; each device by its own factor

@@ -34,7 +34,6 @@ struct Measurement {
 struct Measurements {
   std::vector<std::string> files;  ///< of several, each is a device of the same kind
   std::vector<Measurement> rows;   ///< as they stand in the files
-  bool says_idle = false;          ///< a column tells what idle cores did
   /// The rows are freqbench's: a job is kCoreMarkJob iterations of CoreMark.
   bool coremark = false;
   std::vector<std::string> notes;

@@ -24,6 +24,16 @@ std::string base_name(const std::string& path) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
+/// Within the quotes of a YAML text.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 /// " +- 3 %", of what it is known within.
 std::string within(const ParameterEstimate& estimate) {
   if (!std::isfinite(estimate.half) || estimate.value <= 0) return "";
@@ -62,8 +72,9 @@ void check(const FittedPlatform& platform) {
     if (platform.has_time && (cluster.mcycles.value < 1e-3 || cluster.mcycles.value > 1e6))
       input_error(
           fmt::format("unit '{}'", cluster.name),
-          fmt::format("a job takes {:.3g} Mcycles, and a platform can have 0.001 to 1000000",
-                      cluster.mcycles.value),
+          fmt::format("by its times a job takes {:.3g} Mcycles, beside {:.3g} ms that do not "
+                      "depend on the clock, and a platform can have 0.001 to 1000000",
+                      cluster.mcycles.value, cluster.memory_ms.value),
           "check the times and their unit");
   }
   if (!cpu) input_error("--out", "none of the units is a CPU", "add the rows of one");
@@ -86,15 +97,16 @@ void write_head(const FittedPlatform& platform, const PlatformTextOptions& optio
     out += fmt::format("# Table: {}\n", base_name(file));
   for (const std::string& note : platform.notes)
     out += fmt::format("# Note: {}\n", printable(note));
+  const bool heat = std::any_of(platform.clusters.begin(), platform.clusters.end(),
+                                [](const FittedCluster& cluster) { return cluster.r_k_per_w > 0; });
+  const std::string description = !options.description.empty()
+                                      ? options.description
+                                      : fmt::format("{} cluster{}", platform.clusters.size(),
+                                                    platform.clusters.size() == 1 ? "" : "s");
   out += fmt::format(
-      "schema: 1\nname: {}\ndescription: {} cluster{}, fitted to measurements of {}; simulated, "
-      "heat {}\n\n",
-      options.name, platform.clusters.size(), platform.clusters.size() == 1 ? "" : "s",
-      platform.coremark ? "CoreMark" : "its units",
-      std::any_of(platform.clusters.begin(), platform.clusters.end(),
-                  [](const FittedCluster& cluster) { return cluster.r_k_per_w > 0; })
-          ? "fitted"
-          : "assumed");
+      "schema: 1\nname: {}\ndescription: \"{}; simulated, fitted to {}, heat {}\"\n\n",
+      options.name, escaped(description),
+      platform.coremark ? "CoreMark on one core" : "measurements", heat ? "fitted" : "assumed");
   out +=
       "board_mw: 0  # not in the tables\n"
       "# No published measurement was found. Assumed as on the Odroid XU3.\n"
@@ -138,11 +150,14 @@ void write_cluster(const FittedPlatform& platform, const FittedCluster& cluster,
                          number(coefficient));
   }
   out += fmt::format("    gate_idle_cores: {}\n", cluster.gate_idle_cores);
-  const bool split = cluster.uncore_nf.value > 0;
-  out +=
-      fmt::format("    uncore_nf: {}{}\n", number(cluster.uncore_nf.value),
-                  split ? within(cluster.uncore_nf).empty() ? "" : "  #" + within(cluster.uncore_nf)
-                        : "  # not told apart from the core's");
+  if (!cluster.cores_vary && cluster.cores > 1)
+    out +=
+        "    # One number of busy cores was measured: all that switches is taken as theirs, and "
+        "the "
+        "current as the cluster's.\n";
+  const std::string uncore = within(cluster.uncore_nf);
+  out += fmt::format("    uncore_nf: {}{}\n", number(cluster.uncore_nf.value),
+                     uncore.empty() ? "" : "  #" + uncore);
   out += fmt::format("    idle_core_nf: {}\n", number(cluster.idle_core_nf.value));
   const bool leaks = cluster.leak_a.value > 0 || cluster.leak_c_a.value > 0;
   out += fmt::format("    leakage: {{a_w_per_v_k2: {}, b_k: {:g}, c_a: {}, core_share: {:g}}}{}\n",

@@ -7,9 +7,10 @@
 namespace flyball {
 
 struct PlatformTextOptions {
-  std::string name;    ///< of the platform
-  std::string app;     ///< of the job that was measured; empty: coremark, or dynamic_cnn
-  std::string source;  ///< who measured it, and the licence; empty when nobody said
+  std::string name;         ///< of the platform
+  std::string app;          ///< of the job that was measured; empty: coremark, or dynamic_cnn
+  std::string description;  ///< of what it is; empty: how many clusters it has
+  std::string source;       ///< who measured it, and the licence; empty when nobody said
 };
 
 /// How such a file begins.

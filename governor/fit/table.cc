@@ -47,6 +47,11 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, kMaxShown)) + (text.size() > kMaxShown ? "..." : "");
 }
 
+/// What freqbench works out of its other columns.
+bool is_derived(std::string_view heading) {
+  return heading == "CoreMarks/MHz" || heading == "ULPMark-CM (iter/mJ)";
+}
+
 class TableReader {
  public:
   TableReader(std::string path, Measurements& into) : path_(std::move(path)), into_(into) {}
@@ -97,15 +102,18 @@ class TableReader {
                                 heading_of(column->quantity)),
                     "keep one of the two");
       }
-      if (!column && !heading.empty()) ignored += (ignored.empty() ? "" : ", ") + shown(heading);
+      if (!column && !heading.empty() && !is_derived(heading))
+        ignored += (ignored.empty() ? "" : ", ") + shown(heading);
       columns_.push_back(column);
     }
     if (!has(Quantity::kMhz)) missing("the clock", "a column 'mhz' or 'freq_khz'");
     const bool time = has(Quantity::kTimeMs) || has(Quantity::kRate);
     if (!has(Quantity::kPowerMw) && !(has(Quantity::kEnergyMj) && time))
       missing("the power", "a column 'power_mw', or 'energy_mj' beside 'time_ms'");
-    into_.says_idle |= has(Quantity::kIdle);
-    into_.coremark |= has(Quantity::kRate);
+    if (into_.files.size() > 1 && into_.coremark != has(Quantity::kRate))
+      input_error(path_, "freqbench's tables and others have jobs of their own",
+                  "fit them one after the other");
+    into_.coremark = has(Quantity::kRate);
     if (!ignored.empty())
       into_.notes.push_back(fmt::format("{}: ignored columns: {}.", path_, ignored));
   }

@@ -163,11 +163,14 @@ TEST_F(CliFit, RefusesWhatIsNoTableInOneLine) {
       {heading + "A,0,5\n", "mhz '0': is not from 1 to 10000"},
       {heading + "A,,5\n", "has no clock"},
       {heading + ",1000,5\n", "has no unit"},
-      {heading + "A,1000,\n", "has no row with a usable power"},
+      {heading + "A,1000,\n", "has no row of busy cores with a usable power"},
       {heading + "A,1000,-5\n", "a power of -5 mW"},
       {"unit,mhz,power_mw,cores\nA,1000,5,1.5\n", "is not a whole number"},
       {"unit,mhz,power_mw,idle\nA,1000,5,gatd\n", "is neither clocked nor gated"},
       {"unit,mhz,power_mw\nGPU,1000,5\n", "none of the units is a CPU"},
+      {"unit,mhz,power_mw,cores\nA,1000,5,0\n", "has no row of busy cores"},
+      {"unit,mhz,power_mw,time_ms\nA,1000,5,9\nA,2000,9,9\n", "do not depend on the clock"},
+      {heading + "A,1,1e9\n", "what was fitted is no platform: line"},
       {std::string("\0\xff\xfe,;\n\0", 7), "no column gives the clock"},
   };
   for (const auto& [table, part] : cases)
@@ -191,6 +194,22 @@ TEST_F(CliFit, RefusesVoltagesAndOptionsThatAreNone) {
   expect_refused({"fit", "--data", table, "--out", other},
                  "is there already and is not a platform file");
   EXPECT_EQ(read_text(other), "schema: 1\n");
+}
+
+TEST_F(CliFit, KeepsTextsAsTextsAndFamiliesOfTablesApart) {
+  const std::string table = file("t.csv", "unit,mhz,power_mw\nA,1000,500\n"), out = dir_ / "t.yaml";
+  const std::string hostile = "a \"b\" \\ c: #d\nname: e";
+  const Finished fitted = flyball_run({"fit", "--data", table, "--out", out, "--name", "mine",
+                                       "--source", hostile, "--description", hostile});
+  ASSERT_EQ(fitted.exit_code, 0) << fitted.err;
+  EXPECT_EQ(
+      json::parse(flyball_run({"characterise", "--platform", out, "--json"}).out).at("platform"),
+      "mine");
+  EXPECT_THAT(read_text(out), HasSubstr("# Source: a \"b\" \\ c: #d name: e\n"));
+  expect_refused({"fit", "--data", table, file("main.csv", freqbench_table())},
+                 "jobs of their own");
+  expect_refused({"fit", "--data", file("main.csv", freqbench_table()), table},
+                 "jobs of their own");
 }
 
 TEST_F(CliFit, APlatformOfPowerAloneHasAPlainLoad) {

@@ -1,17 +1,21 @@
 #include "governor/fit/fit.h"
 
 #include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <memory>
 
+#include "env/model/platform_spec.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/views/fit_report.h"
 #include "governor/fit/platform_text.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/error.h"
+#include "kernels/base/file_descriptor.h"
 #include "kernels/base/output_file.h"
 
 namespace flyball::cli {
@@ -24,6 +28,7 @@ struct FitVerb {
   std::vector<std::string> cores;
   std::string name;
   std::string app;
+  std::string description;
   std::string source;
   bool json = false;
 };
@@ -58,6 +63,26 @@ void check_name(const char* option, const std::string& name) {
                 "use up to 32 letters, digits, '_' and '-'");
 }
 
+/// A table may make a board that no platform can be, one whose leakage runs away for example. Its
+/// file would be refused by every other verb, so it is not written.
+void check_loads(const std::string& text) {
+  std::string path = (std::filesystem::temp_directory_path() / "flyball-fit-XXXXXX.yaml").string();
+  const FileDescriptor file(mkstemps(path.data(), 5));
+  if (!file) failure(path, "cannot be made", "check the folder, or set TMPDIR to another");
+  std::string problem;
+  try {
+    write_file_atomically(path, text);
+    load_platform(path);
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  unlink(path.c_str());
+  if (problem.empty()) return;
+  if (problem.starts_with(path)) problem = "line" + problem.substr(path.size());
+  input_error("--out", fmt::format("what was fitted is no platform: {}", problem),
+              "check the units of the table's numbers");
+}
+
 int run_fit(FitVerb verb) {
   check_name("--name", verb.name);
   check_name("--app", verb.app);
@@ -75,8 +100,13 @@ int run_fit(FitVerb verb) {
     if (verb.name.empty()) verb.name = "fitted";
   }
   const std::string text =
-      verb.out.empty() ? "" : platform_text(platform, {verb.name, verb.app, verb.source});
-  if (!verb.out.empty()) write_file_atomically(verb.out, text);
+      verb.out.empty()
+          ? ""
+          : platform_text(platform, {verb.name, verb.app, verb.description, verb.source});
+  if (!verb.out.empty()) {
+    check_loads(text);
+    write_file_atomically(verb.out, text);
+  }
   if (verb.json) {
     write_result(json_text(fit_json(platform)));
   } else {
@@ -118,6 +148,10 @@ Verb add_fit(CLI::App& program) {
                    "scenarios run; "
                    "coremark of freqbench's tables)")
       ->type_name("NAME");
+  parser
+      ->add_option("--description", verb->description,
+                   "What it is, for 'flyball list'; kept in the file")
+      ->type_name("TEXT");
   parser->add_option("--source", verb->source, "Who measured it, and the licence; kept in the file")
       ->type_name("TEXT");
   json_option(*parser, verb->json);
