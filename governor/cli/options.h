@@ -23,6 +23,7 @@ Verb add_profile(CLI::App& program);
 /// One per verb within it: show, verify, bench, train.
 std::vector<Verb> add_network(CLI::App& program);
 Verb add_characterise(CLI::App& program);
+Verb add_fit(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_doctor(CLI::App& program);

@@ -18,8 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const std::vector<std::string> kVerbs = {"run",     "train",   "compare",      "evaluate",
-                                         "profile", "network", "characterise", "list",
-                                         "export",  "restore", "doctor"};
+                                         "profile", "network", "characterise", "fit",
+                                         "list",    "export",  "restore",      "doctor"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,
@@ -95,7 +95,8 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, evaluate, profile, network, characterise, list, export, "
+      "use one of run, train, compare, evaluate, profile, network, characterise, fit, list, "
+      "export, "
       "restore, doctor, or see "
       "'flyball --help'\n";
   EXPECT_EQ(
@@ -262,12 +263,12 @@ TEST(CliCharacterise, GivesTheTableAsJson) {
   EXPECT_EQ(table.at("schema"), 1);
   EXPECT_EQ(table.at("platform"), "odroid_xu3");
   EXPECT_EQ(table.at("app"), "dynamic_cnn");
-  EXPECT_EQ(table.size(), 7u);
+  EXPECT_EQ(table.size(), 8u);
   EXPECT_TRUE(table.at("profile").is_null());
   EXPECT_EQ(table.at("times_source"), json::array());
   bool found = false;
   for (const json& row : table.at("rows")) {
-    ASSERT_EQ(row.size(), 10u);
+    ASSERT_EQ(row.size(), 11u);
     EXPECT_EQ(row.at("precision"), "fp32");
     EXPECT_THAT(row.at("unit"), ::testing::AnyOf("A15", "A7"));
     EXPECT_GT(row.at("time_ms"), 0.0);
