@@ -13,6 +13,7 @@
 #include "agents/ondemand.h"
 #include "agents/oracle.h"
 #include "agents/plain_load.h"
+#include "agents/planner.h"
 #include "agents/prime.h"
 #include "agents/q_learning.h"
 #include "agents/rule.h"
@@ -111,8 +112,12 @@ const std::vector<Entry>& entries() {
         false},
        false,
        plain<ModelPolicy>},
-      {{"q_learning",
-        "double Q-learning over mapping, quality and frequency, with safe exploration", true},
+      {{"planner", "plans with a belief of the board that every job corrects, and tries what pays",
+        true},
+       false,
+       plain<Planner>},
+      {{"q_learning", "double Q-learning over mapping, quality and frequency, with safe exploration",
+        true},
        false,
        plain<QLearning>},
       {{.name = "oracle",

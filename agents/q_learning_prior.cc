@@ -16,7 +16,10 @@ namespace {
 constexpr std::array<double, QLearning::kMargins.size()> kPriorRisk{0.08,  0.04,  0.02,
                                                                     0.006, 0.002, 0.001};
 constexpr double kNominalMargin = 1.5;  // the one at which mappings are compared
-constexpr double kCoolC = 10;           // this far below the temperature limit nothing is hot
+// Deviations of a time that is not known well: a mapping is left out, a clock is chosen by.
+constexpr double kChoiceCaution = 0.5, kClockCaution = 1.5;
+constexpr double kCautiousCase = 4;  // rather a doubtful mapping than none for less of a worst case
+constexpr double kCoolC = 10;        // this far below the temperature limit nothing is hot
 
 int bin(double value, std::initializer_list<double> edges) {
   int b = 0;
@@ -47,8 +50,7 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
   const double unused_ns = (1 - kDeadlineUse) * static_cast<double>(relative_ns);
   const auto deadline_of = [&](std::uint32_t i) {
     const std::int64_t own = seen.deadline_ns(i);
-    return own < std::numeric_limits<std::int64_t>::max() ? own
-                                                          : seen.release_ns(i) + relative_ns;
+    return own < std::numeric_limits<std::int64_t>::max() ? own : seen.release_ns(i) + relative_ns;
   };
   double limit = std::numeric_limits<double>::max();
   std::uint32_t first = 0;
@@ -63,10 +65,9 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
       // It waits for the one that runs, which is taken to end at its deadline at the latest.
       const double share = std::max(0.0, 1 - jobs.progress() / std::max(1e-9, jobs.work(0)));
       const double spent = static_cast<double>(now.now_ns - seen.running.start_ns);
-      const double rest =
-          jobs.progress() > 0.1 * jobs.work(0)
-              ? spent * share / std::max(0.1, 1 - share)
-              : std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns);
+      const double rest = jobs.progress() > 0.1 * jobs.work(0)
+                              ? spent * share / std::max(0.1, 1 - share)
+                              : std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns);
       begin_ns += std::min(rest, std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns));
     }
   }
@@ -86,10 +87,12 @@ double QLearning::point_limit_ns(const Observation& now, int slot, Job job, int 
                                  double deviations) const {
   const JobTracker& jobs = apps_.find(slot)->jobs;
   double limit = limit_ns(now, slot, job, jobs.work(deviations));
+  const App& app = *apps_.find(slot);
+  const double unsure = 1 + kClockCaution * app.profile->unsure(mapping, app.level);
   if (job == Job::kNext && now.app[slot].setting.mapping != mapping) {
     limit -= platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
   }
-  return limit / jobs.slowdown(mapping);
+  return limit / (jobs.slowdown(mapping) * unsure);
 }
 
 bool QLearning::in_reach_later(const Observation& now, int slot, const OppChoice& opp) const {
@@ -126,8 +129,8 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   double fastest_ns = std::numeric_limits<double>::max();
   for (int m = 0; m < app.profile->mapping_count(); ++m) {
     if (!app.profile->supports(m)) continue;
-    fastest_ns = std::min(fastest_ns, app.profile->frontier(m, level).front().time_ns *
-                                          app.jobs.slowdown(m));
+    fastest_ns = std::min(fastest_ns,
+                          app.profile->frontier(m, level).front().time_ns * app.jobs.slowdown(m));
   }
   s.pressure = limit_ns(now, slot, job, app.jobs.work(0)) / fastest_ns;
 
@@ -135,9 +138,9 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   const int load = bin(app.jobs.other_load(), {0.1, 0.4});
   const int heat =
       throttled ? 2 : bin(hottest_c, {weights_.temp_limit_c - kCoolC, weights_.temp_limit_c});
-  const bool queue = seen.backlog > 1 || (app.jobs.shortest_gap_ns() > 0 &&
-                                          app.jobs.shortest_gap_ns() <
-                                              static_cast<double>(seen.required.deadline_ns));
+  const bool queue = seen.backlog > 1 ||
+                     (app.jobs.shortest_gap_ns() > 0 &&
+                      app.jobs.shortest_gap_ns() < static_cast<double>(seen.required.deadline_ns));
   const int varies = bin(app.jobs.deviation() / app.jobs.work(0), {0.05, 0.12});
   const int preference = bin(now.energy_preference, {0.35, 0.65});
   s.slow_state = ((pressure * 3 + load) * 3 + heat) * 2 + queue;
@@ -145,8 +148,8 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   return s;
 }
 
-void QLearning::slow_priors(const Observation& now, int slot, const Situation& s,
-                            double worst_case, SlowPriors& prior, bool& any_safe) const {
+void QLearning::slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
+                            SlowPriors& prior, bool& any_safe) const {
   const App& app = *apps_.find(slot);
   std::fill_n(prior.begin(), app.profile->mapping_count(), DoubleQ::Prior{});
   any_safe = false;
@@ -164,14 +167,15 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
     if (top < 0) continue;
     const double top_ns = frontier[static_cast<std::size_t>(top)].time_ns;
     const double slow = app.jobs.slowdown(m);
+    const double unsure =
+        worst_case < kCautiousCase ? 1 : 1 + kChoiceCaution * app.profile->unsure(m, app.level);
     const bool moves = m != now.app[slot].setting.mapping;
-    if (top_ns > (limit_worst - (moves ? move_ns : 0)) / slow) {
+    if (top_ns * unsure > (limit_worst - (moves ? move_ns : 0)) / slow) {
       const double excess = top_ns * slow;
       if (excess < least_excess) least_excess = excess, quickest = m;
       continue;
     }
-    const int i =
-        cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
+    const int i = cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
     DoubleQ::Prior& p = prior[static_cast<std::size_t>(m)];
     p.masked = false;
     p.value.energy = -frontier[static_cast<std::size_t>(i)].energy_mj / weights_.ref_energy_mj *
