@@ -22,7 +22,6 @@ class Gaussian {
   /// One more number, independent of those before.
   void add(double mean, double deviation) {
     mean_[size_] = first_[size_] = mean;
-    first_deviation_[size_] = deviation;
     covariance_[size_][size_] = deviation * deviation;
     ++size_;
   }
@@ -61,7 +60,7 @@ class Gaussian {
   }
 
   /// Spoils what was learned: the means are as at first, as far on the other side of that, or each as
-  /// far as another was.
+  /// far as another was. How sure it is stays.
   void ablate(Ablation how, Random& random) {
     Vector off{};
     for (int i = 0; i < size_; ++i) off[i] = mean_[i] - first_[i];
@@ -71,9 +70,6 @@ class Gaussian {
     const double sign = how == Ablation::kZeroed ? 0 : how == Ablation::kNegated ? -1 : 1;
     for (int i = 0; i < size_; ++i) {
       mean_[i] = first_[i] + sign * off[i];
-      if (how != Ablation::kZeroed) continue;
-      covariance_[i] = {};
-      covariance_[i][i] = first_deviation_[i] * first_deviation_[i];
     }
   }
 
@@ -107,7 +103,7 @@ class Gaussian {
  private:
   int size_ = 0;
   Vector mean_{};
-  Vector first_{}, first_deviation_{};
+  Vector first_{};
   std::array<Vector, kMax> covariance_{};
 };
 
