@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "agents/ablation.h"
@@ -79,6 +80,10 @@ class Gaussian {
     for (int i = 0; i < size_; ++i) {
       for (int j = 0; j <= i; ++j) out.f32(static_cast<float>(covariance_[i][j]));
     }
+  }
+  std::size_t saved_bytes() const {
+    const auto size = static_cast<std::size_t>(size_);
+    return 4 + sizeof(float) * (size + size * (size + 1) / 2);
   }
   /// Throws Error (kInput) unless it has as many numbers; then nothing has changed.
   void load(ByteReader& in) {

@@ -6,9 +6,9 @@
 namespace flyball {
 namespace {
 
-constexpr double kMoved = 0.01;  // of any number: less changes no plan by much
+constexpr double kMoved = 0.02;  // of any number: less changes no plan by much
 constexpr std::size_t kMaxNameBytes = 256;
-constexpr double kTempC = 60;  // at which plans are made, as the profile table's
+constexpr double kTempC = PowerEstimate::kPlanTempC;
 
 double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
   return volts * (1 - cluster.leak_core_share * (1 - powered / cluster.cores)) *
@@ -18,7 +18,7 @@ double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
 }  // namespace
 
 LearnedBoard::LearnedBoard(const Belief& prior) : prior_(prior), belief_(prior), power_(prior) {
-  std::size_t numbers = static_cast<std::size_t>(power_.factors().size());
+  std::size_t numbers = static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
   for (AppProfile& app : belief_.mean.apps) {
     times_.push_back(app.plain_load ? nullptr : std::make_unique<TimeEstimate>(belief_.mean, app));
     if (times_.back()) numbers += static_cast<std::size_t>(times_.back()->numbers().size());
@@ -37,6 +37,9 @@ bool LearnedBoard::moved() const {
     }
   };
   look(power_.factors());
+  for (std::size_t c = 0; c < prior_.mean.clusters.size(); ++c, ++at) {
+    any = any || std::abs(power_.warmth(static_cast<int>(c)) - planned_[at]) > kMoved;
+  }
   for (const auto& times : times_) {
     if (times) look(times->numbers());
   }
@@ -49,11 +52,12 @@ void LearnedBoard::correct_power() {
   for (std::size_t c = 0; c < board.clusters.size(); ++c) {
     const double switching = power_.switching(static_cast<int>(c));
     const double leaking = power_.leaking(static_cast<int>(c));
+    const double leaking_now = leaking * power_.warmth(static_cast<int>(c));
     const ClusterSpec& was = prior_.mean.clusters[c];
     board.clusters[c].uncore_nf = was.uncore_nf * switching;
     board.clusters[c].idle_core_nf = was.idle_core_nf * switching;
-    board.clusters[c].leak_a = was.leak_a * leaking;
-    board.clusters[c].leak_c_a = was.leak_c_a * leaking;
+    board.clusters[c].leak_a = was.leak_a * leaking_now;
+    board.clusters[c].leak_c_a = was.leak_c_a * leaking_now;
     for (std::size_t a = 0; a < board.apps.size(); ++a) {
       board.apps[a].unit[c].core_nf = prior_.mean.apps[a].unit[c].core_nf * switching;
       board.apps[a].unit[c].static_ma = prior_.mean.apps[a].unit[c].static_ma * leaking;
@@ -64,6 +68,9 @@ void LearnedBoard::correct_power() {
     for (int i = 0; i < numbers.size(); ++i) planned_[at++] = numbers.mean(i);
   };
   keep(power_.factors());
+  for (std::size_t c = 0; c < prior_.mean.clusters.size(); ++c) {
+    planned_[at++] = power_.warmth(static_cast<int>(c));
+  }
   for (const auto& times : times_) {
     if (times) keep(times->numbers());
   }
@@ -117,9 +124,11 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
     parts[2 * c] =
         (volts * volts * mhz * switched_nf - lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
         seconds;
-    parts[2 * c + 1] = (leaking_mw(cluster, volts, powered) + volts * first.unit[c].static_ma -
-                        leaking_mw(cluster, lowest_volts, idle)) *
-                       seconds;
+    const double warmth = power_.warmth(static_cast<int>(c));
+    parts[2 * c + 1] =
+        (warmth * leaking_mw(cluster, volts, powered) + volts * first.unit[c].static_ma -
+         warmth * leaking_mw(cluster, lowest_volts, idle)) *
+        seconds;
   }
   return parts;
 }
@@ -144,6 +153,15 @@ void LearnedBoard::save(ByteWriter& out) const {
     out.u64(prior_.mean.apps[a].content_hash);
     times_[a]->numbers().save(out);
   }
+}
+
+std::size_t LearnedBoard::saved_bytes() const {
+  std::size_t bytes = power_.factors().saved_bytes() + 4;
+  for (std::size_t a = 0; a < times_.size(); ++a) {
+    if (times_[a] == nullptr) continue;
+    bytes += 2 * 8 + prior_.mean.apps[a].name.size() + times_[a]->numbers().saved_bytes();
+  }
+  return bytes;
 }
 
 void LearnedBoard::load(ByteReader& in, bool keep) {

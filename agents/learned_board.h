@@ -37,6 +37,7 @@ class LearnedBoard {
   void begin_run() { power_.forget_stretch(); }
 
   void save(ByteWriter& out) const;
+  std::size_t saved_bytes() const;
   /// `keep`: false passes over it, for it is of another board. Throws Error (kInput) when it does not
   /// fit; then nothing has changed.
   void load(ByteReader& in, bool keep);

@@ -3,7 +3,7 @@
 namespace flyball {
 namespace {
 
-constexpr int kPlansPerDecision = 4;  // a few microseconds each
+constexpr int kPlansPerDecision = 2;  // a few microseconds each
 
 }  // namespace
 
@@ -24,6 +24,12 @@ void PlanTable::plan(int mapping, int level, std::uint32_t version) {
   const auto points = frontier(mapping, level);
   if (points.empty()) return;
   one.unsure = static_cast<float>(times_->deviation(mapping, level, points[points.size() / 2].opp));
+}
+
+bool PlanTable::follow_one(std::uint32_t version, int level, int mapping) {
+  if (!learns() || plans_[index(mapping, level)].version == version + 1) return false;
+  plan(mapping, level, version);
+  return true;
 }
 
 void PlanTable::follow(std::uint32_t version, int level, int in_use) {

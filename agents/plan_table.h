@@ -20,6 +20,8 @@ class PlanTable : public Profile {
   /// The belief has this version now: plans anew what of the level is of another, the mapping in use
   /// (-1: none) first. Bounded, and without an allocation.
   void follow(std::uint32_t version, int level, int in_use);
+  /// Plans one mapping anew unless it is of this version; false when it was.
+  bool follow_one(std::uint32_t version, int level, int mapping);
   /// How unsure the belief makes the time of a job, relative, one standard deviation.
   double unsure(int mapping, int level) const {
     return learns() ? static_cast<double>(plans_[index(mapping, level)].unsure) : 0;

@@ -19,6 +19,9 @@ constexpr double kOtherPower = 0.05;
 // Of a moving average of normal deviations, whose own deviation is 0.33: five of them.
 constexpr double kSurpriseWeight = 0.2, kSurprised = 1.7;
 constexpr double kColdestC = -40;
+// By how much a reading may be late: sensors of boards average over 35 to 260 ms.
+constexpr double kLateMs = 50;
+constexpr double kTempWeightPerS = 0.1;
 
 }  // namespace
 
@@ -36,6 +39,18 @@ PowerEstimate::PowerEstimate(const Belief& prior)
     }
   }
   factors_.add(1, kRestSpread);
+  temp_c_.fill(kPlanTempC);
+}
+
+double PowerEstimate::warmth(int cluster) const {
+  return at(cluster, temp_c_[cluster]) / at(cluster, kPlanTempC);
+}
+
+double PowerEstimate::at(int cluster, double temp_c) const {
+  const auto& table = leakage_mw_[cluster];
+  const auto kelvin = static_cast<std::size_t>(
+      std::clamp(temp_c - kColdestC, 0.0, static_cast<double>(table.size() - 1)));
+  return std::max(1e-9, static_cast<double>(table[kelvin]));
 }
 
 double PowerEstimate::energy_mj(const Parts& parts) const {
@@ -56,9 +71,10 @@ void PowerEstimate::add_epoch(const Observation& outcome,
   for (int a = 0; a < outcome.app_count; ++a) {
     const AppObservation& seen = outcome.app[a];
     if (profile[a] == nullptr || !seen.bound()) continue;
-    const bool ran = seen.running.busy || seen.finished > 0;
-    if (!ran) continue;
-    const AppSetting& used = seen.running.busy ? seen.running.setting : seen.last_setting;
+    // One that starts as the epoch ends has taken nothing yet.
+    const bool runs = seen.running.busy && seen.running.start_ns < outcome.now_ns;
+    if (!runs && seen.finished == 0) continue;
+    const AppSetting& used = runs ? seen.running.setting : seen.last_setting;
     for (int c = 0; c < clusters_; ++c) {
       const int cores = board_.mappings[used.mapping].cores[c];
       if (cores == 0) continue;
@@ -80,15 +96,14 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     const double powered = cluster.gate_idle_cores || gated[c] ? busy : cluster.cores;
     const double switched_nf = cluster.uncore_nf * std::min(1.0, powered) + core_nf[c] * busy +
                                cluster.idle_core_nf * (powered - busy);
-    const auto kelvin = static_cast<std::size_t>(
-        std::clamp(seen.temp_c - kColdestC, 0.0, static_cast<double>(leakage_mw_[c].size() - 1)));
+    temp_c_[c] += std::min(1.0, 1e-3 * ms * kTempWeightPerS) * (seen.temp_c - temp_c_[c]);
     const double leaking = 1 - cluster.leak_core_share * (1 - powered / cluster.cores);
     const double on = own_cores[c] > 0 ? 1 : 0;
     stretch_.believed_mj[2 * c] +=
         1e-3 * ms * volts * volts * static_cast<double>(opp.freq_khz) * 1e-3 * switched_nf;
     stretch_.believed_mj[2 * c + 1] +=
         1e-3 * ms * volts *
-        (leaking * static_cast<double>(leakage_mw_[c][kelvin]) + on * static_ma[c]);
+        (leaking * at(c, seen.temp_c) + on * static_ma[c]);
   }
   stretch_.believed_mj[rest_] += 1e-3 * ms * board_.board_mw;
   double believed_mj = -before_mj;
@@ -100,7 +115,7 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     ++repeats_;
   }
   shown_mw_ = outcome.power_mw;
-  believed_mw_ = believed_mw;
+  believed_mw_ = stretch_.end_mw = believed_mw;
   stretch_.disturbed = stretch_.disturbed || stuck() || !outcome.sensors_ok;
   stretch_.seen_mj += outcome.energy_mj;
   stretch_.ns += outcome.epoch_ns;
@@ -118,7 +133,9 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
   const Stretch stretch = stretch_;
   stretch_ = {};
   const bool after_disturbance = last_disturbed_;
+  const double end_differs_mw = stretch.end_mw - last_end_mw_;
   last_disturbed_ = stretch.disturbed;
+  last_end_mw_ = stretch.end_mw;
   if (!steady || stretch.disturbed || after_disturbance) return false;
   double all_mj = 0;
   for (int i = 0; i <= rest_; ++i) all_mj += stretch.believed_mj[i];
@@ -128,7 +145,10 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
   Parts share{};
   for (int i = 0; i <= rest_; ++i) share[i] = stretch.believed_mj[i] / expected_mj;
   const double innovation = stretch.seen_mj / expected_mj - factors_.value(share);
-  const double deviation = std::sqrt(factors_.variance(share) + noise_);
+  // What a late sensor moves from one stretch to the next is no noise that averages out.
+  const double late = 1e-3 * kLateMs * end_differs_mw / all_mj;
+  const double noise = noise_ + late * late;
+  const double deviation = std::sqrt(factors_.variance(share) + noise);
   surprise_ += kSurpriseWeight * (innovation / deviation - surprise_);
   if (std::abs(surprise_) > kSurprised) {
     // Not noise: the board is another one now.
@@ -137,9 +157,9 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
     ++surprises_;
   }
   factors_.update(share, std::clamp(innovation, -kOutlier * deviation, kOutlier * deviation),
-                  noise_);
+                  noise);
   const double left = stretch.seen_mj / expected_mj - factors_.value(share);
-  noise_ += kNoiseWeight * (left * left - noise_);
+  noise_ += kNoiseWeight * (left * left - noise_) * noise_ / noise;
   noise_ = std::clamp(noise_, kLeastNoise * kLeastNoise, kMostNoise * kMostNoise);
   return true;
 }

@@ -18,8 +18,9 @@ namespace flyball {
 ///
 /// A measurement is the platform's energy from the end of one job to the end of the next, against what
 /// is believed of the same stretch at the clocks, loads and temperatures that were seen. Only the
-/// second and later of jobs with one setting count, so that a late sensor does no harm; stretches with
-/// other load in them, or of a sensor that repeats itself, count nothing.
+/// second and later of jobs with one setting count, and the less the more their ends differ in power,
+/// so that a late sensor does no harm; stretches with other load in them, or of a sensor that repeats
+/// itself, count nothing.
 class PowerEstimate {
  public:
   static constexpr int kMax = 2 * kMaxClusters + 1;
@@ -40,6 +41,9 @@ class PowerEstimate {
   double switching(int cluster) const { return factor(2 * cluster); }
   double leaking(int cluster) const { return factor(2 * cluster + 1); }
   double rest() const { return factor(rest_); }
+  /// Leakage at the temperatures of late over that at which plans are made (kPlanTempC).
+  static constexpr double kPlanTempC = 60;
+  double warmth(int cluster) const;
   /// Of an energy with these parts, and what of it is uncertain.
   double energy_mj(const Parts& parts) const;
   double variance(const Parts& parts) const { return factors_.variance(parts); }
@@ -56,9 +60,11 @@ class PowerEstimate {
   struct Stretch {
     Parts believed_mj{};
     double seen_mj = 0;
+    double end_mw = 0;  ///< believed, of its last epoch
     std::int64_t ns = 0;
     bool disturbed = false;
   };
+  double at(int cluster, double temp_c) const;  ///< leakage at 1 V, mW
   double factor(int i) const { return std::clamp(factors_.mean(i), kLeast, kMost); }
   void add_epoch(const Observation& outcome,
                  const std::array<const AppProfile*, kMaxApps>& profile);
@@ -69,9 +75,11 @@ class PowerEstimate {
   Gaussian<kMax> factors_;
   std::array<std::array<float, 192>, kMaxClusters>
       leakage_mw_{};  ///< at 1 V, per kelvin from -40 C
+  std::array<double, kMaxClusters> temp_c_;  ///< of late
   Stretch stretch_;
   std::uint64_t last_ = 0;  ///< the settings of the stretch before
   bool last_disturbed_ = false;
+  double last_end_mw_ = 0;
   int surprises_ = 0;
   double noise_;         ///< of a measurement, relative, squared
   double surprise_ = 0;  ///< by how many deviations measurements lie above what is expected, lately

@@ -17,7 +17,11 @@ constexpr int kTrialDecisions = 6;    // three jobs, of which the first tells li
 constexpr double kHorizonJobs = 120;  // that a gain is counted for
 constexpr double kTrialCost = 6;      // three jobs, and as much again for what may go wrong
 constexpr double kLeastGain = 0.5;    // jobs
+// Energy that trials may have cost in vain, in jobs; forgiven over so many.
+constexpr double kMostDebt = 3;
+constexpr double kTrialJobs = 4, kForgiven = 1.0 / 200;
 constexpr double kSafeTrial = 1.5;    // deviations of a time that is not known well
+constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
 
 constexpr double kWakeUpNs =
     100e3;  // from a job's end until the clocks are down: a wake-up and a transition
@@ -199,15 +203,20 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   const Situation s = assess(now, slot, Job::kNext);
   SlowPriors& store = next_priors_;
   bool any_safe = false;
-  for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
-    app.worst_case = kWorstCases[i];
-    slow_priors(now, slot, s, app.worst_case, store, any_safe);
-  }
   const std::span<const DoubleQ::Prior> slow(
       store.data(), static_cast<std::size_t>(app.profile->mapping_count()));
   DoubleQ& table = app.learned->slow;
+  int greedy = -1;
+  do {
+    any_safe = false;
+    for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
+      app.worst_case = kWorstCases[i];
+      slow_priors(now, slot, s, app.worst_case, store, any_safe);
+    }
+    greedy = table.best(s.slow_state, slow, s.energy_weight);
+    // Of an old plan the best may only be the last that was not corrected yet.
+  } while (greedy >= 0 && app.profile->follow_one(board_.version(), app.level, greedy));
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
-  const int greedy = table.best(s.slow_state, slow, s.energy_weight);
   const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
                     app.next_slow.state == s.slow_state && app.required == seen.required;
@@ -260,8 +269,14 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
   if (app.surprises != board_.power().surprises()) {
     app.surprises = board_.power().surprises();
     app.trials.fill(0);
+    app.debt = 0;
   }
-  const double limit_ns = this->limit_ns(now, slot, Job::kNext, app.jobs.work(kWorstCases[0]));
+  if (app.settled_version == board_.version() + 1 &&
+      app.learned->jobs < app.settled_jobs + kLookEvery) {
+    return -1;
+  }
+  const double worst = app.jobs.work(kWorstCases[0]);
+  const double limit_ns = this->limit_ns(now, slot, Job::kNext, worst);
   const double nominal_ns = this->limit_ns(now, slot, Job::kNext, app.jobs.work(1.5));
   OppChoice cap{};
   for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
@@ -269,13 +284,27 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
   double best_mj = 0;
   const auto look = [&](int m, PowerEstimate::Parts& parts) {
     const auto frontier = app.profile->frontier(m, app.level);
-    const int i = cheapest_within(frontier, nominal_ns / app.jobs.slowdown(m), cap);
-    parts = board_.parts(app.known, m, app.level, frontier[static_cast<std::size_t>(i)].opp);
-    for (double& part : parts) part *= app.jobs.work(0) * app.jobs.slowdown(m);
+    const double slow = app.jobs.slowdown(m);
+    const int i = cheapest_within(frontier, nominal_ns / slow, cap);
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const ProfilePoint& top = frontier[static_cast<std::size_t>(cheapest_within(frontier, 0, cap))];
+    const double longer =
+        hurried(planned, top, slow, limit_ns * worst, app.jobs.work(0), worst);
+    parts = board_.parts(app.known, m, app.level, planned.opp);
+    for (double& part : parts) part *= app.jobs.work(0) * slow * longer;
     return board_.power().energy_mj(parts);
   };
   best_mj = look(greedy, best);
   int chosen = -1;
+  app.debt = std::max(0.0, app.debt - kForgiven * static_cast<double>(app.learned->jobs -
+                                                                       app.debt_jobs));
+  app.debt_jobs = app.learned->jobs;
+  if (app.tried >= 0 && app.profile->supports(app.tried)) {
+    // What it cost is known better now than before.
+    PowerEstimate::Parts parts{};
+    app.debt += kTrialJobs * std::max(0.0, look(app.tried, parts) / best_mj - 1);
+  }
+  app.tried = -1;
   double most = kLeastGain * best_mj;
   for (int m = 0; m < app.profile->mapping_count(); ++m) {
     if (m == greedy || prior[static_cast<std::size_t>(m)].masked) continue;
@@ -298,11 +327,17 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
     const double before = 1 + app.trials[mask_[static_cast<std::size_t>(m)]];
     const double gain = kHorizonJobs / (before * std::sqrt(before)) * improvement -
                         kTrialCost * std::max(0.0, worse_mj);
-    if (gain > most) most = gain, chosen = m;
+    if (gain > most && app.debt + kTrialJobs * (energy_mj / best_mj - 1) <= kMostDebt) {
+      most = gain, chosen = m;
+    }
   }
-  if (chosen >= 0) {
+  if (chosen < 0) {
+    app.settled_version = board_.version() + 1;
+    app.settled_jobs = app.learned->jobs;
+  } else {
     std::uint8_t& trials = app.trials[mask_[static_cast<std::size_t>(chosen)]];
     if (trials < 255) ++trials;
+    app.tried = chosen;
   }
   return chosen;
 }

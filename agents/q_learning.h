@@ -147,6 +147,13 @@ class QLearning final : public Agent, public Spoilable {
     /// Trials so far, per set of clusters: one that tells nothing is not made for ever.
     std::array<std::uint8_t, 1u << kMaxClusters> trials{};
     int surprises = 0;  ///< of the board's power, when trials began to be counted
+    /// When nothing was worth a trial: version of the belief, plus 1, and jobs.
+    std::uint32_t settled_version = 0;
+    std::uint64_t settled_jobs = 0;
+    // What trials have cost in vain, in jobs' energy, by when; the mapping of the last one, or -1.
+    double debt = 0;
+    std::uint64_t debt_jobs = 0;
+    int tried = -1;
     std::shared_ptr<PlanTable> profile;
     JobTracker jobs;
     Learned* learned;
@@ -194,6 +201,10 @@ class QLearning final : public Agent, public Spoilable {
   double limit_ns(const Observation& now, int slot, Job job, double work) const;
   double point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                         double deviations) const;
+  /// By how much a job takes more energy than planned, since it is hurried (see hurry()) as soon as
+  /// its worst case would be late otherwise.
+  double hurried(const ProfilePoint& planned, const ProfilePoint& top, double slow, double left_ns,
+                 double work, double worst) const;
   /// Fills in the platform's mappings.
   void slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
                    SlowPriors& prior, bool& any_safe) const;

@@ -43,7 +43,7 @@ void QLearning::ablate(Ablation how, Random& random) {
 std::size_t QLearning::saved_bytes() const {
   const std::size_t each = 3 * 8 + DoubleQ::saved_bytes(kSlowStates, platform_.mappings.size()) +
                            DoubleQ::saved_bytes(kFastStates, kMargins.size());
-  std::size_t bytes = 3 * 4;
+  std::size_t bytes = 3 * 4 + board_.saved_bytes();
   for (const auto& [profile, learned] : learned_) bytes += each + profile.size();
   for (const AppProfile& app : platform_.apps) {
     if (!app.plain_load && learned_.count(app.name) == 0) bytes += each + app.name.size();

@@ -83,6 +83,16 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
   return limit;
 }
 
+double QLearning::hurried(const ProfilePoint& planned, const ProfilePoint& top, double slow,
+                          double left_ns, double work, double worst) const {
+  const double planned_ns = planned.time_ns * slow, top_ns = top.time_ns * slow;
+  if (planned_ns <= top_ns || work <= 0) return 1;
+  const double until_ns = (left_ns - worst * top_ns) / (1 - top_ns / planned_ns) -
+                          static_cast<double>(interval_ns_);
+  const double done = std::clamp(until_ns / planned_ns, 0.0, work) / work;
+  return done + (1 - done) * top.energy_mj / planned.energy_mj;
+}
+
 double QLearning::point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                                  double deviations) const {
   const JobTracker& jobs = apps_.find(slot)->jobs;
@@ -177,9 +187,13 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
     }
     const int i = cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
     DoubleQ::Prior& p = prior[static_cast<std::size_t>(m)];
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const double worst = app.jobs.work(worst_case);
     p.masked = false;
-    p.value.energy = -frontier[static_cast<std::size_t>(i)].energy_mj / weights_.ref_energy_mj *
-                     app.jobs.work(0) * slow * (moves ? 1 + kMoveShare : 1);
+    p.value.energy = -planned.energy_mj / weights_.ref_energy_mj * app.jobs.work(0) * slow *
+                     (moves ? 1 + kMoveShare : 1) *
+                     hurried(planned, frontier[static_cast<std::size_t>(top)], slow,
+                             limit_worst * worst - (moves ? move_ns : 0), app.jobs.work(0), worst);
     const double value = p.value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = p.value;
     any_safe = true;
@@ -203,12 +217,21 @@ void QLearning::fast_priors(const Observation& now, int slot, const Situation& s
   double best_value = -std::numeric_limits<double>::max();
   const double scale =
       app.jobs.work(0) * app.jobs.slowdown(setting.mapping) / weights_.ref_energy_mj;
-  for (std::size_t z = 0; z < kMargins.size() && !frontier.empty(); ++z) {
+  const double slow = app.jobs.slowdown(setting.mapping);
+  const double left_ns =
+      kDeadlineUse *
+      (static_cast<double>(now.app[slot].running.deadline_ns - now.now_ns) - latency_ns_);
+  const int top = cheapest_within(frontier, 0, s.cap);
+  for (std::size_t z = 0; z < kMargins.size() && top >= 0; ++z) {
     const int i = cheapest_within(
         frontier, point_limit_ns(now, slot, Job::kRunning, setting.mapping, kMargins[z]), s.cap);
     if (i < 0) continue;
     prior[z].masked = false;
-    prior[z].value = {-scale * frontier[static_cast<std::size_t>(i)].energy_mj,
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const double longer = hurried(planned, frontier[static_cast<std::size_t>(top)], slow, left_ns,
+                                  app.jobs.work(0) - app.jobs.progress(),
+                                  app.jobs.work(app.worst_case) - app.jobs.progress());
+    prior[z].value = {-scale * planned.energy_mj * longer,
                       -s.miss_cost * kPriorRisk[z]};
     const double value = prior[z].value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = prior[z].value;

@@ -46,7 +46,11 @@ Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation) {
                         {"gap_after_500_jobs_pct", number_or_null(row.gap_after_500_jobs_pct)},
                         {"jobs_to_5_pct", number_or_null(row.jobs_to_5_pct)},
                         {"deadline_miss_pct", row.deadline_miss_pct},
-                        {"avoidable_miss_pct", row.avoidable_miss_pct}});
+                        {"avoidable_miss_pct", row.avoidable_miss_pct},
+                        {"power_observable", row.observable},
+                        {"later_gap_pct", number_or_null(row.later_gap_pct)},
+                        {"prior_later_gap_pct", number_or_null(row.prior_later_gap_pct)},
+                        {"jobs_lost", row.jobs_lost}});
   }
   if (!verb.ablate) return json;
   Json& ablations = json["ablations"] = Json::array();
