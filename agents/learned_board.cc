@@ -18,7 +18,8 @@ double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
 }  // namespace
 
 LearnedBoard::LearnedBoard(const Belief& prior) : prior_(prior), belief_(prior), power_(prior) {
-  std::size_t numbers = static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
+  std::size_t numbers =
+      static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
   for (AppProfile& app : belief_.mean.apps) {
     times_.push_back(app.plain_load ? nullptr : std::make_unique<TimeEstimate>(belief_.mean, app));
     if (times_.back()) numbers += static_cast<std::size_t>(times_.back()->numbers().size());

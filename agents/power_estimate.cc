@@ -102,8 +102,7 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     stretch_.believed_mj[2 * c] +=
         1e-3 * ms * volts * volts * static_cast<double>(opp.freq_khz) * 1e-3 * switched_nf;
     stretch_.believed_mj[2 * c + 1] +=
-        1e-3 * ms * volts *
-        (leaking * at(c, seen.temp_c) + on * static_ma[c]);
+        1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
   }
   stretch_.believed_mj[rest_] += 1e-3 * ms * board_.board_mw;
   double believed_mj = -before_mj;

@@ -74,7 +74,7 @@ class PowerEstimate {
   int clusters_, rest_;
   Gaussian<kMax> factors_;
   std::array<std::array<float, 192>, kMaxClusters>
-      leakage_mw_{};  ///< at 1 V, per kelvin from -40 C
+      leakage_mw_{};                         ///< at 1 V, per kelvin from -40 C
   std::array<double, kMaxClusters> temp_c_;  ///< of late
   Stretch stretch_;
   std::uint64_t last_ = 0;  ///< the settings of the stretch before

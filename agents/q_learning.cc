@@ -20,7 +20,7 @@ constexpr double kLeastGain = 0.5;    // jobs
 // Energy that trials may have cost in vain, in jobs; forgiven over so many.
 constexpr double kMostDebt = 3;
 constexpr double kTrialJobs = 4, kForgiven = 1.0 / 200;
-constexpr double kSafeTrial = 1.5;    // deviations of a time that is not known well
+constexpr double kSafeTrial = 1.5;        // deviations of a time that is not known well
 constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
 
 constexpr double kWakeUpNs =
@@ -288,16 +288,15 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
     const int i = cheapest_within(frontier, nominal_ns / slow, cap);
     const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
     const ProfilePoint& top = frontier[static_cast<std::size_t>(cheapest_within(frontier, 0, cap))];
-    const double longer =
-        hurried(planned, top, slow, limit_ns * worst, app.jobs.work(0), worst);
+    const double longer = hurried(planned, top, slow, limit_ns * worst, app.jobs.work(0), worst);
     parts = board_.parts(app.known, m, app.level, planned.opp);
     for (double& part : parts) part *= app.jobs.work(0) * slow * longer;
     return board_.power().energy_mj(parts);
   };
   best_mj = look(greedy, best);
   int chosen = -1;
-  app.debt = std::max(0.0, app.debt - kForgiven * static_cast<double>(app.learned->jobs -
-                                                                       app.debt_jobs));
+  app.debt =
+      std::max(0.0, app.debt - kForgiven * static_cast<double>(app.learned->jobs - app.debt_jobs));
   app.debt_jobs = app.learned->jobs;
   if (app.tried >= 0 && app.profile->supports(app.tried)) {
     // What it cost is known better now than before.

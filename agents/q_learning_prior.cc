@@ -87,8 +87,8 @@ double QLearning::hurried(const ProfilePoint& planned, const ProfilePoint& top, 
                           double left_ns, double work, double worst) const {
   const double planned_ns = planned.time_ns * slow, top_ns = top.time_ns * slow;
   if (planned_ns <= top_ns || work <= 0) return 1;
-  const double until_ns = (left_ns - worst * top_ns) / (1 - top_ns / planned_ns) -
-                          static_cast<double>(interval_ns_);
+  const double until_ns =
+      (left_ns - worst * top_ns) / (1 - top_ns / planned_ns) - static_cast<double>(interval_ns_);
   const double done = std::clamp(until_ns / planned_ns, 0.0, work) / work;
   return done + (1 - done) * top.energy_mj / planned.energy_mj;
 }
@@ -231,8 +231,7 @@ void QLearning::fast_priors(const Observation& now, int slot, const Situation& s
     const double longer = hurried(planned, frontier[static_cast<std::size_t>(top)], slow, left_ns,
                                   app.jobs.work(0) - app.jobs.progress(),
                                   app.jobs.work(app.worst_case) - app.jobs.progress());
-    prior[z].value = {-scale * planned.energy_mj * longer,
-                      -s.miss_cost * kPriorRisk[z]};
+    prior[z].value = {-scale * planned.energy_mj * longer, -s.miss_cost * kPriorRisk[z]};
     const double value = prior[z].value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = prior[z].value;
   }
