@@ -16,6 +16,7 @@
 #include "agents/oracle.h"
 #include "agents/pi.h"
 #include "agents/plain_load.h"
+#include "agents/planner.h"
 #include "agents/poet.h"
 #include "agents/prime.h"
 #include "agents/q_learning.h"
@@ -130,6 +131,10 @@ const std::vector<Entry>& entries() {
         false},
        false,
        plain<ModelPolicy>},
+      {{"planner", "plans with a belief of the board that every job corrects, and tries what pays",
+        true},
+       false,
+       plain<Planner>},
       {{"q_learning",
         "double Q-learning over mapping, quality and frequency, with safe exploration", true},
        false,

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "agents/ablation.h"
 #include "kernels/base/bytes.h"
 
 namespace flyball {
@@ -100,6 +102,22 @@ class DoubleQ {
   }
   const Options& options() const { return options_; }
   int actions() const { return actions_; }
+
+  /// Spoils what was learned: all of it gone, its opposite, or in the wrong entries.
+  void ablate(Ablation how, Random& random) {
+    if (how == Ablation::kShuffled) {
+      for (std::size_t i = cell_.size() - 1; i > 0; --i) {
+        std::swap(cell_[i], cell_[random.below(static_cast<std::uint32_t>(i) + 1)]);
+      }
+      return;
+    }
+    const float sign = how == Ablation::kZeroed ? 0 : -1;
+    const auto scale = [sign](auto& both) {
+      for (Side* side : {&both.a, &both.b}) side->energy *= sign, side->penalty *= sign;
+    };
+    for (Cell& c : cell_) scale(c);
+    for (Base& b : base_) scale(b);
+  }
 
   void save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(states_));

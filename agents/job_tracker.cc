@@ -16,6 +16,8 @@ constexpr double kOtherLoadWeightPerS = 10;  // a time constant of 0.1 s
 constexpr double kWinsorise = 2;  // one preempted job moves an average by at most its weight
 constexpr double kGapRecovery = 0.02;
 constexpr int kQuickJobs = 4;
+constexpr int kEveryJob = 64, kSeldom = 8;  // from then on times are learned from every eighth
+constexpr double kLeastNoise = 0.03;        // of a time, relative, beside that of the work
 }  // namespace
 
 double running_share(const Observation& now, int slot) {
@@ -32,10 +34,11 @@ double running_share(const Observation& now, int slot) {
 }
 
 JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, int slot,
-                       bool known)
+                       bool known, TimeEstimate* times)
     : platform_(believed),
       profile_(profile),
       slot_(slot),
+      times_(times),
       deviation_(known ? 0.06 : 0.5),
       quick_jobs_(known ? 0 : kQuickJobs),
       model_error_(believed.mappings.size(), 1.0f) {
@@ -61,7 +64,7 @@ void JobTracker::observe(const Observation& outcome) {
     if (job.start_ns >= begin_ns) progress_ = 0;
     progress_ += static_cast<double>(job.finish_ns - from_ns) /
                  (job_ns(job.setting, outcome) * crowding(job.setting.mapping, others_in_epoch_));
-    job_finished(job);
+    job_finished(job, outcome);
     progress_ = 0;
   }
   const AppObservation& seen = outcome.app[slot_];
@@ -74,9 +77,19 @@ void JobTracker::observe(const Observation& outcome) {
   }
 }
 
-void JobTracker::job_finished(const JobRecord& job) {
+void JobTracker::job_finished(const JobRecord& job, const Observation& outcome) {
   if (!(progress_ > 0) || !std::isfinite(progress_)) return;
   ++jobs_;
+  if (times_ != nullptr && (jobs_ < kEveryJob || jobs_ % kSeldom == 0)) {
+    // What the board is to blame for is no work.
+    OppChoice opp{};
+    for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
+    const double expected =
+        work_ * static_cast<double>(model_error_[static_cast<std::size_t>(job.setting.mapping)]);
+    const double noise = kLeastNoise + deviation_ / work_ + other_load_;
+    progress_ /= times_->take(job.setting, opp, progress_ / expected, noise);
+    believed_.forget();
+  }
   const auto m = static_cast<std::size_t>(job.setting.mapping);
   const double known = static_cast<double>(model_error_[m]);
   const double expected = work_ * known;
@@ -122,7 +135,7 @@ void JobTracker::note_other_load(const Observation& outcome) {
     if (!seen.bound()) continue;
     const double share = running_share(outcome, a);
     if (a == slot_) duty_ += weight * (share - duty_);
-    const AppSetting& used = seen.finished > 0     ? seen.last_setting
+    const AppSetting& used = seen.finished > 0   ? seen.last_setting
                              : seen.running.busy ? seen.running.setting
                                                  : seen.setting;
     for (int c = 0; c < outcome.cluster_count; ++c) {

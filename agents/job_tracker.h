@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "agents/time_estimate.h"
 #include "env/model/belief.h"
 #include "env/model/model.h"
 #include "env/spaces/observation.h"
@@ -26,7 +27,9 @@ namespace flyball {
 /// None of it is policy: it is estimated anew in every run, also by an agent that does not learn.
 class JobTracker {
  public:
-  JobTracker(const PlatformSpec& believed, const AppProfile& profile, int slot, bool known);
+  /// `times`, when there are some, learn from every job what of it is the board and not the work.
+  JobTracker(const PlatformSpec& believed, const AppProfile& profile, int slot, bool known,
+             TimeEstimate* times = nullptr);
 
   /// Takes in an epoch that ended with `outcome`.
   void observe(const Observation& outcome);
@@ -54,7 +57,7 @@ class JobTracker {
 
  private:
   double job_ns(const AppSetting& setting, const Observation& outcome);
-  void job_finished(const JobRecord& job);
+  void job_finished(const JobRecord& job, const Observation& outcome);
   void note_release(std::int64_t release_ns);
   void note_other_load(const Observation& outcome);
   /// Cores that are wanted over cores that are there, on the mapping's most wanted cluster; at
@@ -64,6 +67,7 @@ class JobTracker {
   const PlatformSpec& platform_;
   const AppProfile& profile_;
   int slot_;
+  TimeEstimate* times_;
   // Before anything is known: beliefs of a known profile are within 5 %; of an unknown one the first
   // jobs say everything.
   double work_ = 1, deviation_;

@@ -11,7 +11,7 @@ namespace flyball {
 /// right.
 class ModelPolicy final : public Agent {
  public:
-  explicit ModelPolicy(const AgentContext& context) : core_(context) { core_.set_learning(false); }
+  explicit ModelPolicy(const AgentContext& context) : core_(context, QLearning::Kind::kModel) {}
   std::string_view name() const override { return "model"; }
   EpochRequest epoch() const override { return core_.epoch(); }
   void bind(int slot, const Binding& binding, const Observation& now) override {
@@ -21,6 +21,10 @@ class ModelPolicy final : public Agent {
   void begin_run() override { core_.begin_run(); }
   void end_run() override { core_.end_run(); }
   void decide(const Observation& now, Decision& out) noexcept override { core_.decide(now, out); }
+  bool alternatives(const Observation& now, const Decision& decided,
+                    DrawnActions& out) const override {
+    return core_.alternatives(now, decided, out);
+  }
   void replaced(const Observation& now, const Action& decided,
                 const Action& applied) noexcept override {
     core_.replaced(now, decided, applied);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace flyball {
 
@@ -17,10 +18,14 @@ double idle_power_mw(const ClusterSpec& cluster, int opp) {
   return cluster_power_mw(cluster, load);
 }
 
+bool quicker(const ProfilePoint& a, const ProfilePoint& b) {
+  return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
+}
+
 }  // namespace
 
-Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns)
-    : platform_(platform), app_(app) {
+Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns)
+    : platform_(platform), app_(app), tail_ns_(tail_ns) {
   mappings_ = static_cast<int>(platform.mappings.size());
   levels_ = static_cast<int>(app_.levels.size());
   idle_mw_ = platform.board_mw;
@@ -29,29 +34,94 @@ Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tai
   std::vector<ProfilePoint> all;
   for (const Mapping& mapping : platform.mappings) {
     for (int width = 0; width < levels_; ++width) {
-      Range range{static_cast<std::uint32_t>(points_.size()), 0};
+      Range range{static_cast<std::uint32_t>(points_.size()), 0, 0};
       if (!app_.plain_load && runs_on(app_, mapping)) {
         all.clear();
         for_each_opp_choice(platform, mapping, [&](const OppChoice& opp) {
-          all.push_back(point(mapping, width, opp, tail_ns));
+          all.push_back(point(mapping, width, opp));
         });
-        std::stable_sort(all.begin(), all.end(), [](const ProfilePoint& a, const ProfilePoint& b) {
-          return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
-        });
-        for (const ProfilePoint& p : all) {
-          if (range.size == 0 || p.energy_mj < points_.back().energy_mj) {
-            points_.push_back(p);
-            ++range.size;
-          }
+        if (learns) {
+          keep_choices(all, mapping);
+          range.choices = static_cast<std::uint32_t>(all.size());
+          for (const ProfilePoint& p : all) choices_.push_back(p.opp);
+          scratch_.resize(std::max(scratch_.size(), all.size()));
         }
+        std::stable_sort(all.begin(), all.end(), quicker);
+        points_.resize(range.begin + all.size());
+        keep_best(all.begin(), all.end(), range);
+        if (!learns) points_.resize(range.begin + range.size);
       }
       range_.push_back(range);
     }
   }
 }
 
-ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& opp,
-                            double tail_ns) const {
+/// Of points in the order of their time, those that are cheaper than all quicker ones.
+void Profile::keep_best(std::vector<ProfilePoint>::iterator begin,
+                        std::vector<ProfilePoint>::iterator end, Range& range) {
+  range.size = 0;
+  for (auto p = begin; p != end; ++p) {
+    if (range.size > 0 && p->energy_mj >= points_[range.begin + range.size - 1].energy_mj) continue;
+    points_[range.begin + range.size++] = *p;
+  }
+}
+
+/// Of all choices those that would be on the frontier, were one cluster four times or a quarter as
+/// hungry; all of them on one cluster.
+void Profile::keep_choices(std::vector<ProfilePoint>& all, const Mapping& mapping) {
+  if (std::count_if(mapping.cores.begin(), mapping.cores.end(), [](int n) { return n > 0; }) < 2) {
+    return;
+  }
+  std::stable_sort(all.begin(), all.end(), quicker);
+  std::vector<char> keep(all.size(), 0);
+  for (int c = -1; c < static_cast<int>(platform_.clusters.size()); ++c) {
+    if (c >= 0 && mapping.cores[static_cast<std::size_t>(c)] == 0) continue;
+    for (const double hungrier : {0.25, 4.0}) {
+      double best = std::numeric_limits<double>::max();
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        double energy_mj = all[i].energy_mj;
+        if (c >= 0) {
+          // What the cluster takes of it is about as V^2 f of its clock.
+          const OperatingPoint& opp = platform_.clusters[static_cast<std::size_t>(c)]
+                                          .opps[all[i].opp[static_cast<std::size_t>(c)]];
+          const double weight = opp.voltage_mv * opp.voltage_mv * static_cast<double>(opp.freq_khz);
+          double sum = 0;
+          for (std::size_t other = 0; other < platform_.clusters.size(); ++other) {
+            if (mapping.cores[other] == 0) continue;
+            const OperatingPoint& its = platform_.clusters[other].opps[all[i].opp[other]];
+            sum += its.voltage_mv * its.voltage_mv * static_cast<double>(its.freq_khz) *
+                   app_.unit[other].core_nf * mapping.cores[other];
+          }
+          const double share = weight * app_.unit[static_cast<std::size_t>(c)].core_nf *
+                               mapping.cores[static_cast<std::size_t>(c)] / sum;
+          energy_mj *= 1 + (hungrier - 1) * share;
+        }
+        if (energy_mj < best) best = energy_mj, keep[i] = 1;
+      }
+    }
+  }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (keep[i] != 0) all[kept++] = all[i];
+  }
+  all.resize(kept);
+}
+
+void Profile::refresh(int mapping, int level) {
+  Range& range = range_[static_cast<std::size_t>(mapping * levels_ + level)];
+  const Mapping& cores = platform_.mappings[static_cast<std::size_t>(mapping)];
+  const auto end = scratch_.begin() + range.choices;
+  for (std::uint32_t i = 0; i < range.choices; ++i) {
+    // Nearly in order already: an insertion each.
+    const ProfilePoint p = point(cores, level, choices_[range.begin + i]);
+    std::uint32_t at = i;
+    for (; at > 0 && quicker(p, scratch_[at - 1]); --at) scratch_[at] = scratch_[at - 1];
+    scratch_[at] = p;
+  }
+  keep_best(scratch_.begin(), end, range);
+}
+
+ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& opp) const {
   ProfilePoint p;
   p.opp = opp;
   p.time_ns = execution_ns(platform_, app_, mapping, width, opp);
@@ -70,7 +140,7 @@ ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& 
     load.temp_c = kTempC;
     const double lowest_mw = idle_power_mw(cluster, 0);
     busy_mw += cluster_power_mw(cluster, load) - lowest_mw;
-    p.energy_mj += (idle_power_mw(cluster, opp[c]) - lowest_mw) * tail_ns * 1e-9;
+    p.energy_mj += (idle_power_mw(cluster, opp[c]) - lowest_mw) * tail_ns_ * 1e-9;
   }
   p.energy_mj += busy_mw * p.time_ns * 1e-9;  // mW * ns = 1e-12 J = 1e-9 mJ
   return p;

@@ -24,7 +24,12 @@ class Profile {
  public:
   /// `tail_ns`: how long the clocks stay up after a job has finished, on average (half an epoch);
   /// the energy of idling at them for so long is part of the job's.
-  Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns);
+  /// `learns`: what is believed may change, so points are kept that are of use only then.
+  Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns = false);
+
+  /// The points of a mapping and level anew, for one that learns: its beliefs have changed. Does not
+  /// allocate.
+  void refresh(int mapping, int level);
 
   int mapping_count() const { return mappings_; }
   int level_count() const { return levels_; }
@@ -50,15 +55,21 @@ class Profile {
 
  private:
   struct Range {
-    std::uint32_t begin = 0, size = 0;
+    std::uint32_t begin = 0, size = 0, choices = 0;
   };
-  ProfilePoint point(const Mapping& mapping, int width, const OppChoice& opp, double tail_ns) const;
+  ProfilePoint point(const Mapping& mapping, int width, const OppChoice& opp) const;
+  void keep_choices(std::vector<ProfilePoint>& all, const Mapping& mapping);
+  void keep_best(std::vector<ProfilePoint>::iterator begin, std::vector<ProfilePoint>::iterator end,
+                 Range& range);
 
   const PlatformSpec& platform_;
   const AppProfile& app_;
+  double tail_ns_;
   int mappings_ = 0, levels_ = 0;
   double idle_mw_ = 0;
   std::vector<ProfilePoint> points_;
+  std::vector<OppChoice> choices_;  ///< of one that learns: parallel to points_, worth a look
+  std::vector<ProfilePoint> scratch_;
   std::vector<Range> range_;
 };
 

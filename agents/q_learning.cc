@@ -13,6 +13,16 @@ constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from 
 // As the tracker's of work: the last few jobs count, and how far they were off for longer.
 constexpr double kEnergyWeight = 0.25, kOffWeight = 0.1;
 
+constexpr int kTrialDecisions = 6;    // three jobs, of which the first tells little
+constexpr double kHorizonJobs = 120;  // that a gain is counted for
+constexpr double kTrialCost = 6;      // three jobs, and as much again for what may go wrong
+constexpr double kLeastGain = 0.5;    // jobs
+// Energy that trials may have cost in vain, in jobs; forgiven over so many.
+constexpr double kMostDebt = 3;
+constexpr double kTrialJobs = 4, kForgiven = 1.0 / 200;
+constexpr double kSafeTrial = 1.5;        // deviations of a time that is not known well
+constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
+
 constexpr double kWakeUpNs =
     100e3;  // from a job's end until the clocks are down: a wake-up and a transition
 
@@ -26,21 +36,31 @@ double slowest_transition_ns(const PlatformSpec& platform) {
 
 }  // namespace
 
-QLearning::App::App(std::shared_ptr<const Profile> costs, JobTracker tracker,
+QLearning::App::App(std::shared_ptr<PlanTable> costs, JobTracker tracker, int known_profile,
                     Learned& learned_of_it)
-    : profile(std::move(costs)), jobs(std::move(tracker)), learned(&learned_of_it) {
+    : known(known_profile),
+      profile(std::move(costs)),
+      jobs(std::move(tracker)),
+      learned(&learned_of_it) {
   next_chances.reserve(static_cast<std::size_t>(profile->mapping_count()));
   margin_chances.reserve(kMargins.size());
 }
 
-QLearning::QLearning(const AgentContext& context)
-    : belief_(context.belief),
-      platform_(context.belief.mean),
+QLearning::QLearning(const AgentContext& context, Kind kind)
+    : kind_(kind),
+      board_(context.belief),
+      belief_(board_.belief()),
+      platform_(belief_.mean),
       weights_(context.weights),
       rng_(context.seed, kRandomStream),
       latency_ns_(platform_.decision_latency_us * 1e3 + slowest_transition_ns(platform_)),
-      apps_(context.belief),
-      profiles_(platform_.apps.size()) {}
+      apps_(belief_),
+      profiles_(platform_.apps.size()) {
+  known_.fill(-1);
+  for (const Mapping& mapping : platform_.mappings) {
+    mask_.push_back(static_cast<std::uint8_t>(cluster_mask(mapping)));
+  }
+}
 
 QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint64_t hash) {
   std::unique_ptr<Learned>& learned = learned_[profile];
@@ -50,11 +70,18 @@ QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint6
   return *learned;
 }
 
-std::shared_ptr<const Profile> QLearning::profile_of(const AppTable<App>::Slot& place) {
-  if (place.known < 0) return std::make_shared<Profile>(platform_, *place.profile, kWakeUpNs);
-  std::shared_ptr<const Profile>& profile = profiles_[static_cast<std::size_t>(place.known)];
+TimeEstimate* QLearning::times_of(int known) {
+  return known < 0 || kind_ == Kind::kModel ? nullptr : board_.times(known);
+}
+
+std::shared_ptr<PlanTable> QLearning::profile_of(const AppTable<App>::Slot& place) {
+  if (place.known < 0) {
+    return std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs, nullptr);
+  }
+  std::shared_ptr<PlanTable>& profile = profiles_[static_cast<std::size_t>(place.known)];
   if (profile == nullptr) {
-    profile = std::make_shared<Profile>(platform_, *place.profile, kWakeUpNs);
+    profile =
+        std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs, times_of(place.known));
   }
   return profile;
 }
@@ -62,8 +89,10 @@ std::shared_ptr<const Profile> QLearning::profile_of(const AppTable<App>::Slot& 
 void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   const bool known = place.known >= 0;
-  place.own.emplace(profile_of(place), JobTracker(platform_, *place.profile, slot, known),
-                    learned_of(binding.profile, known ? place.profile->content_hash : 0));
+  known_[static_cast<std::size_t>(slot)] = static_cast<std::int16_t>(place.known);
+  place.own.emplace(
+      profile_of(place), JobTracker(platform_, *place.profile, slot, known, times_of(place.known)),
+      place.known, learned_of(binding.profile, known ? place.profile->content_hash : 0));
   place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = belief_.power_spread / 1.25;
   idle_mw_ = place.own->profile->idle_mw();
@@ -72,9 +101,14 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
 void QLearning::unbind(int slot) {
   if (App* app = apps_.find(slot)) finish(*app);
   apps_.unbind(slot);
+  known_[static_cast<std::size_t>(slot)] = -1;
 }
 
-void QLearning::begin_run() { apps_.clear(); }
+void QLearning::begin_run() {
+  apps_.clear();
+  known_.fill(-1);
+  board_.begin_run();
+}
 
 /// What is still open ends here: nothing follows it. Costs after the last job are those of the next
 /// one, which does not come.
@@ -97,7 +131,7 @@ void QLearning::end_run() {
 }
 
 double QLearning::epsilon(const Learned& learned) const {
-  if (!learning_) return 0;
+  if (!learning_ || kind_ != Kind::kTables) return 0;
   const double done = static_cast<double>(learned.jobs);
   return kEpsilonFloor + (kEpsilonStart - kEpsilonFloor) * kEpsilonJobs / (kEpsilonJobs + done);
 }
@@ -155,7 +189,7 @@ void QLearning::close(Learned& learned, DoubleQ& table, Closed& closed, int next
                       std::span<const DoubleQ::Prior> next, double energy_weight) {
   if (!closed.pending) return;
   closed.pending = false;
-  if (!learning_ || !closed.open.valid) return;
+  if (!learning_ || kind_ != Kind::kTables || !closed.open.valid) return;
   learned.fresh = false;
   table.update((rng_.next() >> 63) != 0, closed.open.state, closed.open.action, closed.open.prior,
                closed.cost, next_state, next, energy_weight);
@@ -165,26 +199,42 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const AppObservation& seen = now.app[slot];
   app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
+  app.profile->follow(board_.version(), app.level, app.mapping);
   const Situation s = assess(now, slot, Job::kNext);
   SlowPriors& store = next_priors_;
   bool any_safe = false;
-  for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
-    app.worst_case = kWorstCases[i];
-    slow_priors(now, slot, s, app.worst_case, store, any_safe);
-  }
   const std::span<const DoubleQ::Prior> slow(
       store.data(), static_cast<std::size_t>(app.profile->mapping_count()));
   DoubleQ& table = app.learned->slow;
+  int greedy = -1;
+  do {
+    any_safe = false;
+    for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
+      app.worst_case = kWorstCases[i];
+      slow_priors(now, slot, s, app.worst_case, store, any_safe);
+    }
+    greedy = table.best(s.slow_state, slow, s.energy_weight);
+    // Of an old plan the best may only be the last that was not corrected yet.
+  } while (greedy >= 0 && app.profile->follow_one(board_.version(), app.level, greedy));
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
-  const int greedy = table.best(s.slow_state, slow, s.energy_weight);
   const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
                     app.next_slow.state == s.slow_state && app.required == seen.required;
   bool explored = false;
   if (hold) {
     ++app.held_jobs;
+  } else if (const int trial = any_safe && kind_ != Kind::kModel && learning_
+                                   ? worth_a_trial(now, slot, slow, greedy)
+                                   : -1;
+             trial >= 0) {
+    app.mapping = trial;
+    app.next_chances.clear();
+    explored = true;
+    app.held_jobs = kHoldJobs - kTrialDecisions;
   } else {
-    app.mapping = draw(slow, s.energy_weight, any_safe ? epsilon(*app.learned) : 0,
+    // Where the belief learns, what is worth a trial has had it: at random only what it overlooks.
+    const double share = app.profile->learns() ? kBelievedEpsilon : 1;
+    app.mapping = draw(slow, s.energy_weight, any_safe ? share * epsilon(*app.learned) : 0,
                        std::max(0, greedy), app.next_chances, explored);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
@@ -210,6 +260,85 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   out.runner_up_energy_mj = static_cast<float>(-(1 - kTable.discount) *
                                                slow[static_cast<std::size_t>(second)].value.energy *
                                                weights_.ref_energy_mj);
+}
+
+int QLearning::worth_a_trial(const Observation& now, int slot,
+                             std::span<const DoubleQ::Prior> prior, int greedy) {
+  App& app = *apps_.find(slot);
+  if (app.known < 0 || greedy < 0 || board_.power().stuck()) return -1;
+  if (app.surprises != board_.power().surprises()) {
+    app.surprises = board_.power().surprises();
+    app.trials.fill(0);
+    app.debt = 0;
+  }
+  if (app.settled_version == board_.version() + 1 &&
+      app.learned->jobs < app.settled_jobs + kLookEvery) {
+    return -1;
+  }
+  const double worst = app.jobs.work(kWorstCases[0]);
+  const double limit_ns = this->limit_ns(now, slot, Job::kNext, worst);
+  const double nominal_ns = this->limit_ns(now, slot, Job::kNext, app.jobs.work(1.5));
+  OppChoice cap{};
+  for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
+  PowerEstimate::Parts best{};
+  double best_mj = 0;
+  const auto look = [&](int m, PowerEstimate::Parts& parts) {
+    const auto frontier = app.profile->frontier(m, app.level);
+    const double slow = app.jobs.slowdown(m);
+    const int i = cheapest_within(frontier, nominal_ns / slow, cap);
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const ProfilePoint& top = frontier[static_cast<std::size_t>(cheapest_within(frontier, 0, cap))];
+    const double longer = hurried(planned, top, slow, limit_ns * worst, app.jobs.work(0), worst);
+    parts = board_.parts(app.known, m, app.level, planned.opp);
+    for (double& part : parts) part *= app.jobs.work(0) * slow * longer;
+    return board_.power().energy_mj(parts);
+  };
+  best_mj = look(greedy, best);
+  int chosen = -1;
+  app.debt =
+      std::max(0.0, app.debt - kForgiven * static_cast<double>(app.learned->jobs - app.debt_jobs));
+  app.debt_jobs = app.learned->jobs;
+  if (app.tried >= 0 && app.profile->supports(app.tried)) {
+    // What it cost is known better now than before.
+    PowerEstimate::Parts parts{};
+    app.debt += kTrialJobs * std::max(0.0, look(app.tried, parts) / best_mj - 1);
+  }
+  app.tried = -1;
+  double most = kLeastGain * best_mj;
+  for (int m = 0; m < app.profile->mapping_count(); ++m) {
+    if (m == greedy || prior[static_cast<std::size_t>(m)].masked) continue;
+    const auto frontier = app.profile->frontier(m, app.level);
+    if (frontier.front().time_ns * app.jobs.slowdown(m) *
+            (1 + kSafeTrial * app.profile->unsure(m, app.level)) >
+        limit_ns)
+      continue;
+    PowerEstimate::Parts parts{};
+    const double energy_mj = look(m, parts);
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i] -= best[i];
+    const double time_sd = energy_mj * app.profile->unsure(m, app.level);
+    const double sd = std::sqrt(board_.power().variance(parts) + time_sd * time_sd);
+    if (!(sd > 0)) continue;
+    // Expected improvement (Mockus 1975; Jones, Schonlau and Welch, 1998), for all jobs to come, less
+    // what the trial is expected to cost.
+    const double worse_mj = energy_mj - best_mj, z = -worse_mj / sd;
+    const double density = 0.3989422804014327 * std::exp(-0.5 * z * z);
+    const double improvement = sd * density - worse_mj * 0.5 * std::erfc(-z / std::sqrt(2.0));
+    const double before = 1 + app.trials[mask_[static_cast<std::size_t>(m)]];
+    const double gain = kHorizonJobs / (before * std::sqrt(before)) * improvement -
+                        kTrialCost * std::max(0.0, worse_mj);
+    if (gain > most && app.debt + kTrialJobs * (energy_mj / best_mj - 1) <= kMostDebt) {
+      most = gain, chosen = m;
+    }
+  }
+  if (chosen < 0) {
+    app.settled_version = board_.version() + 1;
+    app.settled_jobs = app.learned->jobs;
+  } else {
+    std::uint8_t& trials = app.trials[mask_[static_cast<std::size_t>(chosen)]];
+    if (trials < 255) ++trials;
+    app.tried = chosen;
+  }
+  return chosen;
 }
 
 void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
@@ -338,6 +467,7 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
   const double idle_mj =
       std::min(outcome.energy_mj, idle_mw_ * static_cast<double>(outcome.epoch_ns) * 1e-9);
   const double idle_share = outcome.energy_mj > 0 ? idle_mj / outcome.energy_mj : 0;
+  if (kind_ != Kind::kModel) board_.observe(outcome, known_);
   double nobodys_mj = outcome.energy_mj;
   for (int a = 0; a < outcome.app_count; ++a) nobodys_mj -= outcome.app[a].energy_mj;
   int bound = 0;
@@ -367,6 +497,8 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
       if (learning_) ++app->learned->jobs;
+      app->time_now.forget();
+      app->time_at_top.forget();
       app->cost = {};
       app->slow = app->fast = {};
     }

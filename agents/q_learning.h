@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "agents/ablation.h"
 #include "agents/agent.h"
 #include "agents/app_table.h"
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
-#include "agents/profile_table.h"
+#include "agents/learned_board.h"
+#include "agents/plan_table.h"
 #include "kernels/base/random.h"
 
 namespace flyball {
@@ -38,11 +40,17 @@ namespace flyball {
 /// dropped meanwhile are charged to the one that runs. What an idle platform takes anyway is left
 /// out, once.
 ///
+/// The prior is itself learned: LearnedBoard corrects the belief of times and power by what comes of
+/// every job, for all mappings and clocks at once, where a table would have to try each. What it is
+/// unsure of is tried when the improvement expected of it, over the jobs to come, is worth more than
+/// the trial. The tables learn what the model has no words for. Without tables it is `planner`,
+/// without either `model`.
+///
 /// Exploration is safe: an action counts only if, were the job as long as work + a worst
 /// case of deviations, the mapping at its highest frequencies still finished in time; and while a
 /// job runs its frequency is raised as soon as waiting another epoch would put that out of reach.
 /// Between jobs all clusters go to their lowest.
-class QLearning final : public Agent {
+class QLearning final : public Agent, public Spoilable {
  public:
   static constexpr std::array<double, 6> kMargins{0.5, 1, 1.5, 2.5, 4, 6};
   static constexpr int kPressureBins = 8;
@@ -63,7 +71,14 @@ class QLearning final : public Agent {
   static constexpr DoubleQ::Options kTable{
       .discount = 0.6, .step_floor = 0.01, .prior_visits = 20, .baseline_step = 0.1};
 
-  explicit QLearning(const AgentContext& context);
+  /// Of mappings, whose prior is learned as well: what the table finds off while that moves is not
+  /// true for long, so it takes its time.
+  static constexpr DoubleQ::Options kSlowTable{
+      .discount = 0.6, .step_floor = 0.002, .prior_visits = 200, .baseline_step = 0.1};
+  static constexpr double kBelievedEpsilon = 0.1;  ///< share of epsilon where the belief learns too
+  /// What of it learns: nothing, the belief of the board, or the tables as well.
+  enum class Kind { kModel, kPlanner, kTables };
+  explicit QLearning(const AgentContext& context, Kind kind = Kind::kTables);
   std::string_view name() const override { return "q_learning"; }
   EpochRequest epoch() const override {
     return {.interval_ns = interval_ns_, .stop_at_release = true, .stop_at_finish = true};
@@ -75,22 +90,28 @@ class QLearning final : public Agent {
   void decide(const Observation& now, Decision& out) noexcept override;
   bool alternatives(const Observation& now, const Decision& decided,
                     DrawnActions& out) const override;
-  void replaced(const Observation& now, const Action& decided, const Action& applied) noexcept override;
+  void replaced(const Observation& now, const Action& decided,
+                const Action& applied) noexcept override;
   void learn(const Observation& outcome, const Action& applied,
              const Reward& reward) noexcept override;
-  void set_learning(bool on) override { learning_ = on; }
+  void set_learning(bool on) override {
+    learning_ = on;
+    board_.set_learning(on);
+  }
+  const LearnedBoard& board() const { return board_; }
   bool learns() const override { return true; }
   std::uint32_t feature_version() const override { return 2; }
   void save(ByteWriter& out) const override;
   std::size_t saved_bytes() const override;
   std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
+  void ablate(Ablation how, Random& random) override;
 
  private:
   /// What has been learned of one kind of application.
   struct Learned {
     Learned(int mappings, std::uint64_t hash)
         : profile_hash(hash),
-          slow(kSlowStates, mappings, kTable),
+          slow(kSlowStates, mappings, kSlowTable),
           fast(kFastStates, static_cast<int>(kMargins.size()), kTable) {}
     std::uint64_t profile_hash;  ///< of the believed costs; 0: nobody knew them
     std::uint64_t jobs = 0;
@@ -120,8 +141,20 @@ class QLearning final : public Agent {
     double probability = 0;
   };
   struct App {
-    App(std::shared_ptr<const Profile> costs, JobTracker tracker, Learned& learned_of_it);
-    std::shared_ptr<const Profile> profile;
+    App(std::shared_ptr<PlanTable> costs, JobTracker tracker, int known_profile,
+        Learned& learned_of_it);
+    int known;  ///< profile of the belief, or -1
+    /// Trials so far, per set of clusters: one that tells nothing is not made for ever.
+    std::array<std::uint8_t, 1u << kMaxClusters> trials{};
+    int surprises = 0;  ///< of the board's power, when trials began to be counted
+    /// When nothing was worth a trial: version of the belief, plus 1, and jobs.
+    std::uint32_t settled_version = 0;
+    std::uint64_t settled_jobs = 0;
+    // What trials have cost in vain, in jobs' energy, by when; the mapping of the last one, or -1.
+    double debt = 0;
+    std::uint64_t debt_jobs = 0;
+    int tried = -1;
+    std::shared_ptr<PlanTable> profile;
     JobTracker jobs;
     Learned* learned;
     int level = 0;     ///< of the next job
@@ -168,12 +201,19 @@ class QLearning final : public Agent {
   double limit_ns(const Observation& now, int slot, Job job, double work) const;
   double point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                         double deviations) const;
+  /// By how much a job takes more energy than planned, since it is hurried (see hurry()) as soon as
+  /// its worst case would be late otherwise.
+  double hurried(const ProfilePoint& planned, const ProfilePoint& top, double slow, double left_ns,
+                 double work, double worst) const;
   /// Fills in the platform's mappings.
   void slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
                    SlowPriors& prior, bool& any_safe) const;
   void fast_priors(const Observation& now, int slot, const Situation& s, FastPriors& prior) const;
   void choose_next(const Observation& now, int slot, Decision& out);
   void choose_margin(const Observation& now, int slot, Decision& out);
+  /// The mapping whose trial promises more than it costs; -1: none.
+  int worth_a_trial(const Observation& now, int slot, std::span<const DoubleQ::Prior> prior,
+                    int greedy);
   /// Learns from a job that is done; `next` is empty when nothing follows.
   void close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
              std::span<const DoubleQ::Prior> next, double energy_weight);
@@ -195,9 +235,15 @@ class QLearning final : public Agent {
   bool in_reach_later(const Observation& now, int slot, const OppChoice& opp) const;
   void find_interval(const Observation& now);
   Learned& learned_of(const std::string& profile, std::uint64_t hash);
-  std::shared_ptr<const Profile> profile_of(const AppTable<App>::Slot& place);
+  std::shared_ptr<PlanTable> profile_of(const AppTable<App>::Slot& place);
+  /// nullptr where they are not learned.
+  TimeEstimate* times_of(int known);
 
-  const Belief& belief_;
+  Kind kind_;
+  LearnedBoard board_;
+  std::array<std::int16_t, kMaxApps> known_{};
+  std::vector<std::uint8_t> mask_;  ///< clusters per mapping, as bits
+  const Belief& belief_;            ///< of `board_`: the one it was given, as corrected
   const PlatformSpec& platform_;
   RewardWeights weights_;
   Random rng_;
@@ -207,7 +253,7 @@ class QLearning final : public Agent {
   std::map<std::string, std::unique_ptr<Learned>> learned_;
   /// Of the believed applications; making one takes as long as thousands of epochs, so it serves all
   /// runs.
-  std::vector<std::shared_ptr<const Profile>> profiles_;
+  std::vector<std::shared_ptr<PlanTable>> profiles_;
   bool learning_ = true;
   SlowPriors
       next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose

@@ -10,7 +10,7 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kPayloadVersion = 2;
+constexpr std::uint32_t kPayloadVersion = 3;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxNameBytes = 256;
 }  // namespace
@@ -28,13 +28,22 @@ void QLearning::save(ByteWriter& out) const {
     learned->slow.save(out);
     learned->fast.save(out);
   }
+  board_.save(out);
+}
+
+void QLearning::ablate(Ablation how, Random& random) {
+  for (auto& [profile, learned] : learned_) {
+    learned->slow.ablate(how, random);
+    learned->fast.ablate(how, random);
+  }
+  board_.ablate(how, random);
 }
 
 /// Of all that is believed in, too: what binds later is mostly of that.
 std::size_t QLearning::saved_bytes() const {
   const std::size_t each = 3 * 8 + DoubleQ::saved_bytes(kSlowStates, platform_.mappings.size()) +
                            DoubleQ::saved_bytes(kFastStates, kMargins.size());
-  std::size_t bytes = 3 * 4;
+  std::size_t bytes = 3 * 4 + board_.saved_bytes();
   for (const auto& [profile, learned] : learned_) bytes += each + profile.size();
   for (const AppProfile& app : platform_.apps) {
     if (!app.plain_load && learned_.count(app.name) == 0) bytes += each + app.name.size();
@@ -85,7 +94,10 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
     }
     read[profile] = std::move(learned);
   }
+  ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits
+  board_.load(in, false);
   in.end();
+  board_.load(rest, !as_prior);
   apps_.clear();
   learned_ = std::move(read);
   return notes;

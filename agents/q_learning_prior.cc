@@ -16,7 +16,10 @@ namespace {
 constexpr std::array<double, QLearning::kMargins.size()> kPriorRisk{0.08,  0.04,  0.02,
                                                                     0.006, 0.002, 0.001};
 constexpr double kNominalMargin = 1.5;  // the one at which mappings are compared
-constexpr double kCoolC = 10;           // this far below the temperature limit nothing is hot
+// Deviations of a time that is not known well: a mapping is left out, a clock is chosen by.
+constexpr double kChoiceCaution = 0.5, kClockCaution = 1.5;
+constexpr double kCautiousCase = 4;  // rather a doubtful mapping than none for less of a worst case
+constexpr double kCoolC = 10;        // this far below the temperature limit nothing is hot
 
 int bin(double value, std::initializer_list<double> edges) {
   int b = 0;
@@ -47,8 +50,7 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
   const double unused_ns = (1 - kDeadlineUse) * static_cast<double>(relative_ns);
   const auto deadline_of = [&](std::uint32_t i) {
     const std::int64_t own = seen.deadline_ns(i);
-    return own < std::numeric_limits<std::int64_t>::max() ? own
-                                                          : seen.release_ns(i) + relative_ns;
+    return own < std::numeric_limits<std::int64_t>::max() ? own : seen.release_ns(i) + relative_ns;
   };
   double limit = std::numeric_limits<double>::max();
   std::uint32_t first = 0;
@@ -63,10 +65,9 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
       // It waits for the one that runs, which is taken to end at its deadline at the latest.
       const double share = std::max(0.0, 1 - jobs.progress() / std::max(1e-9, jobs.work(0)));
       const double spent = static_cast<double>(now.now_ns - seen.running.start_ns);
-      const double rest =
-          jobs.progress() > 0.1 * jobs.work(0)
-              ? spent * share / std::max(0.1, 1 - share)
-              : std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns);
+      const double rest = jobs.progress() > 0.1 * jobs.work(0)
+                              ? spent * share / std::max(0.1, 1 - share)
+                              : std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns);
       begin_ns += std::min(rest, std::max(0.0, static_cast<double>(deadline_of(0)) - begin_ns));
     }
   }
@@ -82,14 +83,26 @@ double QLearning::limit_ns(const Observation& now, int slot, Job job, double wor
   return limit;
 }
 
+double QLearning::hurried(const ProfilePoint& planned, const ProfilePoint& top, double slow,
+                          double left_ns, double work, double worst) const {
+  const double planned_ns = planned.time_ns * slow, top_ns = top.time_ns * slow;
+  if (planned_ns <= top_ns || work <= 0) return 1;
+  const double until_ns =
+      (left_ns - worst * top_ns) / (1 - top_ns / planned_ns) - static_cast<double>(interval_ns_);
+  const double done = std::clamp(until_ns / planned_ns, 0.0, work) / work;
+  return done + (1 - done) * top.energy_mj / planned.energy_mj;
+}
+
 double QLearning::point_limit_ns(const Observation& now, int slot, Job job, int mapping,
                                  double deviations) const {
   const JobTracker& jobs = apps_.find(slot)->jobs;
   double limit = limit_ns(now, slot, job, jobs.work(deviations));
+  const App& app = *apps_.find(slot);
+  const double unsure = 1 + kClockCaution * app.profile->unsure(mapping, app.level);
   if (job == Job::kNext && now.app[slot].setting.mapping != mapping) {
     limit -= platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6;
   }
-  return limit / jobs.slowdown(mapping);
+  return limit / (jobs.slowdown(mapping) * unsure);
 }
 
 bool QLearning::in_reach_later(const Observation& now, int slot, const OppChoice& opp) const {
@@ -126,8 +139,8 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   double fastest_ns = std::numeric_limits<double>::max();
   for (int m = 0; m < app.profile->mapping_count(); ++m) {
     if (!app.profile->supports(m)) continue;
-    fastest_ns = std::min(fastest_ns, app.profile->frontier(m, level).front().time_ns *
-                                          app.jobs.slowdown(m));
+    fastest_ns = std::min(fastest_ns,
+                          app.profile->frontier(m, level).front().time_ns * app.jobs.slowdown(m));
   }
   s.pressure = limit_ns(now, slot, job, app.jobs.work(0)) / fastest_ns;
 
@@ -135,9 +148,9 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   const int load = bin(app.jobs.other_load(), {0.1, 0.4});
   const int heat =
       throttled ? 2 : bin(hottest_c, {weights_.temp_limit_c - kCoolC, weights_.temp_limit_c});
-  const bool queue = seen.backlog > 1 || (app.jobs.shortest_gap_ns() > 0 &&
-                                          app.jobs.shortest_gap_ns() <
-                                              static_cast<double>(seen.required.deadline_ns));
+  const bool queue = seen.backlog > 1 ||
+                     (app.jobs.shortest_gap_ns() > 0 &&
+                      app.jobs.shortest_gap_ns() < static_cast<double>(seen.required.deadline_ns));
   const int varies = bin(app.jobs.deviation() / app.jobs.work(0), {0.05, 0.12});
   const int preference = bin(now.energy_preference, {0.35, 0.65});
   s.slow_state = ((pressure * 3 + load) * 3 + heat) * 2 + queue;
@@ -145,8 +158,8 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   return s;
 }
 
-void QLearning::slow_priors(const Observation& now, int slot, const Situation& s,
-                            double worst_case, SlowPriors& prior, bool& any_safe) const {
+void QLearning::slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
+                            SlowPriors& prior, bool& any_safe) const {
   const App& app = *apps_.find(slot);
   std::fill_n(prior.begin(), app.profile->mapping_count(), DoubleQ::Prior{});
   any_safe = false;
@@ -164,18 +177,23 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
     if (top < 0) continue;
     const double top_ns = frontier[static_cast<std::size_t>(top)].time_ns;
     const double slow = app.jobs.slowdown(m);
+    const double unsure =
+        worst_case < kCautiousCase ? 1 : 1 + kChoiceCaution * app.profile->unsure(m, app.level);
     const bool moves = m != now.app[slot].setting.mapping;
-    if (top_ns > (limit_worst - (moves ? move_ns : 0)) / slow) {
+    if (top_ns * unsure > (limit_worst - (moves ? move_ns : 0)) / slow) {
       const double excess = top_ns * slow;
       if (excess < least_excess) least_excess = excess, quickest = m;
       continue;
     }
-    const int i =
-        cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
+    const int i = cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
     DoubleQ::Prior& p = prior[static_cast<std::size_t>(m)];
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const double worst = app.jobs.work(worst_case);
     p.masked = false;
-    p.value.energy = -frontier[static_cast<std::size_t>(i)].energy_mj / weights_.ref_energy_mj *
-                     app.jobs.work(0) * slow * (moves ? 1 + kMoveShare : 1);
+    p.value.energy = -planned.energy_mj / weights_.ref_energy_mj * app.jobs.work(0) * slow *
+                     (moves ? 1 + kMoveShare : 1) *
+                     hurried(planned, frontier[static_cast<std::size_t>(top)], slow,
+                             limit_worst * worst - (moves ? move_ns : 0), app.jobs.work(0), worst);
     const double value = p.value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = p.value;
     any_safe = true;
@@ -199,13 +217,21 @@ void QLearning::fast_priors(const Observation& now, int slot, const Situation& s
   double best_value = -std::numeric_limits<double>::max();
   const double scale =
       app.jobs.work(0) * app.jobs.slowdown(setting.mapping) / weights_.ref_energy_mj;
-  for (std::size_t z = 0; z < kMargins.size() && !frontier.empty(); ++z) {
+  const double slow = app.jobs.slowdown(setting.mapping);
+  const double left_ns =
+      kDeadlineUse *
+      (static_cast<double>(now.app[slot].running.deadline_ns - now.now_ns) - latency_ns_);
+  const int top = cheapest_within(frontier, 0, s.cap);
+  for (std::size_t z = 0; z < kMargins.size() && top >= 0; ++z) {
     const int i = cheapest_within(
         frontier, point_limit_ns(now, slot, Job::kRunning, setting.mapping, kMargins[z]), s.cap);
     if (i < 0) continue;
     prior[z].masked = false;
-    prior[z].value = {-scale * frontier[static_cast<std::size_t>(i)].energy_mj,
-                      -s.miss_cost * kPriorRisk[z]};
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
+    const double longer = hurried(planned, frontier[static_cast<std::size_t>(top)], slow, left_ns,
+                                  app.jobs.work(0) - app.jobs.progress(),
+                                  app.jobs.work(app.worst_case) - app.jobs.progress());
+    prior[z].value = {-scale * planned.energy_mj * longer, -s.miss_cost * kPriorRisk[z]};
     const double value = prior[z].value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = prior[z].value;
   }

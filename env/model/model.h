@@ -45,6 +45,8 @@ class RememberedTime {
     opp_ = opp;
     return ns_ = execution_ns(spec, app, spec.mappings[setting.mapping], setting.level, opp);
   }
+  /// What is believed has changed.
+  void forget() { known_ = false; }
 
  private:
   bool known_ = false;

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <memory>
 
+#include "agents/ablation.h"
 #include "agents/agent.h"
 #include "env/sim/simulator.h"
 #include "governor/compare/parallel.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/random.h"
 
 namespace flyball {
 namespace {
 
 constexpr int kLearnJobs = 500, kJudgeJobs = 1000;
 constexpr double kWithinPct = 5;
+constexpr std::uint64_t kOtherSeeds = 10'000, kShuffleStream = 0x73687566;
 constexpr int kNextJobs = 100, kStepJobs = 10;  // how finely `jobs_to_5_pct` is looked for
 
 /// What a run really took, by the releases of the first application: the same for every policy.
@@ -152,34 +155,100 @@ class Suite {
         result.rows.push_back(row);
       }
     }
+    if (options_.ablate) run_ablations(result);
     result.boards = std::move(boards_);
     return result;
   }
 
  private:
-  Run run_one(const UnknownBoard& board, const Scenario& scenario, std::size_t s,
-              std::size_t contestant) const {
-    const bool informed = contestant == kInformed;
-    const std::uint64_t seed = options_.first_seed + s;
+  /// `prepare` is called with the agent before it runs, `done` with it after.
+  Run play(const UnknownBoard& board, const Scenario& scenario, std::uint64_t seed,
+           const std::string& policy, bool informed, int jobs,
+           const std::function<void(Agent&)>& prepare = {},
+           const std::function<void(Agent&)>& done = {}) const {
     Simulator simulator(board.truth, scenario, SimOptions{.seed = seed});
-    Meter meter(simulator, options_.jobs);
+    Meter meter(simulator, jobs);
     const Belief belief = informed ? Belief::of(board.truth) : board.belief;
     FaultySensors sensors(meter, belief, informed ? SensorFaults{} : board.sensors, seed);
     const RewardWeights weights = reward_weights(belief);
     const AgentContext context{belief, weights, seed, &simulator};
-    const auto agent = make_agent(policies_[contestant], context);
+    const auto agent = make_agent(policy, context);
+    if (prepare) prepare(*agent);
     SessionOptions session;
     session.stop = options_.stop;
     const SessionResult result = run_session(sensors, belief, *agent, weights, session);
+    if (done) done(*agent);
     Run run;
     run.complete = result.status == Status::kFinished;
     run.missed_pct = meter.missed_pct();
     run.avoidable_pct = meter.avoidable_pct();
-    for (int n = 0; n + kStepJobs <= std::min(options_.jobs, meter.released() - 1);
-         n += kStepJobs) {
+    for (int n = 0; n + kStepJobs <= std::min(jobs, meter.released() - 1); n += kStepJobs) {
       run.mj.push_back(meter.energy_mj(n, n + kStepJobs));
     }
     return run;
+  }
+
+  Run run_one(const UnknownBoard& board, const Scenario& scenario, std::size_t s,
+              std::size_t contestant) const {
+    return play(board, scenario, options_.first_seed + s, policies_[contestant],
+                contestant == kInformed, options_.jobs);
+  }
+
+  AblationRow ablate(std::size_t b, const std::string& name, std::size_t s,
+                     const std::string& policy) const {
+    const UnknownBoard& board = boards_[b];
+    const Scenario scenario = stretched(
+        load_scenario(name, options_.platforms[b % options_.platforms.size()]), kLearnJobs);
+    const std::uint64_t seed = options_.first_seed + s;
+    ByteWriter learned;
+    play(board, scenario, seed, policy, false, kLearnJobs, {},
+         [&](Agent& agent) { agent.save(learned); });
+    const std::vector<std::uint8_t> payload = learned.take();
+    const std::uint64_t other = seed + kOtherSeeds;
+    const auto gap = [&](const Run& run, const Run& informed) {
+      return gap_pct(run, informed, 0, kLearnJobs);
+    };
+    const Run informed = play(board, scenario, other, kPriorPolicy, true, kLearnJobs);
+    const auto use = [&](const std::function<void(Agent&)>& spoil) {
+      return gap(play(board, scenario, other, policy, false, kLearnJobs,
+                      [&](Agent& agent) {
+                        agent.load(payload, false);
+                        agent.set_learning(false);
+                        if (spoil) spoil(agent);
+                      }),
+                 informed);
+    };
+    AblationRow row{policy, board.name, scenario.name, seed, board.sensors.observable(), 0, 0, {}};
+    row.prior_gap_pct =
+        gap(play(board, scenario, other, kPriorPolicy, false, kLearnJobs), informed);
+    row.gap_pct = use({});
+    for (const Ablation how : {Ablation::kZeroed, Ablation::kNegated, Ablation::kShuffled}) {
+      row.spoilt_gap_pct[static_cast<std::size_t>(how)] = use([&](Agent& agent) {
+        Random random(seed, kShuffleStream);
+        if (auto* learned = dynamic_cast<Spoilable*>(&agent)) learned->ablate(how, random);
+      });
+    }
+    return row;
+  }
+
+  void run_ablations(Evaluation& result) const {
+    std::vector<std::string> learners;
+    for (const std::string& agent : options_.agents) {
+      const AgentInfo* info = find_agent(agent);
+      if (info != nullptr && info->learns) learners.push_back(agent);
+    }
+    const std::size_t scenarios = options_.scenarios.size();
+    const auto seeds = static_cast<std::size_t>(options_.seeds);
+    result.ablations.resize(boards_.size() * scenarios * seeds * learners.size());
+    parallel_for(
+        result.ablations.size(), options_.threads, options_.stop,
+        [&](std::size_t i) {
+          const std::size_t cell = i / learners.size();
+          result.ablations[i] =
+              ablate(cell / seeds / scenarios, options_.scenarios[cell / seeds % scenarios],
+                     cell % seeds, learners[i % learners.size()]);
+        },
+        [](std::size_t) {});
   }
 
   EvaluateRow judge(const Run& informed, const Run& prior, const Run& run) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,7 @@ struct EvaluateOptions {
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
   const std::atomic<bool>* stop = nullptr;
   unsigned threads = 2;  ///< the results do not depend on it
+  bool ablate = false;   ///< also run learners with what they learned spoilt
 };
 
 /// An agent on a board that it does not know, one seed. Gaps are in energy of the whole platform from
@@ -47,9 +49,23 @@ struct EvaluateRow {
   double jobs_lost = 0;  ///< energy above `model`'s over the first 500 jobs, in jobs of `model`
 };
 
+/// What 500 jobs' learning is worth over the next 500, of another seed, with learning off, and what is
+/// left of that when the learned state is spoilt.
+struct AblationRow {
+  std::string agent;
+  std::string board;
+  std::string scenario;
+  std::uint64_t seed = 0;
+  bool observable = true;
+  double gap_pct = 0;                      ///< of what was learned, above the informed policy
+  double prior_gap_pct = 0;                ///< of `model`
+  std::array<double, 3> spoilt_gap_pct{};  ///< zeroed, negated, shuffled
+};
+
 struct Evaluation {
   std::vector<UnknownBoard> boards;
   std::vector<EvaluateRow> rows;  ///< by board, scenario, seed, agent
+  std::vector<AblationRow> ablations;
 };
 
 /// Runs every agent on boards that are not as their description says, in simulation, exploring and

@@ -16,7 +16,9 @@ namespace {
 constexpr int kResamples = 1000;
 constexpr std::uint64_t kResampleSeed = 1;
 
-using Rows = std::vector<const EvaluateRow*>;
+template <class Row>
+using RowsOf = std::vector<const Row*>;
+using Rows = RowsOf<EvaluateRow>;
 using Figure = std::function<double(const EvaluateRow&)>;
 
 /// Mean over the rows whose figure exists.
@@ -33,20 +35,21 @@ double mean(const Rows& rows, const Figure& figure) {
 }
 
 /// Percentile bootstrap over seeds: all rows of a seed come or stay away together.
-Estimate bootstrap(const Rows& rows, const std::function<double(const Rows&)>& statistic) {
-  std::map<std::uint64_t, Rows> by_seed;
-  for (const EvaluateRow* row : rows) by_seed[row->seed].push_back(row);
+template <class Row, class Statistic>
+Estimate bootstrap(const RowsOf<Row>& rows, const Statistic& statistic) {
+  std::map<std::uint64_t, RowsOf<Row>> by_seed;
+  for (const Row* row : rows) by_seed[row->seed].push_back(row);
   Estimate estimate;
   estimate.mean = estimate.lo = estimate.hi = statistic(rows);
   if (by_seed.size() < 2) return estimate;
-  std::vector<const Rows*> seeds;
+  std::vector<const RowsOf<Row>*> seeds;
   for (const auto& [seed, of_seed] : by_seed) seeds.push_back(&of_seed);
   Random random(kResampleSeed);
   std::vector<double> values;
   for (int i = 0; i < kResamples; ++i) {
-    Rows sample;
+    RowsOf<Row> sample;
     for (std::size_t s = 0; s < seeds.size(); ++s) {
-      const Rows& one = *seeds[random.below(static_cast<std::uint32_t>(seeds.size()))];
+      const RowsOf<Row>& one = *seeds[random.below(static_cast<std::uint32_t>(seeds.size()))];
       sample.insert(sample.end(), one.begin(), one.end());
     }
     const double value = statistic(sample);
@@ -144,6 +147,46 @@ AgentVerdict verdict(const std::string& agent, const Rows& rows) {
 }
 
 }  // namespace
+
+std::vector<AblationVerdict> ablation_verdicts(const std::vector<AblationRow>& rows) {
+  using Spoilt = RowsOf<AblationRow>;
+  std::vector<std::string> order;
+  std::map<std::string, std::map<std::pair<std::string, std::string>, Spoilt>> by_agent;
+  for (const AblationRow& row : rows) {
+    if (!by_agent.contains(row.agent)) order.push_back(row.agent);
+    by_agent[row.agent][{row.board, row.scenario}].push_back(&row);
+  }
+  const auto mean_of = [](const Spoilt& some, const auto& figure) {
+    double sum = 0;
+    for (const AblationRow* row : some) sum += figure(*row);
+    return some.empty() ? EvaluateRow::kNothing : sum / static_cast<double>(some.size());
+  };
+  const auto prior = [](const AblationRow& row) { return row.prior_gap_pct; };
+  const auto gained = [](const AblationRow& row) { return row.prior_gap_pct - row.gap_pct; };
+  std::vector<AblationVerdict> results;
+  for (const std::string& agent : order) {
+    AblationVerdict result;
+    result.agent = agent;
+    Spoilt counted;
+    for (const auto& [name, pair] : by_agent[agent]) {
+      if (!pair.front()->observable || mean_of(pair, prior) < GateLimits().wrong_belief_pct)
+        continue;
+      ++result.pairs;
+      counted.insert(counted.end(), pair.begin(), pair.end());
+    }
+    result.gained_points =
+        bootstrap(counted, [&](const Spoilt& some) { return mean_of(some, gained); });
+    for (std::size_t how = 0; how < result.lost_pct.size(); ++how) {
+      result.lost_pct[how] = bootstrap(counted, [&](const Spoilt& some) {
+        const double lost = mean_of(
+            some, [how](const AblationRow& row) { return row.spoilt_gap_pct[how] - row.gap_pct; });
+        return 100 * lost / mean_of(some, gained);
+      });
+    }
+    results.push_back(result);
+  }
+  return results;
+}
 
 std::vector<AgentVerdict> verdicts(const std::vector<EvaluateRow>& rows) {
   std::vector<std::string> order;

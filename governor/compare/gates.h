@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,20 @@ struct AgentVerdict {
   GroupFigures wrong, right;  ///< belief, with a power that can be observed; all others
   std::vector<Gate> gates;
 };
+
+/// What of a learner's gain over `model` is lost with its learned state spoilt, on pairs where the belief
+/// is wrong and power can be observed.
+struct AblationVerdict {
+  std::string agent;
+  int pairs = 0;
+  Estimate gained_points;            ///< by what was learned
+  std::array<Estimate, 3> lost_pct;  ///< of that: zeroed, negated, shuffled
+  bool holds() const {
+    return std::all_of(lost_pct.begin(), lost_pct.end(),
+                       [](const Estimate& lost) { return lost.mean >= 50; });
+  }
+};
+std::vector<AblationVerdict> ablation_verdicts(const std::vector<AblationRow>& rows);
 
 /// One verdict per agent, in the order in which they come.
 std::vector<AgentVerdict> verdicts(const std::vector<EvaluateRow>& rows);

@@ -26,6 +26,7 @@ struct LearnedTables {
     Table slow, fast;
   };
   std::vector<Profile> profile;
+  std::size_t bytes = 0;  ///< of the tables and what stands before them
 
   static LearnedTables of(const Agent& agent) {
     const std::vector<std::uint8_t> payload = saved_of(agent);
@@ -40,7 +41,7 @@ struct LearnedTables {
       p.slow = table(in);
       p.fast = table(in);
     }
-    in.end();
+    all.bytes = in.at();  // what follows is learned of the board
     return all;
   }
   Table slow() const { return sum(&Profile::slow); }

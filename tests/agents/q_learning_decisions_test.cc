@@ -50,7 +50,7 @@ struct Counted {
 // One that is never told how it went decides the same again and again, but for the dice.
 TEST(QLearningDecision, FrequenciesAreThoseThatItSays) {
   const TinyWorld world = xu3("background");
-  constexpr int kDraws = 20'000;
+  constexpr int kDraws = 20'000, kTrials = 4'000;
   Counted idle;
   std::map<int, Counted> running;  // by the mapping of the job
   QLearning agent(world.context());
@@ -67,9 +67,11 @@ TEST(QLearningDecision, FrequenciesAreThoseThatItSays) {
     counted.add(decision, drawn);
     setting = decision.action.app[0];
   };
-  for (int i = 0; i < kDraws; ++i) {
+  // First come trials, which are no draws and end when they teach nothing.
+  for (int i = -kTrials; i < kDraws; ++i) {
+    if (i <= 0) idle = {}, running.clear(), drew = 0;
     Observation now = world.idle();
-    now.app[0].required.period_ns += i % 2;  // asked anew, it chooses anew
+    now.app[0].required.period_ns += i & 1;  // asked anew, it chooses anew
     decided(now, idle);
     const Requirements required = now.app[0].required;
     now = world.release(50'000'000, 50'000'000);
@@ -88,13 +90,14 @@ TEST(QLearningDecision, FrequenciesAreThoseThatItSays) {
 // Two applications that decide at once draw each for itself.
 TEST(QLearningDecision, WhatSeveralDrawAtOnceIsOneDecision) {
   TinyWorld world = xu3("dual_dnn");
-  constexpr int kDraws = 20'000;
+  constexpr int kDraws = 20'000, kTrials = 4'000;
   QLearning agent(world.context());
   world.bind(agent);
   Counted counted;
-  for (int i = 0; i < kDraws; ++i) {
+  for (int i = -kTrials; i < kDraws; ++i) {
+    if (i <= 0) counted = {};
     Observation now = world.idle();
-    for (int a = 0; a < 2; ++a) now.app[a].required.period_ns += i % 2;
+    for (int a = 0; a < 2; ++a) now.app[a].required.period_ns += i & 1;
     Decision decision;
     agent.decide(now, decision);
     Drawn drawn;

@@ -167,9 +167,11 @@ TEST(CliEvaluate, PrintsItsRowsAsJson) {
   ASSERT_EQ(result.at("rows").size(), 3u * 2 * 2);
   std::set<std::string> keys;
   for (const auto& [key, value] : result.at("rows")[0].items()) keys.insert(key);
-  EXPECT_EQ(keys, (std::set<std::string>{"agent", "board", "scenario", "seed", "prior_gap_pct",
-                                         "gap_after_500_jobs_pct", "jobs_to_5_pct",
-                                         "deadline_miss_pct", "avoidable_miss_pct"}));
+  EXPECT_EQ(keys,
+            (std::set<std::string>{"agent", "board", "scenario", "seed", "prior_gap_pct",
+                                   "gap_after_500_jobs_pct", "jobs_to_5_pct", "deadline_miss_pct",
+                                   "avoidable_miss_pct", "power_observable", "later_gap_pct",
+                                   "prior_later_gap_pct", "jobs_lost"}));
   EXPECT_EQ(flyball_run(arguments).out, finished.out);
 }
 

@@ -33,7 +33,7 @@ struct EvaluateVerb {
   std::vector<std::string> scenarios = {"full_accuracy", "single_periodic", "background"};
   int boards = 16, seeds = 10;
   std::uint64_t first_seed = 1;
-  bool quick = false, json = false;
+  bool quick = false, ablate = false, json = false;
 };
 
 Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation,
@@ -49,7 +49,24 @@ Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation,
                         {"gap_after_500_jobs_pct", number_or_null(row.gap_after_500_jobs_pct)},
                         {"jobs_to_5_pct", number_or_null(row.jobs_to_5_pct)},
                         {"deadline_miss_pct", number_or_null(row.deadline_miss_pct)},
-                        {"avoidable_miss_pct", number_or_null(row.avoidable_miss_pct)}});
+                        {"avoidable_miss_pct", number_or_null(row.avoidable_miss_pct)},
+                        {"power_observable", row.observable},
+                        {"later_gap_pct", number_or_null(row.later_gap_pct)},
+                        {"prior_later_gap_pct", number_or_null(row.prior_later_gap_pct)},
+                        {"jobs_lost", number_or_null(row.jobs_lost)}});
+  }
+  if (!verb.ablate) return json;
+  Json& ablations = json["ablations"] = Json::array();
+  for (const AblationRow& row : evaluation.ablations) {
+    ablations.push_back(Json{{"agent", row.agent},
+                             {"board", row.board},
+                             {"scenario", row.scenario},
+                             {"seed", row.seed},
+                             {"prior_gap_pct", number_or_null(row.prior_gap_pct)},
+                             {"learned_gap_pct", number_or_null(row.gap_pct)},
+                             {"zeroed_gap_pct", number_or_null(row.spoilt_gap_pct[0])},
+                             {"negated_gap_pct", number_or_null(row.spoilt_gap_pct[1])},
+                             {"shuffled_gap_pct", number_or_null(row.spoilt_gap_pct[2])}});
   }
   return json;
 }
@@ -118,6 +135,15 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
       text += '\n';
     }
   }
+  for (const AblationVerdict& verdict : ablation_verdicts(evaluation.ablations)) {
+    text += fmt::format(
+        "\n{}, what it learned in 500 jobs used on other 500: {} points of energy gained over '{}' "
+        "({} pairs).\n  {:6}  of that is lost with what it learned zeroed: {} %, negated: {} %, "
+        "shuffled: {} %; at least 50 % each is asked for\n",
+        verdict.agent, with_interval(verdict.gained_points, 1), kPriorPolicy, verdict.pairs,
+        verdict.holds() ? "met" : "missed", with_interval(verdict.lost_pct[0], 0),
+        with_interval(verdict.lost_pct[1], 0), with_interval(verdict.lost_pct[2], 0));
+  }
   return text;
 }
 
@@ -133,6 +159,7 @@ int run_evaluate(EvaluateVerb verb) {
   options.boards = verb.boards;
   options.seeds = verb.seeds;
   options.first_seed = verb.first_seed;
+  options.ablate = verb.ablate;
   if (verb.quick) options.jobs = kQuickJobs;
   std::vector<std::string> warnings;
   for (const std::string& name : verb.platforms) {
@@ -178,6 +205,8 @@ Verb add_evaluate(CLI::App& program) {
   seed_option(*parser, verb->first_seed, "The first of them, and of the boards (default 1)");
   parser->add_flag("--quick", verb->quick,
                    "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said");
+  parser->add_flag("--ablate", verb->ablate,
+                   "Also run learners with what they learned zeroed, negated and shuffled");
   json_option(*parser, verb->json);
   parser->footer(
       "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10");

@@ -1,0 +1,198 @@
+#include "agents/learned_board.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace flyball {
+namespace {
+
+constexpr double kMoved = 0.02;  // of any number: less changes no plan by much
+constexpr std::size_t kMaxNameBytes = 256;
+constexpr double kTempC = PowerEstimate::kPlanTempC;
+
+double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
+  return volts * (1 - cluster.leak_core_share * (1 - powered / cluster.cores)) *
+         leakage_mw(cluster, 1.0, kTempC);
+}
+
+}  // namespace
+
+LearnedBoard::LearnedBoard(const Belief& prior) : prior_(prior), belief_(prior), power_(prior) {
+  std::size_t numbers =
+      static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
+  for (AppProfile& app : belief_.mean.apps) {
+    times_.push_back(app.plain_load ? nullptr : std::make_unique<TimeEstimate>(belief_.mean, app));
+    if (times_.back()) numbers += static_cast<std::size_t>(times_.back()->numbers().size());
+  }
+  planned_.resize(numbers);
+  moved();
+}
+
+/// Whether any number is elsewhere than when plans were last made; then that is now.
+bool LearnedBoard::moved() const {
+  std::size_t at = 0;
+  bool any = false;
+  const auto look = [&](const auto& numbers) {
+    for (int i = 0; i < numbers.size(); ++i, ++at) {
+      any = any || std::abs(numbers.mean(i) - planned_[at]) > kMoved;
+    }
+  };
+  look(power_.factors());
+  for (std::size_t c = 0; c < prior_.mean.clusters.size(); ++c, ++at) {
+    any = any || std::abs(power_.warmth(static_cast<int>(c)) - planned_[at]) > kMoved;
+  }
+  for (const auto& times : times_) {
+    if (times) look(times->numbers());
+  }
+  return any;
+}
+
+void LearnedBoard::correct_power() {
+  PlatformSpec& board = belief_.mean;
+  board.board_mw = prior_.mean.board_mw * power_.rest();
+  for (std::size_t c = 0; c < board.clusters.size(); ++c) {
+    const double switching = power_.switching(static_cast<int>(c));
+    const double leaking = power_.leaking(static_cast<int>(c));
+    const double leaking_now = leaking * power_.warmth(static_cast<int>(c));
+    const ClusterSpec& was = prior_.mean.clusters[c];
+    board.clusters[c].uncore_nf = was.uncore_nf * switching;
+    board.clusters[c].idle_core_nf = was.idle_core_nf * switching;
+    board.clusters[c].leak_a = was.leak_a * leaking_now;
+    board.clusters[c].leak_c_a = was.leak_c_a * leaking_now;
+    for (std::size_t a = 0; a < board.apps.size(); ++a) {
+      board.apps[a].unit[c].core_nf = prior_.mean.apps[a].unit[c].core_nf * switching;
+      board.apps[a].unit[c].static_ma = prior_.mean.apps[a].unit[c].static_ma * leaking;
+    }
+  }
+  std::size_t at = 0;
+  const auto keep = [&](const auto& numbers) {
+    for (int i = 0; i < numbers.size(); ++i) planned_[at++] = numbers.mean(i);
+  };
+  keep(power_.factors());
+  for (std::size_t c = 0; c < prior_.mean.clusters.size(); ++c) {
+    planned_[at++] = power_.warmth(static_cast<int>(c));
+  }
+  for (const auto& times : times_) {
+    if (times) keep(times->numbers());
+  }
+  ++version_;
+}
+
+void LearnedBoard::set_learning(bool on) {
+  learning_ = on;
+  for (const auto& times : times_) {
+    if (times) times->set_learning(on);
+  }
+}
+
+void LearnedBoard::observe(const Observation& outcome,
+                           const std::array<std::int16_t, kMaxApps>& known) {
+  if (!learning_) return;
+  std::array<const AppProfile*, kMaxApps> profile;
+  for (int a = 0; a < outcome.app_count; ++a) {
+    profile[a] = known[a] < 0 ? nullptr : &prior_.mean.apps[static_cast<std::size_t>(known[a])];
+  }
+  power_.observe(outcome, profile);
+  bool finished = false;
+  for (int a = 0; a < outcome.app_count; ++a) finished = finished || outcome.app[a].finished > 0;
+  if (finished && moved()) correct_power();
+}
+
+PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
+                                         const OppChoice& opp) const {
+  PowerEstimate::Parts parts{};
+  const AppProfile& profile = belief_.mean.apps[static_cast<std::size_t>(app)];
+  const AppProfile& first = prior_.mean.apps[static_cast<std::size_t>(app)];
+  const Mapping& cores = prior_.mean.mappings[static_cast<std::size_t>(mapping)];
+  const double seconds = execution_ns(belief_.mean, profile, cores, level, opp) * 1e-9;
+  const auto load = job_load(belief_.mean, profile, cores, level, opp);
+  for (std::size_t c = 0; c < prior_.mean.clusters.size(); ++c) {
+    if (cores.cores[c] == 0) continue;
+    const ClusterSpec& cluster = prior_.mean.clusters[c];
+    const double volts = cluster.opps[opp[c]].voltage_mv / 1000;
+    const double lowest_volts = cluster.opps[0].voltage_mv / 1000;
+    const double mhz = static_cast<double>(cluster.opps[opp[c]].freq_khz) / 1000;
+    const bool gated = cluster.gate_idle_cores || first.unit[c].gate_idle_cores;
+    const double busy = load[c].busy_cores;
+    const double powered = gated ? busy : cluster.cores;
+    const double active_nf = busy * first.unit[c].core_nf *
+                             first.levels[static_cast<std::size_t>(level)].activity_factor;
+    const double switched_nf = cluster.uncore_nf * std::min(1.0, powered) + active_nf +
+                               cluster.idle_core_nf * (powered - busy);
+    const double idle = cluster.gate_idle_cores ? 0 : cluster.cores;
+    const double idle_nf = cluster.uncore_nf * std::min(1.0, idle) + cluster.idle_core_nf * idle;
+    const double lowest_mhz = static_cast<double>(cluster.opps[0].freq_khz) / 1000;
+    parts[2 * c] =
+        (volts * volts * mhz * switched_nf - lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
+        seconds;
+    const double warmth = power_.warmth(static_cast<int>(c));
+    parts[2 * c + 1] =
+        (warmth * leaking_mw(cluster, volts, powered) + volts * first.unit[c].static_ma -
+         warmth * leaking_mw(cluster, lowest_volts, idle)) *
+        seconds;
+  }
+  return parts;
+}
+
+void LearnedBoard::ablate(Ablation how, Random& random) {
+  power_.factors().ablate(how, random);
+  for (const auto& times : times_) {
+    if (times == nullptr) continue;
+    times->numbers().ablate(how, random);
+    times->correct();
+  }
+  correct_power();
+}
+
+void LearnedBoard::save(ByteWriter& out) const {
+  power_.factors().save(out);
+  out.u32(static_cast<std::uint32_t>(std::count_if(
+      times_.begin(), times_.end(), [](const auto& each) { return each != nullptr; })));
+  for (std::size_t a = 0; a < times_.size(); ++a) {
+    if (times_[a] == nullptr) continue;
+    out.text(prior_.mean.apps[a].name);
+    out.u64(prior_.mean.apps[a].content_hash);
+    times_[a]->numbers().save(out);
+  }
+}
+
+std::size_t LearnedBoard::saved_bytes() const {
+  std::size_t bytes = power_.factors().saved_bytes() + 4;
+  for (std::size_t a = 0; a < times_.size(); ++a) {
+    if (times_[a] == nullptr) continue;
+    bytes += 2 * 8 + prior_.mean.apps[a].name.size() + times_[a]->numbers().saved_bytes();
+  }
+  return bytes;
+}
+
+void LearnedBoard::load(ByteReader& in, bool keep) {
+  auto power = power_.factors();
+  if (keep) {
+    power.load(in);
+  } else {
+    decltype(power)::skip(in);
+  }
+  std::vector<std::pair<std::size_t, Gaussian<TimeEstimate::kMax>>> read;
+  const std::uint32_t profiles = in.u32();
+  for (std::uint32_t i = 0; i < profiles; ++i) {
+    const int app = prior_.mean.find_app(in.text(kMaxNameBytes));
+    const std::uint64_t hash = in.u64();
+    const auto a = static_cast<std::size_t>(std::max(0, app));
+    const bool known = app >= 0 && times_[a] != nullptr;
+    // One that has other costs now is believed as its new description says.
+    if (keep && known && prior_.mean.apps[a].content_hash == hash) {
+      read.emplace_back(a, times_[a]->numbers()).second.load(in);
+    } else {
+      Gaussian<TimeEstimate::kMax>::skip(in);
+    }
+  }
+  if (!keep) return;
+  power_.factors() = power;
+  for (const auto& [a, numbers] : read) {
+    times_[a]->numbers() = numbers;
+    times_[a]->correct();
+  }
+  correct_power();
+}
+
+}  // namespace flyball
