@@ -307,7 +307,8 @@ struct LinuxPlatform::Parts {
   int within_tuning(std::size_t c, int opp) const noexcept {
     const ClusterSpec& spec = *cluster_list[c].spec;
     if (tuning.min_khz[c] > 0)
-      opp = std::max(opp, std::min(lowest_opp_from(spec, tuning.min_khz[c]), cluster_list[c].cap_opp));
+      opp = std::max(opp,
+                     std::min(lowest_opp_from(spec, tuning.min_khz[c]), cluster_list[c].cap_opp));
     return std::min(opp, tuned_cap(c));
   }
   int tuned_cap(std::size_t c) const noexcept {
@@ -352,8 +353,7 @@ Status LinuxPlatform::apply(const Action& action) noexcept {
   p.start();
   for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
     Parts::Cluster& cluster = p.cluster_list[c];
-    const int opp =
-        p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
+    const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
     cluster.asked_opp = opp;
     if (!cluster.hand || p.napping) continue;
     cluster.hand->ask(cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz);

@@ -72,8 +72,7 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (!writes && !verb.dry_run)
     say("No clock may be written by this process: this is a dry run. Start it as root, or give "
         "the container write access to /sys/devices/system/cpu.");
-  for (const RivalDaemon& rival : machine.rivals)
-    say(rival_text(rival));
+  for (const RivalDaemon& rival : machine.rivals) say(rival_text(rival));
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
