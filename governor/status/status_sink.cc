@@ -69,11 +69,14 @@ void StatusSink::predict(int cluster, const EpochEvent& event) noexcept {
 }
 
 void StatusSink::decide(int cluster, const EpochEvent& event,
-                        const ClusterObservation& expected_from) noexcept {
+                        const ClusterObservation& averaged) noexcept {
   const auto c = static_cast<std::size_t>(cluster);
   const ClusterObservation& seen = event.before.cluster[c];
   const ClusterObservation& out = event.outcome.cluster[c];
   const ClusterSpec& spec = platform_.spec().clusters[c];
+  // Everybody may read it: what counters tell, of a single epoch, must not be seen through it.
+  ClusterObservation expected_from = averaged;
+  expected_from.counters = {};
   const int chosen = out.asked_opp;
   const int next = forecaster_.next_best(cluster, expected_from, chosen);
   const PlainForecast expected = forecaster_.at(cluster, expected_from, chosen);

@@ -53,7 +53,7 @@ class StatusSink final : public EpochSink {
   };
   ClusterObservation averaged(int cluster, const EpochEvent& event) noexcept;
   void predict(int cluster, const EpochEvent& event) noexcept;
-  void decide(int cluster, const EpochEvent& event, const ClusterObservation& expected) noexcept;
+  void decide(int cluster, const EpochEvent& event, const ClusterObservation& averaged) noexcept;
   void score(int cluster) noexcept;
   void count(int cluster, const ClusterObservation& seen) noexcept;
   void add(const Observation& out) noexcept;
