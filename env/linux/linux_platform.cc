@@ -41,6 +41,12 @@ int highest_opp_within(const ClusterSpec& spec, std::int64_t khz) {
   return best;
 }
 
+int lowest_opp_from(const ClusterSpec& spec, std::int64_t khz) {
+  int opp = 0;
+  while (opp < spec.max_opp() && spec.opps[static_cast<std::size_t>(opp)].freq_khz < khz) ++opp;
+  return opp;
+}
+
 /// Of CPUs by cooling devices: Linux names those of cpufreq after it, firmware's after the processor.
 bool is_cooling(const LinuxMachine& machine) {
   return std::any_of(
@@ -236,7 +242,7 @@ struct LinuxPlatform::Parts {
     out.opp = static_cast<std::uint8_t>(nearest_opp(*cluster.spec, out.freq_khz));
     out.asked_opp = static_cast<std::uint8_t>(cluster.asked_opp);
     out.asked_khz = cluster.spec->opps[static_cast<std::size_t>(cluster.asked_opp)].freq_khz;
-    out.opp_cap = static_cast<std::uint8_t>(cluster.cap_opp);
+    out.opp_cap = static_cast<std::uint8_t>(std::min(cluster.cap_opp, tuned_cap(c)));
     out.capacity = capacity_per_khz(c) * static_cast<double>(out.freq_khz);
     out.temp_c = temp_c;
     out.power_mw = modelled_mw(cluster, cluster.busy_cores);
@@ -257,6 +263,7 @@ struct LinuxPlatform::Parts {
     out.epoch_ns = last_epoch_ns;
     out.cluster_count = static_cast<int>(cluster_list.size());
     out.app_count = 0;
+    out.energy_preference = tuning.preference;
     out.roster_version = 0;
     out.sensors_ok = held == 0;
     out.held = held;
@@ -296,7 +303,21 @@ struct LinuxPlatform::Parts {
     power.read(now_ns, measured_mw);
   }
 
+  /// What the user's limits make of an operating point. Heat's limit holds against a minimum.
+  int within_tuning(std::size_t c, int opp) const noexcept {
+    const ClusterSpec& spec = *cluster_list[c].spec;
+    if (tuning.min_khz[c] > 0)
+      opp = std::max(opp,
+                     std::min(lowest_opp_from(spec, tuning.min_khz[c]), cluster_list[c].cap_opp));
+    return std::min(opp, tuned_cap(c));
+  }
+  int tuned_cap(std::size_t c) const noexcept {
+    const ClusterSpec& spec = *cluster_list[c].spec;
+    return tuning.max_khz[c] > 0 ? highest_opp_within(spec, tuning.max_khz[c]) : spec.max_opp();
+  }
+
   LinuxOptions options;
+  LinuxTuning tuning;
   SettingCalls& calls;
   MachineSpec made;
   CpuUsage usage;
@@ -332,7 +353,7 @@ Status LinuxPlatform::apply(const Action& action) noexcept {
   p.start();
   for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
     Parts::Cluster& cluster = p.cluster_list[c];
-    const int opp = std::min<int>(action.opp[c], cluster.spec->max_opp());
+    const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
     cluster.asked_opp = opp;
     if (!cluster.hand || p.napping) continue;
     cluster.hand->ask(cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz);
@@ -344,8 +365,8 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   Parts& p = *parts_;
   p.start();
   const std::int64_t begin_ns = p.now_ns;
-  std::int64_t until_ns =
-      begin_ns + std::max<std::int64_t>(1, p.napping ? kNapNs : request.interval_ns);
+  const std::int64_t epoch_ns = p.tuning.epoch_ns > 0 ? p.tuning.epoch_ns : request.interval_ns;
+  std::int64_t until_ns = begin_ns + std::max<std::int64_t>(1, p.napping ? kNapNs : epoch_ns);
   const std::int64_t end_ns =
       p.options.duration_ns > 0 ? p.start_ns + p.options.duration_ns : kNeverNs;
   until_ns = std::min(until_ns, end_ns);
@@ -400,6 +421,11 @@ std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
   return all;
 }
 
+HandReport LinuxPlatform::hand(int cluster) const noexcept {
+  const Parts::Cluster& one = parts_->cluster_list[static_cast<std::size_t>(cluster)];
+  return one.hand ? one.hand->report() : HandReport();
+}
+
 const std::string& LinuxPlatform::power_source() const { return parts_->power.source(); }
 
 std::string LinuxPlatform::counters() const {
@@ -415,6 +441,8 @@ void LinuxPlatform::stand_down(std::string_view policy) noexcept {
   }
 }
 
+void LinuxPlatform::tune(const LinuxTuning& tuning) noexcept { parts_->tuning = tuning; }
+const LinuxTuning& LinuxPlatform::tuning() const { return parts_->tuning; }
 bool LinuxPlatform::napping() const { return parts_->napping; }
 std::uint64_t LinuxPlatform::naps() const { return parts_->naps; }
 

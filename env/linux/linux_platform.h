@@ -9,6 +9,7 @@
 #include "env/linux/actuate/choice.h"
 #include "env/linux/actuate/clock_hand.h"
 #include "env/linux/actuate/setting_calls.h"
+#include "env/linux/linux_tuning.h"
 #include "env/linux/machine_spec.h"
 #include "env/linux/perf_counter_source.h"
 #include "env/platform.h"
@@ -55,6 +56,9 @@ class LinuxPlatform final : public Platform {
 
   /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
   void stand_down(std::string_view policy) noexcept;
+  /// From the next apply() and advance() on; by the thread that calls those.
+  void tune(const LinuxTuning& tuning) noexcept;
+  const LinuxTuning& tuning() const;
 
   struct ClusterStatus {
     std::string name;
@@ -65,6 +69,8 @@ class LinuxPlatform final : public Platform {
     HandReport hand;
   };
   std::vector<ClusterStatus> clusters() const;
+  /// What clusters() has of it; allocates nothing.
+  HandReport hand(int cluster) const noexcept;
   /// "rail package-0 by RAPL", or empty where power is modelled.
   const std::string& power_source() const;
   /// What is counted by what; empty: nothing is.

@@ -28,6 +28,11 @@ Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_doctor(CLI::App& program);
 Verb add_restore(CLI::App& program);
+Verb add_status(CLI::App& program);
+Verb add_explain(CLI::App& program);
+Verb add_set(CLI::App& program);
+Verb add_shadow(CLI::App& program);
+Verb add_top(CLI::App& program);
 
 // Options whose values are checked here, so that every complaint has the same form. All throw Error
 // (kInput).

@@ -133,6 +133,8 @@ void write_result(std::string_view text) {
   }
 }
 
+bool result_refused() { return g_result_error != 0; }
+
 void check_results_written() {
   if (g_result_error == 0 || g_result_error == EPIPE) return;
   failure("standard output", std::strerror(g_result_error),

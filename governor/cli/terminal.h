@@ -29,6 +29,8 @@ std::string wrapped(std::string_view text, int columns, int indent = 0);
 /// Writes results to standard output, all of it. When that fails, what follows goes nowhere: the
 /// work, and the files that it makes, do not depend on who listens.
 void write_result(std::string_view text);
+/// Whether one was refused: whoever goes on without an end stops then.
+bool result_refused();
 /// At the end: throws Error (kFailure) when a result was refused. A reader that has gone (`| head`)
 /// has what it wanted.
 void check_results_written();

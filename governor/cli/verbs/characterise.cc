@@ -241,7 +241,7 @@ Verb add_characterise(CLI::App& program) {
   json_option(*parser, options->json);
   parser->footer(
       "The best point within a budget is the most accurate one, of those the cheapest.\n"
-      "Examples:\n  flyball characterise --platform odroid_xu3 --app dynamic_cnn --json\n"
+      "Example:\n  flyball characterise --platform odroid_xu3 --app dynamic_cnn --json\n"
       "  flyball characterise --platform odroid_xu3 --time-ms 200 --energy-mj 150");
   return {parser, [options] { return run_characterise(*options); }};
 }

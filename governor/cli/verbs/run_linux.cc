@@ -22,6 +22,7 @@
 #include "governor/machine/kept_settings.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
+#include "governor/status/status_service.h"
 #include "governor/supervisor/takeover.h"
 #include "kernels/base/error.h"
 
@@ -43,19 +44,15 @@ ActuatorKind actuator_of(const std::string& name) {
               "use one of " + joined(known));
 }
 
-void check_policy(const std::string& policy) {
-  check_policy_name(policy);
-  const std::string name = policy.substr(0, policy.find(':'));
-  if (std::find(kPlainPolicies.begin(), kPlainPolicies.end(), name) != kPlainPolicies.end()) return;
-  input_error(fmt::format("policy '{}'", policy),
-              "decides by jobs, and on '--platform linux' nobody announces any",
-              "use one of " + joined(kPlainPolicies) + ", or '--platform host'");
-}
-
 std::string power_text(const LinuxPlatform& platform) {
   return platform.power_source().empty()
              ? "Power is modelled, with assumed voltages: nothing here measures it."
              : fmt::format("Power is measured: {}.", platform.power_source());
+}
+
+std::string rival_text(const RivalDaemon& rival) {
+  return fmt::format("{} (process {}) turns {}: stop one of the two.", rival.name, rival.pid,
+                     rival.turns);
 }
 
 std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
@@ -75,9 +72,7 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (!writes && !verb.dry_run)
     say("No clock may be written by this process: this is a dry run. Start it as root, or give "
         "the container write access to /sys/devices/system/cpu.");
-  for (const RivalDaemon& rival : machine.rivals)
-    say(fmt::format("{} (process {}) turns {}: stop one of the two.", rival.name, rival.pid,
-                    rival.turns));
+  for (const RivalDaemon& rival : machine.rivals) say(rival_text(rival));
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
@@ -150,8 +145,8 @@ class BeatSink final : public EpochSink {
   BeatSink(Takeover& takeover, LinuxPlatform& platform, std::int64_t period_ns)
       : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
   void on_epoch(const EpochEvent&) noexcept override {
-    const bool naps = platform_.napping();
-    if (takeover_.beat(naps ? LinuxPlatform::kNapNs : period_ns_)) return;
+    const std::int64_t epoch_ns = std::max(period_ns_, platform_.tuning().epoch_ns);
+    if (takeover_.beat(platform_.napping() ? LinuxPlatform::kNapNs : epoch_ns)) return;
     lost_supervisor_ = true;
     platform_.interrupt();
   }
@@ -163,6 +158,24 @@ class BeatSink final : public EpochSink {
   std::int64_t period_ns_;
   bool lost_supervisor_ = false;
 };
+
+/// Where it is not to be had, the run goes on and says so.
+std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform& platform,
+                                            const Agent& agent, bool holds_lock) {
+  StatusServiceOptions options;
+  options.state_dir = verb.state_dir;
+  options.policy = verb.policy;
+  options.mode = verb.dry_run ? GovernorMode::kDryRun : GovernorMode::kGoverns;
+  options.epoch_ns = agent.epoch().interval_ns;
+  options.explores = agent.learns();
+  options.holds_lock = holds_lock;
+  try {
+    return std::make_unique<StatusService>(platform, options);
+  } catch (const Error& error) {
+    write_note(fmt::format("'flyball status' will not show this run: {}\n", error.what()));
+    return nullptr;
+  }
+}
 
 bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
   return std::any_of(machine.policies.begin(), machine.policies.end(),
@@ -199,8 +212,17 @@ class Holding {
 
 }  // namespace
 
+void check_plain_policy(const std::string& policy) {
+  check_policy_name(policy);
+  const std::string name = policy.substr(0, policy.find(':'));
+  if (std::find(kPlainPolicies.begin(), kPlainPolicies.end(), name) != kPlainPolicies.end()) return;
+  input_error(fmt::format("policy '{}'", policy),
+              "decides by jobs, and on '--platform linux' nobody announces any",
+              "use one of " + joined(kPlainPolicies) + ", or '--platform host'");
+}
+
 int run_linux(const RunLinux& verb) {
-  check_policy(verb.policy);
+  check_plain_policy(verb.policy);
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;
@@ -232,16 +254,25 @@ int run_linux(const RunLinux& verb) {
       if (!verb.json) teller.emplace(platform, sink);
       Shield shield(belief, {.guard = false});
       ControlLoop loop(platform, *agent, shield, weights);
+      const auto status = serve_status(verb, platform, *agent, holding.has_value());
+      const auto tell = [&](const std::string& sentence) {
+        if (status) status->note(sentence);
+      };
+      for (const RivalDaemon& rival : machine.rivals) tell(rival_text(rival));
       std::optional<BeatSink> beat;
       std::optional<RivalWatch> rivals;
       if (holding) {
         beat.emplace(holding->takeover(), platform, agent->epoch().interval_ns);
         loop.add_sink(*beat);
         rivals.emplace(holding->takeover().settings(), platform, verb.force,
-                       [](const std::string& sentence) { write_note(sentence + "\n"); });
+                       [&](const std::string& sentence) {
+                         write_note(sentence + "\n");
+                         tell(sentence);
+                       });
         loop.add_sink(*rivals);
       }
       loop.add_sink(sink);
+      if (status) status->listen_to(loop);
       if (!interrupt.stopped()) loop.run();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();

@@ -19,6 +19,9 @@ struct RunLinux {
   bool check = false;
 };
 
+/// Throws Error (kInput) unless it decides by what clusters show, and nothing of jobs.
+void check_plain_policy(const std::string& policy);
+
 /// Throws Error. Governs until the time is over or a signal comes, and gives everything back.
 int run_linux(const RunLinux& verb);
 

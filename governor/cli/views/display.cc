@@ -52,7 +52,7 @@ Display::~Display() {
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
-  if (drawn_lines_ > 0) write_note(fmt::format("\033[{}A\r\033[J", drawn_lines_));
+  if (const std::string clear = block_.clear(); !clear.empty()) write_note(clear);
   if (const LiveState* last = source_.fetch()) seen_ = last;
   if (seen_) write_note(wrapped(done_line(title_, *seen_), Terminal::of(STDERR_FILENO).columns, 2));
 }
@@ -91,13 +91,7 @@ void Display::show() {
 void Display::redraw(const LiveState& state, const Terminal& terminal) {
   std::vector<std::string> lines =
       live_block(platform_, scenario_, title_, state, look_at(state), terminal);
-  const auto room = static_cast<std::size_t>(std::max(2, terminal.rows - 1));
-  if (lines.size() > room) lines.resize(room);  // what scrolled off could not be redrawn
-  std::string text = drawn_lines_ > 0 ? fmt::format("\033[{}A\r", drawn_lines_) : "";
-  for (const std::string& line : lines) text += line + "\033[K\n";
-  text += "\033[J";
-  drawn_lines_ = static_cast<int>(lines.size());
-  write_note(text);
+  write_note(block_.draw(std::move(lines), terminal.rows));
 }
 
 }  // namespace flyball::cli

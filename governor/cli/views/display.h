@@ -11,6 +11,7 @@
 #include "governor/cli/keyboard.h"
 #include "governor/cli/views/live_sink.h"
 #include "governor/cli/views/live_text.h"
+#include "governor/cli/views/redrawn_block.h"
 
 namespace flyball::cli {
 
@@ -40,7 +41,7 @@ class Display {
   const LiveState* seen_ = nullptr;  ///< the newest state
   std::array<std::uint64_t, kMaxClusters> capped_epochs_{};
   bool legend_ = false;
-  int drawn_lines_ = 0;
+  RedrawnBlock block_;
   std::optional<Keyboard> keyboard_;  ///< of the display that is redrawn
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "env/spaces/limits.h"
+
+namespace flyball {
+
+/// What the user may set while a Linux machine is governed. A plain value.
+struct LinuxTuning {
+  std::int64_t epoch_ns = 0;  ///< 0: as the agent asks
+  double preference = 0.5;    ///< 0 performance first, 1 battery first
+  /// Per cluster; 0: none. Heat has the last word.
+  std::array<std::int64_t, kMaxClusters> min_khz{}, max_khz{};
+};
+
+}  // namespace flyball

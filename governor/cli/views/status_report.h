@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "governor/cli/json.h"
+#include "governor/status/status_page.h"
+
+namespace flyball::cli {
+
+/// A governor as its status page shows it.
+struct StatusShown {
+  StatusFacts facts;
+  StatusNow now;
+  std::int64_t now_ns = 0;  ///< CLOCK_MONOTONIC, when it was read
+
+  /// Its loop has not come round for so long: it naps half a second at most.
+  static constexpr std::int64_t kStalledNs = 4'000'000'000;
+  bool stalled() const { return now_ns - now.at_ns > kStalledNs; }
+};
+
+std::string status_text(const StatusShown& shown, int columns);
+Json status_json(const StatusShown& shown);
+
+/// "2 h 13 min", "45 s".
+std::string duration_text(std::int64_t ns);
+/// "measured (rail package-0 by RAPL)", "modelled".
+std::string power_source_text(const StatusFacts& facts);
+/// What the governor does: "governs", "dry run: it writes nothing".
+std::string mode_text(const StatusFacts& facts);
+
+}  // namespace flyball::cli
