@@ -156,10 +156,11 @@ struct LinuxPlatform::Parts {
   }
 
   void read_slow_sensors(bool busy) noexcept {
-    if (now_ns - slow_ns < kSlowSensorsNs && slow_ns != 0) return;
+    const bool first = slow_ns == 0;
+    if (now_ns - slow_ns < kSlowSensorsNs && !first) return;
     slow_ns = now_ns;
-    // A core's own sensor is read by that core.
-    if (!busy) return;
+    // A core's own sensor is read by that core. Once it is, to know where the run begins.
+    if (!busy && !first) return;
     double hottest_mc = -1e9, mc = 0;
     for (HeldFile& zone : zones) {
       if (zone.read_number(mc)) hottest_mc = std::max(hottest_mc, mc);
