@@ -38,6 +38,7 @@ std::string settings_of(const LinuxTree& tree) {
 }
 
 TEST(CliRunLinux, GovernsWithEachActuatorAndLeavesAllAsItWas) {
+  FLYBALL_STARTS_PROGRAMS();
   for (const std::string actuator : {"auto", "setspeed", "bounds"}) {
     const LinuxTree tree;
     tree.make_xu3();
@@ -71,6 +72,7 @@ TEST(CliRunLinux, ADryRunSaysWhatItWouldDoAndWritesNothing) {
 }
 
 TEST(CliRunLinux, ASignalEndsItAndAllIsGivenBack) {
+  FLYBALL_STARTS_PROGRAMS();
   const LinuxTree tree;
   tree.make_xu3();
   const std::string before = settings_of(tree);
@@ -84,6 +86,7 @@ TEST(CliRunLinux, ASignalEndsItAndAllIsGivenBack) {
 }
 
 TEST(CliRunLinux, KilledOutrightItsSupervisorGivesBack) {
+  FLYBALL_STARTS_PROGRAMS();
   const LinuxTree tree;
   tree.make_xu3();
   const std::string before = settings_of(tree);

@@ -138,3 +138,10 @@ inline Finished flyball_run(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace flyball::testing
+
+/// At the beginning of a test in which the program starts another, as `run` does its supervisor: under
+/// QEMU's user-mode emulation the kernel would have to know how to run it.
+#define FLYBALL_STARTS_PROGRAMS()                                                              \
+  do {                                                                                         \
+    if (*FLYBALL_EMULATOR != '\0') GTEST_SKIP() << "an emulated program cannot start another"; \
+  } while (false)

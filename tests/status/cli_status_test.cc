@@ -28,6 +28,7 @@ TEST(CliStatus, SaysThatNoneGoverns) {
 }
 
 TEST(CliStatus, ShowsAGovernorInMeansOfASecond) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   const json now = governed.first_status();
   EXPECT_EQ(now.at("running"), true);
@@ -55,6 +56,7 @@ TEST(CliStatus, ShowsAGovernorInMeansOfASecond) {
 }
 
 TEST(CliStatus, SaysWhoElseTurnsThePolicies) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed({"--actuator", "setspeed"});
   const std::string governor = LinuxTree::policy(4) + "scaling_governor";
   while (governed.tree().line(governor) != "userspace") std::this_thread::yield();
@@ -85,6 +87,7 @@ TEST(CliStatus, AGovernorThatIsStoppedIsSaidToBe) {
 }
 
 TEST(CliStatus, TheSocketGoesWithTheGovernorAndComesBack) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.governor().signal(SIGTERM);
   EXPECT_EQ(governed.governor().wait().exit_code, 0);
@@ -93,6 +96,7 @@ TEST(CliStatus, TheSocketGoesWithTheGovernorAndComesBack) {
 }
 
 TEST(CliStatus, WhatAKilledGovernorLeftIsNoGovernor) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.governor().signal(SIGKILL);
   governed.governor().wait();
@@ -101,6 +105,7 @@ TEST(CliStatus, WhatAKilledGovernorLeftIsNoGovernor) {
 }
 
 TEST(CliExplain, SaysWhatWasSeenExpectedAndCameOut) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.first_status();
   const json told = json::parse(governed.ask({"explain", "--json", "-n", "3"}).out);
@@ -121,6 +126,7 @@ TEST(CliExplain, SaysWhatWasSeenExpectedAndCameOut) {
 }
 
 TEST(CliSet, ChangesWhatTheGovernorDoes) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   const Finished limit = governed.ask({"set", "max_khz", "1300000", "--policy", "policy4"});
   ASSERT_EQ(limit.exit_code, 0) << limit.err;
@@ -142,6 +148,7 @@ TEST(CliSet, ChangesWhatTheGovernorDoes) {
 }
 
 TEST(CliSet, RefusesWhatIsNoneAndNamesTheChoices) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   const auto refused = [&](std::vector<std::string> words, const std::string& with) {
     words.insert(words.begin(), "set");
@@ -168,6 +175,7 @@ TEST(CliSet, RefusesWhatIsNoneAndNamesTheChoices) {
 }
 
 TEST(CliTop, IsALinePerSecondWhereThereIsNoTerminal) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.first_status();
   const Finished told = governed.ask({"top", "-n", "2"});
@@ -178,6 +186,7 @@ TEST(CliTop, IsALinePerSecondWhereThereIsNoTerminal) {
 }
 
 TEST(CliTop, EndsWithTheGovernor) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.first_status();
   Flyball top({"top", "--state-dir", governed.state_dir()});

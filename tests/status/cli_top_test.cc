@@ -10,6 +10,7 @@ namespace flyball::testing {
 namespace {
 
 TEST(CliTop, ShowsAMinuteExplainsItsWordsAndQuits) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.first_status();
   OnTerminal top(110, {"top", "--state-dir", governed.state_dir()});
@@ -25,6 +26,7 @@ TEST(CliTop, ShowsAMinuteExplainsItsWordsAndQuits) {
 }
 
 TEST(CliTop, ASignalLeavesTheTerminalAsItWas) {
+  FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   governed.first_status();
   OnTerminal top(80, {"top", "--state-dir", governed.state_dir()});
