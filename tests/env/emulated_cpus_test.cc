@@ -17,6 +17,7 @@ using namespace emulated_test;
 using ::testing::HasSubstr;
 
 TEST(EmulatedCpus, LeavesNoThreadAndNoAffinityBehind) {
+  if (*FLYBALL_EMULATOR != '\0') GTEST_SKIP() << "the emulator's threads come and go as well";
   const int threads = thread_count();
   cpu_set_t before, after;
   ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
