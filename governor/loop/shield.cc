@@ -11,7 +11,7 @@
 namespace flyball {
 
 Shield::Shield(const Belief& belief, Options options)
-    : belief_(belief), platform_(belief.mean), options_(options), apps_(belief) {
+    : platform_(belief.mean), options_(options), apps_(belief) {
   for (const Mapping& mapping : platform_.mappings) {
     mask_.push_back(static_cast<std::uint8_t>(cluster_mask(mapping)));
   }

@@ -106,7 +106,6 @@ class Shield {
   bool guards(int slot) const { return apps_.bound(slot) && !apps_.profile(slot).plain_load; }
   void count_job(App& app, const JobRecord& job);
 
-  const Belief& belief_;
   const PlatformSpec& platform_;
   Options options_;
   AppTable<App> apps_;

@@ -100,7 +100,7 @@ TEST_F(ShieldedLearner, WhatIsExecutedComesAsOftenAsIsSaid) {
   TinyWorld believed = world_;
   believed.platform.apps[0].name = "another";
   believed.platform.clusters[1].uncore_nf = 0.3;
-  world_.scenario.duration_ns = 2'000'000'000;
+  world_.scenario.duration_ns = 600'000'000;
   world_.scenario.apps[0].stop_ns = world_.scenario.duration_ns;
   struct Count {
     int times = 0, replaced = 0;
