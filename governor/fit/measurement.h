@@ -45,6 +45,8 @@ inline constexpr double kCoreMarkJob = 100;
 
 /// The cluster's name that a cell makes: letters, digits, '_' and '-', "cpu4" of "4"; may be empty.
 std::string unit_name(std::string_view cell);
+/// Whether YAML takes the word for nothing, so that it cannot be a name in a platform's file.
+bool is_null_word(std::string_view name);
 
 /// Reads a table and appends its rows. The first line that is neither empty nor a comment ('#')
 /// names the columns, in any order; README.md lists the names. Cells are separated by commas,

@@ -249,6 +249,10 @@ class TableReader {
 
 }  // namespace
 
+bool is_null_word(std::string_view name) {
+  return name == "null" || name == "Null" || name == "NULL";
+}
+
 std::string unit_name(std::string_view cell) {
   std::string name;
   for (const char each : cell) {
@@ -263,7 +267,7 @@ std::string unit_name(std::string_view cell) {
   const bool number = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isdigit(c) != 0;
   });
-  if (number) name = "cpu" + name;
+  if (number || is_null_word(name)) name = "cpu" + name;
   return name.substr(0, 24);
 }
 

@@ -212,6 +212,18 @@ TEST_F(CliFit, KeepsTextsAsTextsAndFamiliesOfTablesApart) {
                  "jobs of their own");
 }
 
+// YAML takes the word for nothing, and would read no name.
+TEST_F(CliFit, AUnitMayBeCalledAsYamlCallsNothing) {
+  std::string table = freqbench_table();
+  for (std::size_t at = 0; (at = table.find("\n1,", at)) != table.npos; at += 5)
+    table.replace(at, 3, "\nnull,");
+  const Finished finished =
+      flyball_run({"fit", "--data", file("a.csv", table), "--out", dir_ / "a.yaml", "--json"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("cpunull"));
+  expect_refused({"fit", "--data", dir_ / "a.csv", "--name", "null"}, "YAML's word for nothing");
+}
+
 TEST_F(CliFit, APlatformOfPowerAloneHasAPlainLoad) {
   const std::string out = dir_ / "one.yaml";
   ASSERT_EQ(flyball_run({"fit", "--data", file("t.csv", "mhz,mw_of_nothing,power_mw\n1000,x,500\n"),

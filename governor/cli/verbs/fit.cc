@@ -61,6 +61,8 @@ void check_name(const char* option, const std::string& name) {
   if (!plain)
     input_error(fmt::format("{} {}", option, name), "is no plain name",
                 "use up to 32 letters, digits, '_' and '-'");
+  if (is_null_word(name))
+    input_error(fmt::format("{} {}", option, name), "is YAML's word for nothing", "name it otherwise");
 }
 
 /// A table may make a board that no platform can be, one whose leakage runs away for example. Its
