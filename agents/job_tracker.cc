@@ -20,6 +20,12 @@ constexpr int kEveryJob = 64, kSeldom = 8;  // from then on times are learned fr
 constexpr double kLeastNoise = 0.03;        // of a time, relative, beside that of the work
 }  // namespace
 
+OppChoice delivered_opps(const Observation& outcome) {
+  OppChoice opp{};
+  for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
+  return opp;
+}
+
 double running_share(const Observation& now, int slot) {
   if (now.epoch_ns <= 0) return 0;
   const std::int64_t begin = now.now_ns - now.epoch_ns;
@@ -48,9 +54,7 @@ JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, 
 }
 
 double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome) {
-  OppChoice opp{};
-  for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
-  return believed_.ns(platform_, profile_, setting, opp);
+  return believed_.ns(platform_, profile_, setting, delivered_opps(outcome));
 }
 
 void JobTracker::observe(const Observation& outcome) {
@@ -82,12 +86,10 @@ void JobTracker::job_finished(const JobRecord& job, const Observation& outcome) 
   ++jobs_;
   if (times_ != nullptr && (jobs_ < kEveryJob || jobs_ % kSeldom == 0)) {
     // What the board is to blame for is no work.
-    OppChoice opp{};
-    for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
     const double expected =
         work_ * static_cast<double>(model_error_[static_cast<std::size_t>(job.setting.mapping)]);
     const double noise = kLeastNoise + deviation_ / work_ + other_load_;
-    progress_ /= times_->take(job.setting, opp, progress_ / expected, noise);
+    progress_ /= times_->take(job.setting, delivered_opps(outcome), progress_ / expected, noise);
     believed_.forget();
   }
   const auto m = static_cast<std::size_t>(job.setting.mapping);

@@ -89,6 +89,9 @@ class JobTracker {
   double shortest_gap_ns_ = 0;
 };
 
+/// The clocks that the clusters really had at the end of the epoch.
+OppChoice delivered_opps(const Observation& outcome);
+
 /// The share of the epoch that ended with `now` in which a job of `slot` was running.
 double running_share(const Observation& now, int slot);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/job_tracker.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -55,29 +56,24 @@ void Kalman::choose(App& app, const AppObservation& seen) const {
   const double period_ns = std::max(static_cast<double>(seen.required.period_ns), limit_ns);
   double least_mj = 0, likeliest = -1;
   bool safe = false;
-  for (int m = 0; m < app.profile.mapping_count(); ++m) {
-    for (int l = 0; l < app.profile.level_count(); ++l) {
-      if (!app.profile.reaches(l, seen.required.accuracy_floor_pct)) continue;
-      for (const ProfilePoint& point : app.profile.frontier(m, l)) {
-        const double likely = limit_ns > 0 ? app.slowdown.on_time(point.time_ns, limit_ns) : 1;
-        const bool good = likely >= kProbability;
-        if (safe && !good) break;  // those that follow are slower
-        const double busy_mw = app.profile.idle_mw() + point.energy_mj / (point.time_ns * 1e-9);
-        const double busy_ns = point.time_ns * mean;
-        const double mj =
-            busy_mw * 1e-9 * (busy_ns + app.idle.share() * std::max(0.0, period_ns - busy_ns));
-        const bool better = good != safe ? good : good ? mj < least_mj : likely > likeliest;
-        if (!better) continue;
-        safe = good;
-        least_mj = mj;
-        likeliest = likely;
-        app.chosen = {{static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)},
-                      point.opp,
-                      point.time_ns,
-                      busy_mw};
-      }
-    }
-  }
+  const int least = app.profile.least_accurate(seen.required.accuracy_floor_pct);
+  app.profile.for_each_as_accurate(least, [&](int m, int l, const ProfilePoint& point) {
+    const double likely = limit_ns > 0 ? app.slowdown.on_time(point.time_ns, limit_ns) : 1;
+    const bool good = likely >= kProbability;
+    const double busy_mw = app.profile.idle_mw() + point.energy_mj / (point.time_ns * 1e-9);
+    const double busy_ns = point.time_ns * mean;
+    const double mj =
+        busy_mw * 1e-9 * (busy_ns + app.idle.share() * std::max(0.0, period_ns - busy_ns));
+    const bool better = good != safe ? good : good ? mj < least_mj : likely > likeliest;
+    if (!better) return;
+    safe = good;
+    least_mj = mj;
+    likeliest = likely;
+    app.chosen = {{static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)},
+                  point.opp,
+                  point.time_ns,
+                  busy_mw};
+  });
 }
 
 void Kalman::decide(const Observation& now, Decision& out) noexcept {
@@ -107,8 +103,7 @@ void Kalman::decide(const Observation& now, Decision& out) noexcept {
 }
 
 void Kalman::learn(const Observation& outcome, const Action&, const Reward&) noexcept {
-  OppChoice opp{};
-  for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
+  const OppChoice opp = delivered_opps(outcome);
   for (const JobRecord& job : outcome.jobs()) {
     App* app = apps_.find(job.app);
     if (app == nullptr || job.dropped) continue;

@@ -9,35 +9,17 @@ namespace flyball {
 /// work and slowdown as the job tracker sees them, and the speed-up within a job. It keeps nothing
 /// from run to run. Whatever learns has to beat it where the belief is wrong and equal it where it is
 /// right.
-class ModelPolicy final : public Agent {
+class ModelPolicy final : public QLearning {
  public:
-  explicit ModelPolicy(const AgentContext& context) : core_(context, QLearning::Kind::kModel) {}
+  explicit ModelPolicy(const AgentContext& context) : QLearning(context, Kind::kModel) {}
   std::string_view name() const override { return "model"; }
-  EpochRequest epoch() const override { return core_.epoch(); }
-  void bind(int slot, const Binding& binding, const Observation& now) override {
-    core_.bind(slot, binding, now);
-  }
-  void unbind(int slot) override { core_.unbind(slot); }
-  void begin_run() override { core_.begin_run(); }
-  void end_run() override { core_.end_run(); }
-  void decide(const Observation& now, Decision& out) noexcept override { core_.decide(now, out); }
-  bool alternatives(const Observation& now, const Decision& decided,
-                    DrawnActions& out) const override {
-    return core_.alternatives(now, decided, out);
-  }
-  void replaced(const Observation& now, const Action& decided,
-                const Action& applied) noexcept override {
-    core_.replaced(now, decided, applied);
-  }
-  void learn(const Observation& outcome, const Action& applied,
-             const Reward& reward) noexcept override {
-    core_.learn(outcome, applied, reward);
-  }
+  void set_learning(bool) override {}
+  bool learns() const override { return false; }
   /// As what learns is, so that the two differ in the learning alone.
   bool guarded() const override { return true; }
-
- private:
-  QLearning core_;
+  void save(ByteWriter&) const override {}
+  std::size_t saved_bytes() const override { return 0; }
+  std::vector<std::string> load(const std::vector<std::uint8_t>&, bool) override { return {}; }
 };
 
 }  // namespace flyball

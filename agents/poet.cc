@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agents/profile_table.h"
+#include "agents/job_tracker.h"
 
 namespace flyball {
 
@@ -39,36 +39,18 @@ Poet::Poet(const AgentContext& context) : platform_(context.belief.mean), apps_(
 
 void Poet::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
-  App app;
-  const Profile profile(platform_, *place.profile, 0);
-  for (int least = 0; least < profile.level_count(); ++least) {
+  place.own.emplace(App{.profile = Profile(platform_, *place.profile, 0)});
+  App& app = *place.own;
+  for (int least = 0; least < app.profile.level_count(); ++least) {
     std::vector<Corner> all;
-    for (int m = 0; m < profile.mapping_count(); ++m) {
-      for (int l = 0; l < profile.level_count(); ++l) {
-        if (profile.accuracy_pct(l) < profile.accuracy_pct(least)) continue;
-        for (const ProfilePoint& p : profile.frontier(m, l)) {
-          all.push_back({p.time_ns,
-                         p.energy_mj,
-                         p.opp,
-                         {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)}});
-        }
-      }
-    }
+    app.profile.for_each_as_accurate(least, [&](int m, int l, const ProfilePoint& p) {
+      all.push_back({p.time_ns,
+                     p.energy_mj,
+                     p.opp,
+                     {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)}});
+    });
     app.hull.push_back(lower_hull(std::move(all)));
   }
-  place.own.emplace(std::move(app));
-}
-
-int Poet::least_level(int slot, double floor_pct) const {
-  const AppProfile& profile = apps_.profile(slot);
-  const double wanted_pct = profile.attainable_pct(floor_pct);
-  int least = profile.level_for(floor_pct);
-  for (int l = 0; l < profile.level_count(); ++l) {
-    const double pct = profile.levels[static_cast<std::size_t>(l)].accuracy_pct;
-    if (pct >= wanted_pct && pct < profile.levels[static_cast<std::size_t>(least)].accuracy_pct)
-      least = l;
-  }
-  return least;
 }
 
 /// The mixture that has the speed-up.
@@ -110,7 +92,7 @@ void Poet::decide(const Observation& now, Decision& out) noexcept {
     App* app = apps_.find(a);
     if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
-    const int level = least_level(a, seen.required.accuracy_floor_pct);
+    const int level = app->profile.least_accurate(seen.required.accuracy_floor_pct);
     const auto& hull = app->hull[static_cast<std::size_t>(level)];
     if (hull.empty()) continue;
     if (level != app->level) {  // begins with the goal as if the profile were true
@@ -137,8 +119,7 @@ void Poet::decide(const Observation& now, Decision& out) noexcept {
 }
 
 void Poet::learn(const Observation& outcome, const Action&, const Reward&) noexcept {
-  OppChoice opp{};
-  for (int c = 0; c < outcome.cluster_count; ++c) opp[c] = outcome.cluster[c].opp;
+  const OppChoice opp = delivered_opps(outcome);
   for (const JobRecord& job : outcome.jobs()) {
     App* app = apps_.find(job.app);
     if (app == nullptr || app->level < 0 || job.dropped || job.execution_ns() <= 0) continue;

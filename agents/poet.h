@@ -4,6 +4,7 @@
 
 #include "agents/agent.h"
 #include "agents/app_table.h"
+#include "agents/profile_table.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -52,8 +53,9 @@ class Poet final : public Agent {
 
  private:
   struct App {
-    std::vector<std::vector<Corner>> hull;  ///< per level, of all levels as accurate as that one
-    Base base;
+    Profile profile;
+    std::vector<std::vector<Corner>> hull{};  ///< per level, of all levels as accurate as that one
+    Base base{};
     int level = -1;          ///< the least accurate that will do; -1: not planned yet
     double speedup = 1;      ///< over the slowest corner
     std::size_t fast = 0;    ///< corner; the slow one is the next, if there is one
@@ -64,7 +66,6 @@ class Poet final : public Agent {
   };
   void plan(App& app) const;
   void end_window(App& app, const Requirements& required) const;
-  int least_level(int slot, double floor_pct) const;
 
   const PlatformSpec& platform_;
   AppTable<App> apps_;

@@ -121,6 +121,14 @@ void Profile::refresh(int mapping, int level) {
   keep_best(scratch_.begin(), end, range);
 }
 
+int Profile::least_accurate(double accuracy_floor_pct) const {
+  int least = level_for(accuracy_floor_pct);
+  for (int l = 0; l < levels_; ++l) {
+    if (reaches(l, accuracy_floor_pct) && accuracy_pct(l) < accuracy_pct(least)) least = l;
+  }
+  return least;
+}
+
 ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& opp) const {
   ProfilePoint p;
   p.opp = opp;

@@ -47,6 +47,18 @@ class Profile {
   bool reaches(int level, double accuracy_floor_pct) const {
     return accuracy_pct(level) >= app_.attainable_pct(accuracy_floor_pct);
   }
+  /// The least accurate level that reaches the floor, or comes nearest.
+  int least_accurate(double accuracy_floor_pct) const;
+  /// Visits (mapping, level, point) of every frontier of levels at least as accurate as `least`.
+  template <typename Visitor>
+  void for_each_as_accurate(int least, Visitor&& visit) const {
+    for (int m = 0; m < mappings_; ++m) {
+      for (int l = 0; l < levels_; ++l) {
+        if (accuracy_pct(l) < accuracy_pct(least)) continue;
+        for (const ProfilePoint& point : frontier(m, l)) visit(m, l, point);
+      }
+    }
+  }
   double accuracy_pct(int level) const {
     return app_.levels[static_cast<std::size_t>(level)].accuracy_pct;
   }

@@ -50,7 +50,7 @@ namespace flyball {
 /// case of deviations, the mapping at its highest frequencies still finished in time; and while a
 /// job runs its frequency is raised as soon as waiting another epoch would put that out of reach.
 /// Between jobs all clusters go to their lowest.
-class QLearning final : public Agent, public Spoilable {
+class QLearning : public Agent, public Spoilable {
  public:
   static constexpr std::array<double, 6> kMargins{0.5, 1, 1.5, 2.5, 4, 6};
   static constexpr int kPressureBins = 8;

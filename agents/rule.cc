@@ -14,17 +14,12 @@ void Rule::bind(int slot, const Binding& binding, const Observation& now) {
   App& app = *place.own;
   for (int least = 0; least < app.profile.level_count(); ++least) {
     std::vector<Rung> all;
-    for (int m = 0; m < app.profile.mapping_count(); ++m) {
-      for (int l = 0; l < app.profile.level_count(); ++l) {
-        if (app.profile.accuracy_pct(l) < app.profile.accuracy_pct(least)) continue;
-        for (const ProfilePoint& p : app.profile.frontier(m, l)) {
-          all.push_back({p.time_ns,
-                         p.energy_mj,
-                         p.opp,
-                         {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)}});
-        }
-      }
-    }
+    app.profile.for_each_as_accurate(least, [&](int m, int l, const ProfilePoint& p) {
+      all.push_back({p.time_ns,
+                     p.energy_mj,
+                     p.opp,
+                     {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)}});
+    });
     std::stable_sort(all.begin(), all.end(), [](const Rung& a, const Rung& b) {
       return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.energy_mj < b.energy_mj;
     });
@@ -35,19 +30,9 @@ void Rule::bind(int slot, const Binding& binding, const Observation& now) {
   }
 }
 
-int Rule::least_level(const App& app, double floor_pct) {
-  int least = app.profile.level_for(floor_pct);
-  for (int w = 0; w < app.profile.level_count(); ++w) {
-    if (app.profile.reaches(w, floor_pct) &&
-        app.profile.accuracy_pct(w) < app.profile.accuracy_pct(least))
-      least = w;
-  }
-  return least;
-}
-
 int Rule::rung_for(const App& app, const Requirements& required) const {
   const auto& ladder =
-      app.ladder[static_cast<std::size_t>(least_level(app, required.accuracy_floor_pct))];
+      app.ladder[static_cast<std::size_t>(app.profile.least_accurate(required.accuracy_floor_pct))];
   int rung = static_cast<int>(ladder.size()) - 1;
   const double limit_ns = kDeadlineShare * static_cast<double>(required.deadline_ns);
   if (required.deadline_ns > 0) {
@@ -64,7 +49,7 @@ void Rule::decide(const Observation& now, Decision& out) noexcept {
     if (app == nullptr) continue;
     const AppObservation& seen = now.app[a];
     out.action.app[a] = seen.setting;
-    const int least = least_level(*app, seen.required.accuracy_floor_pct);
+    const int least = app->profile.least_accurate(seen.required.accuracy_floor_pct);
     const auto& ladder = app->ladder[static_cast<std::size_t>(least)];
     if (!seen.active || ladder.empty()) continue;
     const Rung& rung = ladder[static_cast<std::size_t>(rung_for(*app, seen.required))];

@@ -43,8 +43,6 @@ class Rule final : public Agent {
     int steps_up = 0;
     int on_time = 0;
   };
-  /// The least accurate level that reaches the floor.
-  static int least_level(const App& app, double floor_pct);
   int rung_for(const App& app, const Requirements& required) const;
 
   const PlatformSpec& platform_;
