@@ -189,7 +189,7 @@ bool cooling_holds_clocks(int sys) {
     if (!name.starts_with("cooling_device") || name.size() > 40) continue;
     char path[96];
     const auto read = [&](const char* what) {
-      std::snprintf(path, sizeof path, "/sys/class/thermal/%s/%s", device->d_name, what);
+      std::snprintf(path, sizeof path, "/sys/class/thermal/%.40s/%s", device->d_name, what);
       return read_file_setting(sys, path);
     };
     if (!cools_by_clock(read("type").view())) continue;
