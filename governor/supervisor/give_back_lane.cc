@@ -182,7 +182,10 @@ void run_lane(const GiveBackScene& scene, const std::vector<int>& settings) {
 bool cooling_holds_clocks(int sys) {
   const int folder = openat(sys, "class/thermal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* devices = folder < 0 ? nullptr : fdopendir(folder);
-  if (devices == nullptr) return false;
+  if (devices == nullptr) {
+    if (folder >= 0) close(folder);
+    return false;
+  }
   bool holds = false;
   while (const dirent* device = readdir(devices)) {
     const std::string_view name = device->d_name;

@@ -50,7 +50,12 @@ class Governed {
                                       tree_.root(), "--state-dir", state_dir(), "--json"};
     words.insert(words.end(), more.begin(), more.end());
     governor_.emplace(words);
-    while (!ControlClient::connect(state_dir())) std::this_thread::yield();
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!ControlClient::connect(state_dir())) {
+      if (std::chrono::steady_clock::now() > deadline)
+        throw std::runtime_error("the governor takes no connection");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   std::string state_dir() const { return tree_.path("/run/flyball"); }
   const LinuxTree& tree() const { return tree_; }
@@ -68,13 +73,18 @@ class Governed {
   }
   /// Once its first second is over.
   nlohmann::json first_status() const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
     for (;;) {
       nlohmann::json now = status();
       if (now.contains("clusters")) return now;
+      if (std::chrono::steady_clock::now() > deadline)
+        throw std::runtime_error("the governor never tells of a first second");
     }
   }
 
  private:
+  static constexpr std::chrono::seconds kPatience{120};  // for emulated machines that are busy
+
   LinuxTree tree_;
   std::optional<PlayedLoad> load_;
   std::optional<Flyball> governor_;  // ends before its load does
