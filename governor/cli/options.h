@@ -26,6 +26,7 @@ Verb add_characterise(CLI::App& program);
 Verb add_fit(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
+Verb add_replay(CLI::App& program);
 Verb add_doctor(CLI::App& program);
 Verb add_restore(CLI::App& program);
 Verb add_status(CLI::App& program);

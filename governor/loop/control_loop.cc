@@ -7,9 +7,7 @@
 #include "kernels/base/clock.h"
 
 namespace flyball {
-namespace {
 
-/// The knobs as the platform found them.
 Action setting_in_force(const Observation& now) {
   Action action;
   for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = now.cluster[c].opp;
@@ -18,8 +16,6 @@ Action setting_in_force(const Observation& now) {
   }
   return action;
 }
-
-}  // namespace
 
 /// Sums up whatever the shield turns into what is executed.
 float ControlLoop::executed_probability(const Observation& now, const Decision& decided,

@@ -35,6 +35,9 @@ class EpochSink {
   virtual void on_epoch(const EpochEvent& event) noexcept = 0;
 };
 
+/// The knobs as the platform found them.
+Action setting_in_force(const Observation& now);
+
 /// The control loop, the only one: observe -> decide -> shield -> actuate -> (the epoch passes) ->
 /// learn -> record. Drives simulated, emulated and Linux platforms alike. Applications that come and
 /// go between two epochs are told to the agent, the shield and the sinks before the next decision.

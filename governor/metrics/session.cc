@@ -44,12 +44,15 @@ RewardWeights reward_weights(const Belief& belief) {
   return weights;
 }
 
+Shield::Options shield_options(const Agent& agent, Shield::Options options) {
+  options.guard = options.guard && agent.guarded();
+  options.guard_idle = options.guard_idle && !agent.epoch().stop_at_release;
+  return options;
+}
+
 SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent,
                           const RewardWeights& weights, const SessionOptions& options) {
-  Shield::Options shield_options = options.shield;
-  shield_options.guard = shield_options.guard && agent.guarded();
-  shield_options.guard_idle = shield_options.guard_idle && !agent.epoch().stop_at_release;
-  Shield shield(belief, shield_options);
+  Shield shield(belief, shield_options(agent, options.shield));
   ControlLoop loop(platform, agent, shield, weights);
   MetricsSink metrics(belief.mean, options.truth);
   StopSink stop(platform, options.stop);

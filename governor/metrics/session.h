@@ -18,7 +18,7 @@ RewardWeights reward_weights(const Belief& belief);
 
 struct SessionOptions {
   const PlatformSpec* truth = nullptr;  ///< see MetricsSink
-  Shield::Options shield;               ///< `guard` is set from what the agent is: see run_session
+  Shield::Options shield;               ///< `guard` is set from what the agent is: see shield_options
   std::vector<EpochSink*> sinks;  ///< recorder, display; called in this order, after the metrics
   const std::atomic<bool>* stop =
       nullptr;  ///< looked at after every epoch; true interrupts the platform
@@ -29,9 +29,12 @@ struct SessionResult {
   Metrics metrics;
 };
 
+/// What the shield does for it, of what `options` allow: an agent that asks for it (Agent::guarded) is
+/// guarded, any other is only clamped.
+Shield::Options shield_options(const Agent& agent, Shield::Options options = {});
+
 /// Runs `agent` on `platform` from where the platform stands until the scenario ends: one stream
-/// under one policy. An agent that asks for it (Agent::guarded) is guarded by the shield,
-/// any other is only clamped.
+/// under one policy.
 SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent,
                           const RewardWeights& weights, const SessionOptions& options = {});
 

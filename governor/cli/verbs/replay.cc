@@ -1,0 +1,152 @@
+#include "governor/replay/replay.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <memory>
+
+#include "agents/agent.h"
+#include "governor/cli/json.h"
+#include "governor/cli/options.h"
+#include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
+#include "governor/cli/verbs/policies.h"
+#include "governor/machine/governed_platform.h"
+#include "governor/metrics/session.h"
+#include "kernels/base/error.h"
+
+namespace flyball::cli {
+namespace {
+
+struct ReplayVerb {
+  std::string recording, policy, platform, profile, belief, policy_file, from;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+Json to_json(const ReplayVerb& verb, const Replay& replayed, const std::string& platform) {
+  const RecordingReport& recording = replayed.recording;
+  Json json{{"schema", 1},
+            {"record", verb.recording},
+            {"recorded_policy", recording.info.policy},
+            {"policy", verb.policy},
+            {"platform", platform},
+            {"scenario", recording.info.scenario},
+            {"complete", recording.complete},
+            {"decisions", replayed.decisions},
+            {"agreed_decisions", replayed.agreed_decisions},
+            {"jobs", replayed.jobs},
+            {"queued_jobs", replayed.queued_jobs}};
+  if (replayed.jobs > 0)
+    json["overlap"] = {{"agreed_jobs_pct", replayed.overlap.agreed_pct},
+                       {"effective_jobs", replayed.overlap.effective_jobs},
+                       {"mean_weight", replayed.overlap.mean_weight}};
+  json["reason"] = replayed.refusal.empty() ? Json(nullptr) : Json(replayed.refusal);
+  Json& figures = json["figures"] = Json::object();
+  for (const ReplayedFigure& figure : replayed.figures) {
+    if (replayed.jobs == 0) continue;
+    Json& one = figures[std::string(figure.key)] = {{"recorded", figure.recorded}};
+    for (const OffPolicyEstimate& estimate : figure.estimates)
+      one[estimate.method] = {
+          {"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}};
+  }
+  return json;
+}
+
+std::string to_text(const ReplayVerb& verb, const Replay& replayed, const std::string& platform,
+                    int columns) {
+  std::string text = fmt::format(
+      "{}: what {} would have done in the run of {} on {}, scenario {}\n\n"
+      "It would have done what was done in {} of {} decisions and {} % of {} jobs, which tell of "
+      "it "
+      "as much as {:.0f} jobs of its own.\n",
+      verb.recording, verb.policy, replayed.recording.info.policy, platform,
+      replayed.recording.info.scenario, replayed.agreed_decisions, replayed.decisions,
+      fixed(replayed.overlap.agreed_pct, 1), replayed.jobs, replayed.overlap.effective_jobs);
+  if (!replayed.refusal.empty())
+    return text + wrapped("No estimate: " + replayed.refusal + ".", columns);
+  Table table({{"per job", "", true},
+               {"recorded", ""},
+               {"estimate", ""},
+               {"95 % interval", ""},
+               {"by", "", true}});
+  for (const ReplayedFigure& figure : replayed.figures) {
+    std::string key(figure.key), recorded = fixed(figure.recorded, 3);
+    for (const OffPolicyEstimate& estimate : figure.estimates) {
+      table.add_row({key, recorded, fixed(estimate.value, 3),
+                     fixed(estimate.low, 3) + " to " + fixed(estimate.high, 3), estimate.method});
+      key = recorded = "";
+    }
+  }
+  return text + '\n' + table.render(columns) + '\n';
+}
+
+int run_replay(const ReplayVerb& verb) {
+  check_policy_name(verb.policy);
+  const AgentInfo& info = *find_agent(verb.policy);
+  if (info.knows_future)
+    input_error("--policy " + verb.policy, "it knows the future, and a record has none for it",
+                "name a policy that decides on what it sees");
+  const bool argument = verb.policy.find(':') != std::string::npos;
+  if (info.searched && !argument)
+    input_error("--policy " + verb.policy, "a record has no simulation to search it in",
+                "name its configuration, as 'flyball compare' prints it");
+  std::string platform = verb.platform;
+  if (platform.empty()) platform = read_recording(verb.recording, {}).info.platform.name;
+  const GovernedPlatform governed = load_governed_platform(platform, verb.profile);
+  const Belief belief = load_belief(verb.belief, governed);
+  const StartingPoint start =
+      starting_point(policy_identity(verb.policy, belief, governed.times_hash), belief,
+                     verb.policy_file, verb.from);
+  const auto agent = make_agent(verb.policy, {belief, reward_weights(belief), verb.seed, nullptr});
+  if (!start.learned.empty()) agent->load(start.learned, start.as_prior);
+
+  const Replay replayed = replay(verb.recording, belief, *agent);
+  const int columns = Terminal::of(STDOUT_FILENO).columns;
+  if (verb.json) {
+    write_result(json_text(to_json(verb, replayed, governed.spec.name)));
+  } else {
+    std::string text = to_text(verb, replayed, governed.spec.name, columns);
+    if (!replayed.recording.complete)
+      text +=
+          wrapped("The recording is not complete: " + replayed.recording.problem() + ".", columns);
+    if (!start.note.empty()) text += wrapped(start.note + ".", columns);
+    write_result(text);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Verb add_replay(CLI::App& program) {
+  auto verb = std::make_shared<ReplayVerb>();
+  CLI::App* parser = program.add_subcommand(
+      "replay", "Estimate from a recording what another policy would have had");
+  parser->add_option("recording", verb->recording, "The file that 'run --record' wrote")
+      ->required()
+      ->type_name("FILE");
+  parser->add_option("--policy", verb->policy, "What to ask in the states of the recording")
+      ->required()
+      ->type_name("NAME");
+  parser->add_option("--platform", verb->platform, "That the run was on (default: by its name)")
+      ->type_name("NAME|FILE");
+  profile_option(*parser, verb->profile);
+  belief_option(*parser, verb->belief);
+  parser->add_option("--policy-file", verb->policy_file, "What the policy has learned")
+      ->type_name("FILE");
+  parser->add_option("--from", verb->from, "The same of another platform, taken as a prior")
+      ->type_name("FILE");
+  seed_option(*parser, verb->seed, "For what the policy leaves to chance (default 1)");
+  json_option(*parser, verb->json);
+  parser->footer(
+      "The recorded policy must have left something to chance: jobs in which it did by chance "
+      "what\n"
+      "the other would have done count by how unlikely that was. Without that, with queues, heat "
+      "or\n"
+      "several applications, no estimate is made and the reason is said.\n"
+      "Example:\n  flyball replay run.flyrec --policy rule");
+  return {parser, [verb] { return run_replay(*verb); }};
+}
+
+}  // namespace flyball::cli

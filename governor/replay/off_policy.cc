@@ -1,0 +1,123 @@
+#include "governor/replay/off_policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace flyball {
+namespace {
+
+constexpr double kNormal95 = 1.959964;
+
+OffPolicyEstimate around(std::string method, double value, double standard_error) {
+  return {std::move(method), value, value - kNormal95 * standard_error,
+          value + kNormal95 * standard_error};
+}
+
+/// Of a sum whose terms are these, less their means. What was decided during a job is of consequence
+/// for the next one too, so that neighbours may be correlated.
+double error_of_sum(std::span<const double> terms) {
+  double squares = 0, neighbours = 0;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    squares += terms[i] * terms[i];
+    if (i > 0) neighbours += terms[i] * terms[i - 1];
+  }
+  return std::sqrt(std::max(squares / 2, squares + 2 * neighbours));
+}
+
+/// The mean of scores that count `count` each, or 1.
+OffPolicyEstimate mean_of(std::string method, std::span<const LoggedJob> jobs, auto score,
+                          const std::vector<double>& count = {}) {
+  std::vector<double> terms(jobs.size());
+  double counts = 0, mean = 0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const double each = count.empty() ? 1 : count[i];
+    counts += each;
+    mean += each * score(jobs[i]);
+  }
+  mean /= counts;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    terms[i] = (count.empty() ? 1 : count[i]) * (score(jobs[i]) - mean);
+  return around(std::move(method), mean, error_of_sum(terms) / counts);
+}
+
+double weighted(const LoggedJob& job) { return job.weight * job.outcome; }
+double corrected(const LoggedJob& job) {
+  return job.prediction + job.weight * (job.outcome - job.prediction);
+}
+
+OffPolicyEstimate self_normalised(std::span<const LoggedJob> jobs) {
+  std::vector<double> terms(jobs.size());
+  double weights = 0, value = 0;
+  for (const LoggedJob& job : jobs) {
+    weights += job.weight;
+    value += weighted(job);
+  }
+  value /= weights;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    terms[i] = jobs[i].weight * (jobs[i].outcome - value);
+  return around("self_normalised", value, error_of_sum(terms) / weights);
+}
+
+/// Where the weights are large the prediction stands alone. What that hides is at most the share of
+/// the choices that were left out, times the largest error that the prediction was seen to make.
+OffPolicyEstimate switched(std::span<const LoggedJob> jobs) {
+  double kept = 0, worst = 0;
+  for (const LoggedJob& job : jobs) {
+    if (job.weight <= kSwitchWeight) kept += job.weight;
+    if (job.weight > 0) worst = std::max(worst, std::abs(job.outcome - job.prediction));
+  }
+  const bool any = std::ranges::any_of(jobs, [](auto& job) { return job.weight > kSwitchWeight; });
+  const double hidden =
+      any ? std::max(0.0, 1 - kept / static_cast<double>(jobs.size())) * worst : 0;
+  OffPolicyEstimate estimate = mean_of("switch_doubly_robust", jobs, [](const LoggedJob& job) {
+    return job.weight > kSwitchWeight ? job.prediction : corrected(job);
+  });
+  estimate.low -= hidden;
+  estimate.high += hidden;
+  return estimate;
+}
+
+/// Each job counts by one over the standard deviation that its score must be expected to have, which
+/// goes with the square root of the weight. The last weight that was seen stands for it, since what a
+/// job counts may not depend on the job itself.
+OffPolicyEstimate adaptively_weighted(std::span<const LoggedJob> jobs) {
+  std::vector<double> count;
+  count.reserve(jobs.size());
+  double last_weight = 1;
+  for (const LoggedJob& job : jobs) {
+    count.push_back(1 / std::sqrt(last_weight));
+    if (job.weight > 0) last_weight = job.weight;
+  }
+  return mean_of("adaptively_weighted", jobs, corrected, count);
+}
+
+}  // namespace
+
+Overlap overlap_of(std::span<const LoggedJob> jobs) {
+  Overlap overlap;
+  const double n = static_cast<double>(jobs.size());
+  double sum = 0, squares = 0, agreed = 0;
+  for (const LoggedJob& job : jobs) {
+    sum += job.weight;
+    squares += job.weight * job.weight;
+    agreed += job.weight > 0;
+  }
+  overlap.agreed_pct = 100 * agreed / n;
+  overlap.effective_jobs = squares > 0 ? sum * sum / squares : 0;
+  overlap.mean_weight = sum / n;
+  overlap.mean_weight_error = std::sqrt(std::max(0.0, squares / n - sum * sum / n / n) / n);
+  return overlap;
+}
+
+std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs) {
+  std::vector<OffPolicyEstimate> estimates = {mean_of("inverse_propensity", jobs, weighted),
+                                              self_normalised(jobs)};
+  if (std::ranges::any_of(jobs, [](auto& job) { return std::isnan(job.prediction); }))
+    return estimates;
+  estimates.push_back(mean_of("doubly_robust", jobs, corrected));
+  estimates.push_back(switched(jobs));
+  estimates.push_back(adaptively_weighted(jobs));
+  return estimates;
+}
+
+}  // namespace flyball

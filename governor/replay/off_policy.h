@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace flyball {
+
+/// One job of a record, as it counts for a policy that did not run it.
+struct LoggedJob {
+  double outcome = 0;  ///< what was measured of it, in any unit
+  /// One over the probability with which the record's policy did what it did, where the other policy
+  /// would have done the same; 0 where it would not.
+  double weight = 0;
+  double prediction = 0;  ///< of the outcome under what the other policy would have done; NaN: none
+};
+
+/// What a policy would have had on average, from the record of another.
+struct OffPolicyEstimate {
+  std::string method;
+  double value = 0;
+  double low = 0, high = 0;  ///< 95 % interval
+};
+
+/// How much of a record tells of the policy.
+struct Overlap {
+  double agreed_pct = 0;         ///< jobs in which it would have done what was done
+  double effective_jobs = 0;     ///< (sum of weights)^2 / sum of their squares
+  double mean_weight = 0;        ///< 1 in expectation where every choice of its had a chance
+  double mean_weight_error = 0;  ///< standard error of that
+};
+Overlap overlap_of(std::span<const LoggedJob> jobs);
+
+/// How far a weight may go in switch-DR before the prediction is trusted more.
+inline constexpr double kSwitchWeight = 20;
+
+/// The estimators, with intervals from the central limit theorem: inverse propensity scoring (Horvitz
+/// and Thompson 1952), the same self-normalised (Swaminathan and Joachims 2015), and where every job
+/// has a prediction the doubly robust one (Dudik et al. 2011), switch-DR (Wang et al. 2017), and for a
+/// record whose policy learned while it was made the doubly robust one with weights that depend on the
+/// past alone and even its variance out (Hadad et al. 2021). At least 2 jobs.
+std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs);
+
+}  // namespace flyball

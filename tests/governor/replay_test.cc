@@ -1,0 +1,169 @@
+// What another policy would have had, from a record that a simulator can check.
+
+#include "governor/replay/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agents/agent.h"
+#include "env/sim/simulator.h"
+#include "governor/metrics/session.h"
+#include "kernels/base/random.h"
+#include "tests/governor/recorder_fixture.h"
+#include "tests/governor/subprocess.h"
+
+namespace flyball::test {
+namespace {
+
+using ::flyball::testing::Finished;
+using ::flyball::testing::flyball_run;
+using ::testing::HasSubstr;
+
+/// `performance`, but that after every job it throws dice whether the next one is to run at lower
+/// clocks.
+class Dice final : public Agent {
+ public:
+  Dice(const AgentContext& context, double chance)
+      : inner_(make_agent("performance", context)), chance_(chance), random_(context.seed, 77) {}
+  std::string_view name() const override { return "dice"; }
+  EpochRequest epoch() const override { return inner_->epoch(); }
+  void bind(int slot, const Binding& binding, const Observation& now) override {
+    inner_->bind(slot, binding, now);
+  }
+  void unbind(int slot) override { inner_->unbind(slot); }
+  void decide(const Observation& now, Decision& out) noexcept override {
+    inner_->decide(now, out);
+    if (now.job_count > 0) {
+      low_ = random_.uniform(0, 1) < chance_;
+      out.fresh = true;
+      out.probability = static_cast<float>(low_ ? chance_ : 1 - chance_);
+    }
+    if (low_) out.action = lowered(out.action);
+  }
+  bool alternatives(const Observation&, const Decision& decided, DrawnActions& out) const override {
+    Action high = decided.action;
+    if (low_) high.opp[0] = static_cast<std::uint8_t>(high.opp[0] + kSteps);
+    out.take(high, 1 - chance_);
+    out.take(lowered(high), chance_);
+    return true;
+  }
+
+ private:
+  static constexpr int kSteps = 3;
+  static Action lowered(Action action) {
+    action.opp[0] = static_cast<std::uint8_t>(action.opp[0] - kSteps);
+    return action;
+  }
+  std::unique_ptr<Agent> inner_;
+  double chance_;
+  Random random_;
+  bool low_ = false;
+};
+
+class ReplayTest : public RecorderTest {
+ protected:
+  const PlatformSpec spec_ = load_platform("jetson_nano");
+  const Belief belief_ = Belief::of(spec_);
+  const RewardWeights weights_ = reward_weights(belief_);
+
+  Scenario steady() const {
+    Scenario scenario = load_scenario("single_periodic", spec_);
+    scenario.duration_ns = 40'000 * kMs;
+    scenario.apps[0].stop_ns = scenario.duration_ns;
+    scenario.apps[0].arrival.period_ns = scenario.apps[0].required.deadline_ns = 150 * kMs;
+    return scenario;
+  }
+  Metrics run(const Scenario& scenario, Agent& agent, bool recorded) {
+    Simulator platform(spec_, scenario, {.seed = 3});
+    Recorder recorder(
+        path_, recording_info(spec_, belief_, scenario, std::string(agent.name()), 3, weights_),
+        {.wait_for_disk = true});
+    SessionOptions options;
+    if (recorded) options.sinks = {&recorder};
+    const SessionResult result = run_session(platform, belief_, agent, weights_, options);
+    EXPECT_EQ(recorder.finish(), "");
+    return result.metrics;
+  }
+  std::unique_ptr<Agent> agent(const std::string& name) const {
+    return make_agent(name, {belief_, weights_, 3, nullptr});
+  }
+  Replay told(const std::string& name) const {
+    const auto policy = agent(name);
+    return replay(path_, belief_, *policy);
+  }
+};
+
+TEST_F(ReplayTest, TheEstimateCoversWhatThePolicyReallyHas) {
+  const Scenario scenario = steady();
+  Dice dice({belief_, weights_, 3, nullptr}, 0.4);
+  run(scenario, dice, true);
+  const Replay replayed = told("performance");
+  ASSERT_EQ(replayed.refusal, "");
+  EXPECT_GT(replayed.jobs, 250u);
+  // Both the job before and the job itself were as they would have been: 0.6 squared.
+  EXPECT_NEAR(replayed.overlap.agreed_pct, 36, 8);
+
+  // Its own run, of which each job's energy is recorded too; it agrees with itself.
+  const auto itself = agent("performance");
+  const std::string of_dice = contents(path_);
+  fs::remove(path_);
+  run(scenario, *itself, true);
+  double energy_mj = 0;
+  std::size_t jobs = 0;
+  RecordingVisitor visitor;
+  visitor.on_job = [&](const JobRecord& job) {
+    energy_mj += job.energy_mj;
+    ++jobs;
+  };
+  read_recording(path_, visitor);
+  energy_mj /= static_cast<double>(jobs);
+  const Replay own = told("performance");
+  EXPECT_EQ(own.agreed_decisions, own.decisions);
+
+  const ReplayedFigure& figure = replayed.figures[0];
+  EXPECT_EQ(figure.key, "job_energy_mj");
+  ASSERT_EQ(figure.estimates.size(), 2u);  // performance makes no forecasts
+  for (const OffPolicyEstimate& estimate : figure.estimates) {
+    EXPECT_LE(estimate.low, energy_mj) << estimate.method;
+    EXPECT_GE(estimate.high, energy_mj) << estimate.method;
+  }
+  // What dice did at lower clocks took longer; the estimate tells that apart from chance.
+  const ReplayedFigure& time = replayed.figures[2];
+  EXPECT_EQ(time.key, "execution_ms");
+  EXPECT_LT(time.estimates[1].high, time.recorded);
+}
+
+TEST_F(ReplayTest, WhatHadNoChanceIsRefused) {
+  const auto performance = agent("performance");
+  run(steady(), *performance, true);
+  EXPECT_THAT(told("powersave").refusal, HasSubstr("in 0 % of the jobs"));
+}
+
+TEST_F(ReplayTest, SeveralApplicationsAndQueuesAreRefused) {
+  const auto performance = agent("performance");
+  run(load_scenario("dual_dnn", spec_), *performance, true);
+  EXPECT_THAT(told("performance").refusal, HasSubstr("several applications"));
+  fs::remove(path_);
+  Scenario crowded = steady();
+  crowded.apps[0].arrival.period_ns = 5 * kMs;
+  crowded.duration_ns = crowded.apps[0].stop_ns = 2'000 * kMs;
+  run(crowded, *performance, true);
+  EXPECT_THAT(told("performance").refusal, HasSubstr("waited for another"));
+}
+
+TEST_F(ReplayTest, TheCommandLineSaysWhatItCannotTell) {
+  const auto performance = agent("performance");
+  run(steady(), *performance, true);
+  const Finished told = flyball_run({"replay", path_, "--policy", "powersave"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("No estimate: "));
+  const Finished another =
+      flyball_run({"replay", path_, "--policy", "rule", "--platform", "odroid_xu3"});
+  EXPECT_EQ(another.exit_code, 2);
+  EXPECT_THAT(another.err, HasSubstr("the recording is of a platform 'jetson_nano'"));
+  EXPECT_THAT(flyball_run({"replay", path_, "--policy", "oracle"}).err,
+              HasSubstr("it knows the future"));
+}
+
+}  // namespace
+}  // namespace flyball::test
