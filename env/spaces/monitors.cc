@@ -238,13 +238,14 @@ MonitorTable::MonitorTable(const PlatformSpec& platform, const RewardWeights& we
     rows_.push_back(row_of(field, Monitor::Scope::kPlatform, 0, ""));
     rows_.back().measured = is_measured(field.name);
     if (rows_.back().name == "battery") rows_.back().desired_max = 100;
+    power_measured_ = power_measured_ || (rows_.back().name == "power" && rows_.back().measured);
     if (rows_.back().name == "power") rows_.back().weight = 1;  // at a preference of 0.5
   }
   for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
     const ClusterSpec& cluster = platform.clusters[c];
     for (const Field& field : kCluster) {
       Monitor row = row_of(field, Monitor::Scope::kCluster, c, cluster.name + ".");
-      row.measured = is_measured(field.name);
+      row.measured = is_measured(field.counter != 0 ? "counters" : field.name);
       const std::string name = field.name;
       if (name == "freq") {
         row.desired_min = static_cast<double>(cluster.opps.front().freq_khz);
@@ -281,8 +282,9 @@ void MonitorTable::bind(int slot, const Binding& binding, const Requirements& re
   const std::string prefix = binding.name + ".";
   for (const Field& field : kApp) {
     Monitor row = row_of(field, Monitor::Scope::kApp, static_cast<std::size_t>(slot), prefix);
-    row.measured = true;
     const std::string name = field.name;
+    // A share of the platform's energy is no more measured than that is.
+    row.measured = power_measured_ || (name != "energy" && name != "over_budget");
     if (name == "latency" && required.deadline_ns > 0) {
       row.desired_max = static_cast<double>(required.deadline_ns) * 1e-6;
     } else if (name == "misses") {

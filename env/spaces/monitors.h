@@ -53,7 +53,7 @@ struct Reading {
 class MonitorTable {
  public:
   /// `measured` says which of the monitors of platform and clusters come from sensors, by the name
-  /// that they have without the cluster's ("temp").
+  /// that they have without the cluster's ("temp"); "counters" are all performance counters.
   MonitorTable(const PlatformSpec& platform, const RewardWeights& weights,
                const std::vector<std::string>& measured = {});
   /// Adds the rows of a slot; allocates. A slot that was bound before is bound anew. The strictest
@@ -70,6 +70,7 @@ class MonitorTable {
   void set_power_budget(int slot, double budget_mw);
 
   double miss_weight_, accuracy_weight_;
+  bool power_measured_ = false;
   std::vector<Monitor> rows_;
   std::array<double, kMaxApps> power_budget_mw_{};  ///< of each slot; 0: none
 };

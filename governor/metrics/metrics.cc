@@ -116,6 +116,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   elapsed_ns_ += now.epoch_ns;
   energy_mj_ += now.energy_mj;
   reward_ += event.reward.total();
+  unlisted_ += now.jobs_unlisted;
   if (event.decided.fresh) decide_.add(event.decide_ns);
   for (int i = 0; i < event.decided.forecasts; ++i) {
     const Forecast& forecast = event.decided.forecast[static_cast<std::size_t>(i)];
@@ -159,7 +160,11 @@ Metrics MetricsSink::result() const {
   m.jobs = static_cast<double>(finished);
   m.energy_mj_per_job = finished > 0 ? energy_mj_ / m.jobs : kNothing;
   m.deadline_miss_pct = share_pct(missed);
-  m.infeasible_pct = share_pct(infeasible_);
+  // An epoch lists so many jobs and counts the others, of which this is not known.
+  const std::uint64_t known = settled - std::min(settled, unlisted_);
+  m.infeasible_pct = known > 0 ? 100.0 * static_cast<double>(infeasible_) /
+                                     static_cast<double>(known)
+                               : kNothing;
   // Records carry accuracies as floats, good for seven digits.
   m.accuracy_pct =
       accuracy_jobs_ > 0

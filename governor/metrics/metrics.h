@@ -19,7 +19,8 @@ namespace flyball {
 struct Metrics {
   double energy_mj_per_job = 0;  ///< all energy of the platform over the jobs that finished
   double deadline_miss_pct = 0;  ///< of released jobs, dropped ones included
-  double infeasible_pct = 0;     ///< of released jobs: no configuration could have met them
+  double infeasible_pct = 0;     ///< of the released jobs that are listed (Observation::jobs): no
+                                 ///< configuration could have met them
   double accuracy_pct = 0;       ///< mean over finished jobs
   double latency_p50_ms = 0;     ///< of finished jobs (a dropped one has none), within 0.4 %
   double latency_p99_ms = 0;
@@ -87,7 +88,7 @@ class MetricsSink final : public EpochSink {
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
   bool coupled_ = false;
-  std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0;
+  std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0, unlisted_ = 0;
   std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
 };

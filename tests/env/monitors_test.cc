@@ -58,6 +58,9 @@ TEST(Monitors, CarryUnitDirectionRangeAndWeight) {
   EXPECT_EQ(row("little.temp").desired_max, 80);
   EXPECT_TRUE(row("big.temp").measured);
   EXPECT_FALSE(row("big.power").measured);
+  EXPECT_TRUE(row("camera.latency").measured);
+  EXPECT_FALSE(row("camera.energy").measured);  // a share of power that is modelled
+  EXPECT_FALSE(row("big.cycles").measured);
   EXPECT_EQ(row("camera.latency").desired_max, 80);
   EXPECT_EQ(row("camera.latency").unit, "ms");
   EXPECT_EQ(row("camera.misses").weight, 6);

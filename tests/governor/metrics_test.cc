@@ -121,6 +121,20 @@ TEST_F(MetricsTest, QueuesAndHeatCoupleDecisions) {
   EXPECT_TRUE(of_heat.result().coupled);
 }
 
+TEST_F(MetricsTest, JobsBeyondWhatAnEpochListsAreNoPartOfWhatIsToldOfSingleOnes) {
+  Observation crowded = blank(500);
+  crowded.app[0].released = crowded.app[0].finished = crowded.app[0].missed = 50;
+  for (int i = 0; i < 50; ++i) {
+    JobRecord job = small_job(static_cast<std::uint64_t>(i), 10 * i, 5, 3, {1, 1});
+    job.infeasible = true;
+    crowded.add_job(job);
+  }
+  ASSERT_GT(crowded.jobs_unlisted, 0u);
+  epoch(blank(0), crowded);
+  EXPECT_DOUBLE_EQ(sink_.result().deadline_miss_pct, 100);
+  EXPECT_DOUBLE_EQ(sink_.result().infeasible_pct, 100);
+}
+
 TEST_F(MetricsTest, AJobThatIsLateAtTheEndIsAMissEvenIfItNeverFinished) {
   Observation end = blank(500);
   end.app[0].released = 1;

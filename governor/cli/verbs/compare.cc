@@ -75,6 +75,7 @@ Start starting_points(const CompareVerb& verb, const Belief& belief, std::uint64
     start.choices.push_back({policy, std::move(from.learned), from.as_prior});
     if (from.note.empty()) continue;
     start.notes.push_back(from.note);
+    for (const std::string& one : from.left_out) start.notes.push_back(policy + ": " + one);
     start.files[policy] = from.file.empty() ? Json(nullptr) : Json(from.file);
   }
   return start;
@@ -132,6 +133,7 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   json["profile"] = governed.profile.empty() ? Json(nullptr) : Json(governed.profile);
   json["belief"] = verb.belief.empty() ? Json(nullptr) : Json(verb.belief);
   json["policy_files"] = start.files;
+  json["notes"] = start.notes;
   const std::string no_gap = gap_note(scenario, results);
   json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
   json["warnings"] = warnings_of(governed.spec, {scenario});

@@ -143,7 +143,9 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   std::unique_ptr<Recorder> recorder;
   if (!run.record.empty()) {
     RecordingInfo info =
-        recording_info(stream.platform, stream.belief, scenario, run.policy, stream.seed, weights);
+        recording_info(stream.platform, stream.belief, scenario, run.policy, stream.seed, weights,
+                       // Clocks, power and heat of an emulated platform are modelled.
+                       {"util", "util_mean", "counters"});
     info.hashes.profile = stream.times_hash;
     info.hashes.policy = hash_of(run.start.learned);
     recorder = std::make_unique<Recorder>(run.record, info);

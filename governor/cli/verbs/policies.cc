@@ -235,9 +235,13 @@ StartingPoint starting_point(const PolicyIdentity& here, const Belief& belief,
         fmt::format("'{}' starts from one file, and --policy-file names another", here.agent),
         "leave one of the two out");
   }
-  if (!from.empty()) return start_from_prior(from, here, belief);
-  if (!given.empty()) return start_from_given(given, here, belief);
-  return start_from_stored(here, belief);
+  StartingPoint start = !from.empty()    ? start_from_prior(from, here, belief)
+                        : !given.empty() ? start_from_given(given, here, belief)
+                                         : start_from_stored(here, belief);
+  if (!start.learned.empty())
+    start.left_out = make_agent(here.agent, {belief, RewardWeights{}, 1, nullptr})
+                         ->load(start.learned, start.as_prior);
+  return start;
 }
 
 void parse_policy_file(const std::string& option, const std::string& text,

@@ -111,6 +111,7 @@ int run_train(TrainVerb verb) {
 
   for (const std::string& note : governed.notes) write_note(note + '\n');
   if (!start.file.empty() || start.refused) write_note(start.note + ".\n");
+  for (const std::string& one : start.left_out) write_note(verb.agent + ": " + one + ".\n");
   show_warnings(warnings_of(platform, scenarios));
   InterruptScope interrupt;
   Progress progress(fmt::format("training {} on {}", verb.agent, platform.name));
