@@ -63,10 +63,7 @@ double QLearning::energy_ratio(const App& app, int mapping, int level, bool caut
 
 bool QLearning::level_fits(const Observation& now, int slot, int level, double use) {
   App& app = *apps_.find(slot);
-  if (level < app.profile->level_for(now.app[slot].required.accuracy_floor_pct) &&
-      !app.profile->reaches(level, now.app[slot].required.accuracy_floor_pct)) {
-    return false;
-  }
+  if (!app.profile->reaches(level, now.app[slot].required.accuracy_floor_pct)) return false;
   const int before = app.level;
   app.level = level;
   app.profile->follow(board_.version(), level, app.mapping);
