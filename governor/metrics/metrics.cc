@@ -71,7 +71,7 @@ const std::vector<MetricField>& metric_fields() {
        &Metrics::energy_gap_to_oracle_pct,
        "Energy per job over the oracle's on the same seed, less 1: 100 (E / E_oracle - 1). Absent "
        "where one decision bears on another (several applications, queues, heat), for the oracle "
-       "decides job by job."},
+       "decides job by job, and where an application wants something else than little energy."},
       {"jobs", "jobs", "", 0, &Metrics::jobs, "Jobs that finished.", false},
       {"reward", "reward", "", 1, &Metrics::reward,
        "Sum over the run of what the loop paid: less the weighted costs of energy, misses, "
@@ -167,7 +167,8 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
     apps_[a].jobs.add(state, now.now_ns);
-    coupled_ = coupled_ || state.backlog > 1;
+    // The oracle looks for the least energy: no bound for who wants something else.
+    coupled_ = coupled_ || state.backlog > 1 || state.required.objective != Objective::kEnergy;
     if (state.required.energy_budget_mj > 0) budgeted_ += state.finished + state.dropped;
     over_budget_ += state.over_budget;
   }
