@@ -1,7 +1,6 @@
 #include "agents/profile_table.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 namespace flyball {
@@ -160,14 +159,7 @@ int cheapest_within(std::span<const ProfilePoint> frontier, double limit_ns, con
   const auto after =
       std::upper_bound(frontier.begin(), frontier.end(), limit_ns,
                        [](double limit, const ProfilePoint& p) { return limit < p.time_ns; });
-  // All clusters at once: a byte keeps its top bit when the OPP is not above the cap, and none borrows
-  // from its neighbour. A cap is an OPP, so below 128, or 255.
-  static_assert(kMaxOpps <= 128 && sizeof(OppChoice) == sizeof(std::uint64_t));
-  constexpr std::uint64_t kTop = 0x8080808080808080;
-  const std::uint64_t highest = std::bit_cast<std::uint64_t>(cap) | kTop;
-  const auto allowed = [highest](const ProfilePoint& p) {
-    return ((highest - std::bit_cast<std::uint64_t>(p.opp)) & kTop) == kTop;
-  };
+  const auto allowed = [&cap](const ProfilePoint& p) { return within_cap(p.opp, cap); };
   for (auto it = after; it != frontier.begin();) {
     if (allowed(*--it)) return static_cast<int>(it - frontier.begin());
   }

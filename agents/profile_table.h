@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -84,6 +85,15 @@ class Profile {
   std::vector<ProfilePoint> scratch_;
   std::vector<Range> range_;
 };
+
+/// Whether no cluster is above its cap. All at once: a byte keeps its top bit when the OPP is not above
+/// the cap, and none borrows from its neighbour. A cap is an OPP, so below 128, or 255.
+inline bool within_cap(const OppChoice& opp, const OppChoice& cap) {
+  static_assert(kMaxOpps <= 128 && sizeof(OppChoice) == sizeof(std::uint64_t));
+  constexpr std::uint64_t kTop = 0x8080808080808080;
+  return (((std::bit_cast<std::uint64_t>(cap) | kTop) - std::bit_cast<std::uint64_t>(opp)) & kTop) ==
+         kTop;
+}
 
 /// The index in `frontier` of the cheapest point that takes at most `limit_ns` and keeps every
 /// cluster at or below its `cap`; the fastest within the caps when none is quick enough; -1 when

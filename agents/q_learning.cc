@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "agents/q_learning_bounds.h"
+
 namespace flyball {
 
 namespace {
@@ -34,6 +36,16 @@ double slowest_transition_ns(const PlatformSpec& platform) {
   return slowest_us * 1e3;
 }
 
+int best_of(std::span<const DoubleQ::Prior> prior, double energy_weight) {
+  int best = -1;
+  double most = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < prior.size(); ++i) {
+    const double value = prior[i].value.weighed(energy_weight);
+    if (!prior[i].masked && value > most) most = value, best = static_cast<int>(i);
+  }
+  return best;
+}
+
 }  // namespace
 
 QLearning::App::App(std::shared_ptr<PlanTable> costs, JobTracker tracker, int known_profile,
@@ -43,6 +55,7 @@ QLearning::App::App(std::shared_ptr<PlanTable> costs, JobTracker tracker, int kn
       jobs(std::move(tracker)),
       learned(&learned_of_it) {
   next_chances.reserve(static_cast<std::size_t>(profile->mapping_count()));
+  ratio.resize(static_cast<std::size_t>(profile->mapping_count() * profile->level_count()));
   margin_chances.reserve(kMargins.size());
 }
 
@@ -95,6 +108,7 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
       place.known, learned_of(binding.profile, known ? place.profile->content_hash : 0));
   place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = belief_.power_spread / 1.25;
+  place.own->ladder = accuracy_ladder(*place.profile);
   idle_mw_ = place.own->profile->idle_mw();
 }
 
@@ -198,9 +212,16 @@ void QLearning::close(Learned& learned, DoubleQ& table, Closed& closed, int next
 void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const AppObservation& seen = now.app[slot];
-  app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
+  const bool asked_anew = app.mapping < 0 || !(app.required == seen.required);
+  const int level_before = app.level;
+  if (seen.required.objective != Objective::kAccuracy) {
+    app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
+  } else if (asked_anew || app.held_jobs >= kHoldJobs || !level_fits(now, slot, app.level, 1)) {
+    choose_level(now, slot);
+  }
   app.profile->follow(board_.version(), app.level, app.mapping);
   const Situation s = assess(now, slot, Job::kNext);
+  const bool latency = s.objective == Objective::kLatency;
   SlowPriors& store = next_priors_;
   bool any_safe = false;
   const std::span<const DoubleQ::Prior> slow(
@@ -209,21 +230,27 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   int greedy = -1;
   do {
     any_safe = false;
-    for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
-      app.worst_case = kWorstCases[i];
-      slow_priors(now, slot, s, app.worst_case, store, any_safe);
+    for (const double use : {kBudgetUse, 1.0, 0.0}) {
+      if (any_safe || (use > 0 && !s.allowed.bounded())) continue;
+      for (std::size_t i = 0; i < kWorstCases.size() && !any_safe; ++i) {
+        app.worst_case = kWorstCases[i];
+        slow_priors(now, slot, s, app.worst_case, use, store, any_safe);
+      }
     }
-    greedy = table.best(s.slow_state, slow, s.energy_weight);
+    // What the tables have found is energy that others left out of account, not time.
+    greedy = latency ? best_of(slow, s.energy_weight)
+                     : table.best(s.slow_state, slow, s.energy_weight);
     // Of an old plan the best may only be the last that was not corrected yet.
   } while (greedy >= 0 && app.profile->follow_one(board_.version(), app.level, greedy));
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
   const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
-                    app.next_slow.state == s.slow_state && app.required == seen.required;
+                    app.next_slow.state == s.slow_state && !asked_anew &&
+                    app.level == level_before;
   bool explored = false;
   if (hold) {
     ++app.held_jobs;
-  } else if (const int trial = any_safe && kind_ != Kind::kModel && learning_
+  } else if (const int trial = any_safe && !latency && kind_ != Kind::kModel && learning_
                                    ? worth_a_trial(now, slot, slow, greedy)
                                    : -1;
              trial >= 0) {
@@ -234,12 +261,13 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   } else {
     // Where the belief learns, what is worth a trial has had it: at random only what it overlooks.
     const double share = app.profile->learns() ? kBelievedEpsilon : 1;
-    app.mapping = draw(slow, s.energy_weight, any_safe ? share * epsilon(*app.learned) : 0,
+    app.mapping = draw(slow, s.energy_weight,
+                       any_safe && !latency ? share * epsilon(*app.learned) : 0,
                        std::max(0, greedy), app.next_chances, explored);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
-  app.next_slow = {any_safe, s.slow_state, app.mapping, prior.value};
+  app.next_slow = {any_safe && !latency, s.slow_state, app.mapping, prior.value};
   app.required = seen.required;
 
   out.fresh = out.fresh || !hold;
@@ -344,6 +372,11 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
 void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const Situation s = assess(now, slot, Job::kRunning);
+  if (s.objective == Objective::kLatency) {  // there is nothing to be left of the time
+    app.fast = {};
+    out.fresh = true;
+    return;
+  }
   FastPriors fast;
   fast_priors(now, slot, s, fast);
   DoubleQ& table = app.learned->fast;
@@ -387,6 +420,8 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
     app.modelled_mj = modelled_mj;
     app.forecast_ns = std::max(1.0, spent_ns + time_ns);
   }
+  app.extra_mw = point.energy_mj * app.jobs.work(0) * slow * 1e9 /
+                 release_gap_ns(now.app[slot].required, app.jobs);
   const double energy_mj = modelled_mj * app.energy_ratio;
   forecast.energy_mj = static_cast<float>(app.spent_mj + energy_mj);
   forecast.energy_sd_mj = static_cast<float>(1.25 * energy_mj * app.energy_off);
@@ -405,12 +440,25 @@ void QLearning::score(App& app, const JobRecord& job) {
   const double off = std::abs(ratio / app.energy_ratio - 1);
   app.energy_off += kOffWeight * (off - app.energy_off);
   app.energy_ratio += kEnergyWeight * (ratio - app.energy_ratio);
+  // The first after a move pays for that, once.
+  const bool moved = !(job.setting == app.scored);
+  app.scored = job.setting;
+  if (moved) return;
+  float& own = app.ratio[static_cast<std::size_t>(
+      job.setting.mapping * app.profile->level_count() + job.setting.level)];
+  own += static_cast<float>((own > 0 ? kEnergyWeight : 1) * (ratio - static_cast<double>(own)));
 }
 
 void QLearning::decide(const Observation& now, Decision& out) noexcept {
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   find_interval(now);
   bool event = false;
+  power_budget_mw_ = Allowance::kAny;
+  for (int a = 0; a < apps_.count(); ++a) {
+    const AppObservation& seen = now.app[a];
+    if (!seen.active || seen.required.power_budget_mw <= 0) continue;
+    power_budget_mw_ = std::min(power_budget_mw_, seen.required.power_budget_mw);
+  }
   for (int a = 0; a < apps_.count(); ++a) {
     App* app = apps_.find(a);
     if (app == nullptr) continue;
@@ -461,7 +509,7 @@ void QLearning::decide(const Observation& now, Decision& out) noexcept {
 }
 
 void QLearning::learn(const Observation& outcome, const Action&, const Reward& reward) noexcept {
-  const double energy_weight = 2 * outcome.energy_preference;
+  const double shared_weight = 2 * outcome.energy_preference;
   // What an idle platform takes is nobody's doing; without it the tables hold differences that
   // matter. Taken out of every share in proportion.
   const double idle_mj =
@@ -479,16 +527,17 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
     app->spent_mj += outcome.app[a].energy_mj;
     RewardParts own = reward.app[a];
     const double part = 1.0 / bound;
-    own.energy += reward.shared.energy * part;
     own.budget += reward.shared.budget * part;
     own.heat += reward.shared.heat * part;
     const double share_mj = outcome.app[a].energy_mj + part * nobodys_mj;
     // A user who does not care about energy takes it out of the reward, not out of the world.
-    const double energy =
-        energy_weight > 0 ? own.energy / energy_weight : share_mj / weights_.ref_energy_mj;
+    const double weight = energy_weight(outcome.energy_preference, outcome.app[a].required);
+    const double energy = shared_weight > 0
+                              ? own.energy / weight + reward.shared.energy * part / shared_weight
+                              : share_mj / weights_.ref_energy_mj;
     const double idle = idle_share * share_mj / weights_.ref_energy_mj;
     app->cost =
-        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat)};
+        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat + own.latency)};
     for (const JobRecord& job : outcome.jobs()) {
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.

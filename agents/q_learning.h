@@ -9,6 +9,7 @@
 
 #include "agents/ablation.h"
 #include "agents/agent.h"
+#include "agents/allowance.h"
 #include "agents/app_table.h"
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
@@ -61,6 +62,7 @@ class QLearning : public Agent, public Spoilable {
   /// a safe mapping.
   static constexpr std::array<double, 4> kWorstCases{6, 4, 2.5, 1.5};
   static constexpr double kDeadlineUse = 0.98;  ///< the rest is for wake-ups
+  static constexpr double kBudgetUse = 0.99;    ///< the rest is for a board that warms
   static constexpr double kEpsilonStart = 0.2, kEpsilonFloor = 0.01;
   static constexpr double kEpsilonJobs = 200;  ///< after so many jobs epsilon is halfway down
   /// Exploration leaves out what the prior expects to cost this share more than the best.
@@ -180,6 +182,10 @@ class QLearning : public Agent, public Spoilable {
     double forecast_ns = 0;  ///< its time, as it was forecast when it started
     double time_off = 0;     ///< mean relative deviation from that
     double energy_off = 0;   ///< mean relative deviation from that
+    double extra_mw = 0;     ///< mean power of its jobs, as planned, beyond an idle platform's
+    std::vector<float> ratio;  ///< energy as it came over as modelled, per mapping and level
+    AppSetting scored;         ///< of the last job that was seen to run
+    std::vector<std::uint8_t> ladder;  ///< levels, each slower and more accurate than the one before
   };
   /// What the rest of a decision needs to know of one application now.
   struct Situation {
@@ -188,6 +194,9 @@ class QLearning : public Agent, public Spoilable {
     double pressure = 1;  ///< time there is over the least time it takes
     OppChoice cap{};
     int slow_state = 0, fast_state = 0;
+    Allowance allowed;  ///< of a job as it is, not a nominal one
+    Objective objective = Objective::kEnergy;
+    double latency_per_ns = 0;  ///< cost of time, where low latency is wanted
   };
   /// Which job a question is about.
   enum class Job { kRunning, kNext };
@@ -205,9 +214,19 @@ class QLearning : public Agent, public Spoilable {
   /// its worst case would be late otherwise.
   double hurried(const ProfilePoint& planned, const ProfilePoint& top, double slow, double left_ns,
                  double work, double worst) const;
-  /// Fills in the platform's mappings.
+  /// Fills in the platform's mappings. Those that take more than the share `use` of what is allowed are
+  /// left out; with a `use` of 0 none is, and they cost what the reward says.
   void slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
-                   SlowPriors& prior, bool& any_safe) const;
+                   double use, SlowPriors& prior, bool& any_safe) const;
+  /// What a job of the slot may take, by all that is asked.
+  Allowance allowance(const Observation& now, int slot) const;
+  /// By how much a job takes more energy than modelled, as far as known.
+  double energy_ratio(const App& app, int mapping, int level, bool cautious) const;
+  /// Of an application that wants accuracy: the most accurate level that is safe and permitted.
+  void choose_level(const Observation& now, int slot);
+  bool level_fits(const Observation& now, int slot, int level, double use);
+  /// The point of those up to `within` that the running job may use.
+  int permitted_point(const Observation& now, int slot, int within) const;
   void fast_priors(const Observation& now, int slot, const Situation& s, FastPriors& prior) const;
   void choose_next(const Observation& now, int slot, Decision& out);
   void choose_margin(const Observation& now, int slot, Decision& out);
@@ -258,6 +277,7 @@ class QLearning : public Agent, public Spoilable {
   SlowPriors
       next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose
   double idle_mw_ = 0;
+  double power_budget_mw_ = Allowance::kAny;  ///< the strictest of all that are asked
 };
 
 }  // namespace flyball

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "agents/q_learning.h"
+#include "agents/q_learning_bounds.h"
 
 namespace flyball {
 
@@ -25,10 +26,6 @@ int bin(double value, std::initializer_list<double> edges) {
   int b = 0;
   for (double edge : edges) b += value >= edge;
   return b;
-}
-
-std::int64_t relative_deadline_ns(const Requirements& required) {
-  return required.deadline_ns > 0 ? required.deadline_ns : required.period_ns;
 }
 
 /// What all actions have in front of them, at the best expected of it, so that an action never tried
@@ -126,7 +123,13 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
   const App& app = *apps_.find(slot);
   const AppObservation& seen = now.app[slot];
   Situation s;
-  s.energy_weight = 2 * now.energy_preference;
+  s.objective = seen.required.objective;
+  s.energy_weight = energy_weight(now.energy_preference, seen.required);
+  s.allowed = allowance(now, slot);
+  if (s.objective == Objective::kLatency) {
+    const auto allowed_ns = static_cast<double>(relative_deadline_ns(seen.required));
+    s.latency_per_ns = 1 / (allowed_ns > 0 ? allowed_ns : 1e9);
+  }
   s.miss_cost = weights_.miss * seen.required.priority;
   double hottest_c = -273;
   bool throttled = false;
@@ -159,7 +162,7 @@ QLearning::Situation QLearning::assess(const Observation& now, int slot, Job job
 }
 
 void QLearning::slow_priors(const Observation& now, int slot, const Situation& s, double worst_case,
-                            SlowPriors& prior, bool& any_safe) const {
+                            double use, SlowPriors& prior, bool& any_safe) const {
   const App& app = *apps_.find(slot);
   std::fill_n(prior.begin(), app.profile->mapping_count(), DoubleQ::Prior{});
   any_safe = false;
@@ -185,15 +188,34 @@ void QLearning::slow_priors(const Observation& now, int slot, const Situation& s
       if (excess < least_excess) least_excess = excess, quickest = m;
       continue;
     }
-    const int i = cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
+    int i = cheapest_within(frontier, (limit_nominal - (moves ? move_ns : 0)) / slow, s.cap);
     DoubleQ::Prior& p = prior[static_cast<std::size_t>(m)];
-    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
     const double worst = app.jobs.work(worst_case);
+    const double scale = app.jobs.work(0) * slow;
+    const auto longer = [&](const ProfilePoint& point) {
+      return hurried(point, frontier[static_cast<std::size_t>(top)], slow,
+                     limit_worst * worst - (moves ? move_ns : 0), app.jobs.work(0), worst);
+    };
+    if (s.allowed.bounded() || s.objective == Objective::kLatency) {
+      const double ratio = energy_ratio(app, m, app.level, true);
+      const Allowance allowed = s.allowed.part(use > 0 ? use : 1).of_jobs(scale, ratio);
+      const PermittedPoint found =
+          s.objective == Objective::kLatency
+              ? quickest_permitted(frontier, i, s.cap, allowed, longer)
+              : slowest_permitted(frontier, i, s.cap, allowed, longer);
+      if (use > 0 && !found.permitted) continue;
+      i = found.index;
+      const ProfilePoint& point = frontier[static_cast<std::size_t>(i)];
+      if (!found.permitted) {
+        p.value.penalty -= s.miss_cost + weights_.budget * allowed.over_mj(point, longer(point)) *
+                                             scale * ratio / weights_.ref_energy_mj;
+      }
+      p.value.penalty -= s.latency_per_ns * point.time_ns * scale;
+    }
+    const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];
     p.masked = false;
-    p.value.energy = -planned.energy_mj / weights_.ref_energy_mj * app.jobs.work(0) * slow *
-                     (moves ? 1 + kMoveShare : 1) *
-                     hurried(planned, frontier[static_cast<std::size_t>(top)], slow,
-                             limit_worst * worst - (moves ? move_ns : 0), app.jobs.work(0), worst);
+    p.value.energy = -planned.energy_mj / weights_.ref_energy_mj * scale *
+                     (moves ? 1 + kMoveShare : 1) * longer(planned);
     const double value = p.value.weighed(s.energy_weight);
     if (value > best_value) best_value = value, best = p.value;
     any_safe = true;
@@ -223,8 +245,7 @@ void QLearning::fast_priors(const Observation& now, int slot, const Situation& s
       (static_cast<double>(now.app[slot].running.deadline_ns - now.now_ns) - latency_ns_);
   const int top = cheapest_within(frontier, 0, s.cap);
   for (std::size_t z = 0; z < kMargins.size() && top >= 0; ++z) {
-    const int i = cheapest_within(
-        frontier, point_limit_ns(now, slot, Job::kRunning, setting.mapping, kMargins[z]), s.cap);
+    const int i = point_within(now, slot, static_cast<int>(z));
     if (i < 0) continue;
     prior[z].masked = false;
     const ProfilePoint& planned = frontier[static_cast<std::size_t>(i)];

@@ -21,8 +21,10 @@ int QLearning::point_within(const Observation& now, int slot, int margin) const 
   OppChoice cap{};
   for (int c = 0; c < now.cluster_count; ++c) cap[c] = now.cluster[c].opp_cap;
   const double deviations = kMargins[static_cast<std::size_t>(margin)];
-  return cheapest_within(
-      frontier, point_limit_ns(now, slot, Job::kRunning, setting.mapping, deviations), cap);
+  return permitted_point(
+      now, slot,
+      cheapest_within(frontier,
+                      point_limit_ns(now, slot, Job::kRunning, setting.mapping, deviations), cap));
 }
 
 OppChoice QLearning::frequencies(const Observation& now, int slot, int point) const {
@@ -132,7 +134,7 @@ void QLearning::credit_next(const Observation& now, int slot, const AppSetting& 
   const Situation s = assess(now, slot, Job::kNext);
   SlowPriors prior;
   bool any_safe = false;
-  slow_priors(now, slot, s, app.worst_case, prior, any_safe);
+  slow_priors(now, slot, s, app.worst_case, 0, prior, any_safe);
   const DoubleQ::Prior& of_it = prior[applied.mapping];
   if (!any_safe || of_it.masked) return;
   app.mapping = applied.mapping;

@@ -9,8 +9,8 @@
 namespace flyball {
 
 /// The calibrated rule that published comparisons of learning governors find hard to beat: the
-/// cheapest configuration of the profile table that meets 0.9 x the deadline and the accuracy
-/// floor; one step up the table for every missed job, one step down after 20 jobs in a row on time.
+/// cheapest configuration of the profile table that meets 0.9 x the deadline, the accuracy floor and
+/// the energy budget, or as asked the most accurate or the quickest of those; one step up the table for every missed job, one step down after 20 jobs in a row on time.
 /// Nothing is predicted and nothing learned; the clocks stay up between jobs.
 class Rule final : public Agent {
  public:
@@ -40,10 +40,19 @@ class Rule final : public Agent {
     /// Per level, of those at least as accurate as that one; ascending time.
     std::vector<std::vector<Rung>> ladder;
     Profile profile;
+    std::vector<int> by_accuracy;  ///< levels, the most accurate first
     int steps_up = 0;
     int on_time = 0;
   };
-  int rung_for(const App& app, const Requirements& required) const;
+  /// A rung of a level's ladder.
+  struct Place {
+    int level = 0, rung = 0;
+  };
+  Place place_for(const App& app, const Requirements& required) const;
+  static int slowest_in_time(const std::vector<Rung>& ladder, const Requirements& required);
+  /// The slowest rung in time that is within the energy budget; -1: none.
+  static int within_budget(const std::vector<Rung>& ladder, const Requirements& required,
+                           double idle_mw);
 
   const PlatformSpec& platform_;
   AppTable<App> apps_;

@@ -283,6 +283,7 @@ void EmulatedMachine::fill(Observation& out) {
   if (scenario_.battery_mj > 0) {
     const double left = battery_mj_ - (meter_.energy_mj() - battery_from_mj_);
     out.battery_pct = std::max(0.0, 100 * left / scenario_.battery_mj);
+    out.sustainable_mw = sustainable_mw(scenario_, std::max(0.0, left), out.now_ns);
   }
   meter_.report(out);
   ledger().observe(out);

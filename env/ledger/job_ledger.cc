@@ -117,6 +117,10 @@ void JobLedger::drop(int a, const LedgerJob& job) {
   LedgerApp& app = s_.app[a];
   ++app.missed;
   ++app.dropped;
+  app.below_floor += job.accuracy_floor_pct > 0;
+  app.over_budget += app.required.energy_budget_mj > 0;
+  app.accuracy_lost_pct += m_.profile[a]->highest_accuracy_pct();
+  app.latency_sum_ns += app.required.deadline_ns + app.required.grace_ns;
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;
   record->sequence = job.sequence;
@@ -157,8 +161,16 @@ void JobLedger::finish(int a, std::int64_t at_ns, std::int64_t now_ns) {
   const auto accuracy_pct =
       static_cast<float>(m_.profile[a]->levels[app.job_setting.level].accuracy_pct);
   app.shortfall_pct += std::max(0.0f, app.job.accuracy_floor_pct - accuracy_pct);
+  app.below_floor += accuracy_pct < app.job.accuracy_floor_pct;
+  app.accuracy_lost_pct += m_.profile[a]->highest_accuracy_pct() -
+                           m_.profile[a]->levels[app.job_setting.level].accuracy_pct;
+  app.latency_sum_ns += app.last_latency_ns;
+  if (missed) app.forgiven += 1 - miss_of(app.required, at_ns - app.job.deadline_ns);
   const double budget_mj = app.required.energy_budget_mj;
-  if (budget_mj > 0) app.over_budget_mj += std::max(0.0, app.job_mj - budget_mj);
+  if (budget_mj > 0 && app.job_mj > budget_mj) {
+    ++app.over_budget;
+    app.over_budget_mj += app.job_mj - budget_mj;
+  }
   if (!app.active && app.backlog() == 0) turn_roster(now_ns);
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;
@@ -197,6 +209,11 @@ void JobLedger::observe(const LedgerModel& model, const LedgerState& state, Obse
     to.energy_mj = from.energy_mj;
     to.accuracy_shortfall_pct = from.shortfall_pct;
     to.over_budget_mj = from.over_budget_mj;
+    to.below_floor = from.below_floor;
+    to.over_budget = from.over_budget;
+    to.forgiven = from.forgiven;
+    to.accuracy_lost_pct = from.accuracy_lost_pct;
+    to.latency_sum_ns = from.latency_sum_ns;
     to.last_latency_ns = from.last_latency_ns;
     to.last_execution_ns = from.last_execution_ns;
     to.last_cycles = from.last_cycles;
@@ -223,7 +240,10 @@ void JobLedger::clear_epoch() {
   for (int a = 0; a < m_.apps; ++a) {
     LedgerApp& app = s_.app[a];
     app.released = app.finished = app.dropped = app.missed = 0;
+    app.below_floor = app.over_budget = 0;
     app.energy_mj = app.shortfall_pct = app.over_budget_mj = 0;
+    app.forgiven = app.accuracy_lost_pct = 0;
+    app.latency_sum_ns = 0;
   }
 }
 

@@ -58,9 +58,10 @@ class Loader {
     out_.ambient_c = root_.number_or("ambient_c", 25, -40, 85);
     out_.energy_preference = root_.number_or("energy_preference", 0.5, 0, 1);
     if (root_.has("battery")) {
-      const YamlMap battery = root_.map("battery", {"capacity_mj", "charge_pct"});
+      const YamlMap battery = root_.map("battery", {"capacity_mj", "charge_pct", "last_until_s"});
       out_.battery_mj = battery.number("capacity_mj", 1, 1e12);
       out_.battery_pct = battery.number_or("charge_pct", 100, 0, 100);
+      out_.battery_until_ns = from_s(battery.number_or("last_until_s", 0, 0, kMaxSeconds));
     }
     load_apps();
     out_.background = load_background(root_, platform_, out_.duration_ns);
@@ -96,7 +97,8 @@ class Loader {
 
   void load_apps() {
     const auto list =
-        root_.list("apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x",
+        root_.list("apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x", "grace_ms",
+                            "grace_x", "objective",
                             "accuracy_floor_pct", "accuracy_floor_x", "energy_budget_mj",
                             "energy_budget_x", "power_budget_mw", "priority", "work_cv",
                             "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
@@ -179,6 +181,11 @@ class Loader {
                          Requirements& required) const {
     const Requirements before = required;
     required.deadline_ns = time_or(map, "deadline", reference.time_ns, required.deadline_ns);
+    required.grace_ns = time_or(map, "grace", reference.time_ns, required.grace_ns);
+    if (map.has("objective")) {
+      required.objective =
+          static_cast<Objective>(map.choice("objective", {"energy", "accuracy", "latency"}));
+    }
     required.accuracy_floor_pct =
         map.number_or("accuracy_floor_pct", required.accuracy_floor_pct, 0, 100);
     if (map.has("accuracy_floor_x")) {
@@ -246,7 +253,8 @@ class Loader {
 
   void load_events() {
     const std::vector<YamlMap> list =
-        root_.list("events", {"at_s", "app", "deadline_ms", "deadline_x", "accuracy_floor_pct",
+        root_.list("events", {"at_s", "app", "deadline_ms", "deadline_x", "grace_ms", "grace_x",
+                              "objective", "accuracy_floor_pct",
                               "accuracy_floor_x", "energy_budget_mj", "energy_budget_x",
                               "power_budget_mw", "priority", "period_ms", "period_x", "ambient_c",
                               "energy_preference", "battery_pct"});
@@ -280,7 +288,8 @@ class Loader {
       add(ScenarioEvent::Kind::kBattery, map.number("battery_pct", 0, 100));
     }
     constexpr std::string_view kOfAnApp[] = {
-        "deadline_ms",      "deadline_x",      "accuracy_floor_pct", "accuracy_floor_x",
+        "deadline_ms",      "deadline_x",      "grace_ms",           "grace_x",
+        "objective",        "accuracy_floor_pct", "accuracy_floor_x",
         "energy_budget_mj", "energy_budget_x", "power_budget_mw",    "priority",
         "period_ms",        "period_x"};
     bool any = out_.events.size() > before, of_an_app = false;

@@ -80,12 +80,17 @@ struct Scenario {
   double energy_preference = 0.5;
   double battery_mj = 0;     ///< capacity; 0 means mains
   double battery_pct = 100;  ///< at the start
+  std::int64_t battery_until_ns = 0;  ///< that it has to last; 0: no matter
   std::vector<AppSpec> apps;
   std::vector<BackgroundLoad> background;
   std::vector<ScenarioEvent> events;  ///< ascending in time
   std::vector<std::string>
       warnings;  ///< one line each, for the user: what cannot be met from the start
 };
+
+/// Mean power at which `left_mj` of the battery lasts as long as the scenario asks; 0 when it does not
+/// ask, or no longer.
+double sustainable_mw(const Scenario& scenario, double left_mj, std::int64_t now_ns);
 
 /// Reads configs/scenarios/NAME.yaml or a path, with times resolved against `platform`.
 /// Throws Error (kInput) with file and line.

@@ -86,6 +86,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
   out.battery_pct =
       model_.scenario.battery_mj > 0 ? 100 * state.battery_mj / model_.scenario.battery_mj : 100;
   out.energy_preference = state.energy_preference;
+  out.sustainable_mw = sustainable_mw(model_.scenario, state.battery_mj, state.now_ns);
   out.cluster_count = model_.clusters;
   out.sensors_ok = true;
   out.held = 0;

@@ -63,6 +63,12 @@ struct AppObservation {
   double energy_mj = 0;       ///< its share of the platform's energy within the epoch
   double accuracy_shortfall_pct = 0;  ///< below the floor, summed over the finished jobs
   double over_budget_mj = 0;          ///< above its energy budget, summed over the finished jobs
+  // Of the finished and the dropped: a job that never ran has missed everything that was asked.
+  std::uint32_t below_floor = 0;  ///< jobs less accurate than asked
+  std::uint32_t over_budget = 0;  ///< jobs that took more energy than allowed
+  double forgiven = 0;            ///< of `missed`: less than a whole miss, since there is grace
+  double accuracy_lost_pct = 0;   ///< below the most accurate level, summed
+  std::int64_t latency_sum_ns = 0;
   Counters counters;                  ///< over the epoch
   // Of the last finished job; kept from earlier epochs when none finished in this one.
   std::int64_t last_latency_ns = 0;
@@ -99,6 +105,8 @@ struct Observation {
   double power_mw = 0;             ///< mean of the whole platform over the epoch
   double battery_pct = 100;        ///< charge left; 100 without a battery
   double energy_preference = 0.5;  ///< the user's: 0 performance first, 1 battery first
+  /// Mean power of the whole platform at which the battery lasts until it has to; 0: no matter.
+  double sustainable_mw = 0;
   int cluster_count = 0;
   int app_count = 0;          ///< slots in use: all bound ones are below
   std::uint32_t roster_version = 0;  ///< changes with every bind and unbind

@@ -4,6 +4,17 @@
 
 namespace flyball {
 
+namespace {
+
+/// What a job's latency is measured by.
+double latency_allowed_ns(const Requirements& required) {
+  constexpr double kSecond = 1e9;
+  if (required.deadline_ns > 0) return static_cast<double>(required.deadline_ns);
+  return required.period_ns > 0 ? static_cast<double>(required.period_ns) : kSecond;
+}
+
+}  // namespace
+
 void judge(const RewardWeights& weights, const Observation& outcome, Reward& out) {
   const double per_mj = 1.0 / weights.ref_energy_mj;
   const double energy_per_mj = 2.0 * outcome.energy_preference * per_mj;
@@ -16,9 +27,16 @@ void judge(const RewardWeights& weights, const Observation& outcome, Reward& out
     RewardParts& parts = out.app[a];
     parts = {};
     idle_mj -= app.energy_mj;
-    parts.energy = energy_per_mj * app.energy_mj;
-    parts.misses = weights.miss * app.required.priority * app.missed;
+    parts.energy = energy_weight(outcome.energy_preference, app.required) * per_mj * app.energy_mj;
+    const double missed = app.missed - app.forgiven + app.below_floor + app.over_budget;
+    parts.misses = weights.miss * app.required.priority * missed;
     parts.accuracy = weights.accuracy_per_pct * app.accuracy_shortfall_pct;
+    if (app.required.objective == Objective::kAccuracy) {
+      parts.accuracy += weights.accuracy_per_pct * app.accuracy_lost_pct;
+    }
+    if (app.required.objective == Objective::kLatency) {
+      parts.latency = static_cast<double>(app.latency_sum_ns) / latency_allowed_ns(app.required);
+    }
     parts.budget = weights.budget * per_mj * app.over_budget_mj;
     if (app.active && app.required.power_budget_mw > 0) {
       over_power_mw = std::max(over_power_mw, outcome.power_mw - app.required.power_budget_mw);

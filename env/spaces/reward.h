@@ -10,17 +10,23 @@ namespace flyball {
 /// epoch, of each application and of nobody in particular:
 ///
 ///   of an application:  w_e * its share of the energy / ref_energy_mj
-///                       + miss * priority * its missed jobs
+///                       + miss * priority * (jobs that were late, jobs below the floor, jobs over the
+///                         energy budget; a late one with grace counts in part, see miss_of())
 ///                       + accuracy * points below the floor, summed over its finished jobs
 ///                       + budget * energy above its budget, summed over its finished jobs / ref_energy_mj
-///   shared:             w_e * the energy of nobody's job / ref_energy_mj
+///                       + accuracy * points below its most accurate level, if it wants accuracy
+///                       + latency / what it may take, if it wants low latency
+///   shared:             2 * energy_preference * the energy of nobody's job / ref_energy_mj
 ///                       + budget * energy above the strictest power budget / ref_energy_mj
 ///                       + heat * sum over clusters of max(0, temp_c - temp_limit_c) * epoch_s
 ///
 /// dimensionless: 1 is the energy of one reference job (full width, one core of the fastest CPU
-/// cluster at its highest frequency). w_e = 2 * energy_preference: the user's preference of 0.5
-/// leaves energy as it is, 0 ignores it, 1 counts it twice. The shares of the energy sum to the
-/// platform's.
+/// cluster at its highest frequency). w_e = energy_weight(): the user's preference of 0.5
+/// leaves energy as it is, 0 ignores it, 1 counts it twice; of an application that wants something
+/// else it only breaks ties. The shares of the energy sum to the platform's.
+///
+/// A bound is a bound: however little a job is beyond one, it has missed it, so that no hair beyond
+/// pays; and a dropped job has missed all that was asked of it.
 struct RewardWeights {
   double miss = 3.0;               ///< one missed deadline costs as much as this many reference jobs
   double accuracy_per_pct = 0.5;   ///< one percentage point below the floor, for one job
@@ -31,14 +37,16 @@ struct RewardWeights {
 };
 
 struct RewardParts {
-  double energy = 0, misses = 0, accuracy = 0, budget = 0, heat = 0;  ///< costs, all >= 0
-  double total() const { return -(energy + misses + accuracy + budget + heat); }
+  /// Costs, all >= 0.
+  double energy = 0, misses = 0, accuracy = 0, budget = 0, heat = 0, latency = 0;
+  double total() const { return -(energy + misses + accuracy + budget + heat + latency); }
   RewardParts& operator+=(const RewardParts& other) {
     energy += other.energy;
     misses += other.misses;
     accuracy += other.accuracy;
     budget += other.budget;
     heat += other.heat;
+    latency += other.latency;
     return *this;
   }
 };
@@ -54,6 +62,13 @@ struct Reward {
   }
   double total() const { return sum().total(); }
 };
+
+/// Energy of an application that wants something else than little of it.
+inline constexpr double kTieBreak = 0.1;
+/// What the energy of an application counts for.
+inline double energy_weight(double energy_preference, const Requirements& required) {
+  return 2 * energy_preference * (required.objective == Objective::kEnergy ? 1 : kTieBreak);
+}
 
 /// Fills in `out` for slots that are in use.
 void judge(const RewardWeights& weights, const Observation& outcome, Reward& out);

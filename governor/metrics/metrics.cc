@@ -29,6 +29,16 @@ const std::vector<MetricField>& metric_fields() {
        "latency, accuracy or energy of their own."},
       {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct,
        "Mean over the finished jobs of the expected top-1 accuracy of the level each ran at."},
+      {"over_budget_pct", "over budget", "% of jobs", 2, &Metrics::over_budget_pct,
+       "Jobs that took more energy than their application's budget for one, of the finished and the "
+       "dropped of applications that have one; a dropped job has kept none. Absent where no "
+       "application has one."},
+      {"utility_pct", "utility", "% of best", 1, &Metrics::utility_pct,
+       "What the user got of what could be had (quality of experience), mean over the finished and "
+       "the dropped jobs, weighted by priority. A job is worth the accuracy of its level over that of "
+       "the most accurate one; nothing if it was dropped, below the accuracy floor or over the energy "
+       "budget; and when late, nothing, or with a grace what of that was left: accuracy / best * "
+       "max(0, 1 - late / grace)."},
       {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms,
        "Median over the finished jobs of the time from release to finish, from a histogram within "
        "0.4 %."},
@@ -61,7 +71,7 @@ const std::vector<MetricField>& metric_fields() {
        &Metrics::energy_gap_to_oracle_pct,
        "Energy per job over the oracle's on the same seed, less 1: 100 (E / E_oracle - 1). Absent "
        "where one decision bears on another (several applications, queues, heat), for the oracle "
-       "decides job by job."},
+       "decides job by job, and where an application wants something else than little energy."},
       {"jobs", "jobs", "", 0, &Metrics::jobs, "Jobs that finished.", false},
       {"reward", "reward", "", 1, &Metrics::reward,
        "Sum over the run of what the loop paid: less the weighted costs of energy, misses, "
@@ -75,6 +85,12 @@ void MetricsSink::on_bind(int slot, const Binding& binding, const Observation&) 
   const int app = truth_ != nullptr ? truth_->find_app(binding.profile) : -1;
   true_profile_[static_cast<std::size_t>(slot)] =
       app < 0 ? nullptr : &truth_->apps[static_cast<std::size_t>(app)];
+  double& best_pct = best_accuracy_pct_[static_cast<std::size_t>(slot)];
+  best_pct = 0;
+  for (const DeclaredLevel& level : binding.levels) {
+    best_pct = std::max(best_pct, level.accuracy_pct);
+  }
+  if (app >= 0) best_pct = true_profile_[static_cast<std::size_t>(slot)]->highest_accuracy_pct();
 }
 
 float MetricsSink::accuracy_of(const JobRecord& job) const {
@@ -83,9 +99,22 @@ float MetricsSink::accuracy_of(const JobRecord& job) const {
   return static_cast<float>(known->levels[job.setting.level].accuracy_pct);
 }
 
-void MetricsSink::count_job(const JobRecord& job) {
+double MetricsSink::utility_of(const JobRecord& job, const Requirements& required) const {
+  const double best_pct = best_accuracy_pct_[job.app];
+  const double budget_mj = required.energy_budget_mj;
+  if (job.dropped || best_pct <= 0) return 0;
+  if (budget_mj > 0 && job.energy_mj > budget_mj) return 0;
+  // Both as declared: what was asked for is known in no other terms.
+  if (job.accuracy_pct < job.accuracy_floor_pct) return 0;
+  const double kept = job.missed ? 1 - miss_of(required, job.finish_ns - job.deadline_ns) : 1;
+  return static_cast<double>(accuracy_of(job)) / best_pct * kept;
+}
+
+void MetricsSink::count_job(const JobRecord& job, const Requirements& required) {
   if (job.infeasible) ++infeasible_;
-  if (job.dropped || job.app >= kMaxApps) return;
+  utility_ += required.priority * utility_of(job, required);
+  utility_weight_ += required.priority;
+  if (job.dropped) return;
   latency_.add(job.latency_ns());
   accuracy_sum_ += accuracy_of(job);
   ++accuracy_jobs_;
@@ -139,9 +168,14 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
     apps_[a].jobs.add(state, now.now_ns);
-    coupled_ = coupled_ || state.backlog > 1;
+    // The oracle looks for the least energy: no bound for who wants something else.
+    coupled_ = coupled_ || state.backlog > 1 || state.required.objective != Objective::kEnergy;
+    if (state.required.energy_budget_mj > 0) budgeted_ += state.finished + state.dropped;
+    over_budget_ += state.over_budget;
   }
-  for (const JobRecord& job : now.jobs()) count_job(job);
+  for (const JobRecord& job : now.jobs()) {
+    if (job.app < kMaxApps) count_job(job, now.app[job.app].required);
+  }
 }
 
 Metrics MetricsSink::result() const {
@@ -186,6 +220,10 @@ Metrics MetricsSink::result() const {
     m.energy_in_interval_pct = per_forecast * static_cast<double>(energy_held_);
   }
   m.reward = reward_;
+  if (budgeted_ > 0) {
+    m.over_budget_pct = 100.0 * static_cast<double>(over_budget_) / static_cast<double>(budgeted_);
+  }
+  if (utility_weight_ > 0) m.utility_pct = 100 * utility_ / utility_weight_;
   m.coupled = coupled_;
   return m;
 }

@@ -42,6 +42,9 @@ struct Metrics {
   bool coupled = false;
   double jobs = 0;    ///< finished
   double reward = 0;  ///< sum over the run
+  // NaN when no application has an energy budget; when no job's fate is known.
+  double over_budget_pct = std::numeric_limits<double>::quiet_NaN();
+  double utility_pct = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// A figure, how it is called and shown. A new one is a member of Metrics, its line here in
@@ -77,7 +80,8 @@ class MetricsSink final : public EpochSink {
     Forecast forecast;  ///< the first that was made of the job that runs
   };
   void score(AppTotals& app, const JobRecord& job);
-  void count_job(const JobRecord& job);
+  void count_job(const JobRecord& job, const Requirements& required);
+  double utility_of(const JobRecord& job, const Requirements& required) const;
   float accuracy_of(const JobRecord& job) const;
 
   const PlatformSpec& platform_;
@@ -89,6 +93,9 @@ class MetricsSink final : public EpochSink {
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
   bool coupled_ = false;
   std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0, unlisted_ = 0;
+  std::array<double, kMaxApps> best_accuracy_pct_{};  ///< of the application's levels
+  double utility_ = 0, utility_weight_ = 0;
+  std::uint64_t budgeted_ = 0, over_budget_ = 0;
   std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
 };

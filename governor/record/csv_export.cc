@@ -74,7 +74,7 @@ class Columns {
 
   void epoch_header(CsvFile& csv) const {
     for (const char* name : {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy",
-                             "cost_misses", "cost_accuracy", "cost_budget", "cost_heat"})
+                             "cost_misses", "cost_accuracy", "cost_budget", "cost_heat", "cost_latency"})
       csv.text(name);
     for (const Monitor& row : platform_rows_) csv.text(column_name(row.name, row.unit));
     for (const AppColumns& app : apps_)
@@ -95,7 +95,7 @@ class Columns {
     csv.cell(now.sequence).cell(now.now_ns).cell(now.epoch_ns);
     row.recorded ? csv.cell(row.decide_ns) : csv.empty();
     csv.cell(sum.total()).cell(sum.energy).cell(sum.misses).cell(sum.accuracy);
-    csv.cell(sum.budget).cell(sum.heat);
+    csv.cell(sum.budget).cell(sum.heat).cell(sum.latency);
     for (const Monitor& monitor : platform_rows_) csv.cell(flyball::read(monitor, now).value);
     for (const AppColumns& app : apps_)
       for (const Monitor& monitor : app.rows)

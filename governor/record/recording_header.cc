@@ -119,9 +119,11 @@ std::uint64_t hash_of(const Scenario& scenario) {
   for (const double number :
        {scenario.ambient_c, scenario.energy_preference, scenario.battery_mj, scenario.battery_pct})
     hash.add(number);
+  hash.add(scenario.battery_until_ns);
   const auto add_required = [&](const Requirements& required) {
     hash.add_all(required.period_ns, required.deadline_ns, required.accuracy_floor_pct,
-                 required.energy_budget_mj, required.power_budget_mw, required.priority);
+                 required.energy_budget_mj, required.power_budget_mw, required.priority,
+                 required.grace_ns, static_cast<int>(required.objective));
   };
   for (const AppSpec& app : scenario.apps) {
     const Arrival& arrival = app.arrival;

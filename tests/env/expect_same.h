@@ -63,6 +63,11 @@ inline void expect_same(const Observation& a, const Observation& b, double energ
   EXPECT_NEAR(x.energy_mj, y.energy_mj, energy * a.energy_mj);
   EXPECT_EQ(x.accuracy_shortfall_pct, y.accuracy_shortfall_pct);
   EXPECT_NEAR(x.over_budget_mj, y.over_budget_mj, energy * (a.energy_mj + x.over_budget_mj));
+  EXPECT_EQ(x.below_floor, y.below_floor);
+  EXPECT_EQ(x.over_budget, y.over_budget);
+  EXPECT_EQ(x.forgiven, y.forgiven);
+  EXPECT_EQ(x.accuracy_lost_pct, y.accuracy_lost_pct);
+  EXPECT_EQ(x.latency_sum_ns, y.latency_sum_ns);
   EXPECT_EQ(x.last_latency_ns, y.last_latency_ns);
   EXPECT_EQ(x.last_execution_ns, y.last_execution_ns);
   EXPECT_NEAR(x.last_cycles, y.last_cycles, 1);

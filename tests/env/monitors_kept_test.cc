@@ -147,7 +147,7 @@ TEST(Monitors, NothingChangesThatIsNotInTheTable) {
   const PlatformSpec spec = board_that_throttles();
   const MonitorTable table = table_of(spec, {"camera", "guest"});
   constexpr std::size_t kAfterValid = offsetof(Counters, valid) + 1;
-  // The end of Counters and of Requirements is padding.
+  // The end of Counters is padding.
   auto cluster = [&](int c) {
     auto kept = kept_bytes(table, Monitor::Scope::kCluster, c, sizeof(ClusterObservation));
     const std::size_t counters = offsetof(ClusterObservation, counters);
@@ -158,9 +158,6 @@ TEST(Monitors, NothingChangesThatIsNotInTheTable) {
     auto kept = kept_bytes(table, Monitor::Scope::kApp, a, sizeof(AppObservation));
     const std::size_t counters = offsetof(AppObservation, counters);
     except(kept, counters + kAfterValid, counters + sizeof(Counters));
-    const std::size_t required = offsetof(AppObservation, required);
-    except(kept, required + offsetof(Requirements, priority) + sizeof(int),
-           required + sizeof(Requirements));
     return kept;
   };
   const std::vector<bool> clusters[] = {cluster(0), cluster(1)}, apps[] = {app(0), app(1)};

@@ -100,6 +100,7 @@ Observation numbered() {
   out.battery_pct = 33;
   out.energy_preference = 0.25;
   out.cluster_count = 2;
+  out.sustainable_mw = 350;
   out.app_count = 1;
   out.roster_version = 17;
   out.sensors_ok = false;
@@ -110,7 +111,7 @@ Observation numbered() {
   AppObservation& app = out.app[0];
   app.generation = 7;
   app.active = true;
-  app.required = {41, 42, 43.5, 44.5, 45.5, 46};
+  app.required = {41, 42, 38, 43.5, 44.5, 45.5, 46, Objective::kLatency};
   app.setting = {47, 48};
   app.released = 49;
   app.finished = 50;
@@ -120,6 +121,11 @@ Observation numbered() {
   app.energy_mj = 54.5;
   app.accuracy_shortfall_pct = 55.5;
   app.over_budget_mj = 56.5;
+  app.below_floor = 31;
+  app.over_budget = 32;
+  app.forgiven = 33.5;
+  app.accuracy_lost_pct = 34.5;
+  app.latency_sum_ns = 35;
   app.counters = counters_from(2e6);
   app.last_latency_ns = 57 * kMs;
   app.last_execution_ns = 58 * kMs;
@@ -144,6 +150,7 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
                                             {"power", 700},
                                             {"battery", 33},
                                             {"preference", 0.25},
+                                            {"sustainable", 350},
                                             {"clusters", 2},
                                             {"apps", 1},
                                             {"roster", 17},
@@ -169,6 +176,11 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
                                             {"cam.backlog", 53},
                                             {"cam.energy", 54.5},
                                             {"cam.over_budget", 56.5},
+                                            {"cam.below_floor", 31},
+                                            {"cam.over_budget_jobs", 32},
+                                            {"cam.forgiven", 33.5},
+                                            {"cam.accuracy_lost", 34.5},
+                                            {"cam.latency_sum", 35},
                                             {"cam.released", 49},
                                             {"cam.finished", 50},
                                             {"cam.dropped", 51},
@@ -180,10 +192,12 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
                                             {"cam.level", 48},
                                             {"cam.period", 41},
                                             {"cam.deadline", 42},
+                                            {"cam.grace", 38},
                                             {"cam.accuracy_floor", 43.5},
                                             {"cam.energy_budget", 44.5},
                                             {"cam.power_budget", 45.5},
                                             {"cam.priority", 46},
+                                            {"cam.objective", 2},
                                             {"cam.running", 1},
                                             {"cam.running.sequence", 62},
                                             {"cam.running.release", 63},

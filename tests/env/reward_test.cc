@@ -98,6 +98,108 @@ TEST(Reward, SlotsThatAreNotInUseCostNothing) {
   EXPECT_EQ(reward.sum().misses, reward.app[0].misses);
 }
 
+// What is missed by a hair costs as a miss does, so that no hair beyond a bound pays.
+TEST(Reward, ABoundIsABound) {
+  Observation out = troubled_epoch();
+  const RewardParts before = judged(kWeights, out).app[0];
+  out.app[0].below_floor = 1;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).app[0].misses, before.misses + 3 * 2);
+  out.app[0].over_budget = 2;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).app[0].misses, before.misses + 3 * 2 * 3);
+  // Half of a miss is forgiven.
+  out.app[0].forgiven = 0.5;
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).app[0].misses, before.misses + 3 * 2 * 2.5);
+}
+
+TEST(Reward, CountsWhatTheApplicationWantsTheBestOf) {
+  Observation out = troubled_epoch();
+  out.app[0].accuracy_lost_pct = 6;
+  out.app[0].latency_sum_ns = 30'000'000;
+  out.app[0].required.deadline_ns = 20'000'000;
+  const RewardParts energy = judged(kWeights, out).app[0];
+  EXPECT_EQ(energy.latency, 0);
+  out.app[0].required.objective = Objective::kAccuracy;
+  const RewardParts accuracy = judged(kWeights, out).app[0];
+  EXPECT_DOUBLE_EQ(accuracy.accuracy, energy.accuracy + 0.5 * 6);
+  EXPECT_DOUBLE_EQ(accuracy.energy, kTieBreak * energy.energy);
+  EXPECT_EQ(accuracy.misses, energy.misses);
+  out.app[0].required.objective = Objective::kLatency;
+  const RewardParts latency = judged(kWeights, out).app[0];
+  EXPECT_DOUBLE_EQ(latency.latency, 1.5);
+  EXPECT_EQ(latency.accuracy, energy.accuracy);
+  EXPECT_DOUBLE_EQ(latency.total(), -(latency.energy + latency.misses + latency.accuracy +
+                                      latency.budget + latency.latency));
+}
+
+TEST(Reward, LatenessIsAMissByDegreesWhereThereIsGrace) {
+  Requirements required;
+  EXPECT_EQ(miss_of(required, 0), 0);
+  EXPECT_EQ(miss_of(required, 1), 1);
+  required.grace_ns = 40;
+  EXPECT_EQ(miss_of(required, -5), 0);
+  EXPECT_EQ(miss_of(required, 10), 0.25);
+  EXPECT_EQ(miss_of(required, 40), 1);
+  EXPECT_EQ(miss_of(required, 400), 1);
+}
+
+/// What a fixed setting is paid over a second: a job every 100 ms, within 40 ms, at 65 % and 150 mJ.
+RewardParts paid(const PlatformSpec& spec, AppSpec app, const Action& action) {
+  app.required.energy_budget_mj = 150;
+  app.required.accuracy_floor_pct = 65;
+  app.stop_ns = 1000 * kMs;
+  const Scenario scenario = of_apps({app}, 1000);
+  Simulator sim(spec, scenario);
+  sim.apply(action);
+  Observation out;
+  RewardParts sum;
+  while (true) {
+    const Status status = sim.advance(ms(50), out);
+    sum += judged(kWeights, out).sum();
+    if (status != Status::kOk) return sum;
+  }
+}
+
+// Ways to save energy at the expense of what was asked: to be late, to be less accurate, to let the
+// queue overflow. Whoever pays less for energy pays more for all of it.
+TEST(Reward, NoMissIsCheap) {
+  const PlatformSpec spec = round_board();
+  const AppSpec app = stream("camera", 100, 70);
+  const Action good = big_core(spec);
+  const RewardParts honest = paid(spec, app, good);
+  EXPECT_EQ(honest.misses, 0);
+  Action narrow = good, late = big_core(spec, 0), lost = big_core(spec, 0);
+  narrow.app[0].level = 0;                             // 60 %
+  lost.app[0].mapping = mapping_of(spec, kLittle, 1);  // 400 ms, so the queue fills
+  for (const Action& action : {narrow, late, lost}) {
+    const RewardParts cheat = paid(spec, app, action);
+    EXPECT_LT(cheat.energy, honest.energy);
+    EXPECT_LT(cheat.total(), honest.total());
+    // By misses alone: nothing else has to be the reason.
+    EXPECT_GT(cheat.misses, honest.energy);
+  }
+}
+
+// A dropped job has missed everything that was asked of it, so no doomed one is worth dropping.
+TEST(Reward, ADroppedJobHasMissedAll) {
+  PlatformSpec spec = round_board();
+  AppSpec app = stream("camera", 1, 1);
+  app.required.accuracy_floor_pct = 65;
+  app.required.energy_budget_mj = 1e6;
+  app.required.grace_ns = 1000 * kMs;
+  app.stop_ns = 30 * kMs;
+  app.queue_limit = 1;
+  const Scenario scenario = of_apps({app}, 40);
+  Simulator sim(spec, scenario);
+  sim.apply(big_core(spec, 1));
+  Observation out;
+  sim.advance(ms(30), out);
+  ASSERT_GT(out.app[0].dropped, 20u);
+  EXPECT_EQ(out.app[0].below_floor, out.app[0].dropped);
+  EXPECT_EQ(out.app[0].over_budget, out.app[0].dropped);
+  EXPECT_EQ(out.app[0].forgiven, 0);
+  EXPECT_DOUBLE_EQ(judged(kWeights, out).app[0].misses, 3.0 * 3 * out.app[0].dropped);
+}
+
 // Three applications of random work on random cores, at times with nobody's job running.
 TEST(Reward, TheSharesSumToThePlatformsEnergy) {
   PlatformSpec spec = round_board();
@@ -168,7 +270,8 @@ TEST(Reward, NothingIsLostBeyondTheListedJobs) {
   EXPECT_EQ(out.app[0].missed, 100u);
   EXPECT_NEAR(out.app[0].accuracy_shortfall_pct, 500, 1e-9);
   const RewardParts once = judged(kWeights, out).sum();
-  EXPECT_NEAR(once.misses, 300, 1e-9);
+  // All are late, below the floor and over the budget.
+  EXPECT_NEAR(once.misses, 3 * 300, 1e-9);
   EXPECT_NEAR(once.accuracy, 250, 1e-9);
   RewardParts sum;
   for (int epoch = 0; epoch < 10; ++epoch) {

@@ -54,12 +54,14 @@ const std::string kApp =
 TEST_F(ScenarioFile, ResolvesTimesAgainstThePlatform) {
   const Scenario scenario = load(kHead +
                                  "ambient_c: 30\nenergy_preference: 0.7\n"
-                                 "battery: {capacity_mj: 5000, charge_pct: 40}\n"
+                                 "battery: {capacity_mj: 5000, charge_pct: 40, last_until_s: 20}\n"
                                  "apps:\n"
                                  "  - name: camera\n"
                                  "    profile: net\n"
                                  "    arrival: {kind: periodic, period_x: 2, jitter: 0.1}\n"
                                  "    deadline_x: 1.5\n"
+                                 "    grace_x: 0.5\n"
+                                 "    objective: accuracy\n"
                                  "    accuracy_floor_pct: 65\n"
                                  "    energy_budget_x: 2\n"
                                  "    power_budget_mw: 900\n"
@@ -77,6 +79,8 @@ TEST_F(ScenarioFile, ResolvesTimesAgainstThePlatform) {
   EXPECT_EQ(app.arrival.jitter, 0.1);
   EXPECT_EQ(app.required.period_ns, 100 * kMs);
   EXPECT_EQ(app.required.deadline_ns, 75 * kMs);
+  EXPECT_EQ(app.required.grace_ns, 25 * kMs);
+  EXPECT_EQ(app.required.objective, Objective::kAccuracy);
   EXPECT_EQ(app.required.accuracy_floor_pct, 65);
   EXPECT_DOUBLE_EQ(app.required.energy_budget_mj, 2 * reference_energy_mj(spec_, spec_.apps[0]));
   EXPECT_EQ(app.required.power_budget_mw, 900);
@@ -91,6 +95,7 @@ TEST_F(ScenarioFile, ResolvesTimesAgainstThePlatform) {
   EXPECT_EQ(scenario.energy_preference, 0.7);
   EXPECT_EQ(scenario.battery_mj, 5000);
   EXPECT_EQ(scenario.battery_pct, 40);
+  EXPECT_EQ(scenario.battery_until_ns, 20'000 * kMs);
   EXPECT_TRUE(scenario.warnings.empty());
 }
 
@@ -110,15 +115,33 @@ TEST_F(ScenarioFile, EventsComeInOrderAndBuildOnEachOther) {
       load(kHead + "battery: {capacity_mj: 10}\n" + kApp +
            "events:\n"
            "  - {at_s: 5, app: camera, accuracy_floor_pct: 70}\n"
-           "  - {at_s: 2, app: camera, deadline_ms: 80}\n"
+           "  - {at_s: 2, app: camera, deadline_ms: 80, grace_ms: 5, objective: latency}\n"
            "  - {at_s: 3, ambient_c: 35, energy_preference: 1, battery_pct: 5}\n");
   ASSERT_EQ(scenario.events.size(), 5u);
   EXPECT_EQ(scenario.events[0].required.deadline_ns, 80 * kMs);
   EXPECT_EQ(scenario.events[0].required.accuracy_floor_pct, 0);
   EXPECT_EQ(scenario.events[1].value, 35);
   EXPECT_EQ(scenario.events[4].required.deadline_ns, 80 * kMs);
+  EXPECT_EQ(scenario.events[4].required.grace_ns, 5 * kMs);
+  EXPECT_EQ(scenario.events[4].required.objective, Objective::kLatency);
   EXPECT_EQ(scenario.events[4].required.accuracy_floor_pct, 70);
   EXPECT_EQ(scenario.events[4].at_ns, 5000 * kMs);
+}
+
+TEST(Battery, LastsAtTheMeanPowerThatIsLeft) {
+  Scenario scenario;
+  scenario.battery_mj = 5000;
+  EXPECT_EQ(sustainable_mw(scenario, 5000, 0), 0);  // it does not have to
+  scenario.battery_until_ns = 20'000 * kMs;
+  EXPECT_DOUBLE_EQ(sustainable_mw(scenario, 5000, 0), 250);
+  EXPECT_DOUBLE_EQ(sustainable_mw(scenario, 1000, 18'000 * kMs), 500);
+  EXPECT_GT(sustainable_mw(scenario, 0, 18'000 * kMs), 0);  // empty, which is not the same as no matter
+  EXPECT_EQ(sustainable_mw(scenario, 1000, 20'000 * kMs), 0);  // it has
+}
+
+TEST_F(ScenarioFile, RefusesAnObjectiveThatIsNone) {
+  EXPECT_THAT(refusal(kHead + kApp + "    objective: power\n"),
+              ::testing::HasSubstr("energy, accuracy"));
 }
 
 TEST_F(ScenarioFile, BackgroundRepeatsAndFitsTheCluster) {
@@ -298,7 +321,7 @@ TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
   const std::vector<std::string> names = list_configs("scenarios");
   for (const char* expected :
        {"single_periodic", "bursty", "event_driven", "dual_dnn", "background", "contention",
-        "thermal_soak", "battery", "budget_grid", "live"}) {
+        "thermal_soak", "battery", "budget_grid", "accuracy_in_budget", "live"}) {
     EXPECT_THAT(names, ::testing::Contains(expected));
   }
   const std::vector<std::string> platforms = list_configs("platforms");

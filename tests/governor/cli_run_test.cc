@@ -24,9 +24,10 @@ const std::vector<std::string> kMetrics = {"energy_mj_per_job", "deadline_miss_p
                                            "throttled_s",       "transitions",
                                            "migrations",        "width_switches",
                                            "decide_p50_ns",     "energy_gap_to_oracle_pct",
-                                           "dropped_pct"};
-// Null for a policy that predicts nothing.
-const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct"};
+                                           "dropped_pct",       "utility_pct"};
+// Null for a policy that predicts nothing; the last, where there is no budget.
+const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct",
+                                          "over_budget_pct"};
 
 json parsed(const Finished& finished) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;

@@ -156,11 +156,46 @@ TEST_F(MetricsTest, ARunWithoutJobsHasNoFiguresOfJobs) {
                                                  "dropped_pct",
                                                  "time_in_interval_pct",
                                                  "energy_in_interval_pct",
-                                                 "energy_gap_to_oracle_pct"};
+                                                 "energy_gap_to_oracle_pct",
+                                                 "over_budget_pct",
+                                                 "utility_pct"};
   for (const MetricField& field : metric_fields()) {
     const bool of_job = std::find(of_jobs.begin(), of_jobs.end(), field.key) != of_jobs.end();
     EXPECT_EQ(std::isfinite(m.*field.value), !of_job) << field.key;
   }
+}
+
+// Levels of 60 and 70 %; the floor is 60 for most, the budget 50 mJ, the grace 100 ms.
+TEST_F(MetricsTest, UtilityIsWhatWasHadOfWhatCouldBe) {
+  Observation now = blank(500);
+  Requirements& required = now.app[0].required;
+  required.energy_budget_mj = 50;
+  required.grace_ns = 100 * kMs;
+  sink_.on_bind(0, small_binding(spec_, scenario_.apps[0]), now);
+  const auto add = [&](std::uint64_t sequence, std::int64_t late_ms, double accuracy_pct,
+                       double floor_pct, double energy_mj) {
+    JobRecord job = small_job(sequence, 0, 150 + late_ms, 150, {1, accuracy_pct > 65});
+    job.finish_ns = job.deadline_ns + late_ms * kMs;
+    job.missed = late_ms > 0;
+    job.accuracy_pct = static_cast<float>(accuracy_pct);
+    job.accuracy_floor_pct = static_cast<float>(floor_pct);
+    job.energy_mj = energy_mj;
+    now.add_job(job);
+    return &now.job_store[now.job_count - 1];
+  };
+  add(0, 0, 70, 60, 40);              // the best there is
+  add(1, 0, 60, 60, 50);              // 6/7 of it
+  add(2, 25, 70, 60, 40);             // a quarter of the grace is gone
+  add(3, 100, 70, 60, 40);            // all of it
+  add(4, 0, 60, 60.1, 40);            // a hair below the floor
+  add(5, 0, 70, 60, 50.01);           // a hair over the budget
+  add(6, 0, 70, 60, 0)->dropped = true;
+  now.app[0].finished = 6;
+  now.app[0].dropped = 1;
+  now.app[0].over_budget = 2;
+  epoch(blank(0), now);
+  EXPECT_NEAR(sink_.result().utility_pct, 100 * (1 + 6.0 / 7 + 0.75) / 7, 1e-3);
+  EXPECT_NEAR(sink_.result().over_budget_pct, 100 * 2.0 / 7, 1e-9);
 }
 
 /// An epoch in which job `sequence` is forecast at 100 +- 10 ms and 50 +- 5 mJ, and one in which it
@@ -237,7 +272,7 @@ TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
        {"energy_mj_per_job", "deadline_miss_pct", "accuracy_pct", "latency_p50_ms",
         "latency_p99_ms", "power_mean_mw", "temp_peak_c", "throttled_s", "transitions",
         "migrations", "width_switches", "decide_p50_ns", "dropped_pct", "time_in_interval_pct",
-        "energy_in_interval_pct", "energy_gap_to_oracle_pct"})
+        "energy_in_interval_pct", "energy_gap_to_oracle_pct", "over_budget_pct", "utility_pct"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 

@@ -204,6 +204,13 @@ int run_compare(CompareVerb verb) {
   for (const PolicyResult& result : results) rows.push_back({result.policy, result.per_seed});
   std::vector<MetricView> columns = metric_views();
   std::erase_if(columns, [](const MetricView& v) { return v.key == "infeasible_pct"; });
+  const bool budgets = std::any_of(results.begin(), results.end(), [](const PolicyResult& result) {
+    return std::any_of(result.per_seed.begin(), result.per_seed.end(),
+                       [](const Metrics& m) { return std::isfinite(m.over_budget_pct); });
+  });
+  if (!budgets) {
+    std::erase_if(columns, [](const MetricView& v) { return v.key == "over_budget_pct"; });
+  }
   if (verb.markdown) {
     write_result(text + metrics_table(rows, columns).markdown() + '\n' +
                  differences(results, verb.against).markdown());

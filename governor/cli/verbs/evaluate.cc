@@ -14,6 +14,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/evaluate_budgets.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
@@ -148,10 +149,6 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
 }
 
 int run_evaluate(EvaluateVerb verb) {
-  if (verb.suite != kSuite) {
-    input_error(fmt::format("--suite '{}'", verb.suite), "there is no such suite",
-                fmt::format("use '{}'", kSuite));
-  }
   for (const std::string& agent : verb.agents) check_policy_name(agent);
   EvaluateOptions options;
   options.agents = verb.agents;
@@ -185,32 +182,65 @@ int run_evaluate(EvaluateVerb verb) {
 
 }  // namespace
 
+void check_suite(const std::string& suite) {
+  if (suite == kSuite || suite == kBudgetSuite) return;
+  input_error(fmt::format("--suite '{}'", suite), "there is no such suite",
+              fmt::format("use '{}' or '{}'", kSuite, kBudgetSuite));
+}
+
 Verb add_evaluate(CLI::App& program) {
   auto verb = std::make_shared<EvaluateVerb>();
   CLI::App* parser = program.add_subcommand(
-      "evaluate", "Test whether learning pays, on simulated boards that are not as described");
-  parser->add_option("--suite", verb->suite, "Which test (default unknown_boards, the only one)")
+      "evaluate",
+      "Test whether learning pays on simulated boards that are not as described, or whether budgets "
+      "are kept");
+  parser
+      ->add_option("--suite", verb->suite,
+                   "Which test: unknown_boards, or budgets, on which agents are asked for accuracy "
+                   "within each of a grid of deadlines and energies (default unknown_boards)")
       ->type_name("NAME");
   names_option(*parser, "--agents", verb->agents,
                "Whom to test (default: " + joined(verb->agents) + ")");
+  CLI::Option* const agents = parser->get_option("--agents");
   names_option(*parser, "--platform", verb->platforms,
                "Which descriptions boards differ from (default: " + joined(verb->platforms) + ")");
   names_option(*parser, "--scenario", verb->scenarios,
-               "What happens on them (default: " + joined(verb->scenarios) + ")");
-  integer_option(*parser, "--boards", verb->boards, 1, 10000, "How many boards (default 16)");
+               "What happens on unknown boards (default: " + joined(verb->scenarios) + ")");
+  CLI::Option* const scenarios = parser->get_option("--scenario");
+  integer_option(*parser, "--boards", verb->boards, 1, 10000,
+                 "How many unknown boards (default 16)");
   CLI::Option* const boards = parser->get_option("--boards");
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
-                 "How many seeds each agent runs on each (default 10)");
+                 "How many seeds each agent runs on each (default 10; of the budgets 1)");
   CLI::Option* const seeds = parser->get_option("--seeds");
   seed_option(*parser, verb->first_seed, "The first of them, and of the boards (default 1)");
   parser->add_flag("--quick", verb->quick,
-                   "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said");
-  parser->add_flag("--ablate", verb->ablate,
-                   "Also run learners with what they learned zeroed, negated and shuffled");
+                   "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said; of "
+                   "the budgets every third pair");
+  CLI::Option* const ablate =
+      parser->add_flag("--ablate", verb->ablate,
+                       "Also run learners on unknown boards with what they learned zeroed, negated "
+                       "and shuffled");
   json_option(*parser, verb->json);
   parser->footer(
       "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10");
-  return {parser, [verb, boards, seeds] {
+  return {parser, [verb, agents, scenarios, boards, seeds, ablate] {
+            check_suite(verb->suite);
+            if (verb->suite == kBudgetSuite) {
+              for (CLI::Option* const option : {scenarios, boards, ablate}) {
+                if (option->empty()) continue;
+                input_error(option->get_name(), fmt::format("suite '{}' has none", verb->suite),
+                            "leave it out");
+              }
+              BudgetsVerb budgets;
+              if (!agents->empty()) budgets.agents = verb->agents;
+              budgets.platforms = verb->platforms;
+              if (!seeds->empty()) budgets.seeds = verb->seeds;
+              budgets.first_seed = verb->first_seed;
+              budgets.quick = verb->quick;
+              budgets.json = verb->json;
+              return run_budgets(budgets);
+            }
             if (verb->quick && boards->empty()) verb->boards = kQuickBoards;
             if (verb->quick && seeds->empty()) verb->seeds = kQuickSeeds;
             return run_evaluate(*verb);
