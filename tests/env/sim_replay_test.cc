@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "env/config/yaml.h"
+#include "env/scenario/plain_tasks.h"
 #include "tests/env/allocation_counter.h"
 #include "tests/env/measured.h"
 #include "tests/env/round_board.h"
@@ -166,8 +167,9 @@ TEST(SimReplay, NothingIsAllocatedWithManyApplications) {
 
 TEST(SimReplay, EveryScenarioPlaysOnEveryPlatform) {
   for (const std::string& platform : list_configs("platforms")) {
-    const PlatformSpec spec = measured_platform(platform);
     for (const std::string& name : list_configs("scenarios")) {
+      PlatformSpec spec = measured_platform(platform);
+      add_task_profiles(name, spec);
       Scenario scenario = load_scenario(name, spec);
       scenario.duration_ns = std::min<std::int64_t>(scenario.duration_ns, 40'000 * kMs);
       Simulator sim(spec, scenario);
