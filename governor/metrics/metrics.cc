@@ -83,9 +83,10 @@ const std::vector<MetricField>& metric_fields() {
 }
 
 void MetricsSink::on_bind(int slot, const Binding& binding, const Observation&) {
-  has_accuracy_[static_cast<std::size_t>(slot)] =
-      std::any_of(binding.levels.begin(), binding.levels.end(),
-                  [](const auto& level) { return level.accuracy_pct > 0; });
+  lacks_accuracy_[static_cast<std::size_t>(slot)] =
+      !binding.levels.empty() &&
+      std::none_of(binding.levels.begin(), binding.levels.end(),
+                   [](const auto& level) { return level.accuracy_pct > 0; });
   const int app = truth_ != nullptr ? truth_->find_app(binding.profile) : -1;
   true_profile_[static_cast<std::size_t>(slot)] =
       app < 0 ? nullptr : &truth_->apps[static_cast<std::size_t>(app)];
@@ -101,7 +102,7 @@ void MetricsSink::count_job(const JobRecord& job) {
   if (job.infeasible) ++infeasible_;
   if (job.dropped || job.app >= kMaxApps) return;
   latency_.add(job.latency_ns());
-  if (has_accuracy_[job.app]) {
+  if (!lacks_accuracy_[job.app]) {
     accuracy_sum_ += accuracy_of(job);
     ++accuracy_jobs_;
   }

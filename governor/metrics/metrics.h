@@ -91,7 +91,7 @@ class MetricsSink final : public EpochSink {
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
   bool coupled_ = false;
-  std::array<bool, kMaxApps> has_accuracy_{};  ///< plain load has none
+  std::array<bool, kMaxApps> lacks_accuracy_{};  ///< plain load has none
   double slack_lost_ = 0;
   std::uint64_t slack_jobs_ = 0;
   std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0;

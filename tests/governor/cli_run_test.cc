@@ -25,8 +25,9 @@ const std::vector<std::string> kMetrics = {"energy_mj_per_job", "deadline_miss_p
                                            "migrations",        "width_switches",
                                            "decide_p50_ns",     "energy_gap_to_oracle_pct",
                                            "dropped_pct"};
-// Null for a policy that predicts nothing.
-const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct"};
+// Null for a policy that predicts nothing, and the efficiency but for plain load.
+const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct",
+                                          "efficiency_pct"};
 
 json parsed(const Finished& finished) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;

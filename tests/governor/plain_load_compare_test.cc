@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 #include "env/scenario/plain_tasks.h"
@@ -119,11 +120,10 @@ TEST(CliPlainLoad, RtAppsFilesAreCompared) {
   ASSERT_EQ(told.exit_code, 0) << told.err;
   EXPECT_THAT(told.out, HasSubstr("efficiency"));
   EXPECT_THAT(told.err, HasSubstr("'priority' has no effect"));
-  // Jobs of plain load are simulated only.
-  const auto elsewhere =
-      flyball_run({"run", "--platform", "odroid_xu3", "--scenario", "audio", "--duration", "1"});
-  EXPECT_EQ(elsewhere.exit_code, 2);
-  EXPECT_THAT(elsewhere.err, HasSubstr("is a task of plain load"));
+  const auto learnt = flyball_run({"train", "--platform", "odroid_xu3", "--scenario", "audio",
+                                   "--agent", "q_learning", "--out", path + ".policy"});
+  EXPECT_EQ(learnt.exit_code, 2);
+  EXPECT_THAT(learnt.err, HasSubstr("audio.yaml:10: key 'name': it is a task of plain load"));
   std::filesystem::remove(path);
 }
 
