@@ -50,12 +50,12 @@ class Contest {
       contestants_.push_back({choice.policy, choice.policy, choice.learned, choice.as_prior});
       search = search || is_searched(choice.policy);
     }
-    // Beside each other, applications leave no bound: nothing would be told of a run.
-    oracle_ = applications_meet(scenario) ? index_of(yardstick()) : beside(yardstick());
     if (scenario.plain_load) {
       slowest_ = beside("powersave");
       fastest_ = beside("performance");
     }
+    // Beside each other, applications leave no bound: nothing would be told of a run.
+    oracle_ = applications_meet(scenario) ? index_of(yardstick()) : beside(yardstick());
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
   }
