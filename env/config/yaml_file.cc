@@ -39,7 +39,8 @@ class DocumentCounter final : public YAML::EventHandler {
   YAML::Mark last;
 };
 
-/// The only document of a file of bearable size, which is a mapping; never waits for a pipe.
+}  // namespace
+
 YAML::Node read_document(const std::string& path, const std::string& remedy) {
   const std::string bytes = read_file(path, kMaxFileBytes);
   YAML::Node document;
@@ -64,8 +65,6 @@ YAML::Node read_document(const std::string& path, const std::string& remedy) {
   }
   return document;
 }
-
-}  // namespace
 
 YamlMap YamlMap::file(const std::string& path, int schema,
                       std::initializer_list<std::string_view> known) {

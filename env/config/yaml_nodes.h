@@ -17,6 +17,9 @@ namespace flyball {
 std::string shown(std::string_view text);
 /// "file.yaml:12".
 std::string place(const std::string& path, const YAML::Mark& mark);
+/// The only document of a file of bearable size, which is a mapping; never waits for a pipe. Throws
+/// Error (kInput), with `remedy` where it is none.
+YAML::Node read_document(const std::string& path, const std::string& remedy);
 /// "a mapping", "'five'", "the text "5"": as the file has it, quotes included.
 std::string kind_of(const YAML::Node& node);
 

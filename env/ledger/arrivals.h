@@ -21,6 +21,10 @@ class ArrivalStream {
       : random_(seed, 0x100 + static_cast<std::uint64_t>(index)),
         slot_ns_(app.start_ns),
         period_ns_(app.arrival.period_ns) {
+    if (app.arrival.kind == Arrival::Kind::kListed) {
+      take_listed(app);
+      return;
+    }
     if (period_ns_ <= 0) return;
     if (app.arrival.kind == Arrival::Kind::kPoisson) {
       next_ns_ = slot_ns_ = app.start_ns + poisson_gap_ns();
@@ -37,6 +41,11 @@ class ArrivalStream {
   /// Takes effect after the release that is next.
   void set_period(std::int64_t period_ns) { period_ns_ = std::max<std::int64_t>(1, period_ns); }
 
+  /// The next job where the scenario lists it; null: it is drawn.
+  const ListedJob* listed(const AppSpec& app) const {
+    return app.arrival.kind == Arrival::Kind::kListed ? &app.arrival.listed[listed_] : nullptr;
+  }
+
   /// No more releases.
   void end() { next_ns_ = kNeverNs; }
 
@@ -44,6 +53,11 @@ class ArrivalStream {
   void step(const AppSpec& app) {
     const std::int64_t last_ns = next_ns_;
     const Arrival& arrival = app.arrival;
+    if (arrival.kind == Arrival::Kind::kListed) {
+      ++listed_;
+      take_listed(app);
+      return;
+    }
     if (arrival.kind == Arrival::Kind::kPoisson) {
       next_ns_ = last_ns + poisson_gap_ns();
     } else if (arrival.kind == Arrival::Kind::kBursty && burst_left_ > 0) {
@@ -67,6 +81,11 @@ class ArrivalStream {
     const double shift = random_.uniform(-arrival.jitter, arrival.jitter);
     return slot_ns_ + static_cast<std::int64_t>(shift * static_cast<double>(period_ns_));
   }
+  void take_listed(const AppSpec& app) {
+    const auto& jobs = app.arrival.listed;
+    next_ns_ = listed_ < jobs.size() ? jobs[listed_].release_ns : kNeverNs;
+    end_at_stop(app);
+  }
   void end_at_stop(const AppSpec& app) {
     if (next_ns_ >= app.stop_ns) next_ns_ = kNeverNs;
   }
@@ -76,6 +95,7 @@ class ArrivalStream {
   std::int64_t period_ns_ = 0;
   std::int64_t next_ns_ = kNeverNs;
   int burst_left_ = 0;
+  std::uint32_t listed_ = 0;
 };
 
 /// The work of successive jobs, relative to the nominal one: log-normal with mean 1, correlated

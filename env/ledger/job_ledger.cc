@@ -88,6 +88,10 @@ bool JobLedger::release(int a) {
   job.deadline_ns =
       app.required.deadline_ns > 0 ? job.release_ns + app.required.deadline_ns : kNeverNs;
   job.work = app.work.next();  // drawn for a dropped job, too: the stream stays the same
+  if (const ListedJob* listed = app.arrivals.listed(spec); listed != nullptr) {
+    job.deadline_ns = job.release_ns + listed->deadline_ns;
+    job.work = listed->work;
+  }
   job.accuracy_floor_pct = static_cast<float>(app.required.accuracy_floor_pct);
   app.arrivals.step(spec);
   ++app.released;

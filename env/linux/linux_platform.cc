@@ -11,6 +11,7 @@
 #include "env/linux/counter_figures.h"
 #include "env/linux/sense/cpu_usage.h"
 #include "env/linux/sense/power_reading.h"
+#include "env/linux/sense/realtime_watch.h"
 #include "env/model/model.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/doorbell.h"
@@ -88,6 +89,7 @@ struct LinuxPlatform::Parts {
     std::int64_t now_khz = 0;  ///< last read
     int asked_opp = 0;
     int cap_opp = 0;
+    int realtime_opp = 0;                ///< owed to real-time threads that ran there of late
     double busy_cores = 0, busiest = 0;  ///< within the epoch
     Counters counted;
   };
@@ -97,7 +99,8 @@ struct LinuxPlatform::Parts {
         calls(options.calls != nullptr ? *options.calls : linux_setting_calls()),
         made(make_machine_spec(machine)),
         usage(tree, machine.online | machine.possible, calls),
-        power(tree, machine, calls) {
+        power(tree, machine, calls),
+        realtime(tree) {
     for (const ThermalZone& zone : machine.zones) {
       if (zone.of_cpu) zones.emplace_back(calls, tree.path(zone.folder + "/temp"));
     }
@@ -191,6 +194,10 @@ struct LinuxPlatform::Parts {
     napping = idle;
     if (!napping) return;
     ++naps;
+    hand_over();
+  }
+
+  void hand_over() noexcept {
     for (Cluster& cluster : cluster_list) {
       if (cluster.hand) cluster.hand->hand_over();
     }
@@ -304,9 +311,23 @@ struct LinuxPlatform::Parts {
     power.read(now_ns, measured_mw);
   }
 
+  /// What schedutil would give real-time threads: a fourth more than they are reckoned with.
+  void watch_realtime() noexcept {
+    realtime.look(now_ns);
+    for (std::size_t c = 0; c < cluster_list.size(); ++c) {
+      Cluster& cluster = cluster_list[c];
+      const int owed = realtime.owed_on(cluster.cpus);
+      cluster.realtime_opp =
+          owed == 0
+              ? 0
+              : lowest_opp_from(*cluster.spec, std::llround(1.25 * owed / capacity_per_khz(c)));
+    }
+  }
+
   /// What the user's limits make of an operating point. Heat's limit holds against a minimum.
   int within_tuning(std::size_t c, int opp) const noexcept {
     const ClusterSpec& spec = *cluster_list[c].spec;
+    opp = std::max(opp, std::min(cluster_list[c].realtime_opp, cluster_list[c].cap_opp));
     if (tuning.min_khz[c] > 0)
       opp = std::max(opp,
                      std::min(lowest_opp_from(spec, tuning.min_khz[c]), cluster_list[c].cap_opp));
@@ -323,6 +344,7 @@ struct LinuxPlatform::Parts {
   MachineSpec made;
   CpuUsage usage;
   PowerReading power;
+  RealtimeWatch realtime;
   std::vector<HeldFile> zones;
   std::vector<Cluster> cluster_list;
   Binding nobody;
@@ -331,7 +353,7 @@ struct LinuxPlatform::Parts {
   std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0;
   std::uint64_t epochs = 0, naps = 0;
   std::uint32_t held = 0;
-  bool napping = false;
+  bool napping = false, left = false;
   double window_busy_ns = 0;
   std::int64_t window_ns = 0;
   double temp_c = kAssumedTempC;
@@ -356,7 +378,7 @@ Status LinuxPlatform::apply(const Action& action) noexcept {
     Parts::Cluster& cluster = p.cluster_list[c];
     const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
     cluster.asked_opp = opp;
-    if (!cluster.hand || p.napping) continue;
+    if (!cluster.hand || p.napping || p.left) continue;
     cluster.hand->ask(cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz);
   }
   return Status::kOk;
@@ -380,6 +402,7 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   p.last_epoch_ns = p.now_ns - begin_ns;
   ++p.epochs;
   p.held = p.usage.read(p.now_ns) ? 0 : p.held + 1;
+  p.watch_realtime();
   double busy_ns = 0;
   for (Parts::Cluster& cluster : p.cluster_list) {
     p.sense(cluster);
@@ -442,8 +465,14 @@ void LinuxPlatform::stand_down(std::string_view policy) noexcept {
   }
 }
 
+void LinuxPlatform::leave_to_linux(bool left) noexcept {
+  parts_->left = left;
+  if (left) parts_->hand_over();
+}
+
 void LinuxPlatform::tune(const LinuxTuning& tuning) noexcept { parts_->tuning = tuning; }
 const LinuxTuning& LinuxPlatform::tuning() const { return parts_->tuning; }
+int LinuxPlatform::realtime_threads() const { return parts_->realtime.known(); }
 bool LinuxPlatform::napping() const { return parts_->napping; }
 std::uint64_t LinuxPlatform::naps() const { return parts_->naps; }
 

@@ -56,6 +56,8 @@ class LinuxPlatform final : public Platform {
 
   /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
   void stand_down(std::string_view policy) noexcept;
+  /// While `left`, all policies are Linux's own as they were found, whatever apply() asks for.
+  void leave_to_linux(bool left) noexcept;
   /// From the next apply() and advance() on; by the thread that calls those.
   void tune(const LinuxTuning& tuning) noexcept;
   const LinuxTuning& tuning() const;
@@ -75,6 +77,9 @@ class LinuxPlatform final : public Platform {
   const std::string& power_source() const;
   /// What is counted by what; empty: nothing is.
   std::string counters() const;
+  /// Programs' threads in real time or by deadlines that are known. Where one ran within the last
+  /// second, the clock does not go below what schedutil would give it.
+  int realtime_threads() const;
   bool napping() const;
   std::uint64_t naps() const;
 

@@ -7,6 +7,9 @@
 #include "env/model/model.h"
 #include "env/scenario/fastest.h"
 #include "env/scenario/load_background.h"
+#include "env/scenario/load_tasks.h"
+#include "env/scenario/plain_tasks.h"
+#include "env/scenario/rtapp_scenario.h"
 #include "env/scenario/scenario.h"
 
 namespace flyball {
@@ -47,9 +50,7 @@ class Loader {
  public:
   Loader(const std::string& name_or_path, const PlatformSpec& platform)
       : platform_(platform),
-        root_(YamlMap::file(find_config("scenarios", name_or_path), 1,
-                            {"name", "description", "duration_s", "ambient_c", "energy_preference",
-                             "battery", "apps", "background", "events"})) {}
+        root_(YamlMap::file(find_config("scenarios", name_or_path), 1, kScenarioKeys)) {}
 
   Scenario load() {
     out_.name = root_.name("name");
@@ -96,28 +97,42 @@ class Loader {
   }
 
   void load_apps() {
-    const auto list =
+    const auto apps =
         root_.list("apps", {"name", "profile", "arrival", "deadline_ms", "deadline_x", "grace_ms",
                             "grace_x", "objective",
                             "accuracy_floor_pct", "accuracy_floor_x", "energy_budget_mj",
                             "energy_budget_x", "power_budget_mw", "priority", "work_cv",
                             "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
-    if (list.empty() || list.size() > kMaxApps) {
-      input_error(root_.where("apps"),
-                  fmt::format("{} applications are listed", list.empty() ? "no" : "too many"),
+    const auto tasks = root_.list("tasks", kTaskKeys);
+    const std::size_t count = apps.size() + tasks.size();
+    if (count == 0 || count > kMaxApps) {
+      input_error(root_.where(apps.empty() && !tasks.empty() ? "tasks" : "apps"),
+                  fmt::format("{} applications are listed", count == 0 ? "no" : "too many"),
                   fmt::format("list 1 to {}", kMaxApps));
     }
-    for (const YamlMap& map : list) load_app(map);
+    for (const YamlMap& map : apps) load_app(map, find_profile(map), 4);
+    // A thread that is late begins its next activation late: nothing queues.
+    for (const YamlMap& map : tasks) load_app(map, find_task(map), 1);
+    out_.plain_load = apps.empty();
   }
 
-  void load_app(const YamlMap& map) {
+  int find_task(const YamlMap& map) const {
+    const int index = platform_.find_app(task_profile_name(map.name("name")));
+    if (index < 0) {
+      map.reject("name", "it is a task of plain load, which is simulated only",
+                 "use 'flyball compare', or list applications");
+    }
+    return index;
+  }
+
+  void load_app(const YamlMap& map, int profile_index, int queue_limit) {
     AppSpec app;
     app.name = map.name("name");
     if (app_index(app.name) >= 0) {
       map.reject("name", fmt::format("another application is called '{}' too", app.name),
                  "give each its own name");
     }
-    app.profile = find_profile(map);
+    app.profile = profile_index;
     references_.push_back(
         {reference_time_ns(platform_, profile(app)), reference_energy_mj(platform_, profile(app))});
     const Reference& reference = references_.back();
@@ -133,7 +148,7 @@ class Loader {
                  "give a 'work_cv' above 0, or remove it");
     }
     app.threads = static_cast<int>(map.integer_or("threads", 1, 1, 64));
-    app.queue_limit = static_cast<int>(map.integer_or("queue_limit", 4, 1, kMaxQueue));
+    app.queue_limit = static_cast<int>(map.integer_or("queue_limit", queue_limit, 1, kMaxQueue));
     const double duration_s = static_cast<double>(out_.duration_ns) / 1e9;
     app.start_ns = from_s(map.number_or("start_s", 0, 0, duration_s));
     app.stop_ns = from_s(map.number_or("stop_s", duration_s, 0, duration_s));
@@ -345,6 +360,7 @@ class Loader {
 }  // namespace
 
 Scenario load_scenario(const std::string& name_or_path, const PlatformSpec& platform) {
+  if (is_rtapp(name_or_path)) return load_rtapp(name_or_path, platform);
   return Loader(name_or_path, platform).load();
 }
 

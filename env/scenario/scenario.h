@@ -11,6 +11,13 @@
 
 namespace flyball {
 
+/// A job that a file names by itself.
+struct ListedJob {
+  std::int64_t release_ns = 0;
+  std::int64_t deadline_ns = 0;  ///< after the release
+  double work = 1;               ///< relative to the nominal job
+};
+
 /// How the jobs of an application are released.
 struct Arrival {
   enum class Kind {
@@ -18,16 +25,18 @@ struct Arrival {
     kBursty,  ///< periodic bursts: burst_jobs jobs spaced burst_gap_ns, then silence until the next
               ///< period
     kPoisson,  ///< event-driven: exponential gaps with mean period
+    kListed,   ///< those of `listed`
   };
   Kind kind = Kind::kPeriodic;
   std::int64_t period_ns = 0;
   double jitter = 0;
   int burst_jobs = 1;
   std::int64_t burst_gap_ns = 0;
+  std::vector<ListedJob> listed;  ///< ascending
 
   /// What `Requirements::period_ns` says of releases every `every_ns`.
   std::int64_t nominal_gap_ns(std::int64_t every_ns) const {
-    return kind == Kind::kPoisson ? 0 : every_ns / burst_jobs;
+    return kind == Kind::kPoisson || kind == Kind::kListed ? 0 : every_ns / burst_jobs;
   }
 };
 
@@ -82,6 +91,7 @@ struct Scenario {
   double battery_pct = 100;  ///< at the start
   std::int64_t battery_until_ns = 0;  ///< that it has to last; 0: no matter
   std::vector<AppSpec> apps;
+  bool plain_load = false;  ///< all of them are tasks, which leave nothing but clocks to choose
   std::vector<BackgroundLoad> background;
   std::vector<ScenarioEvent> events;  ///< ascending in time
   std::vector<std::string>
@@ -92,8 +102,9 @@ struct Scenario {
 /// ask, or no longer.
 double sustainable_mw(const Scenario& scenario, double left_mj, std::int64_t now_ns);
 
-/// Reads configs/scenarios/NAME.yaml or a path, with times resolved against `platform`.
-/// Throws Error (kInput) with file and line.
+/// Reads configs/scenarios/NAME.yaml or a path (FILE.json is rt-app's), with times resolved against
+/// `platform`, which has the scenario's tasks (plain_tasks.h). Throws Error (kInput) with file and
+/// line.
 Scenario load_scenario(const std::string& name_or_path, const PlatformSpec& platform);
 
 }  // namespace flyball

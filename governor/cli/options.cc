@@ -65,6 +65,18 @@ void seconds_option(CLI::App& parser, const std::string& flag, double& value, do
       ->type_name("SECONDS");
 }
 
+void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          flag,
+          [=, &value](const std::string& text) {
+            value = parse_number(flag, text, min, max, "a number of minutes");
+          },
+          help)
+      ->type_name("MINUTES");
+}
+
 namespace {
 /// A comma before NAME=VALUE belongs to the configuration that the name from `begin` on has:
 /// "rule,static_best:A15=1400000,A7=200000;camera=A15x1@100" are two.

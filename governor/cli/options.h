@@ -33,6 +33,7 @@ Verb add_status(CLI::App& program);
 Verb add_explain(CLI::App& program);
 Verb add_set(CLI::App& program);
 Verb add_shadow(CLI::App& program);
+Verb add_audit(CLI::App& program);
 Verb add_top(CLI::App& program);
 
 // Options whose values are checked here, so that every complaint has the same form. All throw Error
@@ -42,6 +43,8 @@ void integer_option(CLI::App& parser, const std::string& flag, int& value, int m
                     const std::string& help);
 void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help);
 void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help);
+void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help);
 /// Names separated by commas; none empty, none twice.
 void names_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& value,

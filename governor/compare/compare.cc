@@ -50,9 +50,12 @@ class Contest {
       contestants_.push_back({choice.policy, choice.policy, choice.learned, choice.as_prior});
       search = search || is_searched(choice.policy);
     }
-    const std::string oracle = yardstick();
-    oracle_ = index_of(oracle);
-    if (oracle_ == contestants_.size()) contestants_.push_back({oracle, oracle, {}, false});
+    if (scenario.plain_load) {
+      slowest_ = beside("powersave");
+      fastest_ = beside("performance");
+    }
+    // Beside each other, applications leave no bound: nothing would be told of a run.
+    oracle_ = applications_meet(scenario) ? index_of(yardstick()) : beside(yardstick());
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
   }
@@ -82,9 +85,12 @@ class Contest {
       if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(policies),
                        [](char c) { return c != 0; }))
         continue;
-      const Metrics& best = metrics[s * policies + oracle_];
+      const auto of = [&](std::size_t p) -> const Metrics& { return metrics[s * policies + p]; };
       for (std::size_t p = 0; p < results.size(); ++p) {
-        Metrics one = metrics[s * policies + p];
+        Metrics one = of(p);
+        if (scenario_.plain_load)
+          one.efficiency_pct = efficiency_pct(one, of(slowest_), of(fastest_));
+        const Metrics best = oracle_ < policies ? of(oracle_) : Metrics{};
         const bool bound = !applications_meet(scenario_) && !best.coupled && !one.coupled;
         one.energy_gap_to_oracle_pct =
             bound && best.energy_mj_per_job > 0 && one.jobs > 0
@@ -101,6 +107,20 @@ class Contest {
     std::size_t i = 0;
     while (i < contestants_.size() && contestants_[i].policy != policy) ++i;
     return i;
+  }
+
+  /// Of a policy that runs whether it is listed or not.
+  std::size_t beside(const std::string& policy) {
+    const std::size_t i = index_of(policy);
+    if (i == contestants_.size()) contestants_.push_back({policy, policy, {}, false});
+    return i;
+  }
+
+  static double efficiency_pct(const Metrics& one, const Metrics& slowest, const Metrics& fastest) {
+    const double range = slowest.slack_lost_pct - fastest.slack_lost_pct;
+    // Below a thousandth of the period there is nothing for a clock to change.
+    if (!(range > 0.1)) return std::numeric_limits<double>::quiet_NaN();
+    return 100 * (slowest.slack_lost_pct - one.slack_lost_pct) / range;
   }
 
   void find_static_best() {
@@ -140,7 +160,7 @@ class Contest {
   const PlatformSpec platform_;
   const RewardWeights weights_;
   std::vector<Contestant> contestants_;
-  std::size_t oracle_ = 0;
+  std::size_t oracle_ = 0, slowest_ = 0, fastest_ = 0;  ///< indices; past the end: none
   double progress_from_ = 0;
 };
 

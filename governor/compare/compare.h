@@ -46,7 +46,8 @@ bool applications_meet(const Scenario& scenario);
 /// not. The gap is NaN where decisions are coupled (applications that meet, or Metrics::coupled of
 /// either run): the oracle decides job by job, and is no bound there. One result per listed policy,
 /// in order. Each run starts with an agent of its own, so seeds are independent; those that learn
-/// go on learning. "static_best" is searched on the same seeds (hindsight.h). Everything but
+/// go on learning. Of plain load, `powersave` and `performance` run too, for the efficiency, which
+/// is NaN where these two lose the same slack. "static_best" is searched on the same seeds (hindsight.h). Everything but
 /// decide_p50_ns depends on the seeds alone. Throws Error.
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "env/ledger/arrivals.h"
+
 namespace flyball {
 namespace {
 
@@ -72,6 +74,15 @@ const std::vector<MetricField>& metric_fields() {
        "Energy per job over the oracle's on the same seed, less 1: 100 (E / E_oracle - 1). Absent "
        "where one decision bears on another (several applications, queues, heat), for the oracle "
        "decides job by job, and where an application wants something else than little energy."},
+      {"efficiency_pct", "efficiency", "% of performance", 1, &Metrics::efficiency_pct,
+       "rt-app's efficiency of a cpufreq governor: with S the slack that a wake-up loses, 100 "
+       "(S_powersave - S) / (S_powersave - S_performance) on the same seed. 100 %: as quick as at "
+       "the highest clock, 0 %: as at the lowest. S is slack_lost_pct. Absent but for plain load, "
+       "whose work no policy chooses."},
+      {"slack_lost_pct", "slack lost", "% of deadline", 2, &Metrics::slack_lost_pct,
+       "Mean over the finished jobs of the time from release to finish as a share of that from "
+       "release to deadline; above 100 % where they are late.",
+       false},
       {"jobs", "jobs", "", 0, &Metrics::jobs, "Jobs that finished.", false},
       {"reward", "reward", "", 1, &Metrics::reward,
        "Sum over the run of what the loop paid: less the weighted costs of energy, misses, "
@@ -82,6 +93,10 @@ const std::vector<MetricField>& metric_fields() {
 }
 
 void MetricsSink::on_bind(int slot, const Binding& binding, const Observation&) {
+  lacks_accuracy_[static_cast<std::size_t>(slot)] =
+      !binding.levels.empty() &&
+      std::none_of(binding.levels.begin(), binding.levels.end(),
+                   [](const auto& level) { return level.accuracy_pct > 0; });
   const int app = truth_ != nullptr ? truth_->find_app(binding.profile) : -1;
   true_profile_[static_cast<std::size_t>(slot)] =
       app < 0 ? nullptr : &truth_->apps[static_cast<std::size_t>(app)];
@@ -116,8 +131,15 @@ void MetricsSink::count_job(const JobRecord& job, const Requirements& required) 
   utility_weight_ += required.priority;
   if (job.dropped) return;
   latency_.add(job.latency_ns());
-  accuracy_sum_ += accuracy_of(job);
-  ++accuracy_jobs_;
+  if (!lacks_accuracy_[job.app]) {
+    accuracy_sum_ += accuracy_of(job);
+    ++accuracy_jobs_;
+  }
+  if (job.deadline_ns > job.release_ns && job.deadline_ns != kNeverNs) {
+    slack_lost_ += static_cast<double>(job.latency_ns()) /
+                   static_cast<double>(job.deadline_ns - job.release_ns);
+    ++slack_jobs_;
+  }
   AppTotals& app = apps_[job.app];
   if (app.ran) {
     migrations_ += job.setting.mapping != app.last.mapping;
@@ -204,6 +226,7 @@ Metrics MetricsSink::result() const {
       accuracy_jobs_ > 0
           ? std::round(accuracy_sum_ / static_cast<double>(accuracy_jobs_) * 1e4) * 1e-4
           : kNothing;
+  if (slack_jobs_ > 0) m.slack_lost_pct = 100 * slack_lost_ / static_cast<double>(slack_jobs_);
   m.latency_p50_ms = finished > 0 ? latency_.percentile(50) * 1e-6 : kNothing;
   m.latency_p99_ms = finished > 0 ? latency_.percentile(99) * 1e-6 : kNothing;
   m.power_mean_mw = elapsed_ns_ > 0 ? energy_mj_ / (static_cast<double>(elapsed_ns_) * 1e-9) : 0;

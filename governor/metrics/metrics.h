@@ -38,6 +38,10 @@ struct Metrics {
   double energy_in_interval_pct = std::numeric_limits<double>::quiet_NaN();
   double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle that is a bound
       std::numeric_limits<double>::quiet_NaN();
+  double slack_lost_pct =  ///< NaN when no job with a deadline finished
+      std::numeric_limits<double>::quiet_NaN();
+  double efficiency_pct =  ///< NaN where rt-app's is not defined (compare.h)
+      std::numeric_limits<double>::quiet_NaN();
   /// Jobs waited for each other, or heat held a clock down: one decision bore on another.
   bool coupled = false;
   double jobs = 0;    ///< finished
@@ -96,6 +100,9 @@ class MetricsSink final : public EpochSink {
   std::array<double, kMaxApps> best_accuracy_pct_{};  ///< of the application's levels
   double utility_ = 0, utility_weight_ = 0;
   std::uint64_t budgeted_ = 0, over_budget_ = 0;
+  std::array<bool, kMaxApps> lacks_accuracy_{};  ///< plain load has none
+  double slack_lost_ = 0;
+  std::uint64_t slack_jobs_ = 0;
   std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
 };

@@ -129,6 +129,8 @@ std::uint64_t hash_of(const Scenario& scenario) {
     const Arrival& arrival = app.arrival;
     hash.add_all(app.name, app.profile, static_cast<int>(arrival.kind), arrival.period_ns,
                  arrival.jitter, arrival.burst_jobs, arrival.burst_gap_ns);
+    for (const ListedJob& job : arrival.listed)
+      hash.add_all(job.release_ns, job.deadline_ns, job.work);
     add_required(app.required);
     hash.add_all(app.work_cv, app.work_correlation, app.threads, app.queue_limit, app.start_ns,
                  app.stop_ns);

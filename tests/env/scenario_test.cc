@@ -8,6 +8,7 @@
 #include "env/config/yaml.h"
 #include "env/model/model.h"
 #include "env/scenario/fastest.h"
+#include "env/scenario/plain_tasks.h"
 #include "tests/env/measured.h"
 #include "tests/env/round_board.h"
 
@@ -327,8 +328,9 @@ TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
   const std::vector<std::string> platforms = list_configs("platforms");
   EXPECT_GE(platforms.size(), 3u);
   for (const std::string& platform : platforms) {
-    const PlatformSpec spec = measured_platform(platform);
     for (const std::string& name : names) {
+      PlatformSpec spec = measured_platform(platform);
+      add_task_profiles(name, spec);
       const Scenario scenario = load_scenario(name, spec);
       EXPECT_EQ(scenario.name, name);
       EXPECT_FALSE(scenario.description.empty());
@@ -354,6 +356,31 @@ TEST(Scenarios, LiveKeepsOneCoreAtFullSpeedBusyFor40To80PercentOfTheDeadline) {
       EXPECT_LE(load, 0.8);
     }
   }
+}
+
+TEST_F(ScenarioFile, TasksTakeTheirTimeOnTheFastestCoreAndMoreElsewhere) {
+  const std::string text = kHead +
+                           "tasks:\n"
+                           "  - {name: decoder, work_ms: 10, memory_share: 0.2, "
+                           "arrival: {kind: periodic, period_ms: 40}}\n";
+  EXPECT_THAT(refusal(text), HasSubstr("it is a task of plain load, which is simulated only"));
+  add_task_profiles(path_, spec_);
+  const Scenario scenario = load(text);
+  EXPECT_TRUE(scenario.plain_load);
+  ASSERT_EQ(scenario.apps.size(), 1u);
+  EXPECT_EQ(scenario.apps[0].queue_limit, 1);
+  EXPECT_EQ(scenario.apps[0].required.deadline_ns, 40 * kMs);
+  const AppProfile& task = spec_.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
+  const auto time_ms = [&](int cluster, const OppChoice& opp) {
+    const Mapping& one = spec_.mappings[static_cast<std::size_t>(spec_.find_mapping(cluster, 1))];
+    return execution_ns(spec_, task, one, 0, opp) * 1e-6;
+  };
+  EXPECT_NEAR(time_ms(kBig, highest_opps(spec_)), 10, 1e-9);
+  EXPECT_NEAR(time_ms(kBig, {}), 2 + 16, 1e-9);  // half the clock: memory waits as long
+  // Half the capacity per MHz and half the clock.
+  EXPECT_NEAR(time_ms(kLittle, highest_opps(spec_)), 2 + 32, 1e-9);
+  EXPECT_THAT(refusal(kHead + "tasks:\n  - {name: a, work_ms: 1, profile: net}\n"),
+              HasSubstr("profile"));
 }
 
 TEST(Fastest, IsTheQuickestThatReachesTheFloor) {

@@ -1,5 +1,6 @@
 // A scenario, on a simulated board and on this machine.
 
+#include "env/scenario/plain_tasks.h"
 #include "env/scenario/scenario.h"
 #include "tests/fuzz/input_file.h"
 #include "tests/fuzz/yaml_mutator.h"
@@ -7,7 +8,8 @@
 namespace flyball::fuzz {
 namespace {
 
-void read(const std::string& path, const PlatformSpec& platform) {
+void read(const std::string& path, PlatformSpec platform) {
+  add_task_profiles(path, platform);
   const Scenario scenario = load_scenario(path, platform);
   check_printable(scenario.description);
   for (const std::string& warning : scenario.warnings) check_printable(warning);

@@ -25,9 +25,9 @@ const std::vector<std::string> kMetrics = {"energy_mj_per_job", "deadline_miss_p
                                            "migrations",        "width_switches",
                                            "decide_p50_ns",     "energy_gap_to_oracle_pct",
                                            "dropped_pct",       "utility_pct"};
-// Null for a policy that predicts nothing; the last, where there is no budget.
+// Null for a policy that predicts nothing, without a budget, and but for plain load.
 const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct",
-                                          "over_budget_pct"};
+                                          "over_budget_pct", "efficiency_pct"};
 
 json parsed(const Finished& finished) {
   EXPECT_EQ(finished.exit_code, 0) << finished.err;

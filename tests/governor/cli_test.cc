@@ -96,7 +96,7 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
       "use one of run, train, compare, evaluate, profile, network, characterise, fit, list, "
-      "export, restore, doctor, status, explain, set, shadow, top, or see "
+      "export, restore, doctor, status, explain, set, shadow, audit, top, or see "
       "'flyball --help'\n";
   EXPECT_EQ(
       flyball_run({"comapre"}).err,

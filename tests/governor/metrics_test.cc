@@ -158,7 +158,9 @@ TEST_F(MetricsTest, ARunWithoutJobsHasNoFiguresOfJobs) {
                                                  "energy_in_interval_pct",
                                                  "energy_gap_to_oracle_pct",
                                                  "over_budget_pct",
-                                                 "utility_pct"};
+                                                 "utility_pct",
+                                                 "efficiency_pct",
+                                                 "slack_lost_pct"};
   for (const MetricField& field : metric_fields()) {
     const bool of_job = std::find(of_jobs.begin(), of_jobs.end(), field.key) != of_jobs.end();
     EXPECT_EQ(std::isfinite(m.*field.value), !of_job) << field.key;

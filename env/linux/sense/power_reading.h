@@ -19,6 +19,10 @@ class PowerReading {
   bool measures() const { return !sensors_.empty(); }
   /// "rails A15, memory, GPU, A7 by INA231", or empty.
   const std::string& source() const { return source_; }
+  /// Else its figure is of the moment.
+  bool counts_energy() const {
+    return measures() && sensors_.front().kind == PowerSensor::Kind::kRapl;
+  }
   /// Mean since the last reading where a sensor counts energy, else as of now. False, and `mw` as it
   /// was, when one of them does not answer.
   bool read(std::int64_t now_ns, double& mw) noexcept;

@@ -11,6 +11,7 @@
 
 #include "agents/agent.h"
 #include "env/model/declared.h"
+#include "env/scenario/plain_tasks.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -114,6 +115,21 @@ std::string gap_note(const Scenario& scenario, const std::vector<PolicyResult>& 
                                   : "jobs that queued, or heat that held a clock down");
 }
 
+/// Why rt-app's efficiency is absent; empty when it is not.
+std::string efficiency_note(const Scenario& scenario, const std::vector<PolicyResult>& results) {
+  if (!scenario.plain_load)
+    return "rt-app's efficiency is of plain load: with other applications a policy chooses the "
+           "work.";
+  for (const PolicyResult& result : results) {
+    for (const Metrics& one : result.per_seed) {
+      if (std::isnan(one.efficiency_pct))
+        return "No efficiency: 'powersave' and 'performance' lose the same slack, or no job "
+               "finished.";
+    }
+  }
+  return "";
+}
+
 /// Why figures are absent; empty when none is.
 std::string absent_reason(const PolicyResult& result) {
   const auto none = std::count_if(result.per_seed.begin(), result.per_seed.end(),
@@ -136,6 +152,8 @@ Json to_json(const CompareVerb& verb, const GovernedPlatform& governed, const Sc
   json["notes"] = start.notes;
   const std::string no_gap = gap_note(scenario, results);
   json["no_gap_reason"] = no_gap.empty() ? Json(nullptr) : Json(no_gap);
+  const std::string no_efficiency = efficiency_note(scenario, results);
+  json["no_efficiency_reason"] = no_efficiency.empty() ? Json(nullptr) : Json(no_efficiency);
   json["warnings"] = warnings_of(governed.spec, {scenario});
   Json& rows = json["policies"] = Json::array();
   for (const PolicyResult& result : results) {
@@ -167,9 +185,11 @@ int run_compare(CompareVerb verb) {
     input_error("--against " + verb.against, "it is not among the policies compared",
                 "add it to --policies");
   }
-  const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
+  GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
-  const Belief belief = load_belief(verb.belief, governed);
+  Belief belief = load_belief(verb.belief, governed);
+  add_task_profiles(verb.scenario, governed.spec);
+  add_task_profiles(verb.scenario, belief.mean);
   const Scenario scenario = load_scenario(verb.scenario, as_declared(platform, belief));
   const Start start = starting_points(verb, belief, governed.times_hash);
 
@@ -203,14 +223,15 @@ int run_compare(CompareVerb verb) {
   std::vector<MetricsRow> rows;
   for (const PolicyResult& result : results) rows.push_back({result.policy, result.per_seed});
   std::vector<MetricView> columns = metric_views();
-  std::erase_if(columns, [](const MetricView& v) { return v.key == "infeasible_pct"; });
   const bool budgets = std::any_of(results.begin(), results.end(), [](const PolicyResult& result) {
     return std::any_of(result.per_seed.begin(), result.per_seed.end(),
                        [](const Metrics& m) { return std::isfinite(m.over_budget_pct); });
   });
-  if (!budgets) {
-    std::erase_if(columns, [](const MetricView& v) { return v.key == "over_budget_pct"; });
-  }
+  std::erase_if(columns, [&](const MetricView& v) {
+    return v.key == "infeasible_pct" || (v.key == "over_budget_pct" && !budgets) ||
+           (v.key == "efficiency_pct" && !scenario.plain_load) ||
+           (v.key == "accuracy_pct" && scenario.plain_load);
+  });
   if (verb.markdown) {
     write_result(text + metrics_table(rows, columns).markdown() + '\n' +
                  differences(results, verb.against).markdown());
@@ -227,6 +248,9 @@ int run_compare(CompareVerb verb) {
   }
   text += infeasible_note(results);
   if (const std::string note = gap_note(scenario, results); !note.empty())
+    text += wrapped(note, terminal.columns);
+  if (const std::string note = efficiency_note(scenario, results);
+      scenario.plain_load && !note.empty())
     text += wrapped(note, terminal.columns);
   for (const PolicyResult& result : results) {
     if (const std::string reason = absent_reason(result); !reason.empty())
@@ -253,7 +277,9 @@ Verb add_compare(CLI::App& program) {
   parser->add_option("--platform", verb->platform, "A platform's name or its file")
       ->required()
       ->type_name("NAME|FILE");
-  parser->add_option("--scenario", verb->scenario, "A scenario's name or its file")
+  parser
+      ->add_option("--scenario", verb->scenario,
+                   "A scenario's name or its file; FILE.json is rt-app's")
       ->required()
       ->type_name("NAME|FILE");
   profile_option(*parser, verb->profile);

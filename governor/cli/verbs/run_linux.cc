@@ -16,14 +16,13 @@
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/linux_holding.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/linux_live.h"
 #include "governor/loop/control_loop.h"
-#include "governor/machine/kept_settings.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
 #include "governor/status/status_service.h"
-#include "governor/supervisor/takeover.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -33,16 +32,6 @@ namespace {
 const std::vector<std::string> kPlainPolicies = {"plain_load", "performance", "powersave",
                                                  "userspace",  "ondemand",    "conservative",
                                                  "interactive"};
-
-ActuatorKind actuator_of(const std::string& name) {
-  for (const ActuatorKind kind :
-       {ActuatorKind::kAuto, ActuatorKind::kSetSpeed, ActuatorKind::kBounds}) {
-    if (name == actuator_name(kind)) return kind;
-  }
-  const std::vector<std::string> known = {"auto", "setspeed", "bounds"};
-  input_error("--actuator " + name, "there is no such actuator" + did_you_mean(name, known),
-              "use one of " + joined(known));
-}
 
 std::string power_text(const LinuxPlatform& platform) {
   return platform.power_source().empty()
@@ -77,6 +66,11 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
   say(power_text(platform));
+  if (const int threads = platform.realtime_threads(); threads > 0)
+    say(fmt::format(
+        "{} threads of programs are scheduled in real time: where they run, no clock goes "
+        "below what schedutil would give them.",
+        threads));
   if (const std::string counters = platform.counters(); !counters.empty()) say(counters + ".");
   say("Ctrl-C ends it and gives everything back.");
   return text;
@@ -90,6 +84,7 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
             {"seconds", sink.seconds()},
             {"epochs", sink.epochs()},
             {"naps", platform.naps()},
+            {"realtime_threads", platform.realtime_threads()},
             {"power_mean_mw", sink.mean_mw()},
             {"energy_mj", sink.energy_mj()},
             {"power_source", platform.power_source().empty() ? "model" : platform.power_source()}};
@@ -138,27 +133,6 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink) {
   return text;
 }
 
-/// Tells the supervisor that the governor lives, and ends the run when there is no supervisor any
-/// more: then nobody would give back.
-class BeatSink final : public EpochSink {
- public:
-  BeatSink(Takeover& takeover, LinuxPlatform& platform, std::int64_t period_ns)
-      : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
-  void on_epoch(const EpochEvent&) noexcept override {
-    const std::int64_t epoch_ns = std::max(period_ns_, platform_.tuning().epoch_ns);
-    if (takeover_.beat(platform_.napping() ? LinuxPlatform::kNapNs : epoch_ns)) return;
-    lost_supervisor_ = true;
-    platform_.interrupt();
-  }
-  bool lost_supervisor() const { return lost_supervisor_; }
-
- private:
-  Takeover& takeover_;
-  LinuxPlatform& platform_;
-  std::int64_t period_ns_;
-  bool lost_supervisor_ = false;
-};
-
 /// Where it is not to be had, the run goes on and says so.
 std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform& platform,
                                             const Agent& agent, bool holds_lock) {
@@ -176,39 +150,6 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
     return nullptr;
   }
 }
-
-bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
-  return std::any_of(machine.policies.begin(), machine.policies.end(),
-                     [&](const CpufreqPolicy& policy) {
-                       return choose_actuator(machine, policy, asked).kind != ActuatorKind::kNone;
-                     });
-}
-
-/// From before the first write until all is given back.
-class Holding {
- public:
-  /// Gives back first what a governor before us has left; `found_anew` when that was something.
-  Holding(const RunLinux& verb, const SysTree& tree, bool& found_anew)
-      : takeover_(begin(verb, tree, found_anew)), kept_(takeover_.settings(), tree.root()) {}
-  Takeover& takeover() { return takeover_; }
-  SettingHook& hook() { return kept_; }
-
- private:
-  static Takeover begin(const RunLinux& verb, const SysTree& tree, bool& found_anew) {
-    TakeoverOptions options;
-    options.state_dir = verb.state_dir;
-    options.sysfs_root = tree.root();
-    RestoreReport remains;
-    Takeover takeover = Takeover::begin(options, remains);
-    found_anew = remains.remains == Remains::kSettings;
-    if (found_anew)
-      write_note("A governor before this one had not given back: " + remains.result.sum() + ".\n");
-    return takeover;
-  }
-
-  Takeover takeover_;
-  KeptSettings kept_;
-};
 
 }  // namespace
 
@@ -238,7 +179,7 @@ int run_linux(const RunLinux& verb) {
   std::optional<Holding> holding;
   if (!verb.dry_run && writes_any(machine, options.actuator)) {
     bool found_anew = false;
-    holding.emplace(verb, tree, found_anew);
+    holding.emplace(verb.state_dir, tree, found_anew);
     options.hook = &holding->hook();
     if (found_anew) machine = discover_machine(tree);
   }
@@ -282,16 +223,7 @@ int run_linux(const RunLinux& verb) {
   GiveBackResult returned;
   if (holding) returned = holding->takeover().give_back();
   write_result(result);
-  if (returned.missing() > 0) {
-    failure("run",
-            fmt::format("{} of {} settings do not have their old value", returned.missing(),
-                        returned.settings.size()),
-            "they are kept: try 'flyball restore' when the cause is gone");
-  }
-  if (lost_supervisor) {
-    failure("supervisor", "was killed, so the run ended early",
-            "everything is given back; start it again");
-  }
+  check_given_back("run", returned, lost_supervisor);
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "governor/cli/options.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/linux_holding.h"
 #include "governor/cli/verbs/run_linux.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/loop/control_loop.h"
@@ -146,19 +147,6 @@ std::string shadow_text(const ShadowResult& result, int columns) {
       "a core was busy throughout under Linux, and flyball's clock would have been higher.",
       columns);
   return text;
-}
-
-std::vector<std::string> governors_of(const LinuxMachine& machine, const LinuxPlatform& platform) {
-  std::vector<std::string> governors;
-  for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
-    std::string governor = "unknown";
-    for (const CpufreqPolicy& policy : machine.policies) {
-      if (policy.name == cluster.policies.front() && !policy.governor.empty())
-        governor = policy.governor;
-    }
-    governors.push_back(governor);
-  }
-  return governors;
 }
 
 int run_shadow(const ShadowVerb& verb) {

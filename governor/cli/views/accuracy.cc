@@ -13,7 +13,7 @@
 namespace flyball::cli {
 
 std::vector<std::string> accuracy_notes(const AppProfile& app) {
-  if (app.plain_load) return {};
+  if (app.plain_load || app.highest_accuracy_pct() == 0) return {};  // a task of plain load
   std::vector<std::pair<std::string, std::vector<std::string>>> by_source;
   for (int l = 0; l < app.level_count(); ++l) {
     const LevelProfile& level = app.levels[static_cast<std::size_t>(l)];

@@ -280,8 +280,10 @@ Json run_json(const RunReport& report) {
              {"measured_s", result.measured_s},
              {"jobs", static_cast<std::uint64_t>(result.metrics.jobs)}};
     for (const MetricView& view : metric_views()) {
-      if (view.value == &Metrics::energy_gap_to_oracle_pct)
-        continue;  // nobody knows the future here
+      // Nobody knows the future here, and no other clocks run beside.
+      if (view.value == &Metrics::energy_gap_to_oracle_pct ||
+          view.value == &Metrics::efficiency_pct)
+        continue;
       row[std::string(view.key)] =
           measured(result) ? number_or_null(result.metrics.*view.value) : Json(nullptr);
     }

@@ -1,0 +1,84 @@
+#include "governor/cli/verbs/linux_holding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "env/config/yaml.h"
+#include "governor/cli/options.h"
+#include "governor/cli/terminal.h"
+#include "kernels/base/error.h"
+
+namespace flyball::cli {
+namespace {
+
+Takeover begin_takeover(const std::string& state_dir, const SysTree& tree, bool& found_anew) {
+  TakeoverOptions options;
+  options.state_dir = state_dir;
+  options.sysfs_root = tree.root();
+  RestoreReport remains;
+  Takeover takeover = Takeover::begin(options, remains);
+  found_anew = remains.remains == Remains::kSettings;
+  if (found_anew)
+    write_note("A governor before this one had not given back: " + remains.result.sum() + ".\n");
+  return takeover;
+}
+
+}  // namespace
+
+ActuatorKind actuator_of(const std::string& name) {
+  for (const ActuatorKind kind :
+       {ActuatorKind::kAuto, ActuatorKind::kSetSpeed, ActuatorKind::kBounds}) {
+    if (name == actuator_name(kind)) return kind;
+  }
+  const std::vector<std::string> known = {"auto", "setspeed", "bounds"};
+  input_error("--actuator " + name, "there is no such actuator" + did_you_mean(name, known),
+              "use one of " + joined(known));
+}
+
+bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
+  return std::any_of(machine.policies.begin(), machine.policies.end(),
+                     [&](const CpufreqPolicy& policy) {
+                       return choose_actuator(machine, policy, asked).kind != ActuatorKind::kNone;
+                     });
+}
+
+Holding::Holding(const std::string& state_dir, const SysTree& tree, bool& found_anew)
+    : takeover_(begin_takeover(state_dir, tree, found_anew)),
+      kept_(takeover_.settings(), tree.root()) {}
+
+void BeatSink::on_epoch(const EpochEvent&) noexcept {
+  const std::int64_t epoch_ns = std::max(period_ns_, platform_.tuning().epoch_ns);
+  if (takeover_.beat(platform_.napping() ? LinuxPlatform::kNapNs : epoch_ns)) return;
+  lost_supervisor_ = true;
+  platform_.interrupt();
+}
+
+std::vector<std::string> governors_of(const LinuxMachine& machine, const LinuxPlatform& platform) {
+  std::vector<std::string> governors;
+  for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
+    std::string governor = "unknown";
+    for (const CpufreqPolicy& policy : machine.policies) {
+      if (policy.name == cluster.policies.front() && !policy.governor.empty())
+        governor = policy.governor;
+    }
+    governors.push_back(governor);
+  }
+  return governors;
+}
+
+void check_given_back(const std::string& verb, const GiveBackResult& returned,
+                      bool lost_supervisor) {
+  if (returned.missing() > 0) {
+    failure(verb,
+            fmt::format("{} of {} settings do not have their old value", returned.missing(),
+                        returned.settings.size()),
+            "they are kept: try 'flyball restore' when the cause is gone");
+  }
+  if (lost_supervisor) {
+    failure("supervisor", "was killed, so the run ended early",
+            "everything is given back; start it again");
+  }
+}
+
+}  // namespace flyball::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "env/linux/linux_platform.h"
+#include "governor/loop/control_loop.h"
+#include "governor/machine/kept_settings.h"
+#include "governor/supervisor/takeover.h"
+
+namespace flyball::cli {
+
+/// Throws Error (kInput) when there is none of that name.
+ActuatorKind actuator_of(const std::string& name);
+
+/// Whether a governor would write anything here.
+bool writes_any(const LinuxMachine& machine, ActuatorKind asked);
+
+/// Linux's that were found, per cluster.
+std::vector<std::string> governors_of(const LinuxMachine& machine, const LinuxPlatform& platform);
+
+/// The machine's settings, from before the first write until all is given back.
+class Holding {
+ public:
+  /// Gives back first what a governor before us has left; `found_anew` when that was something.
+  /// Throws Error (kFailure).
+  Holding(const std::string& state_dir, const SysTree& tree, bool& found_anew);
+  Takeover& takeover() { return takeover_; }
+  SettingHook& hook() { return kept_; }
+
+ private:
+  Takeover takeover_;
+  KeptSettings kept_;
+};
+
+/// Tells the supervisor that the governor lives, and ends the run when there is no supervisor any
+/// more: then nobody would give back.
+class BeatSink final : public EpochSink {
+ public:
+  BeatSink(Takeover& takeover, LinuxPlatform& platform, std::int64_t period_ns)
+      : takeover_(takeover), platform_(platform), period_ns_(period_ns) {}
+  void on_epoch(const EpochEvent&) noexcept override;
+  bool lost_supervisor() const { return lost_supervisor_; }
+
+ private:
+  Takeover& takeover_;
+  LinuxPlatform& platform_;
+  std::int64_t period_ns_;
+  bool lost_supervisor_ = false;
+};
+
+/// What a run ends with: throws Error (kFailure) when a setting does not have its old value, or the
+/// supervisor was lost.
+void check_given_back(const std::string& verb, const GiveBackResult& returned,
+                      bool lost_supervisor);
+
+}  // namespace flyball::cli

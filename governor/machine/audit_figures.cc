@@ -1,0 +1,58 @@
+#include "governor/machine/audit_figures.h"
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace flyball {
+namespace {
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+constexpr double kRounding = 1e-9;  // relative; below that there is no difference
+
+struct Reading {
+  const char *key, *heading, *unit;
+  int decimals;
+  double (*of)(const AuditBlock&);
+};
+
+const Reading kReadings[] = {
+    {"power_mw", "power", "mW", 1, [](const AuditBlock& b) { return b.energy_mj / b.ns * 1e9; }},
+    {"waited_pct", "tasks waited for a CPU", "% of time", 2,
+     [](const AuditBlock& b) { return b.waited_ns < 0 ? kNothing : 100 * b.waited_ns / b.ns; }},
+    {"full_pct", "a core busy throughout", "% of time", 2,
+     [](const AuditBlock& b) { return 100 * b.full_ns / b.ns; }},
+    {"mips", "work", "M instr./s", 1,
+     [](const AuditBlock& b) {
+       return b.instructions < 0 ? kNothing : b.instructions / b.ns * 1e3;
+     }},
+    {"busy_cores", "cores busy", "", 3, [](const AuditBlock& b) { return b.busy_ns / b.ns; }},
+    {"own_cpu_pct", "flyball's own time", "% of a core", 3,
+     [](const AuditBlock& b) { return 100 * b.own_cpu_ns / b.ns; }},
+};
+
+}  // namespace
+
+std::vector<AuditFigure> audit_figures(const std::vector<AuditBlock>& blocks) {
+  std::vector<AuditFigure> figures;
+  for (const Reading& reading : kReadings) {
+    std::vector<double> linux_governor, flyball, difference;
+    for (std::size_t round = 0; round + 3 <= blocks.size(); round += 3) {
+      double theirs = kNothing, ours = kNothing;
+      for (std::size_t b = round; b < round + 3; ++b) {
+        if (blocks[b].arm == AuditArm::kLinux) theirs = reading.of(blocks[b]);
+        if (blocks[b].arm == AuditArm::kFlyball) ours = reading.of(blocks[b]);
+      }
+      linux_governor.push_back(theirs);
+      flyball.push_back(ours);
+      const double off = ours - theirs;
+      difference.push_back(std::abs(off) < kRounding * std::abs(theirs) ? 0 : off);
+    }
+    figures.push_back({reading.key, reading.heading, reading.unit, reading.decimals,
+                       estimate(linux_governor), estimate(flyball), estimate(difference)});
+  }
+  return figures;
+}
+
+}  // namespace flyball
