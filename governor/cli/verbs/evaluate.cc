@@ -14,6 +14,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/evaluate_bandit.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
@@ -24,6 +25,7 @@ namespace flyball::cli {
 namespace {
 
 constexpr const char* kSuite = "unknown_boards";
+constexpr const char* kBandit = "bandit";
 constexpr int kQuickBoards = 8, kQuickJobs = 1000, kQuickSeeds = 2;
 
 struct EvaluateVerb {
@@ -148,10 +150,6 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int 
 }
 
 int run_evaluate(EvaluateVerb verb) {
-  if (verb.suite != kSuite) {
-    input_error(fmt::format("--suite '{}'", verb.suite), "there is no such suite",
-                fmt::format("use '{}'", kSuite));
-  }
   for (const std::string& agent : verb.agents) check_policy_name(agent);
   EvaluateOptions options;
   options.agents = verb.agents;
@@ -183,16 +181,29 @@ int run_evaluate(EvaluateVerb verb) {
   return 0;
 }
 
+/// Options that the suite does not have.
+void refuse_others(const CLI::App& parser, const std::string& suite,
+                   const std::vector<std::string>& flags) {
+  for (const std::string& flag : flags) {
+    if (!parser.get_option(flag)->empty()) {
+      input_error(flag, fmt::format("the suite '{}' has no use for it", suite), "leave it out");
+    }
+  }
+}
+
 }  // namespace
 
 Verb add_evaluate(CLI::App& program) {
   auto verb = std::make_shared<EvaluateVerb>();
   CLI::App* parser = program.add_subcommand(
       "evaluate", "Test whether learning pays, on simulated boards that are not as described");
-  parser->add_option("--suite", verb->suite, "Which test (default unknown_boards, the only one)")
+  parser
+      ->add_option("--suite", verb->suite,
+                   "Which test: unknown_boards (default), or bandit, a table of costs and no board")
       ->type_name("NAME");
-  names_option(*parser, "--agents", verb->agents,
-               "Whom to test (default: " + joined(verb->agents) + ")");
+  names_option(
+      *parser, "--agents", verb->agents,
+      "Whom to test (default: " + joined(verb->agents) + "; bandit: ucb, linucb, thompson)");
   names_option(*parser, "--platform", verb->platforms,
                "Which descriptions boards differ from (default: " + joined(verb->platforms) + ")");
   names_option(*parser, "--scenario", verb->scenarios,
@@ -200,17 +211,44 @@ Verb add_evaluate(CLI::App& program) {
   integer_option(*parser, "--boards", verb->boards, 1, 10000, "How many boards (default 16)");
   CLI::Option* const boards = parser->get_option("--boards");
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
-                 "How many seeds each agent runs on each (default 10)");
+                 "How many seeds each agent runs on each (default 10; bandit: 100)");
   CLI::Option* const seeds = parser->get_option("--seeds");
   seed_option(*parser, verb->first_seed, "The first of them, and of the boards (default 1)");
   parser->add_flag("--quick", verb->quick,
                    "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said");
   parser->add_flag("--ablate", verb->ablate,
                    "Also run learners with what they learned zeroed, negated and shuffled");
+  auto bandit = std::make_shared<BanditSuite>();
+  parser
+      ->add_option(
+          "--table", bandit->table,
+          "bandit: CSV of knobs and, last, the cost to be least, or a name (default orin_llm)")
+      ->type_name("FILE");
+  integer_option(*parser, "--pulls", bandit->pulls, 1, 100000,
+                 "bandit: how many rows may be tried (default 100)");
+  integer_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50,
+                 "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
-      "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10");
-  return {parser, [verb, boards, seeds] {
+      "Examples:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"
+      "  flyball evaluate --suite bandit --table orin_llm");
+  return {parser, [verb, bandit, parser, boards, seeds] {
+            const bool table = verb->suite == kBandit;
+            if (!table && verb->suite != kSuite) {
+              input_error(fmt::format("--suite '{}'", verb->suite), "there is no such suite",
+                          fmt::format("use '{}' or '{}'", kSuite, kBandit));
+            }
+            refuse_others(*parser, verb->suite,
+                          table ? std::vector<std::string>{"--platform", "--scenario", "--boards",
+                                                           "--quick", "--ablate"}
+                                : std::vector<std::string>{"--table", "--pulls", "--noise-pct"});
+            if (table) {
+              if (!parser->get_option("--agents")->empty()) bandit->agents = verb->agents;
+              if (!seeds->empty()) bandit->seeds = verb->seeds;
+              bandit->first_seed = verb->first_seed;
+              bandit->json = verb->json;
+              return run_bandit_suite(*bandit);
+            }
             if (verb->quick && boards->empty()) verb->boards = kQuickBoards;
             if (verb->quick && seeds->empty()) verb->seeds = kQuickSeeds;
             return run_evaluate(*verb);
