@@ -78,10 +78,12 @@ TEST_F(BanditTest, OnThreeRowsEverybodyFindsTheBestAndRegretIsAddedUp) {
     SCOPED_TRACE(row.agent);
     EXPECT_EQ(row.uniform_regret, 6 * (4.0 - 2));
     EXPECT_GE(row.regret, 0);
-    EXPECT_LE(row.regret, 2 + 4) << "a row that is not the best is pulled once";
-    if (row.agent == "random") {
-      EXPECT_EQ(row.final_pick_pct, 0) << "six pulls go through three rows";
+    // Who learns pulls a row that is not the best once. At random it may be pulled again, as long as it
+    // is the best that was seen.
+    if (row.agent != "random") {
+      EXPECT_LE(row.regret, 2 + 4);
     }
+    EXPECT_EQ(row.final_pick_pct, 0);
   }
 }
 
@@ -136,6 +138,7 @@ TEST(CliBandit, PrintsItsRowsAsJsonAndRefusesWhatDoesNotFit) {
     EXPECT_THAT(told.err, HasSubstr(why));
   };
   refused({"--agents", "model"}, "--agents 'model': it decides about boards");
+  refused({"--agents", "sarsa"}, "--agents 'sarsa': it learns from what follows");
   refused({"--ablate"}, "--ablate: the suite 'bandit' has no use for it");
   refused({"--table", "orin_lm"}, "did you mean 'orin_llm'?");
 }

@@ -97,11 +97,12 @@ int run_bandit_suite(BanditSuite suite) {
   if (suite.agents.empty()) suite.agents = {"ucb", "linucb", "thompson"};
   for (const std::string& agent : suite.agents) {
     check_policy_name(agent);
-    if (make_arm_learner(agent, {.own = 1}, 1) == nullptr) {
-      input_error(fmt::format("--agents '{}'", agent),
-                  "it decides about boards, and a table is none",
-                  "use ucb, linucb, thompson, sarsa, q_lambda, mixture or random");
-    }
+    const auto learner = make_arm_learner(agent, {.own = 1}, 1);
+    if (learner != nullptr && !learner->looks_ahead()) continue;
+    input_error(fmt::format("--agents '{}'", agent),
+                learner == nullptr ? "it decides about boards, and a table is none"
+                                   : "it learns from what follows, and in a table nothing does",
+                "use ucb, linucb, thompson, mixture or random");
   }
   const BanditTable table = read_bandit_table(find_config("tables", suite.table));
   BanditOptions options;
