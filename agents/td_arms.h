@@ -113,9 +113,10 @@ class TdArms : public ArmLearner {
   /// `weights` by `by` along `trace`, normalised by `x`.
   void move(Arm::Features& weights, const Arm::Features& trace, double by,
             const Arm::Features& x) const {
+    const bool later = &weights == &later_;
     double norm = 1e-6;
-    for (int i = 0; i < size(); ++i) norm += spread2(i) * x[i] * x[i];
-    for (int i = 0; i < size(); ++i) weights[i] += by * spread2(i) * trace[i] / norm;
+    for (int i = 0; i < size(); ++i) norm += spread2(i, later) * x[i] * x[i];
+    for (int i = 0; i < size(); ++i) weights[i] += by * spread2(i, later) * trace[i] / norm;
   }
   int size() const { return prior_.size(); }
 
@@ -128,10 +129,11 @@ class TdArms : public ArmLearner {
     for (int i = 0; i < size(); ++i) sum += weights[i] * x[i];
     return sum;
   }
-  /// A gradient knows nothing of what goes with what: at the step of the others, what arms do not decide
-  /// would take all that a job of another arm shows.
-  double spread2(int i) const {
-    const double spread = prior_.spread_of(i) * (i < prior_.own ? 1 : kContextStep);
+  /// A gradient knows nothing of what goes with what. Of what a job is charged, what arms do not decide
+  /// would take all that a job of another arm shows, at the step of the others; what comes of a job is
+  /// mostly that.
+  double spread2(int i, bool later) const {
+    const double spread = prior_.spread_of(i) * (i < prior_.own || later ? 1 : kContextStep);
     return spread * spread;
   }
 
