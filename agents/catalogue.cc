@@ -8,8 +8,11 @@
 #include "agents/conservative.h"
 #include "agents/fixed_frequency.h"
 #include "agents/interactive.h"
+#include "agents/job_bandit.h"
 #include "agents/kalman.h"
+#include "agents/linucb.h"
 #include "agents/mean20.h"
+#include "agents/mixture.h"
 #include "agents/model.h"
 #include "agents/mrpi.h"
 #include "agents/ondemand.h"
@@ -19,10 +22,15 @@
 #include "agents/planner.h"
 #include "agents/poet.h"
 #include "agents/prime.h"
+#include "agents/q_lambda.h"
 #include "agents/q_learning.h"
+#include "agents/random_arms.h"
 #include "agents/rule.h"
+#include "agents/sarsa.h"
 #include "agents/schedutil.h"
 #include "agents/static_best.h"
+#include "agents/thompson.h"
+#include "agents/ucb.h"
 #include "env/config/yaml.h"
 #include "kernels/base/error.h"
 
@@ -139,6 +147,30 @@ const std::vector<Entry>& entries() {
         "double Q-learning over mapping, quality and frequency, with safe exploration", true},
        false,
        plain<QLearning>},
+      {{"ucb", "upper confidence bounds (UCB1) of what each mapping is off its belief", true},
+       false,
+       plain<JobBanditOf<Ucb>>},
+      {{"linucb", "a linear contextual bandit (LinUCB) over the kinds of energy that a job takes",
+        true},
+       false,
+       plain<JobBanditOf<LinUcb>>},
+      {{"thompson", "Thompson sampling by Bayesian linear regression over the same", true},
+       false,
+       plain<JobBanditOf<Thompson>>},
+      {{"sarsa", "Sarsa with linear costs-to-go, which look ahead where queues or heat couple jobs",
+        true},
+       false,
+       plain<JobBanditOf<Sarsa>>},
+      {{"q_lambda", "Watkins's Q(lambda) with the same costs-to-go and eligibility traces", true},
+       false,
+       plain<JobBanditOf<QLambda>>},
+      {{"mixture",
+        "an expert per regime of other load, frozen when it has settled, thawed on change", true},
+       false,
+       plain<JobBanditOf<Mixture>>},
+      {{"random", "a safe mapping at random for every few jobs; learns nothing", false},
+       false,
+       plain<UnlearnedBanditOf<RandomArms>>},
       {{.name = "oracle",
         .summary = "exhaustive search per job, knowing the future; simulation only",
         .knows_future = true},

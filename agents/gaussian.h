@@ -28,6 +28,7 @@ class Gaussian {
   }
   double mean(int i) const { return mean_[i]; }
   void set_mean(int i, double value) { mean_[i] = value; }
+  double covariance(int i, int j) const { return covariance_[i][j]; }
   double deviation(int i) const { return std::sqrt(covariance_[i][i]); }
   /// Of the sum of x[i] times number i.
   double variance(const Vector& x) const {

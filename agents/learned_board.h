@@ -34,6 +34,8 @@ class LearnedBoard {
   PowerEstimate::Parts parts(int app, int mapping, int level, const OppChoice& opp) const;
   /// false: neither times nor power change any more.
   void set_learning(bool on);
+  /// Power stays as first believed, for whoever learns it otherwise.
+  void learn_times_only() { power_.set_learning(false); }
   void begin_run() { power_.forget_stretch(); }
 
   void save(ByteWriter& out) const;

@@ -135,7 +135,9 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
   const double end_differs_mw = stretch.end_mw - last_end_mw_;
   last_disturbed_ = stretch.disturbed;
   last_end_mw_ = stretch.end_mw;
-  if (!steady || stretch.disturbed || after_disturbance) return false;
+  disturbed_ = stretch.disturbed || after_disturbance;
+  late_mj_ = std::abs(1e-3 * kLateMs * end_differs_mw);
+  if (!learning_ || !steady || disturbed_) return false;
   double all_mj = 0;
   for (int i = 0; i <= rest_; ++i) all_mj += stretch.believed_mj[i];
   if (!(all_mj > 0) || !(stretch.seen_mj > 0)) return false;
@@ -145,7 +147,7 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
   for (int i = 0; i <= rest_; ++i) share[i] = stretch.believed_mj[i] / expected_mj;
   const double innovation = stretch.seen_mj / expected_mj - factors_.value(share);
   // What a late sensor moves from one stretch to the next is no noise that averages out.
-  const double late = 1e-3 * kLateMs * end_differs_mw / all_mj;
+  const double late = late_mj_ / all_mj;
   const double noise = noise_ + late * late;
   const double deviation = std::sqrt(factors_.variance(share) + noise);
   surprise_ += kSurpriseWeight * (innovation / deviation - surprise_);

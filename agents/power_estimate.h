@@ -33,6 +33,8 @@ class PowerEstimate {
 
   /// Takes in an epoch; true when the factors have changed.
   bool observe(const Observation& outcome, const std::array<const AppProfile*, kMaxApps>& profile);
+  /// false: it follows temperatures and the sensor's health, and no factor.
+  void set_learning(bool on) { learning_ = on; }
   void forget_stretch() {
     stretch_ = {};
     last_ = {};
@@ -50,6 +52,10 @@ class PowerEstimate {
 
   /// Whether the sensor repeats itself, so that nothing can be learned now.
   bool stuck() const;
+  /// Whether something else ran in the stretch that closed last, or in the one before.
+  bool disturbed() const { return disturbed_; }
+  /// What of its energy may be its neighbours', for sensors that are late.
+  double late_mj() const { return late_mj_; }
   /// How often the board was found to be another one than it was.
   int surprises() const { return surprises_; }
 
@@ -80,6 +86,9 @@ class PowerEstimate {
   std::uint64_t last_ = 0;  ///< the settings of the stretch before
   bool last_disturbed_ = false;
   double last_end_mw_ = 0;
+  bool learning_ = true;
+  bool disturbed_ = false;
+  double late_mj_ = 0;
   int surprises_ = 0;
   double noise_;         ///< of a measurement, relative, squared
   double surprise_ = 0;  ///< by how many deviations measurements lie above what is expected, lately

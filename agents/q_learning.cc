@@ -70,6 +70,11 @@ QLearning::QLearning(const AgentContext& context, Kind kind)
       apps_(belief_),
       profiles_(platform_.apps.size()) {
   known_.fill(-1);
+  if (kind_ == Kind::kArms) {
+    board_.learn_times_only();
+    arm_room_.reserve(platform_.mappings.size());
+    chance_room_.resize(platform_.mappings.size());
+  }
   for (const Mapping& mapping : platform_.mappings) {
     mask_.push_back(static_cast<std::uint8_t>(cluster_mask(mapping)));
   }
@@ -79,6 +84,7 @@ QLearning::Learned& QLearning::learned_of(const std::string& profile, std::uint6
   std::unique_ptr<Learned>& learned = learned_[profile];
   if (learned == nullptr) {
     learned = std::make_unique<Learned>(static_cast<int>(platform_.mappings.size()), hash);
+    learned->arms = make_arms();
   }
   return *learned;
 }
@@ -248,7 +254,11 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
                     app.next_slow.state == s.slow_state && !asked_anew &&
                     app.level == level_before;
   bool explored = false;
-  if (hold) {
+  if (kind_ == Kind::kArms) {
+    const int chosen = choose_arm(now, slot, s, slow, greedy, hold, out, explored);
+    app.mapping = chosen;
+    app.held_jobs = hold ? app.held_jobs + 1 : explored ? kHoldJobs - kTrialDecisions : 1;
+  } else if (hold) {
     ++app.held_jobs;
   } else if (const int trial = any_safe && !latency && kind_ != Kind::kModel && learning_
                                    ? worth_a_trial(now, slot, slow, greedy)
@@ -450,6 +460,7 @@ void QLearning::score(App& app, const JobRecord& job) {
 }
 
 void QLearning::decide(const Observation& now, Decision& out) noexcept {
+  draws_known_ = true;
   for (int c = 0; c < now.cluster_count; ++c) out.action.opp[c] = 0;
   find_interval(now);
   bool event = false;
@@ -474,6 +485,8 @@ void QLearning::decide(const Observation& now, Decision& out) noexcept {
       const AppSetting chosen{static_cast<std::uint8_t>(std::max(0, app->mapping)),
                               static_cast<std::uint8_t>(app->level)};
       app->slow = seen.running.setting == chosen ? app->next_slow : Open{};
+      app->arm = app->next_arm;
+      app->arm.valid = app->arm.valid && app->slow.valid;
       app->fast = {};
       app->modelled_mj = app->spent_mj = 0;
     }
@@ -543,6 +556,7 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
       // One that ended before it was seen to run had no margin chosen for it.
       const bool seen = job.sequence == app->running;
       if (seen) score(*app, job);
+      if (kind_ == Kind::kArms) finish_arm(*app, seen, energy_weight);
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
       if (learning_) ++app->learned->jobs;

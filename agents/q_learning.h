@@ -11,6 +11,7 @@
 #include "agents/agent.h"
 #include "agents/allowance.h"
 #include "agents/app_table.h"
+#include "agents/arm_learner.h"
 #include "agents/double_q.h"
 #include "agents/job_tracker.h"
 #include "agents/learned_board.h"
@@ -78,8 +79,9 @@ class QLearning : public Agent, public Spoilable {
   static constexpr DoubleQ::Options kSlowTable{
       .discount = 0.6, .step_floor = 0.002, .prior_visits = 200, .baseline_step = 0.1};
   static constexpr double kBelievedEpsilon = 0.1;  ///< share of epsilon where the belief learns too
-  /// What of it learns: nothing, the belief of the board, or the tables as well.
-  enum class Kind { kModel, kPlanner, kTables };
+  /// What of it learns: nothing, the belief of the board, or the tables as well; or the belief of
+  /// times, and what arms cost somebody else (agents/job_bandit.h).
+  enum class Kind { kModel, kPlanner, kTables, kArms };
   explicit QLearning(const AgentContext& context, Kind kind = Kind::kTables);
   std::string_view name() const override { return "q_learning"; }
   EpochRequest epoch() const override {
@@ -108,7 +110,7 @@ class QLearning : public Agent, public Spoilable {
   std::vector<std::string> load(const std::vector<std::uint8_t>& payload, bool as_prior) override;
   void ablate(Ablation how, Random& random) override;
 
- private:
+ protected:
   /// What has been learned of one kind of application.
   struct Learned {
     Learned(int mappings, std::uint64_t hash)
@@ -119,6 +121,7 @@ class QLearning : public Agent, public Spoilable {
     std::uint64_t jobs = 0;
     bool fresh = true;  ///< nothing has been learned of it, so there is nothing to keep
     DoubleQ slow, fast;
+    std::unique_ptr<ArmLearner> arms;  ///< of a kArms
   };
   /// A choice whose outcome is still awaited.
   struct Open {
@@ -171,6 +174,15 @@ class QLearning : public Agent, public Spoilable {
     OppChoice opp{};
     std::uint64_t running = ~0ULL;  ///< sequence of the job that was seen to run
     Open next_slow, slow, fast;     ///< of the next job, of the running one
+    /// Of a kArms: of the next job, of the running one, and of the one that is done.
+    struct Taken {
+      Arm arm;
+      ArmState state;
+      bool valid = false, explored = false;
+    };
+    Taken next_arm, arm, done_arm;
+    double done_cost = 0, done_noise = 0;
+    bool arm_done = false, done_disturbed = false;
     QValue cost;                    ///< since the last end of a job
     Closed closed_slow, closed_fast;
     Requirements required;
@@ -230,6 +242,12 @@ class QLearning : public Agent, public Spoilable {
   void fast_priors(const Observation& now, int slot, const Situation& s, FastPriors& prior) const;
   void choose_next(const Observation& now, int slot, Decision& out);
   void choose_margin(const Observation& now, int slot, Decision& out);
+  /// Of a kArms: the mapping of the next job, and what is learned of the job before.
+  int choose_arm(const Observation& now, int slot, const Situation& s,
+                 std::span<const DoubleQ::Prior> prior, int greedy, bool hold, Decision& out,
+                 bool& explored);
+  void finish_arm(App& app, bool seen, double energy_weight);
+  Arm arm_of(const Observation& now, int slot, int mapping) const;
   /// The mapping whose trial promises more than it costs; -1: none.
   int worth_a_trial(const Observation& now, int slot, std::span<const DoubleQ::Prior> prior,
                     int greedy);
@@ -253,6 +271,8 @@ class QLearning : public Agent, public Spoilable {
   void credit_margin(const Observation& now, int slot, const OppChoice& applied);
   bool in_reach_later(const Observation& now, int slot, const OppChoice& opp) const;
   void find_interval(const Observation& now);
+  /// Of a kArms, for each kind of application.
+  virtual std::unique_ptr<ArmLearner> make_arms() const { return nullptr; }
   Learned& learned_of(const std::string& profile, std::uint64_t hash);
   std::shared_ptr<PlanTable> profile_of(const AppTable<App>::Slot& place);
   /// nullptr where they are not learned.
@@ -278,6 +298,10 @@ class QLearning : public Agent, public Spoilable {
       next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose
   double idle_mw_ = 0;
   double power_budget_mw_ = Allowance::kAny;  ///< the strictest of all that are asked
+  // Room for choose_arm().
+  std::vector<Arm> arm_room_;
+  std::vector<double> chance_room_;
+  bool draws_known_ = true;  ///< how likely the last decision was
 };
 
 }  // namespace flyball

@@ -52,6 +52,7 @@ bool QLearning::hurry(const Observation& now, int slot, OppChoice& opp) const {
 /// the mapping of the next: all combinations are all that might have been.
 bool QLearning::alternatives(const Observation& now, const Decision& decided,
                              DrawnActions& out) const {
+  if (!draws_known_) return false;
   struct Clocks {
     OppChoice opp;
     double probability;
@@ -129,7 +130,7 @@ void QLearning::replaced(const Observation& now, const Action& decided,
 /// it: at the level that it is about, and one that it might have chosen.
 void QLearning::credit_next(const Observation& now, int slot, const AppSetting& applied) {
   App& app = *apps_.find(slot);
-  app.next_slow.valid = false;
+  app.next_slow.valid = app.next_arm.valid = false;
   if (applied.level != app.level) return;
   const Situation s = assess(now, slot, Job::kNext);
   SlowPriors prior;
@@ -139,6 +140,9 @@ void QLearning::credit_next(const Observation& now, int slot, const AppSetting& 
   if (!any_safe || of_it.masked) return;
   app.mapping = applied.mapping;
   app.next_slow = {true, s.slow_state, app.mapping, of_it.value};
+  if (kind_ != Kind::kArms || app.known < 0) return;
+  app.next_arm.arm = arm_of(now, slot, app.mapping);
+  app.next_arm.valid = true;
 }
 
 /// The same for the margin of the running job: the one that asks for the clocks that are executed.

@@ -17,7 +17,9 @@ bool is_configs(const fs::path& dir) {
 }
 
 /// Of the files of a kind: models are binary, everything else is text.
-std::string extension_of(std::string_view kind) { return kind == "models" ? ".flynet" : ".yaml"; }
+std::string extension_of(std::string_view kind) {
+  return kind == "models" ? ".flynet" : kind == "tables" ? ".csv" : ".yaml";
+}
 
 std::string joined(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
@@ -84,7 +86,9 @@ std::string find_config(std::string_view kind, const std::string& name_or_path) 
   std::string_view one = kind;  // "platforms": a platform
   if (one.ends_with('s')) one.remove_suffix(1);
   const std::string what = fmt::format("{} '{}'", one, name_or_path);
-  const std::string file = kind == "models" ? "a model file" : "a YAML file";
+  const std::string file = kind == "models"   ? "a model file"
+                           : kind == "tables" ? "a CSV file"
+                                              : "a YAML file";
   if (names.empty()) {
     input_error(
         what, fmt::format("there is none in {}", folder),

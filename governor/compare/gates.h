@@ -13,10 +13,11 @@ namespace flyball {
 /// What an agent that learns has to achieve on boards that it does not know.
 struct GateLimits {
   double wrong_belief_pct = 3;  ///< from this gap of `model` on a belief counts as wrong
-  double gap_pct = 5;         ///< left of it after 500 jobs, at most
-  double gone = 0.5;          ///< share of it that is gone, at least
-  double worse_points = 0.3;  ///< than `model` where the belief is right, later on
-  double jobs_lost = 8;       ///< and before
+  double gap_pct = 5;           ///< left of it after 500 jobs, at most
+  double other_gap_pct = 10;    ///< the same, of learners beside the default and `planner`
+  double gone = 0.5;            ///< share of it that is gone, at least
+  double worse_points = 0.3;    ///< than `model` where the belief is right, later on
+  double jobs_lost = 8;         ///< and before
 };
 
 /// One demand: on how many board-and-scenario pairs it is met, by the mean over the seeds.

@@ -136,6 +136,20 @@ TEST(Gates, CountPairsByTheMeanOverTheirSeeds) {
   EXPECT_TRUE(one.gates[3].holds());
 }
 
+TEST(Gates, OtherLearnersMayLeaveTwiceAsMuch) {
+  const auto first_gate = [](const char* agent) {
+    return verdicts({row(agent, "wrong", 1, 20, 7)}).at(0).gates.at(0);
+  };
+  for (const char* agent : {"planner", "q_learning", "rule"}) {
+    EXPECT_FALSE(first_gate(agent).holds()) << agent;
+    EXPECT_THAT(first_gate(agent).demand, HasSubstr("at most 5 %")) << agent;
+  }
+  for (const char* agent : {"ucb", "thompson", "mixture"}) {
+    EXPECT_TRUE(first_gate(agent).holds()) << agent;
+    EXPECT_THAT(first_gate(agent).demand, HasSubstr("at most 10 %")) << agent;
+  }
+}
+
 TEST(Evaluate, ThePriorIsItsOwnYardstickAndWhatIsKnownLeavesNoGap) {
   EvaluateOptions options;
   options.agents = {"model"};
@@ -250,6 +264,7 @@ TEST(CliEvaluate, RefusesWhatItDoesNotKnow) {
   refused({"--suite", "unknown_bords"}, "--suite 'unknown_bords': there is no such suite; use");
   refused({"--agents", "modle"}, "did you mean 'model'?");
   refused({"--boards", "0"}, "--boards");
+  refused({"--pulls", "5"}, "--pulls: the suite 'unknown_boards' has no use for it; leave it out");
 }
 
 }  // namespace

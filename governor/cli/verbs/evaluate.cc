@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/evaluate_bandit.h"
 #include "governor/cli/verbs/evaluate_budgets.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
@@ -25,6 +27,7 @@ namespace flyball::cli {
 namespace {
 
 constexpr const char* kSuite = "unknown_boards";
+constexpr const char* kBandit = "bandit";
 constexpr int kQuickBoards = 8, kQuickJobs = 1000, kQuickSeeds = 2;
 
 struct EvaluateVerb {
@@ -180,69 +183,92 @@ int run_evaluate(EvaluateVerb verb) {
   return 0;
 }
 
-}  // namespace
-
-void check_suite(const std::string& suite) {
-  if (suite == kSuite || suite == kBudgetSuite) return;
-  input_error(fmt::format("--suite '{}'", suite), "there is no such suite",
-              fmt::format("use '{}' or '{}'", kSuite, kBudgetSuite));
+/// Options that the suite does not have.
+void refuse_others(const CLI::App& parser, const std::string& suite) {
+  static const std::map<std::string, std::vector<std::string>> others = {
+      {kSuite, {"--table", "--pulls", "--noise-pct"}},
+      {kBudgetSuite, {"--scenario", "--boards", "--ablate", "--table", "--pulls", "--noise-pct"}},
+      {kBandit, {"--platform", "--scenario", "--boards", "--quick", "--ablate"}}};
+  const auto found = others.find(suite);
+  if (found == others.end()) {
+    input_error(fmt::format("--suite '{}'", suite), "there is no such suite",
+                fmt::format("use '{}', '{}' or '{}'", kSuite, kBudgetSuite, kBandit));
+  }
+  for (const std::string& flag : found->second) {
+    if (!parser.get_option(flag)->empty()) {
+      input_error(flag, fmt::format("the suite '{}' has no use for it", suite), "leave it out");
+    }
+  }
 }
+
+}  // namespace
 
 Verb add_evaluate(CLI::App& program) {
   auto verb = std::make_shared<EvaluateVerb>();
   CLI::App* parser = program.add_subcommand(
       "evaluate",
-      "Test whether learning pays on simulated boards that are not as described, or whether budgets "
-      "are kept");
+      "Test whether learning pays on simulated boards that are not as described, or on a table of "
+      "costs, or whether budgets are kept");
   parser
       ->add_option("--suite", verb->suite,
-                   "Which test: unknown_boards, or budgets, on which agents are asked for accuracy "
-                   "within each of a grid of deadlines and energies (default unknown_boards)")
+                   "Which test: unknown_boards (default); budgets, on which agents are asked for "
+                   "accuracy within each of a grid of deadlines and energies; or bandit, a table of "
+                   "costs and no board")
       ->type_name("NAME");
   names_option(*parser, "--agents", verb->agents,
-               "Whom to test (default: " + joined(verb->agents) + ")");
-  CLI::Option* const agents = parser->get_option("--agents");
+               "Whom to test (default: " + joined(verb->agents) +
+                   "; budgets: model, planner, q_learning; bandit: ucb, linucb, thompson)");
   names_option(*parser, "--platform", verb->platforms,
                "Which descriptions boards differ from (default: " + joined(verb->platforms) + ")");
   names_option(*parser, "--scenario", verb->scenarios,
                "What happens on unknown boards (default: " + joined(verb->scenarios) + ")");
-  CLI::Option* const scenarios = parser->get_option("--scenario");
   integer_option(*parser, "--boards", verb->boards, 1, 10000,
                  "How many unknown boards (default 16)");
-  CLI::Option* const boards = parser->get_option("--boards");
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
-                 "How many seeds each agent runs on each (default 10; of the budgets 1)");
-  CLI::Option* const seeds = parser->get_option("--seeds");
+                 "How many seeds each agent runs on each (default 10; budgets: 1; bandit: 100)");
   seed_option(*parser, verb->first_seed, "The first of them, and of the boards (default 1)");
   parser->add_flag("--quick", verb->quick,
                    "A small edition: 8 boards, 2 seeds, 1,000 jobs, where nothing else is said; of "
                    "the budgets every third pair");
-  CLI::Option* const ablate =
-      parser->add_flag("--ablate", verb->ablate,
-                       "Also run learners on unknown boards with what they learned zeroed, negated "
-                       "and shuffled");
+  parser->add_flag("--ablate", verb->ablate,
+                   "Also run learners on unknown boards with what they learned zeroed, negated and "
+                   "shuffled");
+  auto bandit = std::make_shared<BanditSuite>();
+  parser
+      ->add_option(
+          "--table", bandit->table,
+          "bandit: CSV of knobs and, last, the cost to be least, or a name (default orin_llm)")
+      ->type_name("FILE");
+  integer_option(*parser, "--pulls", bandit->pulls, 1, 100000,
+                 "bandit: how many rows may be tried (default 100)");
+  integer_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50,
+                 "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
-      "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10");
-  return {parser, [verb, agents, scenarios, boards, seeds, ablate] {
-            check_suite(verb->suite);
+      "Examples:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"
+      "  flyball evaluate --suite budgets\n  flyball evaluate --suite bandit --table orin_llm");
+  return {parser, [verb, bandit, parser] {
+            refuse_others(*parser, verb->suite);
+            const auto given = [&](const char* flag) { return !parser->get_option(flag)->empty(); };
+            if (verb->suite == kBandit) {
+              if (given("--agents")) bandit->agents = verb->agents;
+              if (given("--seeds")) bandit->seeds = verb->seeds;
+              bandit->first_seed = verb->first_seed;
+              bandit->json = verb->json;
+              return run_bandit_suite(*bandit);
+            }
             if (verb->suite == kBudgetSuite) {
-              for (CLI::Option* const option : {scenarios, boards, ablate}) {
-                if (option->empty()) continue;
-                input_error(option->get_name(), fmt::format("suite '{}' has none", verb->suite),
-                            "leave it out");
-              }
               BudgetsVerb budgets;
-              if (!agents->empty()) budgets.agents = verb->agents;
+              if (given("--agents")) budgets.agents = verb->agents;
               budgets.platforms = verb->platforms;
-              if (!seeds->empty()) budgets.seeds = verb->seeds;
+              if (given("--seeds")) budgets.seeds = verb->seeds;
               budgets.first_seed = verb->first_seed;
               budgets.quick = verb->quick;
               budgets.json = verb->json;
               return run_budgets(budgets);
             }
-            if (verb->quick && boards->empty()) verb->boards = kQuickBoards;
-            if (verb->quick && seeds->empty()) verb->seeds = kQuickSeeds;
+            if (verb->quick && !given("--boards")) verb->boards = kQuickBoards;
+            if (verb->quick && !given("--seeds")) verb->seeds = kQuickSeeds;
             return run_evaluate(*verb);
           }};
 }
