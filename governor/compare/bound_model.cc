@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -12,8 +11,7 @@
 namespace flyball {
 namespace {
 
-constexpr std::size_t kMostPoints = 3'000'000;  // of two applications together, half a second each
-constexpr int kPrices = 96;
+constexpr std::size_t kMostPoints = 100'000;  // of two applications together, some 30 ms
 constexpr double kFloorStepPct = 1e-4;  // a record's floor is a float
 
 /// Any level that is as quick at every number of cores and takes no more power.
@@ -51,8 +49,6 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
   find_classes();
   for (int a = 0; a < sim_.apps; ++a) find_settings(a);
   if (sim_.apps > 2) why_none_ = "there are three or more applications";
-  if (why_none_.empty() && joint_points() > kMostPoints)
-    why_none_ = "two applications can run together in too many ways on this platform";
   for (const auto& classes : classes_)
     if (classes.size() > kMaxFloorClasses) why_none_ = "there are too many accuracy floors";
   if (!why_none_.empty()) return;
@@ -65,15 +61,25 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
     for (int a = 0; a < sim_.apps; ++a) add_alone(power.back(), a, points);
   }
   choose_prices(alone);
+  const bool apart = sim_.apps == 2 && joint_points() > kMostPoints;
+  const std::array<ApartPower::Users, kMaxClusters> all_users = users();
   for (std::size_t k = 0; k < conditions_.size(); ++k) {
     std::vector<Point>& points = alone[k];
-    if (sim_.apps == 2) add_together(power[k], points);
+    const ApartPower split(sim_, conditions_[k], all_users);
+    std::vector<ClocksOn> clocks;
+    if (apart) clocks = clocks_on(power[k], split);
+    if (sim_.apps == 2 && !apart) add_together(power[k], points);
     double floor_mw = std::numeric_limits<double>::infinity();
     for (const Point& point : points) floor_mw = std::min(floor_mw, point.pace.excess_mw);
+    for (const ClocksOn& one : clocks) floor_mw = std::min(floor_mw, one.mw);
     floor_mw_.push_back(floor_mw);
     for (Point& point : points) point.pace.excess_mw -= floor_mw;
     find_ways(k, points);
-    tabulate(points);
+    if (apart) {
+      tabulate_apart(points, clocks, split, floor_mw);
+    } else {
+      tabulate(points);
+    }
     points = {};
   }
 }
@@ -235,84 +241,6 @@ void BoundModel::add_together(const JointPower& power, std::vector<Point>& point
       }
     }
   }
-}
-
-/// From the cheapest work that there is to beyond the dearest that somebody could have to buy. Only how
-/// tight the bound is depends on them.
-void BoundModel::choose_prices(const std::vector<std::vector<Point>>& alone) {
-  for (int a = 0; a < sim_.apps; ++a) {
-    double lowest = std::numeric_limits<double>::infinity(), highest = 0;
-    for (const std::vector<Point>& points : alone) {
-      std::vector<Pace> paces;
-      for (const Point& point : points) {
-        const double work = a == 0 ? point.pace.work_a_per_s : point.pace.work_b_per_s;
-        if (work > 0) paces.push_back({work, point.pace.excess_mw - points.front().pace.excess_mw});
-      }
-      const std::vector<Pace> hull = lower_hull(paces);
-      for (std::size_t i = 1; i < hull.size(); ++i) {
-        const double price = hull_slope(hull[i - 1], hull[i]);
-        if (price > 0) lowest = std::min(lowest, price);
-        highest = std::max(highest, price);
-      }
-    }
-    std::vector<double>& prices = prices_.emplace_back(1, 0.0);
-    if (!(lowest < highest)) lowest = highest = std::max(highest, 1e-6);
-    lowest *= 0.7, highest *= 1.5;
-    for (int i = 0; i < kPrices; ++i)
-      prices.push_back(lowest * std::pow(highest / lowest, static_cast<double>(i) / (kPrices - 1)));
-  }
-}
-
-void BoundModel::find_ways(std::size_t k, const std::vector<Point>& points) {
-  for (int a = 0; a < sim_.apps; ++a) {
-    const auto& settings = settings_[static_cast<std::size_t>(a)];
-    std::vector<std::vector<Pace>> paces(settings.size());
-    for (const Point& point : points) {
-      const int mine = a == 0 ? point.setting_a : point.setting_b;
-      const int other = a == 0 ? point.setting_b : point.setting_a;
-      if (mine < 0 || other >= 0) continue;
-      const double work = a == 0 ? point.pace.work_a_per_s : point.pace.work_b_per_s;
-      paces[static_cast<std::size_t>(mine)].push_back({work, point.pace.excess_mw});
-    }
-    for (FloorClass& one : classes_[static_cast<std::size_t>(a)]) {
-      one.ways.resize(settings.size());
-      for (std::size_t s = 0; s < settings.size(); ++s) {
-        if (!one.reaches[settings[s].setting.level]) continue;
-        one.ways[s].hull.resize(conditions_.size());
-        one.ways[s].hull[k] = lower_hull(paces[s]);
-      }
-    }
-  }
-}
-
-void BoundModel::tabulate(const std::vector<Point>& points) {
-  std::vector<PriceTable>& tables = tables_.emplace_back();
-  const std::vector<double> nothing = {0};
-  const auto earns = [&](int a, const FloorClass& one, int setting) {
-    return setting >= 0 &&
-           one.reaches[settings_[static_cast<std::size_t>(a)][static_cast<std::size_t>(setting)]
-                           .setting.level];
-  };
-  std::vector<JointPace> paces;
-  for (const FloorClass& of_a : classes_[0]) {
-    const std::size_t others = sim_.apps == 2 ? classes_[1].size() : 1;
-    for (std::size_t b = 0; b < others; ++b) {
-      paces.clear();
-      for (const Point& point : points) {
-        JointPace pace = point.pace;
-        if (!earns(0, of_a, point.setting_a)) pace.work_a_per_s = 0;
-        if (sim_.apps < 2 || !earns(1, classes_[1][b], point.setting_b)) pace.work_b_per_s = 0;
-        paces.push_back(pace);
-      }
-      tables.emplace_back(paces, prices_[0], sim_.apps == 2 ? prices_[1] : nothing);
-    }
-  }
-}
-
-const PriceTable& BoundModel::table(std::size_t condition, int class_a, int class_b) const {
-  const std::size_t others = sim_.apps == 2 ? classes_[1].size() : 1;
-  return tables_[condition]
-                [static_cast<std::size_t>(class_a) * others + static_cast<std::size_t>(class_b)];
 }
 
 }  // namespace flyball

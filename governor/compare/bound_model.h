@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "env/sim/sim_model.h"
+#include "governor/compare/apart.h"
 #include "governor/compare/joint_power.h"
 #include "governor/compare/lower_hull.h"
 #include "governor/compare/price_table.h"
@@ -61,6 +62,13 @@ class BoundModel {
     int setting_a = -1, setting_b = -1;
   };
 
+  /// Clocks of the clusters that are on, and what the platform takes at least.
+  struct ClocksOn {
+    unsigned on = 0;
+    OppChoice opp{};
+    double mw = 0;
+  };
+
   void find_conditions();
   void find_classes();
   void find_settings(int app);
@@ -72,6 +80,13 @@ class BoundModel {
   void choose_prices(const std::vector<std::vector<Point>>& alone);
   void find_ways(std::size_t condition, const std::vector<Point>& points);
   void tabulate(const std::vector<Point>& points);
+  std::array<ApartPower::Users, kMaxClusters> users() const;
+  std::vector<ClocksOn> clocks_on(const JointPower& power, const ApartPower& apart) const;
+  void tabulate_apart(const std::vector<Point>& alone, const std::vector<ClocksOn>& clocks,
+                      const ApartPower& apart, double floor_mw);
+  std::vector<double> earned_apart(int app, const FloorClass& floor,
+                                   const std::vector<ClocksOn>& clocks,
+                                   const ApartPower& apart) const;
 
   const Scenario& scenario_;
   SimModel sim_;

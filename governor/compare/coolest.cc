@@ -4,10 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/base/det_math.h"
+
 namespace flyball {
 namespace {
 
-constexpr double kHottestC = 200;  // beyond it leakage does not grow
+constexpr double kHottestC = 200;   // beyond it leakage does not grow
+constexpr double kForgotten = 500;  // time constants: nothing is left of it
 
 /// Whatever may run there: the most that a busy core switches, the most that flows beside, and
 /// whether some application has idle cores powered off.
@@ -62,14 +65,15 @@ double cooling_k_per_w(const ThermalNode& node) {
   const auto left = [&](double t_s) {
     double k_per_w = 0;
     for (const ThermalTerm& term : node.terms)
-      k_per_w += term.r_k_per_w * std::exp(-t_s / term.tau_s);
+      k_per_w += term.r_k_per_w * det_exp(-std::min(t_s / term.tau_s, kForgotten));
     return k_per_w;
   };
   constexpr int kParts = 4000;
   constexpr double kMargin = 1.01;  // for a part in which the answer changes its sign
   double cooling = 0, from_s = 0;
   for (int i = 1; i <= kParts; ++i) {
-    const double to_s = longest_s * 40 * std::pow(static_cast<double>(i) / kParts, 3);
+    const double part = static_cast<double>(i) / kParts;
+    const double to_s = longest_s * 40 * part * part * part;
     cooling += std::max(0.0, left(to_s) - left(from_s));
     from_s = to_s;
   }

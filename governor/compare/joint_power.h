@@ -30,6 +30,8 @@ class JointPower {
  public:
   JointPower(const SimModel& model, const Condition& condition);
 
+  /// Of a cluster that no job is on, at its cheapest point.
+  double idle_mw(int cluster) const { return idle_mw_[static_cast<std::size_t>(cluster)]; }
   /// Of the whole platform, mW, with the clusters that no job is on at their cheapest points. Fills
   /// in each job's work per second. `opp` is of the clusters that jobs are on.
   double mw(const OppChoice& opp, std::span<const RunningJob> jobs,

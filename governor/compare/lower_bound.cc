@@ -199,9 +199,13 @@ void LowerBound::improve(const std::vector<bool>& met, Prices& prices) const {
   }
 }
 
-double LowerBound::energy_mj(const std::vector<bool>& met) const {
+double LowerBound::idle_mj() const {
   double idle_mj = 0;
   for (const Slot& slot : slots_) idle_mj += slot.seconds * model_.floor_mw(slot.condition);
+  return idle_mj;
+}
+
+double LowerBound::energy_mj(const std::vector<bool>& met) const {
   // Two bounds for every group of jobs: each alone, and at prices for time that they share.
   const auto groups = static_cast<std::size_t>(groups_);
   std::vector<double> apart_mj(groups, 0.0), priced_mj(groups, 0.0);
@@ -219,7 +223,7 @@ double LowerBound::energy_mj(const std::vector<bool>& met) const {
   }
   double jobs_mj = 0;
   for (std::size_t g = 0; g < groups; ++g) jobs_mj += std::max(apart_mj[g], priced_mj[g]);
-  return (idle_mj + jobs_mj) * (1 - kRounding);
+  return (idle_mj() + jobs_mj) * (1 - kRounding);
 }
 
 }  // namespace flyball

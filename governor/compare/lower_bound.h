@@ -30,6 +30,8 @@ class LowerBound {
 
   /// Of the whole run, for a policy that met these of the jobs.
   double energy_mj(const std::vector<bool>& met) const;
+  /// Of the whole run when nothing is met.
+  double idle_mj() const;
   /// The least that work of 1 costs beyond idling, whatever its time, under the conditions at the end.
   double cheapest_mj(int app, float accuracy_floor_pct) const;
 

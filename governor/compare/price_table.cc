@@ -47,4 +47,14 @@ PriceTable::PriceTable(std::vector<JointPace>& paces, std::span<const double> pr
   }
 }
 
+void PriceTable::raise(std::span<const double> earned_a, std::span<const double> earned_b,
+                       double excess_mw) {
+  if (earned_a.back() + earned_b.back() <= excess_mw) return;  // they grow with the price
+  for (std::size_t a = 0; a < earned_a.size(); ++a) {
+    double* const row = &earned_mw_[a * columns_];
+    const double base_mw = earned_a[a] - excess_mw;
+    for (std::size_t b = 0; b < columns_; ++b) row[b] = std::max(row[b], base_mw + earned_b[b]);
+  }
+}
+
 }  // namespace flyball

@@ -22,6 +22,8 @@ class PriceTable {
   /// `prices_*` ascend. `paces` is sorted.
   PriceTable(std::vector<JointPace>& paces, std::span<const double> prices_a,
              std::span<const double> prices_b);
+  /// There is another way: it earns the sum of these, each by its price, less the excess.
+  void raise(std::span<const double> earned_a, std::span<const double> earned_b, double excess_mw);
   double earned_mw(std::size_t price_a, std::size_t price_b) const {
     return earned_mw_[price_a * columns_ + price_b];
   }
