@@ -138,7 +138,8 @@ class Contest {
                 const SeedJobs& jobs, Comparison& comparison) const {
     if (!std::ranges::all_of(outcomes, &Outcome::complete)) return;
     std::vector<Entrant> entrants = entrants_of(outcomes);
-    for (const Outcome& one : searched) entrants.push_back({"search", &one.ledger, false});
+    for (const Outcome& one : searched)
+      if (one.complete) entrants.push_back({"search", &one.ledger, false});
     comparison.bounds.push_back(find_bounds(jobs.bound.get(), entrants));
     const std::vector<Gaps> gaps = find_gaps(jobs.bound.get(), entrants);
     for (std::size_t p = 0; p < comparison.policies.size(); ++p) {
