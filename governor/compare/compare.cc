@@ -62,10 +62,11 @@ class Contest {
         bound_model_(platform_, scenario) {
     bool search = options.search;
     for (const PolicyChoice& choice : options.policies) {
-      const AgentInfo* info = find_agent(choice.policy);
-      // A fixed setting is a policy that anybody could have had.
-      const bool informed = is_searched(choice.policy) ||
-                            (options.believes_truth && info != nullptr && !info->knows_future);
+      // The same ones whatever is listed and believed. A fixed setting anybody could have had.
+      const bool informed =
+          is_searched(choice.policy) ||
+          (options.believes_truth && choice.learned.empty() &&
+           std::ranges::find(kInformed, choice.policy) != std::ranges::end(kInformed));
       contestants_.push_back(
           {choice.policy, choice.policy, choice.learned, choice.as_prior, false, informed});
       search = search || is_searched(choice.policy);
