@@ -556,7 +556,7 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
       // One that ended before it was seen to run had no margin chosen for it.
       const bool seen = job.sequence == app->running;
       if (seen) score(*app, job);
-      if (kind_ == Kind::kArms) finish_arm(*app, seen, energy_weight);
+      if (kind_ == Kind::kArms) finish_arm(*app, seen, weight);
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);
       if (learning_) ++app->learned->jobs;

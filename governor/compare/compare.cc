@@ -1,13 +1,17 @@
 #include "governor/compare/compare.h"
 
 #include <algorithm>
-#include <limits>
+#include <memory>
+#include <span>
+#include <utility>
 
 #include "agents/agent.h"
 #include "agents/static_best.h"
 #include "env/model/declared.h"
+#include "governor/compare/gaps.h"
 #include "governor/compare/hindsight.h"
 #include "governor/compare/parallel.h"
+#include "governor/compare/schedule_search.h"
 #include "governor/metrics/session.h"
 
 namespace flyball {
@@ -21,7 +25,16 @@ struct Contestant {
   std::string agent;
   std::vector<std::uint8_t> learned;
   bool as_prior = false;
+  bool told_truth = false;  ///< whatever the others believe
+  bool informed = false;    ///< knows the true board, but not the future
 };
+
+/// Policies that, told the truth, stand for what can be had without knowing the future.
+constexpr std::string_view kInformed[] = {"model", "planner"};
+/// What the search for a schedule goes by.
+constexpr std::size_t kLearntFrom = 3, kActionsOfEach = 8;
+/// And where a better schedule is searched.
+constexpr std::string_view kTriedToo[] = {"static_best", "rule", "kalman", "poet", "q_learning"};
 
 /// Nothing is searched for a policy that is given its argument.
 bool is_searched(const std::string& policy) {
@@ -44,75 +57,179 @@ class Contest {
         options_(options),
         belief_(options.belief != nullptr ? *options.belief : Belief::of(platform)),
         platform_(as_declared(platform, belief_)),
-        weights_(reward_weights(belief_)) {
-    bool search = false;
+        true_belief_(Belief::of(platform_)),
+        weights_(reward_weights(belief_)),
+        bound_model_(platform_, scenario) {
+    bool search = options.search;
     for (const PolicyChoice& choice : options.policies) {
-      contestants_.push_back({choice.policy, choice.policy, choice.learned, choice.as_prior});
+      // The same ones whatever is listed and believed. A fixed setting anybody could have had.
+      const bool informed =
+          is_searched(choice.policy) ||
+          (options.believes_truth && choice.learned.empty() &&
+           std::ranges::find(kInformed, choice.policy) != std::ranges::end(kInformed));
+      contestants_.push_back(
+          {choice.policy, choice.policy, choice.learned, choice.as_prior, false, informed});
       search = search || is_searched(choice.policy);
     }
     if (scenario.plain_load) {
       slowest_ = beside("powersave");
       fastest_ = beside("performance");
+    } else {
+      beside(yardstick());
+      for (const std::string_view policy : kInformed) add_informed(policy);
+      if (options.search)
+        for (const std::string_view policy : kTriedToo) add_informed(policy);
     }
-    // Beside each other, applications leave no bound: nothing would be told of a run.
-    oracle_ = applications_meet(scenario) ? index_of(yardstick()) : beside(yardstick());
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
   }
 
-  std::vector<PolicyResult> run() {
+  Comparison run() {
     const std::size_t policies = contestants_.size();
     const std::size_t seeds = static_cast<std::size_t>(std::max(0, options_.seeds));
-    std::vector<Metrics> metrics(policies * seeds);
-    std::vector<char> complete(policies * seeds, 0);
+    std::vector<Outcome> outcomes(policies * seeds);
+    const std::vector<SeedJobs> jobs = jobs_of_seeds(seeds);
     parallel_for(
         policies * seeds, options_.threads, options_.stop,
         [&](std::size_t i) {
-          const SessionResult result = run_one(contestants_[i % policies], i / policies);
-          metrics[i] = result.metrics;
-          complete[i] = result.status == Status::kFinished;
+          outcomes[i] = run_one(contestants_[i % policies], i / policies, jobs[i / policies]);
         },
         [&](std::size_t done) {
           progress(progress_from_ + (1 - progress_from_) * static_cast<double>(done) /
                                         static_cast<double>(policies * seeds));
         });
 
-    std::vector<PolicyResult> results;
+    std::vector<std::vector<Outcome>> searched(seeds);
+    parallel_for(
+        seeds, options_.threads, options_.stop,
+        [&](std::size_t s) {
+          searched[s] = search_on({outcomes.data() + s * policies, policies}, s, jobs[s]);
+        },
+        [](std::size_t) {});
+
+    Comparison comparison;
+    comparison.no_bound_reason = bound_model_.why_none();
     for (std::size_t p = 0; p < options_.policies.size(); ++p)
-      results.push_back({contestants_[p].policy, contestants_[p].agent, {}});
-    for (std::size_t s = 0; s < seeds; ++s) {
-      const auto row = complete.begin() + static_cast<std::ptrdiff_t>(s * policies);
-      if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(policies),
-                       [](char c) { return c != 0; }))
-        continue;
-      const auto of = [&](std::size_t p) -> const Metrics& { return metrics[s * policies + p]; };
-      for (std::size_t p = 0; p < results.size(); ++p) {
-        Metrics one = of(p);
-        if (scenario_.plain_load)
-          one.efficiency_pct = efficiency_pct(one, of(slowest_), of(fastest_));
-        const Metrics best = oracle_ < policies ? of(oracle_) : Metrics{};
-        const bool bound = !applications_meet(scenario_) && !best.coupled && !one.coupled;
-        one.energy_gap_to_oracle_pct =
-            bound && best.energy_mj_per_job > 0 && one.jobs > 0
-                ? 100 * (one.energy_mj_per_job / best.energy_mj_per_job - 1)
-                : std::numeric_limits<double>::quiet_NaN();
-        results[p].per_seed.push_back(one);
-      }
-    }
-    return results;
+      comparison.policies.push_back({contestants_[p].policy, contestants_[p].agent, {}});
+    for (std::size_t s = 0; s < seeds; ++s)
+      add_seed({outcomes.data() + s * policies, policies}, searched[s], jobs[s], comparison);
+    return comparison;
   }
 
  private:
-  std::size_t index_of(const std::string& policy) const {
-    std::size_t i = 0;
-    while (i < contestants_.size() && contestants_[i].policy != policy) ++i;
-    return i;
+  struct Outcome {
+    bool complete = false;
+    Metrics metrics;
+    RunLedger ledger;
+    std::vector<ActionTally::Entry> used;
+  };
+  struct SeedJobs {
+    std::vector<ReleasedJob> jobs;
+    std::unique_ptr<LowerBound> bound;  ///< null: there is none
+  };
+
+  std::vector<SeedJobs> jobs_of_seeds(std::size_t seeds) const {
+    std::vector<SeedJobs> all(seeds);
+    for (std::size_t s = 0; s < seeds; ++s) {
+      all[s].jobs = released_jobs(bound_model_.sim().ledger, options_.first_seed + s);
+      if (bound_model_.why_none().empty())
+        all[s].bound = std::make_unique<LowerBound>(bound_model_, all[s].jobs);
+    }
+    return all;
+  }
+
+  /// Seeds that some policy did not complete are left out.
+  void add_seed(std::span<const Outcome> outcomes, const std::vector<Outcome>& searched,
+                const SeedJobs& jobs, Comparison& comparison) const {
+    if (!std::ranges::all_of(outcomes, &Outcome::complete)) return;
+    std::vector<Entrant> entrants = entrants_of(outcomes);
+    for (const Outcome& one : searched)
+      if (one.complete) entrants.push_back({"search", &one.ledger, false});
+    comparison.bounds.push_back(find_bounds(jobs.bound.get(), entrants));
+    const std::vector<Gaps> gaps = find_gaps(jobs.bound.get(), entrants);
+    for (std::size_t p = 0; p < comparison.policies.size(); ++p) {
+      Metrics one = outcomes[p].metrics;
+      if (scenario_.plain_load)
+        one.efficiency_pct =
+            efficiency_pct(one, outcomes[slowest_].metrics, outcomes[fastest_].metrics);
+      if (one.jobs > 0 && energy_is_wanted(scenario_)) {
+        one.energy_gap_to_bound_pct = gaps[p].to_bound_pct;
+        one.energy_gap_to_best_found_pct = gaps[p].to_best_found_pct;
+        one.energy_gap_to_informed_pct = gaps[p].to_informed_pct;
+      }
+      comparison.policies[p].per_seed.push_back(one);
+    }
+  }
+
+  std::vector<Entrant> entrants_of(std::span<const Outcome> outcomes) const {
+    std::vector<Entrant> entrants;
+    for (std::size_t p = 0; p < outcomes.size(); ++p)
+      entrants.push_back({contestants_[p].policy, &outcomes[p].ledger, contestants_[p].informed});
+    return entrants;
+  }
+
+  /// A clairvoyant search among the actions that the best ones of a seed used most.
+  std::vector<Outcome> search_on(std::span<const Outcome> outcomes, std::size_t s,
+                                 const SeedJobs& jobs) const {
+    std::vector<Outcome> found;
+    double work = 0;
+    for (const ReleasedJob& one : jobs.jobs) work += one.job.work;
+    if (jobs.bound == nullptr || work == 0) return found;
+    if (!std::ranges::all_of(outcomes, &Outcome::complete)) return found;
+    std::vector<const Outcome*> best;
+    for (const Outcome& one : outcomes) best.push_back(&one);
+    std::ranges::stable_sort(best, {}, [](const Outcome* one) {
+      return std::pair{one->ledger.unmet, one->ledger.charged_mj};
+    });
+    std::vector<Action> choices;
+    for (std::size_t i = 0; i < std::min(kLearntFrom, best.size()); ++i) {
+      std::size_t taken = 0;
+      for (const ActionTally::Entry& entry : best[i]->used) {
+        if (taken++ == kActionsOfEach) break;
+        if (std::ranges::find(choices, entry.action) == choices.end())
+          choices.push_back(entry.action);
+      }
+    }
+    if (choices.empty()) return found;
+    const double seconds = static_cast<double>(scenario_.duration_ns) * 1e-9;
+    const double idle_mj = jobs.bound->idle_mj();
+    const double price_mj = (jobs.bound->energy_mj(best[0]->ledger.met) - idle_mj) / work;
+    for (const double hurry : {1.0, 1.5}) {
+      const std::uint64_t seed = options_.first_seed + s;
+      const Stage stage = options_.make_platform(platform_, scenario_, seed);
+      Scripted agent(search_schedule(
+          *stage.truth, choices,
+          {.jobs = jobs.jobs, .idle_mw = idle_mj / seconds, .price_mj = hurry * price_mj}));
+      found.push_back(play(stage, true_belief_, agent, jobs));
+    }
+    return found;
+  }
+
+  Outcome play(const Stage& stage, const Belief& belief, Agent& agent, const SeedJobs& jobs) const {
+    RunLedgerSink ledger(jobs.jobs, jobs.bound.get());
+    ActionTally tally;
+    SessionOptions session;
+    session.truth = &truth_;
+    session.sinks = {&ledger, &tally};
+    session.stop = options_.stop;
+    const SessionResult result = run_session(*stage.platform, belief, agent, weights_, session);
+    return {result.status == Status::kFinished, result.metrics, ledger.result(*stage.truth),
+            tally.entries()};
+  }
+
+  /// Unless it is there already and was told as much.
+  void add_informed(std::string_view policy) {
+    const std::string name(policy);
+    const auto same = std::ranges::find(contestants_, name, &Contestant::policy);
+    if (same == contestants_.end() || !same->informed)
+      contestants_.push_back({name, name, {}, false, true, true});
   }
 
   /// Of a policy that runs whether it is listed or not.
   std::size_t beside(const std::string& policy) {
-    const std::size_t i = index_of(policy);
-    if (i == contestants_.size()) contestants_.push_back({policy, policy, {}, false});
+    const auto there = std::ranges::find(contestants_, policy, &Contestant::policy);
+    const auto i = static_cast<std::size_t>(there - contestants_.begin());
+    if (there == contestants_.end()) contestants_.push_back({policy, policy, {}});
     return i;
   }
 
@@ -137,16 +254,14 @@ class Contest {
         contestant.agent.append(":").append(format_action(platform_, scenario_, best));
   }
 
-  SessionResult run_one(const Contestant& contestant, std::size_t s) const {
+  Outcome run_one(const Contestant& contestant, std::size_t s, const SeedJobs& jobs) const {
     const std::uint64_t seed = options_.first_seed + s;
     const Stage stage = options_.make_platform(platform_, scenario_, seed);
-    const AgentContext context{belief_, weights_, seed, stage.truth};
+    const Belief& belief = contestant.told_truth ? true_belief_ : belief_;
+    const AgentContext context{belief, weights_, seed, stage.truth};
     const auto agent = make_agent(contestant.agent, context);
     if (!contestant.learned.empty()) agent->load(contestant.learned, contestant.as_prior);
-    SessionOptions session;
-    session.truth = &truth_;
-    session.stop = options_.stop;
-    return run_session(*stage.platform, belief_, *agent, weights_, session);
+    return play(stage, belief, *agent, jobs);
   }
 
   void progress(double done) const {
@@ -158,56 +273,34 @@ class Contest {
   const CompareOptions& options_;
   const Belief belief_;
   const PlatformSpec platform_;
+  const Belief true_belief_;
   const RewardWeights weights_;
+  const BoundModel bound_model_;
   std::vector<Contestant> contestants_;
-  std::size_t oracle_ = 0, slowest_ = 0, fastest_ = 0;  ///< indices; past the end: none
+  std::size_t slowest_ = 0, fastest_ = 0;  ///< indices; of plain load
   double progress_from_ = 0;
 };
 
 }  // namespace
 
-bool applications_meet(const Scenario& scenario) {
-  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
-    for (std::size_t b = 0; b < a; ++b) {
-      const AppSpec &one = scenario.apps[a], &other = scenario.apps[b];
-      if (one.start_ns < other.stop_ns && other.start_ns < one.stop_ns) return true;
-    }
-  }
-  return false;
+bool energy_is_wanted(const Scenario& scenario) {
+  const auto for_energy = [](const Requirements& one) {
+    return one.objective == Objective::kEnergy;
+  };
+  return std::ranges::all_of(scenario.apps, for_energy, &AppSpec::required) &&
+         std::ranges::all_of(scenario.events, [&](const ScenarioEvent& event) {
+           return event.kind != ScenarioEvent::Kind::kRequirements || for_energy(event.required);
+         });
+}
+
+Comparison compare_with_bounds(const PlatformSpec& platform, const Scenario& scenario,
+                               const CompareOptions& options) {
+  return Contest(platform, scenario, options).run();
 }
 
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options) {
-  return Contest(platform, scenario, options).run();
-}
-
-std::vector<std::uint8_t> train(const PlatformSpec& platform, const Belief& belief,
-                                const Scenario& scenario, const std::string& agent, int episodes,
-                                std::uint64_t first_seed,
-                                const std::function<void(int, const Metrics&)>& on_episode,
-                                const std::atomic<bool>* stop,
-                                const std::vector<std::uint8_t>& start, bool start_as_prior,
-                                const PlatformFactory& make_platform) {
-  const RewardWeights weights = reward_weights(belief);
-  const AgentContext context{belief, weights, first_seed, nullptr};
-  const auto learner = make_agent(agent, context);
-  if (!start.empty()) learner->load(start, start_as_prior);
-  learner->set_learning(true);
-  const PlatformSpec declared = as_declared(platform, belief);
-  SessionOptions session;
-  session.truth = &platform;
-  session.stop = stop;
-  for (int episode = 0; episode < episodes; ++episode) {
-    if (stop != nullptr && stop->load()) break;
-    const Stage stage =
-        make_platform(declared, scenario, first_seed + static_cast<std::uint64_t>(episode));
-    const SessionResult result = run_session(*stage.platform, belief, *learner, weights, session);
-    if (result.status == Status::kInterrupted) break;  // half an episode is no figure
-    if (on_episode) on_episode(episode, result.metrics);
-  }
-  ByteWriter payload;
-  learner->save(payload);
-  return payload.take();
+  return compare_with_bounds(platform, scenario, options).policies;
 }
 
 }  // namespace flyball

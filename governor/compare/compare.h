@@ -9,13 +9,14 @@
 #include "env/model/belief.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
+#include "governor/compare/bounds.h"
 #include "governor/compare/simulation.h"
 #include "governor/metrics/metrics.h"
 
 namespace flyball {
 
 struct PolicyChoice {
-  std::string policy;       ///< a name of the agent catalogue, "static_best" and "oracle" included
+  std::string policy;  ///< a name of the agent catalogue, "static_best" and "oracle" included
   std::vector<std::uint8_t> learned{};  ///< the payload of a policy file; empty: starts untrained
   bool as_prior = false;                ///< of another platform
 };
@@ -24,6 +25,10 @@ struct CompareOptions {
   std::vector<PolicyChoice> policies;
   /// What the policies believe of the platform; null: what is true of it.
   const Belief* belief = nullptr;
+  bool believes_truth = true;  ///< that belief is the truth
+  /// Looks for a better schedule among more than is listed: static_best and other policies that are told
+  /// the truth.
+  bool search = false;
   int seeds = 10;
   std::uint64_t first_seed = 1;
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
@@ -39,16 +44,24 @@ struct PolicyResult {
   std::vector<Metrics> per_seed;  ///< the same seeds for every policy, ascending
 };
 
-/// Whether several of the scenario's applications are there at the same time.
-bool applications_meet(const Scenario& scenario);
+struct Comparison {
+  std::vector<PolicyResult> policies;  ///< one per listed policy, in order
+  std::vector<Bounds> bounds;          ///< per seed
+  std::string no_bound_reason;         ///< empty: there is a lower bound
+};
 
-/// Runs every policy on the same seeds in simulation; the oracle runs too, for the gap, listed or
-/// not. The gap is NaN where decisions are coupled (applications that meet, or Metrics::coupled of
-/// either run): the oracle decides job by job, and is no bound there. One result per listed policy,
-/// in order. Each run starts with an agent of its own, so seeds are independent; those that learn
-/// go on learning. Of plain load, `powersave` and `performance` run too, for the efficiency, which
-/// is NaN where these two lose the same slack. "static_best" is searched on the same seeds (hindsight.h). Everything but
-/// decide_p50_ns depends on the seeds alone. Throws Error.
+/// Whether nobody asks for accuracy or low latency in place of little energy, at any time. Where
+/// somebody does, energies are held against nothing.
+bool energy_is_wanted(const Scenario& scenario);
+
+/// Runs every policy on the same seeds in simulation. For the gaps the oracle runs too, and `model` and
+/// `planner` with the truth for a belief, listed or not. Each run starts with an agent of its own, so
+/// seeds are independent; those that learn go on learning. Of plain load `powersave` and `performance`
+/// run instead, for the efficiency, which is NaN where these two lose the same slack. "static_best" is
+/// searched on the same seeds (hindsight.h). Everything but decide_p50_ns depends on the seeds alone. Throws Error.
+Comparison compare_with_bounds(const PlatformSpec& platform, const Scenario& scenario,
+                               const CompareOptions& options);
+/// The same, for those who want the policies' figures.
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options);
 

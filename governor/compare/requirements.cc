@@ -47,7 +47,7 @@ MetricRequirement parse_one(const std::string& option, const std::string& text) 
 }  // namespace
 
 const MetricField& metric_of(const std::string& where, const std::string& key) {
-  const std::string full = key == "energy_gap_pct" ? "energy_gap_to_oracle_pct" : key;
+  const std::string full = key == "energy_gap_pct" ? "energy_gap_to_best_found_pct" : key;
   std::vector<std::string> known;
   for (const MetricField& field : metric_fields()) {
     if (field.key == full) return field;

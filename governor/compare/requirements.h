@@ -16,7 +16,7 @@ struct MetricRequirement {
   double bound = 0;
 };
 
-/// The field that `key` is the key of ("energy_gap_pct" is short for energy_gap_to_oracle_pct).
+/// The field that `key` is the key of ("energy_gap_pct" is short for energy_gap_to_best_found_pct).
 /// Throws Error (kInput), with the nearest key; `where` says what was read.
 const MetricField& metric_of(const std::string& where, const std::string& key);
 

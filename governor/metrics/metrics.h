@@ -36,14 +36,14 @@ struct Metrics {
   /// energy, was within the predicted 90 % interval. NaN when nothing was predicted.
   double time_in_interval_pct = std::numeric_limits<double>::quiet_NaN();
   double energy_in_interval_pct = std::numeric_limits<double>::quiet_NaN();
-  double energy_gap_to_oracle_pct =  ///< NaN when there is no oracle that is a bound
-      std::numeric_limits<double>::quiet_NaN();
+  // How far the energy is above each of the three that compare() finds; NaN where there is none.
+  double energy_gap_to_bound_pct = std::numeric_limits<double>::quiet_NaN();
+  double energy_gap_to_best_found_pct = std::numeric_limits<double>::quiet_NaN();
+  double energy_gap_to_informed_pct = std::numeric_limits<double>::quiet_NaN();
   double slack_lost_pct =  ///< NaN when no job with a deadline finished
       std::numeric_limits<double>::quiet_NaN();
   double efficiency_pct =  ///< NaN where rt-app's is not defined (compare.h)
       std::numeric_limits<double>::quiet_NaN();
-  /// Jobs waited for each other, or heat held a clock down: one decision bore on another.
-  bool coupled = false;
   double jobs = 0;    ///< finished
   double reward = 0;  ///< sum over the run
   // NaN when no application has an energy budget; when no job's fate is known.
@@ -95,7 +95,6 @@ class MetricsSink final : public EpochSink {
   DurationHistogram latency_, decide_;
   std::int64_t elapsed_ns_ = 0, throttled_ns_ = 0;
   double energy_mj_ = 0, accuracy_sum_ = 0, temp_peak_c_ = -273.15, reward_ = 0;
-  bool coupled_ = false;
   std::uint64_t accuracy_jobs_ = 0, infeasible_ = 0, unlisted_ = 0;
   std::array<double, kMaxApps> best_accuracy_pct_{};  ///< of the application's levels
   double utility_ = 0, utility_weight_ = 0;

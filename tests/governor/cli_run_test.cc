@@ -15,16 +15,28 @@ namespace flyball::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
-const std::vector<std::string> kMetrics = {"energy_mj_per_job", "deadline_miss_pct",
-                                           "infeasible_pct",    "accuracy_pct",
-                                           "latency_p50_ms",    "latency_p99_ms",
-                                           "power_mean_mw",     "temp_peak_c",
-                                           "throttled_s",       "transitions",
-                                           "migrations",        "width_switches",
-                                           "decide_p50_ns",     "energy_gap_to_oracle_pct",
-                                           "dropped_pct",       "utility_pct"};
+const std::vector<std::string> kMetrics = {"energy_mj_per_job",
+                                           "deadline_miss_pct",
+                                           "infeasible_pct",
+                                           "accuracy_pct",
+                                           "latency_p50_ms",
+                                           "latency_p99_ms",
+                                           "power_mean_mw",
+                                           "temp_peak_c",
+                                           "throttled_s",
+                                           "transitions",
+                                           "migrations",
+                                           "width_switches",
+                                           "decide_p50_ns",
+                                           "energy_gap_to_bound_pct",
+                                           "energy_gap_to_best_found_pct",
+                                           "energy_gap_to_informed_pct",
+                                           "dropped_pct",
+                                           "utility_pct"};
 // Null for a policy that predicts nothing, without a budget, and but for plain load.
 const std::vector<std::string> kScores = {"time_in_interval_pct", "energy_in_interval_pct",
                                           "over_budget_pct", "efficiency_pct"};
@@ -73,17 +85,29 @@ TEST(CliCompare, OneRowPerPolicyWithEveryFigureAndItsInterval) {
   EXPECT_LT(energy(1), energy(0));  // the oracle against the highest frequency
 }
 
-TEST(CliCompare, SaysWhyThereIsNoGap) {
-  const Finished told = flyball_run({"compare", "--platform", "jetson_nano", "--scenario",
-                                     "dual_dnn", "--policies", "rule,oracle", "--seeds", "1"});
+TEST(CliCompare, SaysToWhatGapsAreAndWhyThereIsNone) {
+  const std::vector<std::string> two = {"compare",        "--platform", "jetson_nano",
+                                        "--scenario",     "dual_dnn",   "--policies",
+                                        "rule,powersave", "--seeds",    "1"};
+  const Finished told = flyball_run(two);
   EXPECT_EQ(told.exit_code, 0) << told.err;
-  EXPECT_THAT(told.out, HasSubstr("No gap to the oracle where decisions are coupled (several"));
-  const json result =
-      parsed(flyball_run({"compare", "--platform", "jetson_nano", "--scenario", "dual_dnn",
-                          "--policies", "rule,oracle", "--seeds", "1", "--json"}));
-  EXPECT_TRUE(result.at("policies")[0].at("energy_gap_to_oracle_pct").at("mean").is_null());
-  EXPECT_THAT(std::string(result.at("no_gap_reason")), HasSubstr("no bound"));
-  // From the first job on, which starts at the clocks that the board was found at.
+  EXPECT_THAT(told.out,
+              AllOf(HasSubstr("gap to bound"), HasSubstr("gap to best found"),
+                    HasSubstr("gap to informed"), HasSubstr("Lower bound: whoever"),
+                    HasSubstr("leaves fewer jobs unmet"), Not(HasSubstr("gap to oracle"))));
+  std::vector<std::string> as_json = two;
+  as_json.push_back("--json");
+  const json result = parsed(flyball_run(as_json));
+  const json& missing = result.at("policies")[1];
+  EXPECT_TRUE(missing.at("energy_gap_to_best_found_pct").at("mean").is_null());
+  EXPECT_GE(missing.at("energy_gap_to_bound_pct").at("mean"), 0.0);
+  EXPECT_THAT(std::string(result.at("no_gap_reason")), HasSubstr("powersave"));
+  const json& bounds = result.at("bounds");
+  EXPECT_LE(bounds.at("lower_bound_mj_per_job").at("mean"),
+            bounds.at("best_found_mj_per_job").at("mean"));
+  EXPECT_LE(bounds.at("best_found_mj_per_job").at("mean"),
+            bounds.at("informed_mj_per_job").at("mean"));
+  EXPECT_TRUE(bounds.at("no_bound_reason").is_null());
   EXPECT_TRUE(compare_json({"--policies", "performance"}).at("no_gap_reason").is_null());
 }
 

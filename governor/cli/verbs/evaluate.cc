@@ -83,8 +83,8 @@ std::string with_interval(const Estimate& figure, int decimals) {
 
 std::string group_table(const std::vector<AgentVerdict>& verdicts, bool wrong, int columns) {
   Table table({{"agent", "", true},
-               {"model's gap", "%"},
-               {"gap, jobs 501-1000", "%"},
+               {"model's gap to informed", "%"},
+               {"gap to informed, jobs 501-1000", "%"},
                {"gap gone", "%"},
                {"against model, later", "points"},
                {"lost before", "jobs"},
