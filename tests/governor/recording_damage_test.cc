@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "kernels/base/crc32c.h"
+#include "governor/record/export.h"
 #include "tests/governor/recorder_fixture.h"
 
 namespace flyball::test {
