@@ -112,6 +112,10 @@ std::string verdict(const std::vector<Policy>& policies, const Policy* best,
   if (best->name != reference.name)
     text += fmt::format(", {} against {}", signed_text(difference_pct(*best, reference)),
                         reference.name);
+  // Less work is no better governing: say what it costs.
+  if (std::abs(best->accuracy.mean - reference.accuracy.mean) > 0.05)
+    text += fmt::format(", at {} % instead of {} % accuracy", digits(best->accuracy.mean, 1),
+                        digits(reference.accuracy.mean, 1));
   text += fmt::format("; it misses {} % of its deadlines.", digits(best->missed.mean, 2));
   std::string tied;
   for (const Policy& policy : policies) {
@@ -179,6 +183,18 @@ Series point(const Policy& policy, const Figured& x, const Figured& y, Colours& 
   return one;
 }
 
+/// Where one policy is far from the others, the others would be one blot.
+bool spread_out(const std::vector<Policy>& policies, Figured Policy::*figured) {
+  double least = INFINITY, most = 0;
+  for (const Policy& policy : policies) {
+    const double value = (policy.*figured).mean;
+    if (std::isnan(value)) continue;
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  return least > 0 && most > 5 * least;
+}
+
 Figure energy_latency(const std::vector<Policy>& policies, Colours& colours) {
   Figure figure{"energy_latency",
                 "Energy against latency",
@@ -186,6 +202,8 @@ Figure energy_latency(const std::vector<Policy>& policies, Colours& colours) {
                 "the front joins what no other policy that keeps its deadlines undercuts in both.",
                 {"latency, 99th percentile", "ms"},
                 {"energy per job", "mJ"}};
+  figure.x.log = spread_out(policies, &Policy::latency);
+  figure.y.log = spread_out(policies, &Policy::energy);
   figure.series.push_back(front_of(policies));
   for (const Policy& policy : policies)
     if (std::isfinite(policy.energy.mean) && std::isfinite(policy.latency.mean))

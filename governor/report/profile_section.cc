@@ -35,7 +35,7 @@ Section profile_section(const std::vector<ComparedRun>& runs, const Options& opt
                             "many times the energy of the best one. Higher and further left is "
                             "better.",
                             options.max_miss_pct),
-                {"energy as a multiple of the best", ""},
+                {"energy as a multiple of the best", "", true},
                 {"share of problems", "%"}};
   double furthest = 1.02;
   for (auto& [policy, of] : ratios) {

@@ -94,13 +94,14 @@ void Timeline::job(const JobRecord& job) {
 std::vector<Figure> Timeline::figures(const std::string& id) const {
   const Axis time{"time", "s"};
   std::vector<Figure> figures;
-  const auto add = [&](Figure figure) {
+  const auto add = [&](Figure figure, const Thinner& of) {
     std::erase_if(figure.series, [](const Series& one) { return !has_values(one); });
     if (figure.series.empty()) return;
     figure.timeline = id;
-    const auto drawn = figure.series.front().x.size();
-    if (clocks_.taken() > clocks_.x().size() && drawn > 0)
-      figure.caption += " Thinned for drawing; least and greatest values are all there.";
+    if (of.taken() > of.x().size())
+      figure.caption +=
+          fmt::format(" Drawn are {} of {}: the least and the greatest values are all there.",
+                      of.x().size(), of.taken());
     figures.push_back(std::move(figure));
   };
   using Kind = Series::Kind;
@@ -118,7 +119,7 @@ std::vector<Figure> Timeline::figures(const std::string& id) const {
     latency.series.push_back(series_of(jobs_[a], 0, apps_[a] + " in time", Kind::kPoints, colour));
     latency.series.push_back(series_of(jobs_[a], 1, apps_[a] + " missed", Kind::kPoints, -3));
   }
-  add(std::move(latency));
+  add(std::move(latency), jobs_.empty() ? clocks_ : jobs_.front());
 
   Figure clock{"clock", "Clocks", "Dashed: asked for. Solid: delivered.", time, {"clock", "MHz"}};
   Figure power{"power", "Power", "The mean of each epoch.", time, {"power", "mW"}};
@@ -142,7 +143,7 @@ std::vector<Figure> Timeline::figures(const std::string& id) const {
     ipc.series.push_back(series_of(ipc_, c, name, Kind::kSteps, colour));
   }
   power.series.push_back(series_of(power_, clusters_, "whole platform", Kind::kSteps, -1));
-  add(std::move(clock));
+  add(std::move(clock), clocks_);
 
   Figure mapping{"mapping",
                  "Mapping",
@@ -161,11 +162,11 @@ std::vector<Figure> Timeline::figures(const std::string& id) const {
     mapping.series.push_back(series_of(settings_, 2 * a, apps_[a], Kind::kSteps, colour));
     level.series.push_back(series_of(settings_, 2 * a + 1, apps_[a], Kind::kSteps, colour));
   }
-  add(std::move(mapping));
-  add(std::move(level));
-  add(std::move(power));
-  add(std::move(temperature));
-  add(std::move(ipc));
+  add(std::move(mapping), settings_);
+  add(std::move(level), settings_);
+  add(std::move(power), power_);
+  add(std::move(temperature), temperature_);
+  add(std::move(ipc), ipc_);
   return figures;
 }
 

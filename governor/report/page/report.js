@@ -111,6 +111,17 @@ function padded(axis, least, most) {
   return [least >= 0 && least < most / 2 || least === 0 ? (least - pad < 0 ? Math.min(0, -0.02 * most) : 0) : least - pad, most + pad];
 }
 
+/* 1, 2 and 5 times powers of ten. */
+function logSplits(least, most) {
+  const splits = [], wide = most / least > 300;
+  for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); ++power)
+    for (const factor of wide ? [1] : most / least < 4 ? [1, 1.2, 1.5, 2, 3, 4, 5, 6, 8] : [1, 2, 5]) {
+      const value = +(factor * 10 ** power).toPrecision(3);
+      if (value >= least && value <= most) splits.push(value);
+    }
+  return splits;
+}
+
 const kPaths = {
   0: (c, x, y, r) => c.arc(x, y, r, 0, 7),
   1: (c, x, y, r) => c.rect(x - r * .9, y - r * .9, r * 1.8, r * 1.8),
@@ -164,6 +175,7 @@ function drawPoints(u, figure) {
   /* A label goes beside its point where there is room, or is left to the legend. */
   c.font = `600 ${12 * scale}px system-ui, sans-serif`;
   c.textBaseline = "middle";
+  c.textAlign = "left";
   const box = u.bbox, gap = 8 * scale, high = 7 * scale;
   const big = many > 60 ? [] : taken;
   for (const [name, x, y, colour] of labels) {
@@ -212,7 +224,7 @@ class Plot {
   }
   height(width) {
     const categories = this.figure.y.categories?.length || 0;
-    return this.figure.timeline ? Math.max(150, Math.min(40 + 20 * categories, 320)) : Math.max(240, Math.min(width * .62, 400), categories * 26 + 60);
+    return this.figure.timeline ? Math.max(180, Math.min(70 + 20 * categories, 340)) : Math.max(240, Math.min(width * .62, 400), categories * 26 + 60);
   }
   build() {
     this.u?.destroy();
@@ -224,7 +236,7 @@ class Plot {
       ...(axis.categories ? {
         splits: () => axis.categories.map((_, i) => i).filter((i) => i % Math.ceil(axis.categories.length / 16) === 0),
         values: (u, splits) => splits.map((i) => { const text = axis.categories[i] ?? ""; return text.length > 18 ? text.slice(0, 17) + "…" : text; }),
-      } : axis.log ? {values: (u, splits) => splits.map((v) => (v === null ? "" : number(v)))} : {values: (u, splits) => splits.map(number)}),
+      } : axis.log ? {splits: (u, i, least, most) => logSplits(least, most), values: (u, splits) => splits.map(number)} : {values: (u, splits) => splits.map(number)}),
       ...(side === 3 ? {size: (u, values) => {
         if (!values) return 44;
         u.ctx.save();
@@ -232,12 +244,13 @@ class Plot {
         const widest = Math.max(0, ...values.map((v) => u.ctx.measureText(v ?? "").width)) / devicePixelRatio;
         u.ctx.restore();
         return Math.ceil(widest) + 14;
-      }} : {}),
+      }} : {size: 32}),
     });
     const range = (which) => (u, least, most) => {
-      const axis = figure[which], [from, to] = this.full[which];
-      if (which === "x") return least === null || least <= from && most >= to ? padded(axis, from, to) : [least, most];
-      return this.zoomedY && !axis.categories ? this.zoomedY : padded(axis, from, to);
+      const axis = figure[which], [from, to] = this.full[which], xs = this.columns[0];
+      /* The whole of the data, or what was zoomed to. */
+      if (which === "x") return least === null || least <= xs[0] && most >= xs[xs.length - 1] ? padded(axis, from, to) : [least, most];
+      return padded(axis, from, to);
     };
     const steps = uPlot.paths.stepped({align: 1}), line = uPlot.paths.linear();
     this.u = new uPlot({
@@ -382,10 +395,10 @@ function figureOf(figure) {
       const button = make("button", {type: "button", "aria-pressed": "true", onclick: () => button.setAttribute("aria-pressed", String(plot.toggle(s)))}, glyph, one.name);
       legend.append(button);
     });
-    new ResizeObserver(() => {
+    new ResizeObserver(() => requestAnimationFrame(() => {
       const width = Math.max(220, place.clientWidth);
       if (Math.abs(width - plot.u.width) > 1) plot.u.setSize({width, height: plot.height(width)});
-    }).observe(place);
+    })).observe(place);
   }};
 }
 
