@@ -37,7 +37,7 @@ void Thinner::mark(std::size_t begin, std::size_t end, std::vector<bool>& keep) 
 void Thinner::thin() {
   const double span = x_.back() - x_.front();
   if (width_ <= 0) width_ = std::max(span, 1e-9) / static_cast<double>(max_rows_);
-  for (std::size_t kept = x_.size(); kept > max_rows_ / 2; width_ *= 2) {
+  while (true) {
     std::vector<bool> keep(x_.size());
     keep.front() = keep.back() = true;
     const auto bucket = [&](std::size_t row) { return std::floor((x_[row] - x_[0]) / width_); };
@@ -45,7 +45,7 @@ void Thinner::thin() {
       for (end = begin + 1; end < x_.size() && bucket(end) == bucket(begin);) ++end;
       mark(begin, end, keep);
     }
-    kept = 0;
+    std::size_t kept = 0;
     for (std::size_t row = 0; row < x_.size(); ++row) {
       if (!keep[row]) continue;
       x_[kept] = x_[row];
@@ -55,6 +55,8 @@ void Thinner::thin() {
     }
     x_.resize(kept);
     values_.resize(kept * columns_);
+    if (kept <= max_rows_ / 2) return;
+    width_ *= 2;
   }
 }
 

@@ -102,7 +102,8 @@ TEST_F(CliRecord, PerfettoHasASlicePerJobAndCountersThatChange) {
     before_->add_job(late);
     JobRecord dropped;
     dropped.sequence = 2;
-    dropped.release_ns = 40 * kMs, dropped.deadline_ns = 90 * kMs;
+    dropped.release_ns = dropped.start_ns = dropped.finish_ns = 40 * kMs;
+    dropped.deadline_ns = 90 * kMs;
     dropped.missed = dropped.dropped = true;
     before_->add_job(dropped);
     epoch(recorder, 2);

@@ -305,8 +305,8 @@ TEST_F(CliReport, BrowserDrawsEveryPlotAndTheKeyboardReadsIt) {
   ASSERT_EQ(std::system(command.c_str()), 0) << contents(file("log"));
   EXPECT_THAT(contents(file("log")), Not(HasSubstr("CONSOLE")));
   const std::string dom = contents(file("dom"));
-  // A distribution, six timelines (no counters, so no IPC), four of the comparison, a profile.
-  EXPECT_THAT(dom, AllOf(HasSubstr("data-plots=\"12\""), HasSubstr("data-said=\"12\"")));
+  // A distribution, six timelines (no counters, so no IPC), three of the comparison, a profile.
+  EXPECT_THAT(dom, AllOf(HasSubstr("data-plots=\"11\""), HasSubstr("data-said=\"11\"")));
 }
 
 }  // namespace

@@ -161,8 +161,9 @@ function drawPoints(u, figure) {
       }
       c.beginPath();
       if (one.colour === -3) {
-        c.moveTo(x - radius, at - radius); c.lineTo(x + radius, at + radius);
-        c.moveTo(x + radius, at - radius); c.lineTo(x - radius, at + radius);
+        const arm = radius + 1.5 * scale;
+        c.moveTo(x - arm, at - arm); c.lineTo(x + arm, at + arm);
+        c.moveTo(x + arm, at - arm); c.lineTo(x - arm, at + arm);
         c.stroke();
       } else {
         kPaths[one.colour === -2 ? 7 : one.dashed ? 3 : shapeOf(one)](c, x, at, one.colour === -2 ? 1.6 * radius : radius);
@@ -236,9 +237,11 @@ class Plot {
       ...(axis.categories ? {
         splits: () => axis.categories.map((_, i) => i).filter((i) => i % Math.ceil(axis.categories.length / 16) === 0),
         values: (u, splits) => splits.map((i) => { const text = axis.categories[i] ?? ""; return text.length > 18 ? text.slice(0, 17) + "…" : text; }),
-      } : axis.log ? {splits: (u, i, least, most) => logSplits(least, most), values: (u, splits) => splits.map(number)} : {values: (u, splits) => splits.map(number)}),
+      } : axis.log ? {splits: (u, i, least, most) => logSplits(least, most), filter: (u, splits) => splits, values: (u, splits) => splits.map(number)} : {values: (u, splits) => splits.map(number)}),
       ...(side === 3 ? {size: (u, values) => {
         if (!values) return 44;
+        /* The timelines of a run stand below each other. */
+        if (figure.timeline && u.width > 600) return 112;
         u.ctx.save();
         u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
         const widest = Math.max(0, ...values.map((v) => u.ctx.measureText(v ?? "").width)) / devicePixelRatio;
