@@ -13,8 +13,8 @@
 #include <cstring>
 #include <thread>
 
-#include "kernels/base/crc32c.h"
 #include "governor/record/export.h"
+#include "kernels/base/crc32c.h"
 #include "tests/governor/recorder_fixture.h"
 
 namespace flyball::test {

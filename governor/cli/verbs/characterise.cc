@@ -193,8 +193,9 @@ int run_characterise(const CharacteriseOptions& options) {
     const report::Figure figure =
         report::characterise_figure(to_json(governed, app, points, options), options.figure);
     write_file_atomically(options.out, report::svg_of(figure));
-    write_result(options.json ? json_text({{"schema", 1}, {"points", figure.points()}, {"out", options.out}})
-                              : fmt::format("wrote {} ({} points)\n", options.out, figure.points()));
+    write_result(options.json
+                     ? json_text({{"schema", 1}, {"points", figure.points()}, {"out", options.out}})
+                     : fmt::format("wrote {} ({} points)\n", options.out, figure.points()));
   } else if (options.json) {
     write_result(json_text(to_json(governed, app, points, options)));
   } else if (options.has_budget) {
