@@ -69,7 +69,7 @@ Verb add_report(CLI::App& program) {
       ->add_option("inputs", verb->inputs,
                    "Recordings, and what 'compare', 'characterise' or 'train' print with --json")
       ->required()
-      ->type_name("FILE...");
+      ->type_name("FILE");
   parser
       ->add_option("--out", verb->out,
                    "The page to write, HTML that needs nothing else; with --figure an SVG file")
