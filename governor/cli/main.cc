@@ -46,11 +46,13 @@ int run_program(int argc, char** argv) {
                              add_evaluate(program), add_profile(program)};
   const std::vector<Verb> network = add_network(program);
   verbs.insert(verbs.end(), network.begin(), network.end());
+  const std::vector<Verb> record = add_record(program);
+  verbs.insert(verbs.end(), record.begin(), record.end());
   const std::vector<Verb> others = {
-      add_characterise(program), add_fit(program),    add_list(program),   add_export(program),
-      add_replay(program),       add_restore(program), add_doctor(program), add_status(program),
-      add_explain(program),      add_set(program),     add_shadow(program), add_audit(program),
-      add_top(program)};
+      add_report(program), add_characterise(program), add_fit(program),    add_list(program),
+      add_export(program), add_replay(program),       add_restore(program), add_doctor(program),
+      add_status(program), add_explain(program),      add_set(program),     add_shadow(program),
+      add_audit(program),  add_top(program)};
   verbs.insert(verbs.end(), others.begin(), others.end());
   const Verb* verb = parse_command_line(program, verbs, argc, argv);
   const int code = verb ? verb->run() : 0;

@@ -27,6 +27,9 @@ Verb add_fit(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_replay(CLI::App& program);
+/// One per verb within it: show, export.
+std::vector<Verb> add_record(CLI::App& program);
+Verb add_report(CLI::App& program);
 Verb add_doctor(CLI::App& program);
 Verb add_restore(CLI::App& program);
 Verb add_status(CLI::App& program);

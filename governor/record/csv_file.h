@@ -1,87 +1,54 @@
 #pragma once
 
-#include <fmt/format.h>
-
-#include <cmath>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "kernels/base/error.h"
-#include "kernels/base/whole_file.h"
+#include "governor/record/output_text.h"
+#include "governor/record/table_writer.h"
 
 namespace flyball {
 
 /// A CSV file (RFC 4180) that takes its name when all of it is there.
-class CsvFile {
+class CsvFile final : public TableWriter {
  public:
-  explicit CsvFile(std::string path) : path_(std::move(path)) { check(file_.begin(path_)); }
+  explicit CsvFile(std::string path) : file_(std::move(path)) {}
 
-  template <class T>
-  CsvFile& cell(const T& value) {
-    separate();
-    fmt::format_to(std::back_inserter(line_), "{}", value);
-    return *this;
-  }
-  CsvFile& cell(bool value) { return cell(value ? 1 : 0); }
-  /// 12 digits: what was rounded to a monitor's resolution looks so. Nothing for NaN.
-  CsvFile& cell(double value) {
-    separate();
-    if (!std::isnan(value)) fmt::format_to(std::back_inserter(line_), "{:.12g}", value);
-    return *this;
-  }
-  CsvFile& cell(float value) {
-    separate();
-    if (!std::isnan(value)) fmt::format_to(std::back_inserter(line_), "{:.6g}", value);
-    return *this;
-  }
-  CsvFile& empty() {
+  TableWriter& empty() override {
     separate();
     return *this;
   }
   /// Quoted where RFC 4180 asks for it.
-  CsvFile& text(std::string_view value) {
+  TableWriter& text(std::string_view value) override {
     separate();
+    std::string& line = file_.text();
     if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
-      line_ += value;
+      line += value;
       return *this;
     }
-    line_ += '"';
-    for (const char c : value) line_.append(c == '"' ? 2 : 1, c);
-    line_ += '"';
+    line += '"';
+    for (const char c : value) line.append(c == '"' ? 2 : 1, c);
+    line += '"';
     return *this;
   }
-  void end_line() {
-    text_ += line_;
-    text_ += '\n';
-    line_.clear();
+  void end_line() override {
+    file_.text() += '\n';
     begun_ = false;
-    if (text_.size() >= kBufferBytes) write();
+    file_.flush_when_long();
   }
-  void put_in_place() {
-    write();
-    check(file_.put_in_place());
-  }
+  void put_in_place() { file_.put_in_place(); }
 
  private:
-  static constexpr std::size_t kBufferBytes = 64 * 1024;
-  void write() {
-    check(file_.write(text_));
-    text_.clear();
-  }
-  void check(const FileStatus& status) const {
-    if (!status)
-      failure(path_, "cannot be written: " + status.why,
-              "choose a folder that can be written, on a disk with room");
+  void boolean(bool value) override { number(value ? "1" : "0"); }
+  void number(std::string_view digits) override {
+    separate();
+    file_.text() += digits;
   }
   void separate() {
-    if (begun_) line_ += ',';
+    if (begun_) file_.text() += ',';
     begun_ = true;
   }
-  std::string path_;
-  FileReplacement file_;
-  std::string text_, line_;
+  OutputText file_;
   bool begun_ = false;
 };
 

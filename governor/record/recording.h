@@ -115,14 +115,6 @@ struct RecordingVisitor {
 /// file, it is no recording, is of another version, or its header is cut off or damaged.
 RecordingReport read_recording(const std::string& path, const RecordingVisitor& visitor);
 
-/// The two CSV files of a folder: of the epochs and of the jobs.
-std::array<std::string, 2> csv_files(const std::string& folder);
-/// Throws Error (kInput) unless export_csv can write them, which is tried: the folder is made when
-/// absent, and files that are there must be empty or made by export_csv.
-void check_csv_folder(const std::string& folder);
-/// Writes them, both or, but for a failure of the very last step, neither. Throws Error.
-RecordingReport export_csv(const std::string& recording, const std::string& folder);
-
 /// A name, for CSV and display.
 const char* verdict_name(Shield::Verdict verdict);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "governor/record/export.h"
 #include "governor/record/recording.h"
 #include "tests/fuzz/checksum.h"
 #include "tests/fuzz/input_file.h"

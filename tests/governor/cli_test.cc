@@ -17,9 +17,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kVerbs = {"run",     "train",   "compare",      "evaluate",
-                                         "profile", "network", "characterise", "fit",
-                                         "list",    "export",  "restore",      "doctor"};
+const std::vector<std::string> kVerbs = {
+    "run", "train", "compare", "evaluate", "profile", "network", "characterise",
+    "fit", "list",  "export",  "restore",  "doctor",  "record",  "report"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "governor/record/export.h"
 #include "tests/governor/recorder_fixture.h"
 
 namespace flyball::test {

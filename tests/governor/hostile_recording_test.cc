@@ -11,6 +11,7 @@
 
 #include "agents/explain.h"
 #include "governor/record/block_writer.h"
+#include "governor/record/export.h"
 #include "governor/record/record_codec.h"
 #include "governor/record/recording.h"
 #include "governor/record/recording_header.h"

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <thread>
 
+#include "governor/record/export.h"
 #include "kernels/base/crc32c.h"
 #include "tests/governor/recorder_fixture.h"
 

@@ -15,10 +15,13 @@
 #include "governor/cli/options.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/figure_output.h"
 #include "governor/cli/views/accuracy.h"
 #include "governor/cli/views/levels.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
+#include "governor/report/sections.h"
+#include "kernels/base/atomic_file.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -30,6 +33,7 @@ struct CharacteriseOptions {
   std::string app;
   Budget budget;
   bool has_budget = false;
+  std::string figure, out;
   bool only_front = false;
   bool json = false;
 };
@@ -171,6 +175,10 @@ std::string notes_text(const std::vector<std::string>& notes) {
 }
 
 int run_characterise(const CharacteriseOptions& options) {
+  if (options.figure.empty() != options.out.empty())
+    input_error(options.out.empty() ? "--figure " + options.figure : "--out " + options.out,
+                "a figure has a name and a file", "give both, --figure NAME --out FILE.svg");
+  if (!options.out.empty()) check_figure_output(options.out);
   const GovernedPlatform governed = load_governed_platform(options.platform, options.profile);
   const PlatformSpec& platform = governed.spec;
   const AppProfile& app = app_of(platform, options.app);
@@ -180,7 +188,15 @@ int run_characterise(const CharacteriseOptions& options) {
                 "name another with '--app', or leave out the budget and '--pareto'");
   Points points{characterise(platform, app), {}};
   points.front = app.plain_load ? std::vector<bool>(points.rows.size()) : pareto_front(points.rows);
-  if (options.json) {
+  if (!options.figure.empty()) {
+    // The same figures as a report of this verb's JSON has.
+    const report::Figure figure =
+        report::characterise_figure(to_json(governed, app, points, options), options.figure);
+    write_file_atomically(options.out, report::svg_of(figure));
+    write_result(options.json
+                     ? json_text({{"schema", 1}, {"points", figure.points()}, {"out", options.out}})
+                     : fmt::format("wrote {} ({} points)\n", options.out, figure.points()));
+  } else if (options.json) {
     write_result(json_text(to_json(governed, app, points, options)));
   } else if (options.has_budget) {
     write_result(best_text(app, points, options.budget) + notes_text(governed.notes) +
@@ -237,12 +253,18 @@ Verb add_characterise(CLI::App& program) {
                 "What the level has to reach: asks for the best point");
   parser->add_flag("--pareto", options->only_front,
                    "Only the Pareto front of time, energy and accuracy");
+  parser
+      ->add_option("--figure", options->figure,
+                   "Draw instead: energy_time (energy against time, with the front) or power_time")
+      ->type_name("NAME");
+  parser->add_option("--out", options->out, "The file for the figure")->type_name("FILE.svg");
   profile_option(*parser, options->profile);
   json_option(*parser, options->json);
   parser->footer(
       "The best point within a budget is the most accurate one, of those the cheapest.\n"
       "Example:\n  flyball characterise --platform odroid_xu3 --app dynamic_cnn --json\n"
-      "  flyball characterise --platform odroid_xu3 --time-ms 200 --energy-mj 150");
+      "  flyball characterise --platform odroid_xu3 --time-ms 200 --energy-mj 150\n"
+      "  flyball characterise --platform odroid_xu3 --figure energy_time --out xu3.svg");
   return {parser, [options] { return run_characterise(*options); }};
 }
 

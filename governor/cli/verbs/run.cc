@@ -31,6 +31,7 @@
 #include "governor/cli/views/warnings.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/inference_engine.h"
+#include "governor/record/export.h"
 #include "governor/record/recording.h"
 #include "governor/record/recording_header.h"
 #include "governor/supervisor/state_dir.h"

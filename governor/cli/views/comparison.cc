@@ -23,6 +23,12 @@ bool has_tail(std::string_view key) {
   return key == "deadline_miss_pct" || key == "temp_peak_c" || key == "throttled_s";
 }
 
+/// Of which the JSON has every seed, for those who look at distributions and pairs (`report`).
+bool has_seeds(std::string_view key) {
+  return key == "energy_mj_per_job" || key == "deadline_miss_pct" || key == "infeasible_pct" ||
+         key == "latency_p99_ms";
+}
+
 PairedDifference difference(const PolicyResult& mine, const PolicyResult& theirs,
                             const MetricField& field) {
   return paired_difference(values_of(mine, field), values_of(theirs, field));
@@ -62,6 +68,10 @@ Json figure_json(const PolicyResult& result, const MetricField& field) {
   const Estimate figure = estimate(values);
   Json json{{"mean", number_or_null(figure.mean)},
             {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
+  if (has_seeds(field.key)) {
+    Json& seeds = json["per_seed"] = Json::array();
+    for (const double value : values) seeds.push_back(number_or_null(value));
+  }
   if (!has_tail(field.key)) return json;
   json["cvar10"] = number_or_null(tail_mean(values));
   json["worst"] =

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
+#include "governor/cli/verbs/record.h"
+#include "governor/record/summary.h"
+
+namespace flyball::cli {
+namespace {
+
+struct ShowVerb {
+  std::string record;
+  bool json = false;
+};
+
+std::string hash_text(std::uint64_t hash) { return hash == 0 ? "-" : fmt::format("{:016x}", hash); }
+
+Json to_json(const std::string& file, const RecordingSummary& run) {
+  const ContentHashes& hashes = run.report.info.hashes;
+  Json json = recording_json(file, run.report);
+  const auto hash = [](std::uint64_t value) {
+    return value == 0 ? Json(nullptr) : Json(hash_text(value));
+  };
+  json["platform_hash"] = hash(hashes.platform);
+  json["belief_hash"] = hash(hashes.belief);
+  json["scenario_hash"] = hash(hashes.scenario);
+  json["profile_hash"] = hash(hashes.profile);
+  json["policy_hash"] = hash(hashes.policy);
+  json["applications"] = run.apps;
+  json["duration_s"] = run.duration_s;
+  json["finished"] = run.finished;
+  json["missed"] = run.missed;
+  json["dropped"] = run.dropped;
+  json["infeasible"] = run.infeasible;
+  json["deadline_miss_pct"] = number_or_null(run.miss_pct());
+  json["latency_p50_ms"] = number_or_null(run.latency_ms(50));
+  json["latency_p99_ms"] = number_or_null(run.latency_ms(99));
+  json["accuracy_pct"] = number_or_null(run.accuracy_pct);
+  json["energy_mj"] = run.energy_mj;
+  json["energy_mj_per_job"] = number_or_null(run.energy_mj_per_job());
+  json["decisions"] = run.report.decisions;
+  json["explored"] = run.explored;
+  json["replaced_by_shield"] = run.replaced;
+  Json& clusters = json["clusters"] = Json::array();
+  for (const RecordingSummary::Cluster& cluster : run.clusters) {
+    clusters.push_back({{"cluster", cluster.name},
+                        {"clock_mean_mhz", number_or_null(cluster.clock_mean_mhz)},
+                        {"clock_changes", cluster.clock_changes},
+                        {"power_mean_mw", number_or_null(cluster.power_mean_mw)},
+                        {"temp_min_c", number_or_null(cluster.temp_min_c)},
+                        {"temp_max_c", number_or_null(cluster.temp_max_c)}});
+  }
+  return json;
+}
+
+std::string to_text(const std::string& file, const RecordingSummary& run) {
+  const RecordingInfo& info = run.report.info;
+  std::string text = fmt::format("{}: {} on {}, scenario {}, seed {}\n\n", file, info.policy,
+                                 info.platform.name, info.scenario, info.seed);
+  const auto line = [&](const char* what, const std::string& value) {
+    text += fmt::format("  {:<13} {}\n", what, value);
+  };
+  line("duration",
+       fmt::format("{} s in {} epochs, {} new decisions ({} explored, {} changed by the "
+                   "shield)",
+                   fixed(run.duration_s, 2), run.report.epochs, run.report.decisions, run.explored,
+                   run.replaced));
+  line("applications", run.apps.empty() ? "none" : joined(run.apps));
+  line("jobs", fmt::format("{} finished, {} missed ({} %), of these {} dropped; {} infeasible",
+                           run.finished, run.missed, fixed(run.miss_pct(), 2), run.dropped,
+                           run.infeasible));
+  line("latency", fmt::format("{} ms median, {} ms in 99 of 100", fixed(run.latency_ms(50), 2),
+                              fixed(run.latency_ms(99), 2)));
+  line("accuracy", fixed(run.accuracy_pct, 2) + " % top-1");
+  line("energy", fmt::format("{} mJ, {} mJ per job, {} mW mean", fixed(run.energy_mj, 1),
+                             fixed(run.energy_mj_per_job(), 2),
+                             fixed(run.duration_s > 0 ? run.energy_mj / run.duration_s : NAN, 1)));
+  line("contents",
+       fmt::format("platform {}, policy {}, profile {}", hash_text(info.hashes.platform),
+                   hash_text(info.hashes.policy), hash_text(info.hashes.profile)));
+  line("file", run.report.complete ? fmt::format("complete, {} blocks", run.report.blocks)
+                                   : "NOT COMPLETE: " + run.report.problem());
+  Table table({{"cluster", ""},
+               {"clock", "MHz mean"},
+               {"changes", ""},
+               {"power", "mW mean"},
+               {"coolest", "C"},
+               {"hottest", "C"}});
+  for (const RecordingSummary::Cluster& cluster : run.clusters) {
+    table.add_row({cluster.name, fixed(cluster.clock_mean_mhz, 0),
+                   fmt::to_string(cluster.clock_changes), fixed(cluster.power_mean_mw, 1),
+                   fixed(cluster.temp_min_c, 1), fixed(cluster.temp_max_c, 1)});
+  }
+  return text + '\n' + table.render(Terminal::of(STDOUT_FILENO).columns);
+}
+
+int run_record_show(const ShowVerb& verb) {
+  const RecordingSummary run = summarise(verb.record);
+  write_result(verb.json ? json_text(to_json(verb.record, run)) : to_text(verb.record, run));
+  check_complete(verb.record, run.report, "the figures are of what is readable");
+  return 0;
+}
+
+}  // namespace
+
+Verb add_record_show(CLI::App& record) {
+  auto verb = std::make_shared<ShowVerb>();
+  CLI::App* parser = record.add_subcommand(
+      "show", "Say on one screen what was recorded: policy, jobs, misses, energy, heat, damage");
+  recording_option(*parser, verb->record);
+  json_option(*parser, verb->json);
+  parser->footer(
+      "A recording that is not complete is shown as far as it goes, with status 1.\n"
+      "Example:\n  flyball record show run.flyrec");
+  return {parser, [verb] { return run_record_show(*verb); }};
+}
+
+}  // namespace flyball::cli

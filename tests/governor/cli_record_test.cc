@@ -1,0 +1,162 @@
+// `record show` and `record export`, by the real program, on recordings whose contents are known.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "governor/record/export.h"
+#include "tests/governor/recorder_fixture.h"
+#include "tests/governor/subprocess.h"
+
+namespace flyball::test {
+namespace {
+
+using flyball::testing::Finished;
+using flyball::testing::flyball_run;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class CliRecord : public RecorderTest {
+ protected:
+  Finished exported(const std::string& format, const std::string& out) const {
+    return flyball_run({"record", "export", format, path_, "--out", out});
+  }
+  json document(const std::string& format) const {
+    const std::string out = folder_ + "/" + format;
+    const Finished finished = exported(format, out);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return json::parse(contents(out));
+  }
+  std::string folder_name(const std::string& name) const { return folder_ + "/" + name; }
+};
+
+TEST_F(CliRecord, ShowSumsUpWhatHappened) {
+  small_recording();
+  const Finished finished = flyball_run({"record", "show", path_, "--json"});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  const json shown = json::parse(finished.out);
+  EXPECT_EQ(shown.at("policy"), "fake");
+  EXPECT_EQ(shown.at("applications"), json({"camera"}));
+  EXPECT_DOUBLE_EQ(shown.at("duration_s"), 0.5);  // ten epochs of 50 ms, of 12.5 mJ each
+  EXPECT_DOUBLE_EQ(shown.at("energy_mj"), 125);
+  EXPECT_DOUBLE_EQ(shown.at("energy_mj_per_job"), 25);
+  EXPECT_EQ(shown.at("finished"), 5);
+  EXPECT_EQ(shown.at("missed"), 0);
+  EXPECT_NEAR(shown.at("latency_p50_ms"), 80, 80 * 0.004);
+  EXPECT_EQ(shown.at("explored"), 10);
+  EXPECT_EQ(shown.at("replaced_by_shield"), 10);
+  EXPECT_DOUBLE_EQ(shown.at("clusters")[0].at("temp_max_c"), 41.5);
+  EXPECT_DOUBLE_EQ(shown.at("clusters")[0].at("clock_mean_mhz"), 1000);
+  EXPECT_EQ(shown.at("problem"), nullptr);
+  const Finished text = flyball_run({"record", "show", path_});
+  EXPECT_THAT(text.out, AllOf(HasSubstr("fake on small"), HasSubstr("5 finished, 0 missed")));
+  EXPECT_LT(std::count(text.out.begin(), text.out.end(), '\n'), 24) << "one screen";
+}
+
+TEST_F(CliRecord, ShowOfADamagedFileSaysSoAndShowsTheRest) {
+  const std::string whole = small_recording();
+  put(path_, whole.substr(0, whole.size() - 7));
+  const Finished finished = flyball_run({"record", "show", path_});
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.out, AllOf(HasSubstr("NOT COMPLETE"), HasSubstr("torn block")));
+  EXPECT_THAT(finished.err, StartsWith("flyball: recording " + path_ + ": is not complete: "));
+}
+
+TEST_F(CliRecord, JsonHoldsWhatTheCsvFilesHold) {
+  small_recording();
+  const json all = document("json");
+  ASSERT_EQ(exported("csv", folder_name("csv")).exit_code, 0);
+  const std::string csv = contents(folder_name("csv/epochs.csv"));
+  std::istringstream header(csv.substr(0, csv.find('\n')));
+  std::set<std::string> columns, keys;
+  for (std::string cell; std::getline(header, cell, ',');) columns.insert(cell);
+  for (const auto& [key, value] : all.at("epochs")[3].items()) keys.insert(key);
+  EXPECT_EQ(keys, columns);
+  ASSERT_EQ(all.at("epochs").size(), 10u);
+  EXPECT_EQ(all.at("epochs")[3].at("end_ns"), 200'000'000);
+  EXPECT_EQ(all.at("epochs")[3].at("big.temp_c"), 41.5);
+  EXPECT_EQ(all.at("epochs")[0].at("probability"), nullptr) << "too many to know";
+  EXPECT_EQ(all.at("epochs")[3].at("applied.camera.mapping"), "bigx2");
+  ASSERT_EQ(all.at("jobs").size(), 5u);
+  EXPECT_EQ(all.at("jobs")[0].at("energy_mj"), 20.25);
+  EXPECT_EQ(all.at("jobs")[0].at("missed"), false);
+  EXPECT_EQ(all.at("complete"), true);
+}
+
+// What Perfetto reads: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+TEST_F(CliRecord, PerfettoHasASlicePerJobAndCountersThatChange) {
+  {
+    Recorder recorder(path_, info_);
+    bind(recorder);
+    epoch(recorder, 0);
+    JobRecord late;
+    late.sequence = 1;
+    late.release_ns = 10 * kMs, late.start_ns = 20 * kMs, late.finish_ns = 95 * kMs;
+    late.deadline_ns = 90 * kMs;
+    late.missed = true;
+    before_->add_job(late);
+    JobRecord dropped;
+    dropped.sequence = 2;
+    dropped.release_ns = dropped.start_ns = dropped.finish_ns = 40 * kMs;
+    dropped.deadline_ns = 90 * kMs;
+    dropped.missed = dropped.dropped = true;
+    before_->add_job(dropped);
+    epoch(recorder, 2);
+    EXPECT_EQ(recorder.finish(), "");
+  }
+  const json trace = document("perfetto");
+  std::map<std::string, int> phases;
+  std::map<std::string, json> named;
+  for (const json& event : trace.at("traceEvents")) {
+    for (const char* key : {"ph", "pid", "tid", "ts", "name"}) ASSERT_TRUE(event.contains(key));
+    ++phases[event.at("ph")];
+    named[event.at("name")] = event;
+  }
+  const json& job = named.at("camera (deadline missed)");
+  EXPECT_EQ(job.at("ph"), "X");
+  EXPECT_EQ(job.at("ts"), 20'000);  // microseconds
+  EXPECT_EQ(job.at("dur"), 75'000);
+  EXPECT_EQ(job.at("args").at("latency_ms"), 85);
+  EXPECT_EQ(job.at("args").at("deadline_ms"), 80);
+  EXPECT_EQ(job.at("args").at("missed"), true);
+  EXPECT_EQ(named.at("camera (dropped)").at("ph"), "i");
+  EXPECT_EQ(named.at("big clock delivered").at("args").at("MHz"), 1000);
+  EXPECT_THAT(named.at("explored").at("args").at("why").get<std::string>(), StartsWith("camera: "));
+  EXPECT_EQ(phases["X"], 1);
+  EXPECT_EQ(phases["i"], 1 + 2);  // a job, and a decision of each epoch
+  // Nine counters (a power, a battery, and of two clusters four, of which little's do not
+  // change): each is written once, since no epoch differs from the one before.
+  EXPECT_EQ(phases["C"], 2 + 2 * 4);
+}
+
+TEST_F(CliRecord, ExportReplacesOnlyItsOwnKindAndNeverItsInput) {
+  const std::string bytes = small_recording();
+  for (const std::string format : {"json", "perfetto"}) {
+    const auto refused = [&](const std::string& out, const std::string& why) {
+      const Finished finished = exported(format, out);
+      EXPECT_EQ(finished.exit_code, 2);
+      EXPECT_EQ(finished.out, "");
+      EXPECT_THAT(finished.err, AllOf(StartsWith("flyball: --out " + out + ": "), HasSubstr(why)));
+    };
+    refused(path_, "is there already and is not");
+    put(folder_name("letter"), "{\"dear\": \"reader\"}");
+    refused(folder_name("letter"), "is there already and is not");
+    refused(folder_name("none/x"), "there is no folder");
+    EXPECT_EQ(contents(folder_name("letter")), "{\"dear\": \"reader\"}");
+    ASSERT_EQ(exported(format, folder_name("x")).exit_code, 0);
+    EXPECT_EQ(exported(format, folder_name("x")).exit_code, 0) << "its own kind";
+    fs::remove(folder_name("x"));
+  }
+  EXPECT_EQ(contents(path_), bytes);
+  const Finished unknown = flyball_run({"record", "export", "xml", path_, "--out", "x"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, StartsWith("flyball: format 'xml': there is none of that name; "));
+}
+
+}  // namespace
+}  // namespace flyball::test
