@@ -277,6 +277,22 @@ TEST_F(Actuate, ALimitThatHeatLoweredNeverBecomesTheUsers) {
   EXPECT_EQ(look().user_max_khz, 2000000);
 }
 
+TEST_F(Actuate, ALimitThatTheUserSetsBeforeThePolicyIsTakenHolds) {
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(2000000);  // as it is: nothing is written, and nothing taken
+  EXPECT_EQ(kernel_.writes(), 0);
+  change([](auto& policy) { policy.user_max_khz = 1000000; });
+  one.set(1600000);
+  EXPECT_EQ(look().user_max_khz, 1000000);
+  one.set(400000);
+  EXPECT_EQ(look().user_max_khz, 400000);
+  one.set(1600000);
+  EXPECT_EQ(look().user_max_khz, 1000000);
+  one.set(400000);
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 1000000);
+}
+
 TEST_F(Actuate, AfterANapInTheHeatTheUsersLimitIsStillKnown) {
   const std::filesystem::path state =
       std::filesystem::temp_directory_path() / ("cooling" + std::to_string(getpid()));

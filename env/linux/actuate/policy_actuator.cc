@@ -72,7 +72,6 @@ void PolicyActuator::set_speed(std::int64_t khz) noexcept {
 }
 
 void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
-  const SettingText wanted = SettingText::of(khz);
   const std::int64_t before_khz = max_.read().number();
   if (max_.error() != 0) return fail(max_.error());
   if (max_.changed_by_others(/*heat_lowers=*/true)) {
@@ -91,6 +90,10 @@ void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
     return;
   }
   lowered_khz_ = 0;
+  // What the user has set since flyball began holds as well.
+  const std::int64_t limit_khz = max_.ours() ? max_.found().number() : before_khz;
+  if (limit_khz > 0) khz = std::min(khz, limit_khz);
+  const SettingText wanted = SettingText::of(khz);
   const bool rises = khz > before_khz;
   int error = 0;
   // A lowest limit above the highest is taken and stays latent: going down, the lowest goes first.
