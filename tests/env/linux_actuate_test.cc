@@ -293,6 +293,14 @@ TEST_F(Actuate, ALimitThatTheUserSetsBeforeThePolicyIsTakenHolds) {
   EXPECT_EQ(look().user_max_khz, 1000000);
 }
 
+TEST_F(Actuate, TheLimitOfAnotherProgramStaysWhenThePolicyIsLeftToIt) {
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(1600000);
+  change([](auto& policy) { policy.user_max_khz = 800000; });
+  one.stand_down();
+  EXPECT_EQ(look().user_max_khz, 800000);
+}
+
 TEST_F(Actuate, AfterANapInTheHeatTheUsersLimitIsStillKnown) {
   const std::filesystem::path state =
       std::filesystem::temp_directory_path() / ("cooling" + std::to_string(getpid()));

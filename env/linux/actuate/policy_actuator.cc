@@ -136,18 +136,20 @@ void PolicyActuator::fail(int error) noexcept {
   report_.error = error;
 }
 
-void PolicyActuator::hand_over() noexcept {
+void PolicyActuator::hand_over() noexcept { give_back(/*heat_lowers=*/true); }
+
+void PolicyActuator::give_back(bool heat_lowers) noexcept {
   if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
   report_.error = 0;
-  const auto back = [&](Setting& setting, bool heat_lowers) {
-    if (const int error = setting.give_back(heat_lowers)) report_.error = error;
+  const auto back = [&](Setting& setting, bool heat) {
+    if (const int error = setting.give_back(heat)) report_.error = error;
   };
   if (kind_ == ActuatorKind::kSetSpeed) {
-    if (governor_.found() == kUserspace) back(speed_, true);
+    if (governor_.found() == kUserspace) back(speed_, heat_lowers);
     back(governor_, false);
   } else {
-    back(max_, true);
-    back(min_, true);
+    back(max_, heat_lowers);
+    back(min_, heat_lowers);
   }
   report_.asked_khz = 0;
   report_.in_force_khz = 0;
@@ -155,7 +157,7 @@ void PolicyActuator::hand_over() noexcept {
 }
 
 void PolicyActuator::stand_down() noexcept {
-  hand_over();
+  give_back(is_cooling());  // a lower limit is theirs, but for heat's
   report_.stood_down = true;
 }
 

@@ -54,6 +54,7 @@ class PolicyActuator {
   std::int64_t next_opp_khz(std::int64_t khz) const noexcept;
   bool is_cooling() noexcept;
   void fail(int error) noexcept;
+  void give_back(bool heat_lowers) noexcept;
   void count_writes() noexcept;
 
   std::string name_;
