@@ -22,6 +22,7 @@ namespace {
 constexpr std::int64_t kSlowSensorsNs = 1'000'000'000;
 constexpr std::int64_t kPowerNs = 100'000'000;
 constexpr double kAssumedTempC = 45;  // where no zone tells
+constexpr double kClockSlack = 1.1;   // of a clock counted in ticks of busy time
 
 int nearest_opp(const ClusterSpec& spec, std::int64_t khz) {
   int best = 0;
@@ -48,13 +49,25 @@ int lowest_opp_from(const ClusterSpec& spec, std::int64_t khz) {
   return opp;
 }
 
-/// Of CPUs by cooling devices: Linux names those of cpufreq after it, firmware's after the processor.
+/// Linux names the devices of cpufreq after it, firmware's after the processor.
+bool cools_cpus(const CoolingDevice& device) {
+  return device.type.find("cpu") != std::string::npos ||
+         device.type.find("Processor") != std::string::npos;
+}
+
 bool is_cooling(const LinuxMachine& machine) {
   return std::any_of(
-      machine.cooling.begin(), machine.cooling.end(), [](const CoolingDevice& device) {
-        return device.state > 0 && (device.type.find("cpu") != std::string::npos ||
-                                    device.type.find("Processor") != std::string::npos);
-      });
+      machine.cooling.begin(), machine.cooling.end(),
+      [](const CoolingDevice& device) { return device.state > 0 && cools_cpus(device); });
+}
+
+std::vector<std::string> cooling_states(const SysTree& tree, const LinuxMachine& machine) {
+  std::vector<std::string> files;
+  for (const CoolingDevice& device : machine.cooling) {
+    if (cools_cpus(device))
+      files.push_back(tree.path("/sys/class/thermal/" + device.name + "/cur_state"));
+  }
+  return files;
 }
 
 /// What a source of counters said, as an observation has it; nothing that was counted before.
@@ -129,7 +142,7 @@ struct LinuxPlatform::Parts {
       limit_khz = std::max(limit_khz, policy.max_khz);
       if (choice.kind != ActuatorKind::kNone) {
         actuators.emplace_back(tree.root(), policy, choice.kind, is_cooling(machine), calls,
-                               options.hook);
+                               options.hook, cooling_states(tree, machine));
       }
     }
     if (!actuators.empty()) cluster.hand = std::make_unique<ClockHand>(std::move(actuators));
@@ -147,6 +160,11 @@ struct LinuxPlatform::Parts {
     constexpr std::uint8_t kUseful =
         counter_bit(CounterField::kInstructions) | counter_bit(CounterField::kCycles);
     if ((counters->measured() & kUseful) != 0) cluster.counters = std::move(counters);
+  }
+
+  /// Linux then lets nobody read a file of it, and a driver may take seconds.
+  static bool is_written(const Cluster& cluster) noexcept {
+    return cluster.hand && cluster.hand->report().busy;
   }
 
   void read_clock(Cluster& cluster) noexcept {
@@ -171,7 +189,7 @@ struct LinuxPlatform::Parts {
     if (hottest_mc > -1e9) temp_c = hottest_mc * 1e-3;
     for (Cluster& cluster : cluster_list) {
       // Under bounds the limit is our own.
-      if (cluster.actuator == ActuatorKind::kBounds) continue;
+      if (cluster.actuator == ActuatorKind::kBounds || is_written(cluster)) continue;
       double lowest_khz = 1e18, khz = 0;
       for (HeldFile& file : cluster.limit) {
         if (file.read_number(khz) && khz > 0) lowest_khz = std::min(lowest_khz, khz);
@@ -225,16 +243,19 @@ struct LinuxPlatform::Parts {
       }
     }
     if (cluster.busy_cores <= 0) return;
-    read_clock(cluster);
+    if (!is_written(cluster)) read_clock(cluster);
     if (!cluster.counters) return;
     CounterSample sample;
     cluster.counters->skip_cpus(usage.idle());
     cluster.counters->read(sample);
     cluster.counted = counters_of(sample);
-    // Labels lie: where cycles are counted, over a core's worth of busy time or more, they tell.
+    // Labels lie: where cycles are counted, over a core's worth of busy time or more, they tell. Unless
+    // they say what no clock can be: a virtual machine may count an idle CPU's time for cycles.
     if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {
       const double busy_ns = cluster.busy_cores * static_cast<double>(last_epoch_ns);
-      cluster.now_khz = static_cast<std::int64_t>(cluster.counted.cycles / busy_ns * 1e6);
+      const double khz = cluster.counted.cycles / busy_ns * 1e6;
+      if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz))
+        cluster.now_khz = static_cast<std::int64_t>(khz);
     }
   }
 
@@ -443,6 +464,10 @@ std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
                    cluster.why, cluster.hand ? cluster.hand->report() : HandReport()});
   }
   return all;
+}
+
+bool LinuxPlatform::is_writing() const noexcept {
+  return std::any_of(parts_->cluster_list.begin(), parts_->cluster_list.end(), Parts::is_written);
 }
 
 HandReport LinuxPlatform::hand(int cluster) const noexcept {

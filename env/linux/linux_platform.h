@@ -71,6 +71,8 @@ class LinuxPlatform final : public Platform {
     HandReport hand;
   };
   std::vector<ClusterStatus> clusters() const;
+  /// Whether a policy is being written: who reads a file of one waits until its driver is done.
+  bool is_writing() const noexcept;
   /// What clusters() has of it; allocates nothing.
   HandReport hand(int cluster) const noexcept;
   /// "rail package-0 by RAPL", or empty where power is modelled.

@@ -17,7 +17,7 @@ class RivalWatch final : public EpochSink {
  public:
   using Say = std::function<void(const std::string&)>;
   /// All outlive it. `say` gets a sentence per change.
-  RivalWatch(const SettingsFile& file, LinuxPlatform& platform, bool force, Say say)
+  RivalWatch(SettingsFile& file, LinuxPlatform& platform, bool force, Say say)
       : file_(file), watch_(file), platform_(platform), force_(force), say_(std::move(say)) {}
 
   /// A system call. Allocates only when a setting is new, or somebody was here.
@@ -28,7 +28,7 @@ class RivalWatch final : public EpochSink {
  private:
   void meet(const ForeignChange& change);
 
-  const SettingsFile& file_;
+  SettingsFile& file_;
   SettingWatch watch_;
   LinuxPlatform& platform_;
   bool force_;

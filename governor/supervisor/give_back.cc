@@ -88,8 +88,10 @@ class LaneProcess {
       since_ns_ = monotonic_ns();
     }
     if (process_ > 0 && monotonic_ns() - since_ns_ > step_limit_ns_) {
-      // It cannot be stopped within the Linux kernel, but will do nothing more when it comes back.
-      kill(process_, SIGKILL);
+      // A write cannot be stopped within the Linux kernel, and may come to a good end there if it is
+      // let be: for one who is being killed, Linux starts no governor. Whoever reads is to write
+      // nothing more when it comes back.
+      if (!is_writing()) kill(process_, SIGKILL);
       if (!has_ended(process_)) abandoned_.push_back(process_);
       process_ = -1;
     }
@@ -113,6 +115,11 @@ class LaneProcess {
   }
 
  private:
+  bool is_writing() const {
+    return std::any_of(settings_.begin(), settings_.end(), [&](int setting) {
+      return scene_.steps[setting].stage.load() == GiveBackStep::kWriting;
+    });
+  }
   int progress() const {
     int progress = 0;
     for (const int setting : settings_)

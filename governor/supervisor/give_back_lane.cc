@@ -138,6 +138,7 @@ class Lane {
   Returned write_back(int setting, GiveBackStep& step) {
     const std::string_view before = file_.before(setting);
     file_.set_state(setting, SettingState::kGivingBack);
+    step.stage.store(GiveBackStep::kWriting);
     const int error = scene_.access.write(scene_.sys, file_, setting, before);
     if (error != 0) return refusal(error, step);
     const SettingReading after = scene_.access.read(scene_.sys, file_, setting);

@@ -9,7 +9,7 @@ namespace flyball {
 
 /// What a process that gives back tells the one that waits for it, in memory that both share.
 struct GiveBackStep {
-  enum Stage : std::uint32_t { kPending, kBegun, kDone };
+  enum Stage : std::uint32_t { kPending, kBegun, kWriting, kDone };
   std::atomic<Stage> stage;
   Returned outcome;
   int error;

@@ -60,20 +60,31 @@ bool SettingWatch::watch(int setting) {
   if (!events_ || is_thread_setting(file_.kind(setting))) return false;
   const std::string path = std::string(file_.sysfs_root()) + std::string(file_.path(setting));
   Watched watched{setting, 0, 0, -1};
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return false;
+  watched.device = info.st_dev;
+  watched.inode = info.st_ino;
   if (by_fanotify_) {
-    struct stat info {};
-    if (fanotify_mark(events_.get(), FAN_MARK_ADD, FAN_MODIFY, AT_FDCWD, path.c_str()) != 0 ||
-        stat(path.c_str(), &info) != 0) {
+    if (fanotify_mark(events_.get(), FAN_MARK_ADD, FAN_MODIFY, AT_FDCWD, path.c_str()) != 0)
       return false;
-    }
-    watched.device = info.st_dev;
-    watched.inode = info.st_ino;
   } else {
     watched.watch = inotify_add_watch(events_.get(), path.c_str(), IN_MODIFY);
     if (watched.watch < 0) return false;
   }
   watched_.push_back(watched);
   return true;
+}
+
+bool SettingWatch::watch_anew(int setting) {
+  const auto known = std::find_if(watched_.begin(), watched_.end(),
+                                  [&](const Watched& each) { return each.setting == setting; });
+  if (known == watched_.end()) return false;
+  const std::string path = std::string(file_.sysfs_root()) + std::string(file_.path(setting));
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return false;
+  if (info.st_ino == known->inode && info.st_dev == known->device) return false;
+  watched_.erase(known);
+  return watch(setting);
 }
 
 std::optional<ForeignChange> SettingWatch::next() noexcept {

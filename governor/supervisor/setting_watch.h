@@ -36,6 +36,10 @@ class SettingWatch {
   /// From now on. False when it cannot be watched.
   bool watch(int setting);
 
+  /// Whether the file that is watched is another one by now, as after its driver was loaded anew; that
+  /// one is watched from then on.
+  bool watch_anew(int setting);
+
   /// What others have written since the last call, one at a time; nothing when there is no more. A
   /// write that leaves a value of ours is nobody's business. Costs a system call, 0.5 us.
   std::optional<ForeignChange> next() noexcept;

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "env/linux/actuate/clock_hand.h"
 #include "tests/env/linux_kernel.h"
@@ -92,6 +96,17 @@ TEST_F(Actuate, SilentRoundingIsReadBackAndWrittenOnce) {
   EXPECT_EQ(kernel_.writes(), writes) << "it would be rounded again";
 }
 
+TEST_F(Actuate, RoundingToTheClockThatIsThereIsNoFailure) {
+  change([](auto& policy) { policy.user_min_khz = 900000; });
+  PolicyActuator one = actuator(ActuatorKind::kSetSpeed);
+  one.set(1200000);
+  one.set(400000);  // 900000 is asked for, the user's limit
+  EXPECT_EQ(one.report().in_force_khz, 1200000);
+  EXPECT_EQ(one.report().ignored, 0u);
+  EXPECT_EQ(one.report().rounded, 1u);
+  EXPECT_EQ(one.report().error, 0);
+}
+
 TEST_F(Actuate, ADriverThatFailsAndSaysItSucceededIsFoundOut) {
   PolicyActuator one = actuator(ActuatorKind::kSetSpeed);
   change([](auto& policy) { policy.fails_silently = true; });
@@ -131,6 +146,20 @@ TEST_F(Actuate, EveryRefusalIsReportedAndTheNextTryMayWork) {
       EXPECT_EQ(look().user_max_khz, 2000000);
     }
   }
+}
+
+TEST_F(Actuate, WhatARefusedWriteLeavesInForceIsTold) {
+  ScriptedHook hook;
+  PolicyActuator one = actuator(ActuatorKind::kBounds, false, &hook);
+  one.set(800000);
+  change([](auto& policy) { policy.refuses = EIO; });
+  // More tries than the two values that a settings file holds: else 800000 would be a stranger's.
+  for (const int khz : {1200000, 1600000, 1200000}) {
+    one.set(khz);
+    EXPECT_EQ(hook.told.back(), "scaling_max_freq:2000000>" + std::to_string(khz));
+    EXPECT_EQ(hook.read_backs.back(), "800000");
+  }
+  EXPECT_EQ(hook.told.size(), hook.read_backs.size());
 }
 
 TEST_F(Actuate, WithoutTheUserspaceModuleTheGovernorStays) {
@@ -246,6 +275,64 @@ TEST_F(Actuate, ALimitThatHeatLoweredNeverBecomesTheUsers) {
   cooled.set(1600000);
   cooled.hand_over();
   EXPECT_EQ(look().user_max_khz, 2000000);
+}
+
+TEST_F(Actuate, ALimitThatTheUserSetsBeforeThePolicyIsTakenHolds) {
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(2000000);  // as it is: nothing is written, and nothing taken
+  EXPECT_EQ(kernel_.writes(), 0);
+  change([](auto& policy) { policy.user_max_khz = 1000000; });
+  one.set(1600000);
+  EXPECT_EQ(look().user_max_khz, 1000000);
+  one.set(400000);
+  EXPECT_EQ(look().user_max_khz, 400000);
+  one.set(1600000);
+  EXPECT_EQ(look().user_max_khz, 1000000);
+  one.set(400000);
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 1000000);
+}
+
+TEST_F(Actuate, TheLimitOfAnotherProgramStaysWhenThePolicyIsLeftToIt) {
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(1600000);
+  change([](auto& policy) { policy.user_max_khz = 800000; });
+  one.stand_down();
+  EXPECT_EQ(look().user_max_khz, 800000);
+}
+
+TEST_F(Actuate, AfterANapInTheHeatTheUsersLimitIsStillKnown) {
+  const std::filesystem::path state =
+      std::filesystem::temp_directory_path() / ("cooling" + std::to_string(getpid()));
+  PolicyActuator one("", policy_of(kernel_.look(kFolder), kFolder), ActuatorKind::kBounds, false,
+                     kernel_, nullptr, {state.string()});
+  one.set(1600000);
+  one.hand_over();
+  std::ofstream(state) << "2\n";
+  change([](auto& policy) { policy.heat_max_khz = 800000; });
+  one.set(400000);
+  std::ofstream(state) << "0\n";
+  change([](auto& policy) { policy.heat_max_khz = 1'000'000'000; });
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 2000000);
+  // Without heat, a lower one is the user's.
+  change([](auto& policy) { policy.user_max_khz = 1600000; });
+  one.set(400000);
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 1600000);
+  std::filesystem::remove(state);
+}
+
+TEST_F(Actuate, ALimitThatSomebodyLowersIsNotWrittenOverAtOnce) {
+  PolicyActuator one = actuator(ActuatorKind::kBounds);
+  one.set(1600000);
+  change([](auto& policy) { policy.user_max_khz = 800000; });
+  one.set(1200000);
+  EXPECT_EQ(look().user_max_khz, 800000) << "whoever watches is to see it";
+  EXPECT_EQ(one.report().error, EAGAIN);
+  one.set(1200000);
+  EXPECT_EQ(look().user_max_khz, 1200000) << "nobody was seen: the hardware's doing";
+  EXPECT_EQ(one.report().error, 0);
 }
 
 TEST_F(Actuate, TheUsersOwnLimitsHold) {

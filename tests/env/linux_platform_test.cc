@@ -109,6 +109,7 @@ TEST_F(LinuxMachineTest, AnIdleCpuIsNotRead) {
   options_.perf = &perf_machine_;
   start();
   epoch({});
+  settle();
   perf_.reads_of_cpu.clear();
   const int little = kernel_.reads_of("policy0/scaling_cur_freq");
   const int big = kernel_.reads_of("policy4/scaling_cur_freq");
@@ -127,6 +128,7 @@ TEST_F(LinuxMachineTest, CountersAndTheDeliveredClock) {
   options_.perf = &perf_machine_;
   start();
   epoch({4, 5});
+  settle();
   epoch({4, 5});
   // 4 million cycles each in the epoch to come, whatever the label says.
   perf_.run(4'000'000, 10'000'000);
@@ -135,6 +137,10 @@ TEST_F(LinuxMachineTest, CountersAndTheDeliveredClock) {
   EXPECT_DOUBLE_EQ(now_.cluster[1].counters.cycles, 8e6);
   const double khz = 8e6 / (2 * static_cast<double>(now_.epoch_ns)) * 1e6;
   EXPECT_NEAR(static_cast<double>(now_.cluster[1].freq_khz), khz, 1);
+  // More cycles than the fastest clock has: an emulator's, which counts while a CPU is idle.
+  perf_.run(400'000'000'000, 10'000'000);
+  epoch({4, 5});
+  EXPECT_EQ(now_.cluster[1].freq_khz, kernel_.look(kCpufreq + "policy4").cur_khz);
 }
 
 TEST_F(LinuxMachineTest, WhileNothingRunsLinuxGovernsAndALoadEndsTheNap) {
@@ -186,12 +192,16 @@ TEST_F(LinuxMachineTest, APolicyThatRefusesOrHangsDoesNotStopTheOther) {
                  [](auto& policy) { policy.hangs = std::chrono::seconds(2); });
   kernel_.change(kCpufreq + "policy0", [](auto& policy) { policy.refuses = 0; });
   action_.opp = {2, 2};
+  const int reads = kernel_.reads_of("policy4/scaling_cur_freq");
   int epochs = 0;
   do {
     epoch({0, 4});
     ++epochs;
   } while (platform_->clusters()[1].hand.busy && epochs < 20);
   EXPECT_EQ(epochs, 20) << "epochs passed while the write hung";
+  EXPECT_TRUE(platform_->is_writing());
+  EXPECT_EQ(kernel_.reads_of("policy4/scaling_cur_freq"), reads)
+      << "Linux would keep a reader waiting for the writer";
 }
 
 TEST_F(LinuxMachineTest, AnEpochAllocatesNothing) {

@@ -31,13 +31,15 @@ inline void make_cpufreq(const std::string& root) {
 struct Faults {
   static inline std::map<std::string, int> refuse;           ///< errno of the write
   static inline std::vector<std::string> ignore;             ///< accepted, and nothing comes of it
-  static inline std::vector<std::string> hang;               ///< for ever
+  static inline std::vector<std::string> hang;               ///< until the test's program ends
+  static inline std::vector<std::string> slow;               ///< for longer than a step may take
   static inline std::map<std::string, std::string> becomes;  ///< what the machine makes of a write
   static inline std::string log;                             ///< a file: one line per write
   static void none() {
     refuse.clear();
     ignore.clear();
     hang.clear();
+    slow.clear();
     becomes.clear();
     log.clear();
   }
@@ -54,8 +56,9 @@ struct Faults {
         path.starts_with(kPolicies) ? path.substr(std::string(kPolicies).size()) : path;
     if (!log.empty()) std::ofstream(log, std::ios::app) << name << ' ' << value << '\n';
     if (std::find(hang.begin(), hang.end(), name) != hang.end()) {
-      for (;;) pause();
+      for (const pid_t test = getppid(); getppid() == test;) usleep(1000);  // it is not killed
     }
+    if (std::find(slow.begin(), slow.end(), name) != slow.end()) usleep(600'000);
     if (const auto found = refuse.find(name); found != refuse.end()) return found->second;
     if (std::find(ignore.begin(), ignore.end(), name) != ignore.end()) return 0;
     const auto found = becomes.find(name);

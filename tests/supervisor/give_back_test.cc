@@ -222,6 +222,17 @@ TEST_F(GiveBackTest, WhatHangsStopsNoOtherOne) {
   EXPECT_EQ(read("policy0/scaling_max_freq"), "2000000");
 }
 
+TEST_F(GiveBackTest, ASlowDriverIsLetBeAndDoesItInTheEnd) {
+  const int setting = take_over(SettingKind::kGovernor, "policy0/scaling_governor", "userspace");
+  Faults::slow = {"policy0/scaling_governor"};
+  GiveBackOptions options;
+  options.access = Faults::access();
+  const GiveBackResult result = give_back_patiently(file_, 60'000'000'000, options);
+  EXPECT_EQ(outcome(result, setting), Returned::kGivenBack);
+  EXPECT_EQ(result.missing(), 0);
+  EXPECT_EQ(read("policy0/scaling_governor"), "schedutil");
+}
+
 TEST_F(GiveBackTest, WhatIsGoneIsNotMissing) {
   const int setting = take_over(SettingKind::kGovernor, "policy0/scaling_governor", "userspace");
   std::filesystem::remove_all(root() + setting_path("policy0"));

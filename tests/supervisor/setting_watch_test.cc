@@ -109,6 +109,20 @@ TEST_F(SettingWatchTest, LookingFindsWhatNoEventTells) {
   EXPECT_EQ(change->pid, 0);
 }
 
+TEST_F(SettingWatchTest, ADriverThatIsLoadedAnewHasFilesOfItsOwn) {
+  SettingWatch watch(file_);
+  ASSERT_TRUE(watch.watch(governor_));
+  EXPECT_FALSE(watch.watch_anew(governor_));
+  const std::string path = root() + setting_path("policy0/scaling_governor");
+  std::filesystem::rename(path, path + ".old");
+  EXPECT_FALSE(watch.watch_anew(governor_)) << "it is gone";
+  write_text(path, "userspace\n");
+  EXPECT_TRUE(watch.watch_anew(governor_));
+  EXPECT_FALSE(watch.watch_anew(governor_));
+  change_from_outside("policy0/scaling_governor", "performance");
+  EXPECT_TRUE(watch.next()) << "the new file is watched";
+}
+
 TEST(ProgramNameTest, IsThatOfTheScriptAndEmptyForNone) {
   EXPECT_THAT(program_of(getpid()).data(), ::testing::HasSubstr("supervisor_test"));
   const pid_t child = fork();

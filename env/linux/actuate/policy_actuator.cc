@@ -17,7 +17,7 @@ bool stays_put(const CpufreqPolicy& policy) {
 
 PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& policy,
                                ActuatorKind kind, bool cooling, SettingCalls& calls,
-                               SettingHook* hook)
+                               SettingHook* hook, const std::vector<std::string>& cooling_states)
     : name_(policy.name),
       kind_(kind),
       lowest_khz_(std::max(policy.hardware_min_khz, policy.min_khz)),
@@ -25,6 +25,7 @@ PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& pol
                        ? policy.hardware_max_khz
                        : std::min(policy.hardware_max_khz, policy.max_khz)),
       pins_(stays_put(policy)),
+      table_khz_(policy.table_khz),
       governor_(calls, hook, root + policy.folder + "/scaling_governor"),
       speed_(calls, hook, root + policy.folder + "/scaling_setspeed"),
       min_(calls, hook, root + policy.folder + "/scaling_min_freq"),
@@ -33,6 +34,7 @@ PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& pol
   // not known, and the lowered one must not become it.
   if (cooling && policy.hardware_max_khz > 0)
     max_.set_found(SettingText::of(policy.hardware_max_khz));
+  for (const std::string& file : cooling_states) cooling_states_.emplace_back(calls, file);
 }
 
 void PolicyActuator::set(std::int64_t khz) noexcept {
@@ -70,13 +72,28 @@ void PolicyActuator::set_speed(std::int64_t khz) noexcept {
 }
 
 void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
-  const SettingText wanted = SettingText::of(khz);
   const std::int64_t before_khz = max_.read().number();
   if (max_.error() != 0) return fail(max_.error());
   if (max_.changed_by_others(/*heat_lowers=*/true)) {
     report_.stood_down = true;
     return fail(ECANCELED);
   }
+  // After a nap it is found anew, but what heat leaves of the user's limit is not the user's.
+  if (!max_.ours() && before_khz < max_.found().number() && is_cooling())
+    max_.set_found(max_.found());
+  // Lower than we left it: heat's doing, or that of somebody who is to be seen by whoever watches
+  // before it is written over.
+  if (max_.changed_by_others(/*heat_lowers=*/false) && before_khz != lowered_khz_ &&
+      !is_cooling()) {
+    lowered_khz_ = before_khz;
+    report_.error = EAGAIN;
+    return;
+  }
+  lowered_khz_ = 0;
+  // What the user has set since flyball began holds as well.
+  const std::int64_t limit_khz = max_.ours() ? max_.found().number() : before_khz;
+  if (limit_khz > 0) khz = std::min(khz, limit_khz);
+  const SettingText wanted = SettingText::of(khz);
   const bool rises = khz > before_khz;
   int error = 0;
   // A lowest limit above the highest is taken and stays latent: going down, the lowest goes first.
@@ -93,7 +110,8 @@ void PolicyActuator::judge(std::int64_t before_khz, std::int64_t now_khz) noexce
   report_.in_force_khz = std::max<std::int64_t>(now_khz, 0);
   if (now_khz == report_.asked_khz) return;
   const bool stuck = kind_ == ActuatorKind::kSetSpeed && now_khz == before_khz;
-  if (stuck && std::min(report_.asked_khz, max_.read().number()) != now_khz) {
+  if (stuck && now_khz != next_opp_khz(report_.asked_khz) &&
+      std::min(report_.asked_khz, max_.read().number()) != now_khz) {
     ++report_.ignored;
     report_.error = EREMOTEIO;
     return;
@@ -101,23 +119,37 @@ void PolicyActuator::judge(std::int64_t before_khz, std::int64_t now_khz) noexce
   ++report_.rounded;
 }
 
+std::int64_t PolicyActuator::next_opp_khz(std::int64_t khz) const noexcept {
+  const auto next = std::lower_bound(table_khz_.begin(), table_khz_.end(), khz);
+  return next != table_khz_.end() ? *next : khz;
+}
+
+bool PolicyActuator::is_cooling() noexcept {
+  return std::any_of(cooling_states_.begin(), cooling_states_.end(), [](HeldFile& file) {
+    double state = 0;
+    return file.read_number(state) && state > 0;
+  });
+}
+
 void PolicyActuator::fail(int error) noexcept {
   ++report_.refused;
   report_.error = error;
 }
 
-void PolicyActuator::hand_over() noexcept {
+void PolicyActuator::hand_over() noexcept { give_back(/*heat_lowers=*/true); }
+
+void PolicyActuator::give_back(bool heat_lowers) noexcept {
   if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
   report_.error = 0;
-  const auto back = [&](Setting& setting, bool heat_lowers) {
-    if (const int error = setting.give_back(heat_lowers)) report_.error = error;
+  const auto back = [&](Setting& setting, bool heat) {
+    if (const int error = setting.give_back(heat)) report_.error = error;
   };
   if (kind_ == ActuatorKind::kSetSpeed) {
-    if (governor_.found() == kUserspace) back(speed_, true);
+    if (governor_.found() == kUserspace) back(speed_, heat_lowers);
     back(governor_, false);
   } else {
-    back(max_, true);
-    back(min_, true);
+    back(max_, heat_lowers);
+    back(min_, heat_lowers);
   }
   report_.asked_khz = 0;
   report_.in_force_khz = 0;
@@ -125,7 +157,7 @@ void PolicyActuator::hand_over() noexcept {
 }
 
 void PolicyActuator::stand_down() noexcept {
-  hand_over();
+  give_back(is_cooling());  // a lower limit is theirs, but for heat's
   report_.stood_down = true;
 }
 

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "env/linux/actuate/choice.h"
 #include "env/linux/actuate/setting.h"
+#include "env/linux/sense/held_file.h"
 
 namespace flyball {
 
@@ -26,9 +28,11 @@ struct PolicyReport {
 /// crosses them. No clock is asked for beyond the limits that the user had set.
 class PolicyActuator {
  public:
-  /// The hook, the calls outlive it. `kind` is not kAuto.
+  /// The hook, the calls outlive it. `kind` is not kAuto. `cooling`: heat holds clocks down, as of
+  /// when `policy` was read; `cooling_states`: the files that tell it later on.
   PolicyActuator(const std::string& root, const CpufreqPolicy& policy, ActuatorKind kind,
-                 bool cooling, SettingCalls& calls, SettingHook* hook);
+                 bool cooling, SettingCalls& calls, SettingHook* hook,
+                 const std::vector<std::string>& cooling_states = {});
   PolicyActuator(PolicyActuator&&) = default;
 
   void set(std::int64_t khz) noexcept;
@@ -47,13 +51,19 @@ class PolicyActuator {
   void set_speed(std::int64_t khz) noexcept;
   void set_bounds(std::int64_t khz) noexcept;
   void judge(std::int64_t before_khz, std::int64_t now_khz) noexcept;
+  std::int64_t next_opp_khz(std::int64_t khz) const noexcept;
+  bool is_cooling() noexcept;
   void fail(int error) noexcept;
+  void give_back(bool heat_lowers) noexcept;
   void count_writes() noexcept;
 
   std::string name_;
   ActuatorKind kind_;
   std::int64_t lowest_khz_, highest_khz_;  ///< that the user and the hardware allow
   bool pins_;                              ///< both limits move
+  std::vector<std::int64_t> table_khz_;
+  std::vector<HeldFile> cooling_states_;
+  std::int64_t lowered_khz_ = 0;  ///< the limit that somebody, or something, has lowered
   Setting governor_, speed_, min_, max_;
   PolicyReport report_;
 };

@@ -125,11 +125,16 @@ int Setting::write(const SettingText& value) noexcept {
     if (error_ != 0) return error_;
   }
   ++writes_;
+  const SettingText held = now_;
   const int refused = put(value);
   ours_ = true;
   written_ = value;
   read();
-  if (refused != 0) return error_ = refused;
+  if (refused != 0) {
+    // What it still reads as stays known for ours, or as found, however often it refuses.
+    if (hook_ != nullptr && error_ == 0 && now_ == held) hook_->on_written(path_, now_.view());
+    return error_ = refused;
+  }
   if (error_ != 0) return error_;
   read_back_ = now_;
   if (hook_ != nullptr) hook_->on_written(path_, now_.view());
