@@ -95,7 +95,7 @@ struct AppObservation {
 };
 
 /// Everything an agent is told at the end of an epoch. Plain data of fixed size (kMaxApps slots are
-/// 52 KB); a copy takes what is in use only, 1.2 KB with one application and two clusters. The
+/// 54 KB); a copy takes what is in use only, 1.2 KB with one application and two clusters. The
 /// monitor table (monitors.h) names its numbers.
 struct Observation {
   std::uint64_t sequence = 0;      ///< counts epochs

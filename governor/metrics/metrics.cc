@@ -132,7 +132,8 @@ double MetricsSink::utility_of(const JobRecord& job, const Requirements& require
   // Both as declared: what was asked for is known in no other terms.
   if (job.accuracy_pct < job.accuracy_floor_pct) return 0;
   const double kept = job.missed ? 1 - miss_of(required, job.finish_ns - job.deadline_ns) : 1;
-  return static_cast<double>(accuracy_of(job)) / best_pct * kept;
+  // Records carry accuracies as floats.
+  return static_cast<double>(accuracy_of(job) / static_cast<float>(best_pct)) * kept;
 }
 
 void MetricsSink::count_job(const JobRecord& job, const Requirements& required) {

@@ -24,7 +24,8 @@ TinyWorld bursts(int queue_limit) {
   app.arrival = {.kind = Arrival::Kind::kBursty,
                  .period_ns = 200 * kMs,
                  .burst_jobs = 4,
-                 .burst_gap_ns = 3 * kMs};
+                 .burst_gap_ns = 3 * kMs,
+                 .listed = {}};
   app.queue_limit = queue_limit;
   app.work_cv = 0.1;
   return world;

@@ -19,7 +19,8 @@ using ::testing::StartsWith;
 
 const std::vector<std::string> kVerbs = {
     "run", "train", "compare", "evaluate", "profile", "network", "characterise",
-    "fit", "list",  "export",  "restore",  "doctor",  "record",  "report"};
+    "fit", "list",  "export",  "restore",  "doctor",  "record",  "report",
+    "replay"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,
@@ -95,8 +96,8 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, evaluate, profile, network, characterise, fit, list, "
-      "export, restore, doctor, status, explain, set, shadow, audit, top, or see "
+      "use one of run, train, compare, evaluate, profile, network, record, report, characterise, fit, "
+      "list, export, replay, restore, doctor, status, explain, set, shadow, audit, top, or see "
       "'flyball --help'\n";
   EXPECT_EQ(
       flyball_run({"comapre"}).err,

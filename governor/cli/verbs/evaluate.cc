@@ -245,7 +245,7 @@ Verb add_evaluate(CLI::App& program) {
                  "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
-      "Examples:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"
+      "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"
       "  flyball evaluate --suite budgets\n  flyball evaluate --suite bandit --table orin_llm");
   return {parser, [verb, bandit, parser] {
             refuse_others(*parser, verb->suite);

@@ -95,8 +95,8 @@ Verb add_report(CLI::App& program) {
       ->type_name("N");
   json_option(*parser, verb->json);
   parser->footer(
-      "Example:\n  flyball compare --platform odroid_xu3 --scenario background --json > xu3.json\n"
-      "  flyball report xu3.json run.flyrec --out report.html\n"
+      "Example:\n  flyball report xu3.json run.flyrec --out report.html\nwith xu3.json made by\n"
+      "  flyball compare --platform odroid_xu3 --scenario background --json > xu3.json\nand\n"
       "  flyball report xu3.json --figure energy_latency --out energy.svg");
   return {parser, [verb] { return run_report(*verb); }};
 }

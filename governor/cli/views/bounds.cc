@@ -39,7 +39,7 @@ std::string whose_text(const Comparison& comparison, std::string Bounds::*whose)
   return text;
 }
 
-Json estimate_json(const Estimate& figure) {
+Json bound_json(const Estimate& figure) {
   return {{"mean", number_or_null(figure.mean)},
           {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
 }
@@ -47,10 +47,10 @@ Json estimate_json(const Estimate& figure) {
 }  // namespace
 
 Json bounds_json(const Comparison& comparison) {
-  return {{"lower_bound_mj_per_job", estimate_json(over_seeds(comparison, lower))},
-          {"best_found_mj_per_job", estimate_json(over_seeds(comparison, best_found))},
-          {"informed_mj_per_job", estimate_json(over_seeds(comparison, informed))},
-          {"width_pct", estimate_json(over_seeds(comparison, width_pct))},
+  return {{"lower_bound_mj_per_job", bound_json(over_seeds(comparison, lower))},
+          {"best_found_mj_per_job", bound_json(over_seeds(comparison, best_found))},
+          {"informed_mj_per_job", bound_json(over_seeds(comparison, informed))},
+          {"width_pct", bound_json(over_seeds(comparison, width_pct))},
           {"best_found_by", seeds_of(comparison, &Bounds::best_found)},
           {"informed_by", seeds_of(comparison, &Bounds::informed)},
           {"no_bound_reason",
