@@ -227,7 +227,8 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   }
   app.profile->follow(board_.version(), app.level, app.mapping);
   const Situation s = assess(now, slot, Job::kNext);
-  const bool latency = s.objective == Objective::kLatency;
+  // Tables hold energies, and what is tried may cost more of it than is allowed.
+  const bool by_belief = s.objective == Objective::kLatency || s.allowed.bounded();
   SlowPriors& store = next_priors_;
   bool any_safe = false;
   const std::span<const DoubleQ::Prior> slow(
@@ -244,8 +245,8 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
       }
     }
     // What the tables have found is energy that others left out of account, not time.
-    greedy = latency ? best_of(slow, s.energy_weight)
-                     : table.best(s.slow_state, slow, s.energy_weight);
+    greedy = by_belief ? best_of(slow, s.energy_weight)
+                       : table.best(s.slow_state, slow, s.energy_weight);
     // Of an old plan the best may only be the last that was not corrected yet.
   } while (greedy >= 0 && app.profile->follow_one(board_.version(), app.level, greedy));
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
@@ -255,12 +256,18 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
                     app.level == level_before;
   bool explored = false;
   if (kind_ == Kind::kArms) {
-    const int chosen = choose_arm(now, slot, s, slow, greedy, hold, out, explored);
-    app.mapping = chosen;
+    if (!by_belief) {
+      app.mapping = choose_arm(now, slot, s, slow, greedy, hold, out, explored);
+    } else {
+      // Who learns what energy a job costs knows neither of budgets nor of latency.
+      app.next_arm.valid = false;
+      app.next_chances.clear();
+      if (!hold) app.mapping = std::max(0, greedy);
+    }
     app.held_jobs = hold ? app.held_jobs + 1 : explored ? kHoldJobs - kTrialDecisions : 1;
   } else if (hold) {
     ++app.held_jobs;
-  } else if (const int trial = any_safe && !latency && kind_ != Kind::kModel && learning_
+  } else if (const int trial = any_safe && !by_belief && kind_ != Kind::kModel && learning_
                                    ? worth_a_trial(now, slot, slow, greedy)
                                    : -1;
              trial >= 0) {
@@ -272,12 +279,12 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     // Where the belief learns, what is worth a trial has had it: at random only what it overlooks.
     const double share = app.profile->learns() ? kBelievedEpsilon : 1;
     app.mapping = draw(slow, s.energy_weight,
-                       any_safe && !latency ? share * epsilon(*app.learned) : 0,
+                       any_safe && !by_belief ? share * epsilon(*app.learned) : 0,
                        std::max(0, greedy), app.next_chances, explored);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
-  app.next_slow = {any_safe && !latency, s.slow_state, app.mapping, prior.value};
+  app.next_slow = {any_safe && !by_belief, s.slow_state, app.mapping, prior.value};
   app.required = seen.required;
 
   out.fresh = out.fresh || !hold;
@@ -550,7 +557,8 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
                               : share_mj / weights_.ref_energy_mj;
     const double idle = idle_share * share_mj / weights_.ref_energy_mj;
     app->cost =
-        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat + own.latency)};
+        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat +
+                                            own.latency)};
     for (const JobRecord& job : outcome.jobs()) {
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.

@@ -52,11 +52,15 @@ class TdArms : public ArmLearner {
     }
     const unsigned own = arms[static_cast<std::size_t>(greedy)].units;
     double rest = 1;
+    // However many sets of clusters there are, all of them together are not tried more often.
+    double others = 0;
+    for (unsigned units = 0; units < best.size(); ++units)
+      others += best[units] >= 0 && units != own;
     int chosen = greedy;
     double at = random.uniform();
     for (unsigned units = 0; units < best.size(); ++units) {
       if (best[units] < 0 || units == own) continue;
-      const double share = kEpsilon / (1 + static_cast<double>(jobs_[units]));
+      const double share = kEpsilon / others / (1 + static_cast<double>(jobs_[units]));
       chance[static_cast<std::size_t>(best[units])] = share;
       rest -= share;
       if (at >= 0 && at < share) chosen = best[units];

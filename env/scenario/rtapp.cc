@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "env/config/yaml.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::int64_t kMaxUs = 3'600'000'000;  // an hour
 constexpr std::int64_t kMaxLoops = 1'000'000'000;
 constexpr int kMaxCpu = 1023;
+constexpr int kMaxThreads = 1024;
 
 /// Keys that say how rt-app reports and measures, and nothing of the load.
 constexpr std::string_view kOfTheTool[] = {"calibration", "logdir",          "log_basename",
@@ -137,7 +139,6 @@ class Reader {
   void read_task(const YAML::Node& name, const YAML::Node& body) {
     RtAppTask task;
     task.where = fmt::format("{}: task '{}'", place(path_, name.Mark()), shown(name.Scalar()));
-    task.name = plain_name(name.Scalar());
     bool has_phases = false;
     for (const auto& [key, value] : entries(body))
       has_phases = has_phases || key.Scalar() == "phases";
@@ -161,7 +162,16 @@ class Reader {
         read_event(key, value, name, only.events);
       }
     }
+    task.name = plain_name(name.Scalar(), task.instances);
     if (!has_phases) task.phases.push_back(std::move(only));
+    std::erase_if(task.phases, [](const RtAppPhase& phase) { return phase.events.empty(); });
+    if (task.phases.empty()) refuse(name, "does nothing", "give it a 'run' and a 'sleep'");
+    threads_ += task.instances;
+    if (threads_ > kMaxThreads) {
+      refuse(name, fmt::format("is beyond {} threads in all", kMaxThreads),
+             "leave tasks or instances out");
+    }
+    for (int i = 1; i <= task.instances; ++i) names_.insert(thread_name(task, i));
     out_.tasks.push_back(std::move(task));
   }
 
@@ -259,7 +269,7 @@ class Reader {
   }
 
   /// As names of applications are; each of its own.
-  std::string plain_name(std::string name) {
+  std::string plain_name(std::string name, int instances) const {
     for (char& c : name) {
       const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                          (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -267,20 +277,29 @@ class Reader {
     }
     name = name.empty() ? "thread" : name.substr(0, 24);
     std::string unique = name;
-    for (int n = 2; taken(unique); ++n) unique = fmt::format("{}_{}", name, n);
+    const auto taken = [&] {
+      RtAppTask named{};
+      named.name = unique, named.instances = instances;
+      for (int i = 1; i <= instances; ++i)
+        if (names_.contains(thread_name(named, i))) return true;
+      return false;
+    };
+    for (int n = 2; taken(); ++n) unique = fmt::format("{}_{}", name, n);
     return unique;
-  }
-  bool taken(const std::string& name) const {
-    return std::any_of(out_.tasks.begin(), out_.tasks.end(),
-                       [&](const RtAppTask& task) { return task.name == name; });
   }
 
   const std::string& path_;
   RtAppFile out_;
   std::map<std::string, int> resources_;
+  std::set<std::string> names_;  ///< of threads
+  int threads_ = 0;
 };
 
 }  // namespace
+
+std::string thread_name(const RtAppTask& task, int instance) {
+  return task.instances == 1 ? task.name : fmt::format("{}-{}", task.name, instance);
+}
 
 RtAppFile read_rtapp(const std::string& path) {
   try {

@@ -45,6 +45,9 @@ struct RtAppTask {
   std::vector<int> cpus;  ///< ascending; empty: any
 };
 
+/// Of instance 1 and on; each thread of a file has a name of its own.
+std::string thread_name(const RtAppTask& task, int instance);
+
 struct RtAppFile {
   std::vector<RtAppTask> tasks;
   std::int64_t duration_ns = 0;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kNever = -1;
 constexpr int kMaxEventsAtOnce = 10'000;  // of a thread, while no time passes
 constexpr std::size_t kMaxJobs = 1'000'000;
+constexpr std::uint64_t kMaxTurns = 3'000'000;  // of all threads
 
 struct Thread {
   const RtAppTask* task = nullptr;
@@ -53,6 +54,11 @@ class Play {
       if (next.at_ns >= file_.duration_ns) break;
       turns_ = next.at_ns == last_ns_ ? turns_ + 1 : 0;
       last_ns_ = next.at_ns;
+      if (order_ > kMaxTurns) {
+        input_error(threads_[static_cast<std::size_t>(next.thread)].task->where,
+                    "the file's threads wake more than three million times",
+                    "make 'duration' shorter");
+      }
       if (turns_ > kMaxEventsAtOnce) endless(threads_[static_cast<std::size_t>(next.thread)]);
       go_on(next.thread);
     }

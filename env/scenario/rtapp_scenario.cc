@@ -42,8 +42,7 @@ std::vector<RtAppThread> threads_of(const RtAppFile& file) {
   std::size_t next = 0;
   for (const RtAppTask& task : file.tasks) {
     for (int i = 1; i <= task.instances; ++i) {
-      RtAppThread thread{task.instances == 1 ? task.name : fmt::format("{}-{}", task.name, i),
-                         &task, std::move(jobs[next++])};
+      RtAppThread thread{thread_name(task, i), &task, std::move(jobs[next++])};
       if (thread.jobs.empty()) continue;
       std::int64_t all_ns = 0, runtime_ns = 0;
       for (const RtAppJob& job : thread.jobs) {

@@ -32,7 +32,8 @@ void judge(const RewardWeights& weights, const Observation& outcome, Reward& out
     parts.misses = weights.miss * app.required.priority * missed;
     parts.accuracy = weights.accuracy_per_pct * app.accuracy_shortfall_pct;
     if (app.required.objective == Objective::kAccuracy) {
-      parts.accuracy += weights.accuracy_per_pct * app.accuracy_lost_pct;
+      // What came too late or took too much has no accuracy at all: no level is worth a miss.
+      parts.accuracy += weights.accuracy_per_pct * (app.accuracy_lost_pct + 100 * missed);
     }
     if (app.required.objective == Objective::kLatency) {
       parts.latency = static_cast<double>(app.latency_sum_ns) / latency_allowed_ns(app.required);

@@ -48,10 +48,10 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
   find_conditions();
   find_classes();
   for (int a = 0; a < sim_.apps; ++a) find_settings(a);
-  if (scenario.plain_load) why_none_ = "under plain load Linux's scheduler chooses the cores";
   if (sim_.apps > 2) why_none_ = "there are three or more applications";
   for (const auto& classes : classes_)
     if (classes.size() > kMaxFloorClasses) why_none_ = "there are too many accuracy floors";
+  if (scenario.plain_load) why_none_ = "under plain load Linux's scheduler chooses the cores";
   if (!why_none_.empty()) return;
   std::vector<JointPower> power;
   std::vector<std::vector<Point>> alone;

@@ -145,14 +145,16 @@ class Contest {
     std::vector<Entrant> entrants = entrants_of(outcomes);
     for (const Outcome& one : searched)
       if (one.complete) entrants.push_back({"search", &one.ledger, false});
-    comparison.bounds.push_back(find_bounds(jobs.bound.get(), entrants));
+    const bool told = !scenario_.plain_load && energy_is_wanted(scenario_);
+    if (told)
+      comparison.bounds.push_back(find_bounds(jobs.bound.get(), entrants));
     const std::vector<Gaps> gaps = find_gaps(jobs.bound.get(), entrants);
     for (std::size_t p = 0; p < comparison.policies.size(); ++p) {
       Metrics one = outcomes[p].metrics;
       if (scenario_.plain_load)
         one.efficiency_pct =
             efficiency_pct(one, outcomes[slowest_].metrics, outcomes[fastest_].metrics);
-      if (one.jobs > 0 && energy_is_wanted(scenario_)) {
+      if (one.jobs > 0 && told) {
         one.energy_gap_to_bound_pct = gaps[p].to_bound_pct;
         one.energy_gap_to_best_found_pct = gaps[p].to_best_found_pct;
         one.energy_gap_to_informed_pct = gaps[p].to_informed_pct;

@@ -13,7 +13,7 @@ constexpr float kFloorStepPct = 1e-4F;
 }  // namespace
 
 RunLedgerSink::RunLedgerSink(const std::vector<ReleasedJob>& jobs, const LowerBound* bound)
-    : jobs_(jobs), bound_(bound), job_of_(kMaxApps), met_(jobs.size(), false) {
+    : jobs_(jobs), bound_(bound), job_of_(kMaxApps), met_(jobs.size(), false), dropped_(jobs.size(), false) {
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     auto& job_of = job_of_[static_cast<std::size_t>(jobs[j].app)];
     job_of.resize(jobs[j].job.sequence + 1, kNoJob);
@@ -23,9 +23,11 @@ RunLedgerSink::RunLedgerSink(const std::vector<ReleasedJob>& jobs, const LowerBo
 
 void RunLedgerSink::on_epoch(const EpochEvent& event) noexcept {
   for (const JobRecord& job : event.outcome.jobs()) {
-    if (job.missed || job.accuracy_pct < job.accuracy_floor_pct - kFloorStepPct) continue;
     const auto& jobs = job_of_[job.app];
-    if (job.sequence < jobs.size() && jobs[job.sequence] != kNoJob) met_[jobs[job.sequence]] = true;
+    const bool known = job.sequence < jobs.size() && jobs[job.sequence] != kNoJob;
+    if (known && job.dropped) dropped_[jobs[job.sequence]] = true;
+    if (!known || job.missed || job.accuracy_pct < job.accuracy_floor_pct - kFloorStepPct) continue;
+    met_[jobs[job.sequence]] = true;
   }
 }
 
@@ -34,7 +36,7 @@ RunLedger RunLedgerSink::result(const Simulator& truth) const {
   truth.fork(*end);
   RunLedger ledger{.met = met_, .energy_mj = end->total_mj, .charged_mj = end->total_mj};
   for (std::size_t j = 0; j < met_.size(); ++j)
-    ledger.unmet += !met_[j] && jobs_[j].job.deadline_ns <= end->now_ns;
+    ledger.unmet += !met_[j] && (dropped_[j] || jobs_[j].job.deadline_ns <= end->now_ns);
   const auto charge = [&](int app, const LedgerJob& job, double work) {
     if (bound_ != nullptr && job.deadline_ns > end->now_ns)
       ledger.charged_mj += work * bound_->cheapest_mj(app, job.accuracy_floor_pct);

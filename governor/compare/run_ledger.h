@@ -11,7 +11,7 @@ namespace flyball {
 /// the floor, and the energy of it all.
 struct RunLedger {
   std::vector<bool> met;  ///< per released job
-  int unmet = 0;          ///< whose deadline was within the run
+  int unmet = 0;          ///< whose deadline was within the run, or that were dropped
   double energy_mj = 0;   ///< that the platform took
   /// The same with what the jobs that were still open and in time at the end lack, at the least that
   /// their work can cost: nobody gains by putting a job off beyond the end.
@@ -31,7 +31,7 @@ class RunLedgerSink final : public EpochSink {
   const std::vector<ReleasedJob>& jobs_;
   const LowerBound* bound_;
   std::vector<std::vector<std::uint32_t>> job_of_;  ///< per application and sequence
-  std::vector<bool> met_;
+  std::vector<bool> met_, dropped_;
 };
 
 }  // namespace flyball

@@ -1,5 +1,6 @@
 #include "governor/machine/audit_figures.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -39,6 +40,9 @@ std::vector<AuditFigure> audit_figures(const std::vector<AuditBlock>& blocks) {
   for (const Reading& reading : kReadings) {
     std::vector<double> linux_governor, flyball, difference;
     for (std::size_t round = 0; round + 3 <= blocks.size(); round += 3) {
+      // A machine that was busy elsewhere may have left a block no epoch of its own.
+      if (std::any_of(&blocks[round], &blocks[round] + 3, [](auto& b) { return !(b.ns > 0); }))
+        continue;
       double theirs = kNothing, ours = kNothing;
       for (std::size_t b = round; b < round + 3; ++b) {
         if (blocks[b].arm == AuditArm::kLinux) theirs = reading.of(blocks[b]);

@@ -138,8 +138,10 @@ double MetricsSink::utility_of(const JobRecord& job, const Requirements& require
 
 void MetricsSink::count_job(const JobRecord& job, const Requirements& required) {
   if (job.infeasible) ++infeasible_;
-  utility_ += required.priority * utility_of(job, required);
-  utility_weight_ += required.priority;
+  if (!lacks_accuracy_[job.app]) {
+    utility_ += required.priority * utility_of(job, required);
+    utility_weight_ += required.priority;
+  }
   if (job.dropped) return;
   latency_.add(job.latency_ns());
   if (!lacks_accuracy_[job.app]) {

@@ -1,9 +1,11 @@
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <vector>
 
 #include "agents/explain.h"
+#include "env/ledger/arrivals.h"
 #include "governor/record/export.h"
 #include "governor/record/json_text.h"
 #include "governor/record/output_text.h"
@@ -69,7 +71,9 @@ class Trace {
     out += job.missed ? ", \"cat\": \"job,missed\", \"cname\": \"terrible\"" : ", \"cat\": \"job\"";
     out += fmt::format(", \"args\": {{\"job\": {}, \"missed\": {}, \"deadline_ms\": ", job.sequence,
                        job.missed);
-    append_json(out, static_cast<double>(job.deadline_ns - job.release_ns) / 1e6);
+    append_json(out, job.deadline_ns == kNeverNs
+                         ? std::numeric_limits<double>::quiet_NaN()
+                         : static_cast<double>(job.deadline_ns - job.release_ns) / 1e6);
     if (!job.dropped) {
       out += ", \"latency_ms\": ";
       append_json(out, static_cast<double>(job.latency_ns()) / 1e6);

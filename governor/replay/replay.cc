@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -35,6 +37,8 @@ class Retelling {
     const PlatformSpec& here = belief_.mean;
     bool same = info.platform.clusters.size() == here.clusters.size() &&
                 info.platform.mappings.size() == here.mappings.size();
+    for (std::size_t m = 0; same && m < here.mappings.size(); ++m)
+      same = info.platform.mappings[m].name == here.mappings[m].name;
     for (std::size_t c = 0; same && c < here.clusters.size(); ++c) {
       const auto& there = info.platform.clusters[c].opps;
       same = there.size() == here.clusters[c].opps.size();
@@ -53,10 +57,20 @@ class Retelling {
     in_force_ = setting_in_force(now);
   }
   void on_bind(int slot, const Binding& binding, const Observation& now) {
+    const int known = belief_.mean.find_app(binding.profile);
+    const std::size_t levels = binding.levels.size();
+    if (known >= 0 && belief_.mean.apps[static_cast<std::size_t>(known)].levels.size() != levels)
+      input_error(
+          "--platform " + belief_.mean.name,
+          fmt::format("'{}' has {} levels in the recording and {} there", binding.profile, levels,
+                      belief_.mean.apps[static_cast<std::size_t>(known)].levels.size()),
+          "name the platform file and the profile that the run was made with");
+    levels_[static_cast<std::size_t>(slot)] = levels;
     agent_.bind(slot, binding, now);
     shield_.bind(slot, binding, now);
     *before_ = now;  // the next decision is made on it
-    several_ = several_ || ++bound_ > 1;
+    ++bound_;
+    several_ = several_ || bound_ > 1;
   }
   void on_unbind(int slot) {
     agent_.unbind(slot);
@@ -65,6 +79,7 @@ class Retelling {
   }
 
   void on_epoch(const Observation& now, const DecisionRow& row) {
+    check_indices(now, row);
     decided_.reset();
     decided_.action = in_force_;
     agent_.decide(*before_, decided_);
@@ -77,10 +92,11 @@ class Retelling {
 
     const double probability = row.recorded ? row.executed_probability() : 1;
     stretch_.agreed = stretch_.agreed && same;
-    if (std::isnan(probability))
-      stretch_.unknown = true;
-    else if (probability > 0)
+    if (probability > 0 && probability <= 1)
       stretch_.weight /= probability;
+    else
+      stretch_.unknown = true;
+    unlisted_ += now.jobs_unlisted;
     for (std::uint8_t i = 0; i < decided_.forecasts; ++i) forecast_ = decided_.forecast[i];
     for (int c = 0; c < now.cluster_count; ++c) {
       const ClusterObservation& cluster = now.cluster[c];
@@ -128,6 +144,41 @@ class Retelling {
     double weight = 0;
   };
 
+  /// What is read from a file indexes the platform's tables.
+  void check_indices(const Observation& now, const DecisionRow& row) const {
+    const PlatformSpec& here = belief_.mean;
+    bool sound = now.cluster_count == static_cast<int>(here.clusters.size()) &&
+                 now.app_count >= 0 && now.app_count <= kMaxApps;
+    for (std::size_t c = 0; sound && c < here.clusters.size(); ++c) {
+      const std::size_t opps = here.clusters[c].opps.size();
+      const ClusterObservation& cluster = now.cluster[c];
+      for (const std::size_t opp : {cluster.opp, cluster.asked_opp, cluster.opp_cap,
+                                    row.applied.opp[c], row.decision.action.opp[c]})
+        sound = sound && opp < opps;
+    }
+    const auto check = [&](std::size_t slot, const AppSetting& setting) {
+      sound = sound && setting.mapping < here.mappings.size() &&
+              setting.level < std::max<std::size_t>(1, levels_[slot]);
+    };
+    for (std::size_t a = 0; sound && a < static_cast<std::size_t>(now.app_count); ++a) {
+      const AppObservation& app = now.app[a];
+      if (!app.bound()) continue;
+      for (const AppSetting& setting :
+           {app.setting, app.last_setting, app.running.setting, row.applied.app[a]})
+        check(a, setting);
+    }
+    for (const JobRecord& job : now.jobs()) {
+      sound = sound && job.app < kMaxApps;
+      if (sound) check(job.app, job.setting);
+    }
+    if (!sound)
+      input_error("the recording",
+                  fmt::format("at {} ms it names operating points, mappings or levels that '{}' "
+                              "has not",
+                              now.now_ns / 1'000'000, here.name),
+                  "name the platform file that the run was made with");
+  }
+
   /// Ends a job's stretch.
   void count(const JobRecord& job) {
     const Stretch before = last_stretch_;
@@ -155,6 +206,8 @@ class Retelling {
   std::string refusal() const {
     if (result.recording.damaged_blocks + result.recording.missing_blocks > 0)
       return "parts of the recording are missing: what the policy had been told is not known";
+    if (unlisted_ > 0)
+      return fmt::format("{} jobs are not in the recording, which lists 32 an epoch", unlisted_);
     if (several_)
       return "several applications ran at a time: what one of them does changes the others' jobs";
     if (hot_)
@@ -194,6 +247,8 @@ class Retelling {
   Forecast forecast_;
   Stretch stretch_, last_stretch_;
   std::vector<Outcome> jobs_;
+  std::array<std::size_t, kMaxApps> levels_{};
+  std::uint64_t unlisted_ = 0;
   std::int64_t last_finish_ns_ = 0;
   int bound_ = 0;
   bool several_ = false, hot_ = false, unknown_ = false;

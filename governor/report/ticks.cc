@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace flyball::report {
@@ -15,15 +16,20 @@ std::vector<Tick> linear(double from, double to, int count) {
     if (factor * power >= rough) step = factor * power;
   std::vector<Tick> ticks;
   // By index: a sum of steps drifts.
-  for (double i = std::ceil(from / step - 1e-9); i * step <= to + 1e-9 * step; ++i)
-    ticks.push_back({i * step, fmt::format("{:.6g}", i == 0 ? 0.0 : i * step)});
+  const double first = std::ceil(from / step - 1e-9);
+  for (int k = 0; k <= 2 * count + 2; ++k) {
+    const double at = (first + k) * step;
+    if (!(at <= to + 1e-9 * step)) break;
+    ticks.push_back({at, fmt::format("{:.6g}", first + k == 0 ? 0.0 : at)});
+  }
   return ticks;
 }
 
 std::vector<Tick> logarithmic(double from, double to) {
   const bool wide = to / from > 300;
   std::vector<Tick> ticks;
-  for (double power = std::floor(std::log10(from)); power <= std::log10(to); ++power) {
+  const double last = std::min(std::log10(to), std::log10(from) + 700);
+  for (double power = std::floor(std::log10(from)); power <= last; ++power) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double value = factor * std::pow(10, power);
       if (value >= from && value <= to && (!wide || factor == 1))

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
+
+#include "env/ledger/arrivals.h"
 
 namespace flyball::report {
 namespace {
@@ -87,7 +90,9 @@ void Timeline::job(const JobRecord& job) {
   const double latency_ms = static_cast<double>(job.latency_ns()) / 1e6;
   const std::array<double, 3> values{job.missed ? kNone : latency_ms,
                                      job.missed ? latency_ms : kNone,
-                                     static_cast<double>(job.deadline_ns - job.release_ns) / 1e6};
+                                     job.deadline_ns == kNeverNs
+                                         ? kNone
+                                         : static_cast<double>(job.deadline_ns - job.release_ns) / 1e6};
   jobs_[app].add(static_cast<double>(job.finish_ns) / 1e9, values);
 }
 

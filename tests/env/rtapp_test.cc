@@ -149,6 +149,26 @@ TEST_F(RtApp, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(refusal([&] { read_rtapp(path_); }), HasSubstr("how long it is"));
 }
 
+TEST_F(RtApp, WhatWouldTakeForEverIsRefused) {
+  EXPECT_THAT(refused("\"a\" : {}"), HasSubstr("does nothing"));
+  EXPECT_THAT(refused("\"a\" : { \"phases\" : { \"p\" : { \"loop\" : 1000000 } } }"),
+              HasSubstr("does nothing"));
+  EXPECT_THAT(refused("\"a\" : { \"instance\" : 1000, \"run\" : 1, \"sleep\" : 1 }, \"b\" : { "
+                      "\"instance\" : 1000, \"run\" : 1, \"sleep\" : 1 }"),
+              HasSubstr("beyond 1024 threads"));
+  EXPECT_THAT(refused("\"a\" : { \"instance\" : 60, \"sleep\" : 1 }"),
+              HasSubstr("more than three million times"));
+}
+
+TEST_F(RtApp, EveryThreadHasANameOfItsOwn) {
+  write("{ \"tasks\" : { \"a\" : { \"instance\" : 2, \"run\" : 1000, \"sleep\" : 9000 }, "
+        "\"a-1\" : { \"run\" : 9000, \"sleep\" : 1000 } }, \"global\" : { \"duration\" : 1 } }");
+  const RtAppFile file = read_rtapp(path_);
+  ASSERT_EQ(file.tasks.size(), 2u);
+  EXPECT_EQ(thread_name(file.tasks[0], 1), "a-1");
+  EXPECT_NE(thread_name(file.tasks[1], 1), "a-1");
+}
+
 TEST_F(RtApp, ThreadsThatNeverLetTimePassAreRefused) {
   EXPECT_THAT(refused("\"a\" : { \"resume\" : \"b\" }"), HasSubstr("no time passes"));
   EXPECT_THAT(refused("\"a\" : { \"resume\" : \"b\", \"suspend\" : \"a\" }, \"b\" : { \"resume\" : "

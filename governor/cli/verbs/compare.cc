@@ -137,6 +137,11 @@ std::string efficiency_note(const Scenario& scenario, const std::vector<PolicyRe
   return "";
 }
 
+std::string differences_heading(const std::string& against) {
+  return fmt::format("Against '{}', seed by seed (below 0: less; 95 % interval by paired bootstrap):",
+                     against);
+}
+
 /// Why figures are absent; empty when none is.
 std::string absent_reason(const PolicyResult& result) {
   const auto none = std::count_if(result.per_seed.begin(), result.per_seed.end(),
@@ -242,11 +247,15 @@ int run_compare(CompareVerb verb) {
   std::erase_if(columns, [&](const MetricView& v) {
     return v.key == "infeasible_pct" || (v.key == "over_budget_pct" && !budgets) ||
            (v.key == "efficiency_pct" && !scenario.plain_load) ||
-           (v.key == "accuracy_pct" && scenario.plain_load);
+           (scenario.plain_load && (v.key == "accuracy_pct" || v.key == "utility_pct" ||
+                                    v.key.starts_with("energy_gap_")));
   });
   if (verb.markdown) {
-    write_result(text + metrics_table(rows, columns).markdown() + '\n' +
-                 differences(results, verb.against).markdown());
+    text += metrics_table(rows, columns).markdown();
+    if (results.size() > 1)
+      text += fmt::format("\n{}\n\n", differences_heading(verb.against)) +
+              differences(results, verb.against).markdown();
+    write_result(text);
     return verdict(judged);
   }
   text += metrics_table(rows, columns).render(terminal.columns) + '\n';
@@ -254,8 +263,7 @@ int run_compare(CompareVerb verb) {
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
   if (results.size() > 1) {
-    text += fmt::format("\nLess than '{}', seed by seed (95 % interval by paired bootstrap):\n\n",
-                        verb.against);
+    text += fmt::format("\n{}\n\n", differences_heading(verb.against));
     text += differences(results, verb.against).render(terminal.columns) + '\n';
   }
   text += infeasible_note(results);
