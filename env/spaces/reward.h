@@ -14,7 +14,7 @@ namespace flyball {
 ///                         energy budget; a late one with grace counts in part, see miss_of())
 ///                       + accuracy * points below the floor, summed over its finished jobs
 ///                       + budget * energy above its budget, summed over its finished jobs / ref_energy_mj
-///                       + accuracy * points below its most accurate level, if it wants accuracy
+///                       + accuracy * points below its most accurate level (100 of a miss), if it wants it
 ///                       + latency / what it may take, if it wants low latency
 ///   shared:             2 * energy_preference * the energy of nobody's job / ref_energy_mj
 ///                       + budget * energy above the strictest power budget / ref_energy_mj
