@@ -228,7 +228,8 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   app.profile->follow(board_.version(), app.level, app.mapping);
   const Situation s = assess(now, slot, Job::kNext);
   // Tables hold energies, and what is tried may cost more of it than is allowed.
-  const bool by_belief = s.objective == Objective::kLatency || s.allowed.bounded();
+  const bool latency = s.objective == Objective::kLatency;
+  const bool by_belief = latency || s.allowed.bounded();
   SlowPriors& store = next_priors_;
   bool any_safe = false;
   const std::span<const DoubleQ::Prior> slow(
@@ -284,7 +285,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
-  app.next_slow = {any_safe && !by_belief, s.slow_state, app.mapping, prior.value};
+  app.next_slow = {any_safe && !latency, s.slow_state, app.mapping, prior.value};
   app.required = seen.required;
 
   out.fresh = out.fresh || !hold;

@@ -55,9 +55,10 @@ TEST(BudgetGrid, TheBestFixedSettingIsTheBest) {
 TEST(BudgetGrid, AllFeasiblePairsAreMetAtNoRegret) {
   BudgetOptions options = small({"model", "planner", "q_learning"});
   options.platforms = {xu3(), load_platform("jetson_nano")};
-  options.pairs = {{50, 50}, {75, 75}, {100, 100}, {150, 30}, {200, 75}, {1000, 50}};
+  options.pairs = {{50, 50},  {50, 150}, {75, 75},  {100, 100},
+                   {150, 30}, {200, 75}, {1000, 50}};
   const std::vector<BudgetRow> rows = run_budget_grid(options);
-  EXPECT_EQ(rows.size(), 2u * 6 * 3);
+  EXPECT_EQ(rows.size(), 2u * 7 * 3);
   const std::vector<BudgetVerdict> verdicts = budget_verdicts(rows);
   ASSERT_EQ(verdicts.size(), 6u);
   for (const BudgetVerdict& verdict : verdicts) {
