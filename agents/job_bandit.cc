@@ -84,17 +84,7 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
     learned->fresh = false;
     learned->arms = make_arms();
     learned->arms->load(in);
-    const int known = platform_.find_app(profile);
-    if (known >= 0) {
-      const std::uint64_t own = platform_.apps[static_cast<std::size_t>(known)].content_hash;
-      if (!as_prior && hash != 0 && hash != own) {
-        in.reject(fmt::format("'{}' had other costs or levels when it was learned", profile));
-      }
-      learned->profile_hash = own;
-    } else if (!as_prior) {
-      notes.push_back(fmt::format(
-          "what was learned of '{}' is kept and not used: nobody here knows it", profile));
-    }
+    meet_profile(in, profile, as_prior, *learned, notes);
     read[profile] = std::move(learned);
   }
   ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits

@@ -123,6 +123,10 @@ class QLearning : public Agent, public Spoilable {
     DoubleQ slow, fast;
     std::unique_ptr<ArmLearner> arms;  ///< of a kArms
   };
+  /// What a policy file has of an application's profile is of this board's, kept with a note because
+  /// nobody here knows it, or refused since its costs were others.
+  void meet_profile(const ByteReader& in, const std::string& profile, bool as_prior,
+                    Learned& learned, std::vector<std::string>& notes) const;
   /// A choice whose outcome is still awaited.
   struct Open {
     bool valid = false;

@@ -51,6 +51,21 @@ std::size_t QLearning::saved_bytes() const {
   return bytes;
 }
 
+void QLearning::meet_profile(const ByteReader& in, const std::string& profile, bool as_prior,
+                             Learned& learned, std::vector<std::string>& notes) const {
+  const int known = platform_.find_app(profile);
+  if (known >= 0) {
+    const std::uint64_t own = platform_.apps[static_cast<std::size_t>(known)].content_hash;
+    if (!as_prior && learned.profile_hash != 0 && learned.profile_hash != own) {
+      in.reject(fmt::format("'{}' had other costs or levels when it was learned", profile));
+    }
+    learned.profile_hash = own;
+  } else if (!as_prior) {
+    notes.push_back(
+        fmt::format("what was learned of '{}' is kept and not used: nobody here knows it", profile));
+  }
+}
+
 std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payload, bool as_prior) {
   ByteReader in(payload, "policy of 'q_learning'");
   in.expect(kPayloadVersion, "payload version");
@@ -72,17 +87,7 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
     learned->fresh = false;
     learned->slow.load(in);
     learned->fast.load(in);
-    const int known = platform_.find_app(profile);
-    if (known >= 0) {
-      const std::uint64_t own = platform_.apps[static_cast<std::size_t>(known)].content_hash;
-      if (!as_prior && hash != 0 && hash != own) {
-        in.reject(fmt::format("'{}' had other costs or levels when it was learned", profile));
-      }
-      learned->profile_hash = own;
-    } else if (!as_prior) {
-      notes.push_back(fmt::format(
-          "what was learned of '{}' is kept and not used: nobody here knows it", profile));
-    }
+    meet_profile(in, profile, as_prior, *learned, notes);
     if (mappings != own_mappings) {
       // Margins mean the same on every platform, mappings do not.
       auto here = std::make_unique<Learned>(own_mappings, learned->profile_hash);

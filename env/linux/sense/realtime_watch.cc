@@ -147,7 +147,6 @@ void RealtimeWatch::learn(int tid, const Stat& stat, int stat_fd) noexcept {
   }
   Known& known = known_[static_cast<std::size_t>(known_count_++)];
   known = {};
-  known.pid = pid_;
   known.tid = tid;
   known.stat_fd = stat_fd;
   char path[512];

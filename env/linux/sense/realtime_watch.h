@@ -41,7 +41,7 @@ class RealtimeWatch {
 
  private:
   struct Known {
-    int pid = 0, tid = 0;
+    int tid = 0;
     int run_fd = -1, stat_fd = -1;
     std::int64_t ran = -1;     ///< ns by schedstat; negative: not asked yet
     std::int64_t seen_ns = 0;  ///< running; 0: never
