@@ -16,7 +16,7 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kPayloadVersion = 1;
+constexpr std::uint32_t kBanditPayload = 1;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxNameBytes = 256;
 }  // namespace
@@ -33,7 +33,7 @@ std::unique_ptr<ArmLearner> make_arm_learner(const std::string& name, const Line
 }
 
 void JobBandit::save(ByteWriter& out) const {
-  out.u32(kPayloadVersion);
+  out.u32(kBanditPayload);
   out.u32(static_cast<std::uint32_t>(mappings()));
   out.u32(static_cast<std::uint32_t>(clusters()));
   out.u32(static_cast<std::uint32_t>(std::count_if(
@@ -63,7 +63,7 @@ std::size_t JobBandit::saved_bytes() const {
 /// What is learned is of this board's clusters and mappings; another one has others.
 std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payload, bool as_prior) {
   ByteReader in(payload, fmt::format("policy of '{}'", name()));
-  in.expect(kPayloadVersion, "payload version");
+  in.expect(kBanditPayload, "payload version");
   const std::uint32_t own_mappings = in.u32(), own_clusters = in.u32();
   const bool same = own_mappings == static_cast<std::uint32_t>(mappings()) &&
                     own_clusters == static_cast<std::uint32_t>(clusters());

@@ -6,6 +6,7 @@
 #include "agents/ablation.h"
 #include "agents/arm.h"
 #include "agents/gaussian.h"
+#include "agents/surprise.h"
 
 namespace flyball {
 
@@ -70,9 +71,6 @@ class LinearCost {
 
  private:
   static constexpr double kLeastNoise = 0.002, kMostNoise = 1, kNoiseWeight = 0.05;
-  static constexpr double kOutlier = 3;  // deviations that count at most
-  // Of a moving average of normal deviations, whose own deviation is 0.33: five of them.
-  static constexpr double kSurpriseWeight = 0.2, kSurprised = 1.7;
 
   Arm::Features own(Arm::Features x) const {
     std::fill(x.begin() + prior_.own, x.end(), 0.0);

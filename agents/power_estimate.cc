@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/surprise.h"
 #include "kernels/base/hash.h"
 
 namespace flyball {
@@ -11,13 +12,10 @@ namespace {
 constexpr double kRestSpread = 0.2;   // of what is outside the clusters
 constexpr double kFirstNoise = 0.05;  // relative: sensors of boards are within 1 to 10 %
 constexpr double kLeastNoise = 0.02, kMostNoise = 0.3, kNoiseWeight = 0.05;
-constexpr double kOutlier = 3;       // deviations that count at most
 constexpr double kOtherCores = 0.1;  // busy cores of others that disturb
 // A reading that stays when another one is expected, so many times, is that of a stuck sensor.
 constexpr int kStuckAfter = 4;
 constexpr double kOtherPower = 0.05;
-// Of a moving average of normal deviations, whose own deviation is 0.33: five of them.
-constexpr double kSurpriseWeight = 0.2, kSurprised = 1.7;
 constexpr double kColdestC = -40;
 // By how much a reading may be late: sensors of boards average over 35 to 260 ms.
 constexpr double kLateMs = 50;

@@ -7,9 +7,9 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kPayloadVersion = 1;
+constexpr std::uint32_t kPrimePayload = 1;
 constexpr double kMaxMcycles = 1e12;                 // a job of years
-constexpr std::uint64_t kRandomStream = 0x61676e74;  // the platforms draw from others
+constexpr std::uint64_t kPrimeStream = 0x61676e74;   // the platforms draw from others
 }  // namespace
 
 Prime::Prime(const AgentContext& context)
@@ -17,7 +17,7 @@ Prime::Prime(const AgentContext& context)
       apps_(context.belief),
       placement_(Placement::Kind::kBigFirst, context.belief.mean),
       cluster_(context.belief.mean.big_cluster()),
-      rng_(context.seed, kRandomStream) {
+      rng_(context.seed, kPrimeStream) {
   for (auto& row : q_) row.fill(1);
 }
 
@@ -143,7 +143,7 @@ void Prime::finish_window(const Observation& outcome) {
 }
 
 void Prime::save(ByteWriter& out) const {
-  out.u32(kPayloadVersion);
+  out.u32(kPrimePayload);
   out.u32(kBins);
   out.u32(kMaxOpps);
   for (const auto& row : q_) {
@@ -155,7 +155,7 @@ void Prime::save(ByteWriter& out) const {
 
 std::vector<std::string> Prime::load(const std::vector<std::uint8_t>& payload, bool) {
   ByteReader in(payload, "policy of 'prime'");
-  in.expect(kPayloadVersion, "payload version");
+  in.expect(kPrimePayload, "payload version");
   in.expect(kBins, "number of workload bins");
   in.expect(kMaxOpps, "number of frequencies");
   auto q = q_;

@@ -19,9 +19,6 @@ constexpr int kTrialDecisions = 6;    // three jobs, of which the first tells li
 constexpr double kHorizonJobs = 120;  // that a gain is counted for
 constexpr double kTrialCost = 6;      // three jobs, and as much again for what may go wrong
 constexpr double kLeastGain = 0.5;    // jobs
-// Energy that trials may have cost in vain, in jobs; forgiven over so many.
-constexpr double kMostDebt = 3;
-constexpr double kTrialJobs = 4, kForgiven = 1.0 / 200;
 constexpr double kSafeTrial = 1.5;        // deviations of a time that is not known well
 constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
 

@@ -71,6 +71,10 @@ class QLearning : public Agent, public Spoilable {
   /// A mapping other than the one in force must promise to save this share: moving is never free.
   static constexpr double kMoveShare = 0.03;
 
+  /// Energy that trials may have cost in vain, in jobs; a trial takes so many, and is forgiven over
+  /// 200.
+  static constexpr double kMostDebt = 3, kTrialJobs = 4, kForgiven = 1.0 / 200;
+
   static constexpr DoubleQ::Options kTable{
       .discount = 0.6, .step_floor = 0.01, .prior_visits = 20, .baseline_step = 0.1};
 

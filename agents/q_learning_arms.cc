@@ -10,8 +10,6 @@ namespace flyball {
 namespace {
 
 constexpr double kNominalMargin = 1.5;  // as the priors'
-// What trials may cost in vain, as worth_a_trial() has it.
-constexpr double kMostDebt = 3, kTrialJobs = 4, kForgiven = 1.0 / 200;
 constexpr double kLeastWeight = 0.1;  // of energy: who asks for none of it still gets a number
 
 }  // namespace

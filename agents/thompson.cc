@@ -4,14 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "agents/surprise.h"
 #include "kernels/base/det_math.h"
 
 namespace flyball {
 namespace {
 
-constexpr double kOutlier = 3;                             // deviations that count at most
-constexpr double kSurpriseWeight = 0.2, kSurprised = 1.7;  // as PowerEstimate's
-constexpr double kLeastNoise = 0.002;                      // reference jobs
+constexpr double kLeastNoise = 0.002;  // reference jobs
 
 /// Gamma with mean `shape` and scale 1 (Marsaglia and Tsang, 2000); shape >= 1.
 double gamma(double shape, Random& random) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/surprise.h"
 #include "kernels/base/det_math.h"
 
 namespace flyball {
@@ -11,9 +12,7 @@ namespace {
 constexpr double kMostFactor = 1.4;  // of a logarithm: 0.25 to 4 times
 constexpr double kMostMemory = 0.7;
 constexpr double kLeastParallel = 0.2, kMostParallel = 0.99;
-constexpr double kSurpriseWeight = 0.2, kSurprised = 1.7;  // as PowerEstimate's
-constexpr double kStep = 1e-3;                             // of a derivative
-constexpr double kOutlier = 3;                             // deviations that count at most
+constexpr double kStep = 1e-3;  // of a derivative
 
 }  // namespace
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kMaxInferences = 1e9;  // a work that varies widely has no upper end
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
+std::size_t to_index(int index) { return static_cast<std::size_t>(index); }
 
 std::int64_t poll_ns(const PlatformSpec& spec) {
   if (spec.trips.empty()) return kNeverNs;
@@ -33,11 +33,11 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
       energy_preference_(scenario.energy_preference) {
   battery_mj_ = scenario.battery_mj * scenario.battery_pct / 100;
   for (int a = 0; a < model_.apps; ++a) {
-    model_.scale[at(a)] = inferences[at(a)] * static_cast<double>(inference_ns) /
-                          reference_time_ns(spec, *model_.profile[at(a)]);
+    model_.scale[to_index(a)] = inferences[to_index(a)] * static_cast<double>(inference_ns) /
+                                reference_time_ns(spec, *model_.profile[to_index(a)]);
   }
   ledger().reset(seed);
-  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[at(a)].setting);
+  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[to_index(a)].setting);
   for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
     turned_.cluster[c].cap = static_cast<std::uint8_t>(meter_.opp_cap(static_cast<int>(c)));
     meter_.set_opp(static_cast<int>(c), 0);  // idle at the lowest OPP, as a simulation begins
@@ -53,26 +53,26 @@ void EmulatedMachine::request(const Action& action, std::int64_t at_ns) {
   run_until(at_ns - 1);
   if (!ended_) advance(at_ns);
   for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
-    turned_.ask(spec_, c, action.opp[at(c)], meter_.now_ns());
+    turned_.ask(spec_, c, action.opp[to_index(c)], meter_.now_ns());
   }
   ledger().ask(action);
-  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[at(a)].setting);
+  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[to_index(a)].setting);
   settle_knobs(meter_.now_ns());
 }
 
 void EmulatedMachine::settle_knobs(std::int64_t now_ns) {
   for (int c = 0; c < static_cast<int>(spec_.clusters.size()); ++c) {
     if (!turned_.settle(c, now_ns)) continue;
-    const std::uint8_t opp = turned_.cluster[at(c)].opp;
+    const std::uint8_t opp = turned_.cluster[to_index(c)].opp;
     meter_.set_opp(c, opp);
-    knobs_.opp[at(c)].store(opp, std::memory_order_release);
+    knobs_.opp[to_index(c)].store(opp, std::memory_order_release);
     set_running_speed();
   }
 }
 
 void EmulatedMachine::set_running_speed() {
   if (busy_app_ < 0) return;
-  const Mapping& mapping = spec_.mappings[jobs_.app[at(busy_app_)].job_setting.mapping];
+  const Mapping& mapping = spec_.mappings[jobs_.app[to_index(busy_app_)].job_setting.mapping];
   port_.set_speed_ratio(speed_ratio(spec_, mapping, knobs_));
   assert_ratio_ns_ = meter_.now_ns() + kAssertAgainNs;
 }
@@ -83,7 +83,7 @@ std::int64_t EmulatedMachine::next_ns() const {
       std::min({scenario_.duration_ns, next_poll_ns_, assert_ratio_ns_, jobs_.roster_ns,
                 turned_.next_ns(static_cast<int>(spec_.clusters.size()))});
   for (int a = 0; a < model_.apps; ++a) {
-    next = std::min(next, jobs_.app[at(a)].arrivals.next_ns());
+    next = std::min(next, jobs_.app[to_index(a)].arrivals.next_ns());
   }
   if (next_event_ < scenario_.events.size()) {
     next = std::min(next, scenario_.events[next_event_].at_ns);
@@ -99,7 +99,7 @@ std::int64_t EmulatedMachine::next_ns() const {
 
 void EmulatedMachine::watch_lateness(std::int64_t now_ns) {
   for (int a = 0; a < model_.apps; ++a) {
-    const std::int64_t release_ns = jobs_.app[at(a)].arrivals.next_ns();
+    const std::int64_t release_ns = jobs_.app[to_index(a)].arrivals.next_ns();
     if (ended_ || release_ns >= now_ns) continue;
     worst_lateness_ns_ = std::max(worst_lateness_ns_, now_ns - release_ns);
   }
@@ -145,22 +145,22 @@ void EmulatedMachine::due(std::int64_t now_ns) {
   switch_background(now_ns);
   if (jobs_.roster_ns <= now_ns) ledger().turn_roster(now_ns);
   for (int a = 0; a < model_.apps; ++a) {
-    while (jobs_.app[at(a)].arrivals.next_ns() <= now_ns) release(a);
+    while (jobs_.app[to_index(a)].arrivals.next_ns() <= now_ns) release(a);
   }
 }
 
 void EmulatedMachine::release(int a) {
   if (!ledger().release(a)) return;
-  LedgerApp& app = jobs_.app[at(a)];
+  LedgerApp& app = jobs_.app[to_index(a)];
   LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];
   ReadyJob queued;
   queued.release_ns = job.release_ns;
   queued.deadline_ns = job.deadline_ns;
-  queued.inferences =
-      static_cast<int>(std::clamp(std::round(inferences_[at(a)] * job.work), 1.0, kMaxInferences));
+  queued.inferences = static_cast<int>(
+      std::clamp(std::round(inferences_[to_index(a)] * job.work), 1.0, kMaxInferences));
   queued.priority = app.required.priority;
   queued.app = static_cast<std::uint8_t>(a);
-  job.work = static_cast<double>(queued.inferences) / inferences_[at(a)];
+  job.work = static_cast<double>(queued.inferences) / inferences_[to_index(a)];
   if (!port_.submit(queued)) ledger().drop_newest(a);
 }
 
@@ -238,8 +238,8 @@ void EmulatedMachine::finished(const JobEvent& event, std::int64_t at_ns) {
 // A job counts where it ends; the clusters that served it share by their cores.
 void EmulatedMachine::take_counters(const JobEvent& event) {
   held_ += event.held;
-  app_counted_[at(busy_app_)].add(event.counters, 1);
-  const Mapping& mapping = spec_.mappings[jobs_.app[at(busy_app_)].job_setting.mapping];
+  app_counted_[to_index(busy_app_)].add(event.counters, 1);
+  const Mapping& mapping = spec_.mappings[jobs_.app[to_index(busy_app_)].job_setting.mapping];
   int cores = 0;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) cores += mapping.cores[c];
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
@@ -252,7 +252,7 @@ void EmulatedMachine::take_counters(const JobEvent& event) {
 // Of the fastest cluster that serves the job, and of its cores the part that other load leaves.
 void EmulatedMachine::count_cycles() {
   if (busy_app_ < 0) return;
-  LedgerApp& app = jobs_.app[at(busy_app_)];
+  LedgerApp& app = jobs_.app[to_index(busy_app_)];
   std::int64_t freq_khz = 0;
   double share = 1;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
@@ -288,7 +288,8 @@ void EmulatedMachine::fill(Observation& out) {
   meter_.report(out);
   ledger().observe(out);
   if (busy_app_ >= 0) out.app[busy_app_].running.cpus = busy_cpus_;
-  for (int a = 0; a < model_.apps; ++a) out.app[at(a)].counters = app_counted_[at(a)].sum;
+  for (int a = 0; a < model_.apps; ++a)
+    out.app[to_index(a)].counters = app_counted_[to_index(a)].sum;
   out.held = held_;
   out.sensors_ok = held_ == 0;
   double fastest = 0;

@@ -11,8 +11,8 @@
 namespace flyball {
 namespace {
 
-constexpr double kTolerance = 0.15;  // quiet tables scatter by 2 to 5 %
-constexpr int kRounds = 8;           // of laws, devices and widths in turn
+constexpr double kPowerTolerance = 0.15;  // quiet tables scatter by 2 to 5 %
+constexpr int kPowerRounds = 8;           // of laws, devices and widths in turn
 constexpr double kLeastSpanC = 10;   // of temperatures that tell leakage from a current
 
 /// The parameters, as columns of the design.
@@ -100,7 +100,7 @@ void fit_unit(const FittedPlatform& platform, UnitFit& unit) {
     const Measurement& row = unit.rows[i]->measured;
     y[static_cast<Eigen::Index>(i)] = *row.power_mw / factor_of(*unit.cluster, row.file);
   }
-  unit.fit = robust_fit(designs_of(platform, unit), y, kTolerance);
+  unit.fit = robust_fit(designs_of(platform, unit), y, kPowerTolerance);
 }
 
 /// Which parameters the rows can tell apart.
@@ -250,7 +250,7 @@ void fit_powers(FittedPlatform& platform, const Voltages& voltages) {
     choose_parameters(platform, unit);
     units.push_back(std::move(unit));
   }
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kPowerRounds; ++round) {
     bool again = platform.widths.size() > 1;
     for (UnitFit& unit : units) {
       again |= !unit.cluster->devices.empty();

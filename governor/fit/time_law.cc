@@ -11,9 +11,9 @@ namespace flyball {
 namespace {
 
 // A clock that is off by less is not told from noise.
-constexpr double kTolerance = 0.08;
+constexpr double kTimeTolerance = 0.08;
 // The laws of clocks, cores and widths multiply: each is fitted with the others held, in turn.
-constexpr int kRounds = 60;
+constexpr int kTimeRounds = 60;
 
 bool timed(const FittedRow& row) {
   return row.kept() && row.measured.time_ms && row.measured.cores >= 1;
@@ -54,7 +54,7 @@ Fitted fit_clock(FittedPlatform& platform, FittedCluster& cluster) {
   std::set<double> clocks;
   for (const FittedRow* row : fitted.rows) clocks.insert(row->measured.mhz);
   if (clocks.size() < 2) design.col(1).setZero();
-  fitted.fit = robust_fit({design}, y, kTolerance);
+  fitted.fit = robust_fit({design}, y, kTimeTolerance);
   cluster.mcycles = {fitted.fit.x[0], fitted.fit.half_width[0]};
   cluster.memory_ms = {fitted.fit.x[1], fitted.fit.half_width[1]};
   return fitted;
@@ -139,7 +139,7 @@ void fit_times(FittedPlatform& platform) {
   for (FittedWidth& width : platform.widths)
     width.time_factor = width.width_pct / platform.widths.back().width_pct;
   const bool coupled = platform.parallel_measured || platform.widths.size() > 1;
-  for (int round = 0; round < (coupled ? kRounds : 1); ++round) {
+  for (int round = 0; round < (coupled ? kTimeRounds : 1); ++round) {
     for (FittedCluster& cluster : platform.clusters)
       if (cluster.has_time) fit_clock(platform, cluster);
     if (platform.widths.size() > 1) fit_widths(platform);

@@ -8,7 +8,7 @@
 namespace flyball {
 namespace {
 
-constexpr timespec kBetweenTries = {0, 20'000'000};
+constexpr timespec kBetweenLockTries = {0, 20'000'000};
 
 void check_tree(const SettingsFile& file, const StateDir& dir, const std::string& sysfs_root) {
   if (file.sysfs_root() == sysfs_root) return;
@@ -35,7 +35,7 @@ GovernorLock lock_when_free(const StateDir& dir, std::int64_t limit_ns) {
     if (monotonic_ns() > until_ns) {
       failure(dir.path_of("lock"), "another process holds it", "wait until it has ended");
     }
-    nanosleep(&kBetweenTries, nullptr);
+    nanosleep(&kBetweenLockTries, nullptr);
   }
 }
 

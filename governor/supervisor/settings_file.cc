@@ -21,8 +21,6 @@ namespace {
 
 constexpr const char* kNewName = "settings.new";
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
 std::size_t bytes_for(std::uint32_t capacity) {
   return kEntriesAt + capacity * sizeof(SettingEntry);
 }
@@ -77,7 +75,7 @@ SettingsFile SettingsFile::create(const StateDir& dir, const std::string& sysfs_
   const std::size_t size = bytes_for(settings);
   const auto refuse = [&](int error) {
     unlinkat(dir.descriptor(), kNewName, 0);
-    failure(dir.path_of(kName), "cannot be made: " + reason(error),
+    failure(dir.path_of(kName), "cannot be made: " + error_text(error),
             "nothing was changed; free space there, or give another folder with --state-dir");
   };
   if (sysfs_root.size() >= sizeof SettingsHeader{}.sysfs_root) {
@@ -111,20 +109,21 @@ std::optional<SettingsFile> SettingsFile::open_existing(const StateDir& dir) {
   FileDescriptor file = open_state_file(dir, kName, 0, S_IRWXG | S_IRWXO);
   if (file) return adopt(std::move(file), dir.path_of(kName));
   if (errno == ENOENT) return {};
-  failure(dir.path_of(kName), "cannot be opened: " + reason(errno), "run as its owner");
+  failure(dir.path_of(kName), "cannot be opened: " + error_text(errno), "run as its owner");
 }
 
 SettingsFile SettingsFile::adopt(FileDescriptor file, const std::string& name) {
   const std::string remedy =
       "look at the frequency settings by hand, or restart the machine; then remove this file";
   struct stat info {};
-  if (fstat(file.get(), &info) != 0) failure(name, "cannot be looked at: " + reason(errno), remedy);
+  if (fstat(file.get(), &info) != 0)
+    failure(name, "cannot be looked at: " + error_text(errno), remedy);
   const auto size = static_cast<std::size_t>(info.st_size);
   if (size < bytes_for(0) || size > bytes_for(kMaxSettings)) {
     failure(name, "it has a size that no settings file of flyball's has", remedy);
   }
   void* bytes = map(file.get(), size);
-  if (bytes == MAP_FAILED) failure(name, "cannot be mapped: " + reason(errno), remedy);
+  if (bytes == MAP_FAILED) failure(name, "cannot be mapped: " + error_text(errno), remedy);
   SettingsFile settings_file(std::move(file), bytes, size);
   const std::string problem = header_problem(settings_file.header(), size);
   if (!problem.empty()) failure(name, problem, remedy);

@@ -13,8 +13,6 @@
 namespace flyball {
 namespace {
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
 /// A privilege that is missing is the usual cause, and sudo the cure.
 [[noreturn]] void refuse_folder(const std::string& path, const std::string& why) {
   failure("state folder " + path, why,
@@ -33,6 +31,8 @@ std::string owner_problem(const struct stat& info, mode_t forbidden) {
 
 }  // namespace
 
+std::string error_text(int error) { return std::generic_category().message(error); }
+
 StateDir StateDir::open_existing(const std::string& path) {
   StateDir dir(path);
   dir.directory_ =
@@ -42,11 +42,11 @@ StateDir StateDir::open_existing(const std::string& path) {
     if (errno == ENOTDIR || errno == ELOOP)
       input_error("state folder " + path, "it is a link or no folder",
                   "give another one with --state-dir");
-    refuse_folder(path, "cannot be opened: " + reason(errno));
+    refuse_folder(path, "cannot be opened: " + error_text(errno));
   }
   struct stat info {};
   if (fstat(dir.descriptor(), &info) != 0)
-    refuse_folder(path, "cannot be looked at: " + reason(errno));
+    refuse_folder(path, "cannot be looked at: " + error_text(errno));
   const std::string problem = owner_problem(info, S_IWGRP | S_IWOTH);
   if (!problem.empty()) refuse_folder(path, problem);
   return dir;
@@ -54,7 +54,7 @@ StateDir StateDir::open_existing(const std::string& path) {
 
 StateDir StateDir::make(const std::string& path) {
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-    refuse_folder(path, "cannot be made: " + reason(errno));
+    refuse_folder(path, "cannot be made: " + error_text(errno));
   }
   StateDir dir = open_existing(path);
   if (!dir) refuse_folder(path, "it was removed just now");
@@ -89,7 +89,7 @@ FileDescriptor open_state_file(const StateDir& dir, const char* name, int flags,
 GovernorLock GovernorLock::try_lock(const StateDir& dir) {
   FileDescriptor file = open_state_file(dir, "lock", O_CREAT, S_IWGRP | S_IWOTH);
   if (!file) {
-    failure(dir.path_of("lock"), "cannot be made: " + reason(errno),
+    failure(dir.path_of("lock"), "cannot be made: " + error_text(errno),
             "free space there, or give another folder with --state-dir");
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return GovernorLock(FileDescriptor());

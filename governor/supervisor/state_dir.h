@@ -7,6 +7,9 @@
 
 namespace flyball {
 
+/// What the system says of an errno.
+std::string error_text(int error);
+
 inline constexpr const char* kDefaultStateDir = "/run/flyball";
 
 /// The folder for what must outlive a process and not a boot. Whoever may write there can make root

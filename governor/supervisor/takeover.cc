@@ -18,7 +18,7 @@ namespace flyball {
 namespace {
 
 constexpr int kStartLimitMs = 5000;
-constexpr std::int64_t kPatienceNs = 1'000'000'000;
+constexpr std::int64_t kOwnPatienceNs = 1'000'000'000;
 
 std::string program_beside_us() {
   char path[4096];
@@ -132,7 +132,7 @@ void Takeover::begin_to_end() noexcept {
 GiveBackResult Takeover::give_back() {
   if (!file_) return {};
   begin_to_end();
-  GiveBackResult result = give_back_patiently(*file_, kPatienceNs);
+  GiveBackResult result = give_back_patiently(*file_, kOwnPatienceNs);
   file_->set_phase(GovernorPhase::kDone);
   if (result.missing() == 0) file_->remove(dir_);
   end_supervisor();
