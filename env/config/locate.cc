@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,6 +49,13 @@ std::string configs_dir() {
     fs::path up = bin;
     for (int level = 0; level < 4; ++level, up = up.parent_path()) {
       if (is_configs(up / "configs")) return (up / "configs").string();
+    }
+  }
+  // As a library of another program: PREFIX/lib/ or PREFIX/lib/TRIPLET/.
+  if (Dl_info own{}; dladdr(reinterpret_cast<void*>(&configs_dir), &own) != 0) {
+    fs::path up = fs::absolute(own.dli_fname, error).parent_path();
+    for (int level = 0; level < 3; ++level, up = up.parent_path()) {
+      if (is_configs(up / "share/flyball/configs")) return (up / "share/flyball/configs").string();
     }
   }
   if (is_configs(FLYBALL_SOURCE_CONFIGS)) return FLYBALL_SOURCE_CONFIGS;
