@@ -65,18 +65,4 @@ Comparison compare_with_bounds(const PlatformSpec& platform, const Scenario& sce
 std::vector<PolicyResult> compare(const PlatformSpec& platform, const Scenario& scenario,
                                   const CompareOptions& options);
 
-/// Trains on `episodes` runs of the scenario on the true platform, which the learner knows by
-/// `belief` only, with seeds first_seed, first_seed + 1, ... and returns
-/// the payload. `on_episode(i, metrics)` after each. One agent lives through all of them; `start`
-/// is an earlier payload that it goes on from. A stopped training returns what has been learned by
-/// then. Throws Error.
-std::vector<std::uint8_t> train(const PlatformSpec& platform, const Belief& belief,
-                                const Scenario& scenario, const std::string& agent, int episodes,
-                                std::uint64_t first_seed,
-                                const std::function<void(int, const Metrics&)>& on_episode,
-                                const std::atomic<bool>* stop,
-                                const std::vector<std::uint8_t>& start = {},
-                                bool start_as_prior = false,
-                                const PlatformFactory& make_platform = simulate);
-
 }  // namespace flyball

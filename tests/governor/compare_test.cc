@@ -159,38 +159,5 @@ TEST_F(CompareTest, WrongInputIsRefused) {
   EXPECT_THROW(run({{"q_learning", {1, 2, 3}}}, 1), Error);  // not what it has learned
 }
 
-TEST_F(CompareTest, WhatWasLearnedInTrainingPays) {
-  int episodes = 0;
-  const auto count = [&](int i, const Metrics& metrics) {
-    EXPECT_EQ(i, episodes++);
-    EXPECT_GT(metrics.jobs, 0);
-  };
-  const Belief belief = Belief::of(platform_);
-  const auto learn = [&](int times, std::uint64_t seed, const std::vector<std::uint8_t>& start) {
-    return train(platform_, belief, scenario_, "q_learning", times, seed, count, nullptr, start);
-  };
-  const auto learned = learn(20, 101, {});
-  EXPECT_EQ(episodes, 20);
-  episodes = 0;
-  EXPECT_EQ(learned, learn(20, 101, {}));
-  episodes = 0;
-  const auto more = learn(20, 121, learned);
-
-  const auto results = run({{"q_learning"}, {"q_learning", learned}, {"q_learning", more}}, 8);
-  const auto reward = [&](std::size_t p) { return figure(results[p], &Metrics::reward).mean; };
-  EXPECT_GT(reward(1), reward(0));
-  EXPECT_GT(reward(2), reward(0));
-}
-
-TEST_F(CompareTest, AStoppedTrainingReturnsWhatIsThere) {
-  std::atomic<bool> stop = false;
-  int episodes = 0;
-  const auto learned = train(
-      platform_, Belief::of(platform_), scenario_, "q_learning", 1000, 1,
-      [&](int, const Metrics&) { stop = ++episodes == 2; }, &stop);
-  EXPECT_EQ(episodes, 2);
-  EXPECT_FALSE(learned.empty());
-}
-
 }  // namespace
 }  // namespace flyball::test
