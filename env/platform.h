@@ -41,7 +41,8 @@ struct KnobSetting {
 /// What became of an attempt to set one knob.
 struct KnobOutcome {
   std::string knob;
-  std::string asked, in_force;
+  std::string asked;
+  std::string in_force;  ///< read back: still the one before while a transition takes time
   int error = 0;  ///< errno; 0: none
 };
 

@@ -267,10 +267,8 @@ std::vector<KnobSetting> EmulatedPlatform::capture() const {
 
 std::vector<KnobOutcome> EmulatedPlatform::restore(const std::vector<KnobSetting>& settings) {
   // What was decided and is not seen in force yet, will be: the rest of it must not be lost.
-  Action action = parts_->unseen ? parts_->last_action : action_asked(parts_->shown);
-  auto outcomes = set_knobs(parts_->spec, *this, parts_->shown, settings, action);
-  apply(action);
-  return outcomes;
+  const Action action = parts_->unseen ? parts_->last_action : action_asked(parts_->shown);
+  return restore_knobs(parts_->spec, *this, parts_->shown, action, settings);
 }
 
 Status EmulatedPlatform::apply(const Action& action) noexcept {

@@ -13,10 +13,10 @@ std::vector<KnobSetting> settings_of(const PlatformSpec& spec, const Platform& p
                                      const Observation& now);
 /// What was asked of the knobs, as far as it is in force.
 Action action_asked(const Observation& now);
-/// Adds what `settings` ask for to `action`; outcomes say what of it cannot be had (ENOENT for a
-/// knob, EINVAL for a value) and leave that as it is.
-std::vector<KnobOutcome> set_knobs(const PlatformSpec& spec, const Platform& platform,
-                                   const Observation& now, const std::vector<KnobSetting>& settings,
-                                   Action& action);
+/// Applies `action` with what `settings` ask for in it, and reads every knob back. What cannot be had
+/// stays as it is and says why: ENOENT for a knob, EINVAL for a value.
+std::vector<KnobOutcome> restore_knobs(const PlatformSpec& spec, Platform& platform,
+                                       const Observation& now, Action action,
+                                       const std::vector<KnobSetting>& settings);
 
 }  // namespace flyball

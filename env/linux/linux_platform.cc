@@ -451,10 +451,7 @@ std::vector<KnobSetting> LinuxPlatform::capture() const {
 std::vector<KnobOutcome> LinuxPlatform::restore(const std::vector<KnobSetting>& settings) {
   Observation now;
   observe(now);
-  Action action = action_asked(now);
-  std::vector<KnobOutcome> outcomes = set_knobs(parts_->made.spec, *this, now, settings, action);
-  apply(action);
-  return outcomes;
+  return restore_knobs(parts_->made.spec, *this, now, action_asked(now), settings);
 }
 
 std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {

@@ -158,10 +158,8 @@ std::vector<KnobOutcome> Simulator::restore(const std::vector<KnobSetting>& sett
   Observation now;
   observe(now);
   // What was decided and is not in force yet, will be: the rest of it must not be lost.
-  Action action = state_.pending_ns != kNeverNs ? state_.action : action_asked(now);
-  std::vector<KnobOutcome> outcomes = set_knobs(model_.spec, *this, now, settings, action);
-  apply(action);
-  return outcomes;
+  const Action action = state_.pending_ns != kNeverNs ? state_.action : action_asked(now);
+  return restore_knobs(model_.spec, *this, now, action, settings);
 }
 
 }  // namespace flyball
