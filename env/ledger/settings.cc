@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "env/model/model.h"
+
 namespace flyball {
 namespace {
 
