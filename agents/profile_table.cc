@@ -32,12 +32,12 @@ Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tai
 
   std::vector<ProfilePoint> all;
   for (const Mapping& mapping : platform.mappings) {
-    for (int width = 0; width < levels_; ++width) {
+    for (int level = 0; level < levels_; ++level) {
       Range range{static_cast<std::uint32_t>(points_.size()), 0, 0};
       if (!app_.plain_load && runs_on(app_, mapping)) {
         all.clear();
         for_each_opp_choice(platform, mapping, [&](const OppChoice& opp) {
-          all.push_back(point(mapping, width, opp));
+          all.push_back(point(mapping, level, opp));
         });
         if (learns) {
           keep_choices(all, mapping);
@@ -128,12 +128,12 @@ int Profile::least_accurate(double accuracy_floor_pct) const {
   return least;
 }
 
-ProfilePoint Profile::point(const Mapping& mapping, int width, const OppChoice& opp) const {
+ProfilePoint Profile::point(const Mapping& mapping, int level, const OppChoice& opp) const {
   ProfilePoint p;
   p.opp = opp;
-  p.time_ns = execution_ns(platform_, app_, mapping, width, opp);
+  p.time_ns = execution_ns(platform_, app_, mapping, level, opp);
 
-  const std::array<JobLoad, kMaxClusters> job = job_load(platform_, app_, mapping, width, opp);
+  const std::array<JobLoad, kMaxClusters> job = job_load(platform_, app_, mapping, level, opp);
   double busy_mw = 0;
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     if (mapping.cores[c] == 0) continue;

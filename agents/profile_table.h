@@ -18,7 +18,7 @@ struct ProfilePoint {
   OppChoice opp{};  ///< clusters outside the mapping at their lowest
 };
 
-/// The profile table of one application: per mapping and width the operating points worth using,
+/// The profile table of one application: per mapping and level the operating points worth using,
 /// found by trying all of them in the platform's model when it is built. Agents use it as their
 /// prior; what the machine really does is theirs to learn.
 class Profile {
@@ -35,7 +35,7 @@ class Profile {
   int mapping_count() const { return mappings_; }
   int level_count() const { return levels_; }
   bool supports(int mapping) const { return !frontier(mapping, 0).empty(); }
-  /// Ascending time, descending energy: no other choice of OPPs for this mapping and width is both
+  /// Ascending time, descending energy: no other choice of OPPs for this mapping and level is both
   /// faster and cheaper. Its first entry is the fastest. Empty for a mapping that the application
   /// cannot run on.
   std::span<const ProfilePoint> frontier(int mapping, int level) const {
@@ -70,7 +70,7 @@ class Profile {
   struct Range {
     std::uint32_t begin = 0, size = 0, choices = 0;
   };
-  ProfilePoint point(const Mapping& mapping, int width, const OppChoice& opp) const;
+  ProfilePoint point(const Mapping& mapping, int level, const OppChoice& opp) const;
   void keep_choices(std::vector<ProfilePoint>& all, const Mapping& mapping);
   void keep_best(std::vector<ProfilePoint>::iterator begin, std::vector<ProfilePoint>::iterator end,
                  Range& range);

@@ -60,7 +60,7 @@ std::uint64_t content_hash(const PlatformSpec& platform) {
   }
   for (const double number :
        {platform.trip_poll_ms, platform.board_mw, platform.migration_us, platform.cold_cache_ms,
-        platform.width_switch_us, platform.decision_latency_us}) {
+        platform.level_switch_us, platform.decision_latency_us}) {
     hash.add(number);
   }
   return hash.value();

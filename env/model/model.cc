@@ -28,7 +28,7 @@ double core_ns(const PlatformSpec& spec, const AppProfile& app, int cluster, con
   return unit.mcycles * 1e12 / khz + unit.memory_ms * 1e6;
 }
 
-JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping, int width,
+JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping, int level,
                  const OppChoice& opp) {
   JobTime time;
   int cores = 0;
@@ -45,7 +45,7 @@ JobTime job_time(const PlatformSpec& spec, const AppProfile& app, const Mapping&
       fastest_ns = ns;
     }
   }
-  const double parallel = app.parallel_fraction_of(width, cores);
+  const double parallel = app.parallel_fraction_of(level, cores);
   time.serial_ns = (1 - parallel) * fastest_ns;
   time.parallel_ns = parallel * (app.equal_shares ? slowest_ns / cores : 1 / jobs_per_ns);
   return time;
@@ -79,7 +79,7 @@ OppChoice highest_opps(const PlatformSpec& spec) {
 }
 
 double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSetting& after) {
-  double ns = before.level != after.level ? spec.width_switch_us * 1e3 : 0;
+  double ns = before.level != after.level ? spec.level_switch_us * 1e3 : 0;
   const unsigned warm = cluster_mask(spec.mappings[before.mapping]);
   if ((cluster_mask(spec.mappings[after.mapping]) & ~warm) != 0) {
     ns += spec.migration_us * 1e3 + spec.cold_cache_ms * 1e6;
@@ -88,21 +88,21 @@ double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSe
 }
 
 double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                    int width, const OppChoice& opp, double work) {
+                    int level, const OppChoice& opp, double work) {
   if (app.plain_load || !runs_on(app, mapping)) return kNeverNs;
-  const JobTime time = job_time(spec, app, mapping, width, opp);
-  return (time.serial_ns + time.parallel_ns) * app.levels[width].time_factor * work;
+  const JobTime time = job_time(spec, app, mapping, level, opp);
+  return (time.serial_ns + time.parallel_ns) * app.levels[level].time_factor * work;
 }
 
 std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppProfile& app,
-                                           const Mapping& mapping, int width,
+                                           const Mapping& mapping, int level,
                                            const OppChoice& opp) {
   std::array<JobLoad, kMaxClusters> load{};
   if (!runs_on(app, mapping)) return load;
   double parallel_share = 1;
   int fastest = 0;
   if (!app.plain_load) {
-    const JobTime time = job_time(spec, app, mapping, width, opp);
+    const JobTime time = job_time(spec, app, mapping, level, opp);
     parallel_share = time.parallel_ns / (time.serial_ns + time.parallel_ns);
     fastest = time.fastest;
   }
@@ -111,7 +111,7 @@ std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppPr
     load[c].busy_cores =
         mapping.cores[c] * parallel_share + (c == fastest ? 1 - parallel_share : 0);
     load[c].core_busy = c == fastest ? 1 : parallel_share;
-    load[c].busy_nf = load[c].busy_cores * app.unit[c].core_nf * app.levels[width].activity_factor;
+    load[c].busy_nf = load[c].busy_cores * app.unit[c].core_nf * app.levels[level].activity_factor;
     load[c].static_ma = app.unit[c].static_ma;
   }
   return load;
@@ -146,8 +146,8 @@ double cluster_power_mw(const ClusterSpec& cluster, const ClusterLoad& load) {
 }
 
 SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                         int width, const OppChoice& opp, double ambient_c, IdleCores idle_cores) {
-  const std::array<JobLoad, kMaxClusters> job = job_load(spec, app, mapping, width, opp);
+                         int level, const OppChoice& opp, double ambient_c, IdleCores idle_cores) {
+  const std::array<JobLoad, kMaxClusters> job = job_load(spec, app, mapping, level, opp);
   SteadyState state;
   ThermalState thermal;
   thermal_reset(spec, ambient_c, spec.board_mw / 1000, thermal);
@@ -186,7 +186,7 @@ SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const 
   }
   state.temp_c = std::min(state.temp_c, kMaxSteadyTempC);
   if (!app.plain_load && runs_on(app, mapping)) {
-    state.time_ms = execution_ns(spec, app, mapping, width, opp) * 1e-6;
+    state.time_ms = execution_ns(spec, app, mapping, level, opp) * 1e-6;
     state.energy_mj = state.unit_power_mw * state.time_ms / 1000;
   }
   return state;

@@ -21,7 +21,7 @@ unsigned cluster_mask(const Mapping& mapping);
 /// Every cluster at its highest OPP.
 OppChoice highest_opps(const PlatformSpec& spec);
 
-/// Time that the first job after a change of setting loses: to another width, and to clusters that
+/// Time that the first job after a change of setting loses: to another level, and to clusters that
 /// the application has not been on. Fewer or more cores of the same clusters find their caches
 /// warm; so does a part of them.
 double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSetting& after);
@@ -31,7 +31,7 @@ double switch_ns(const PlatformSpec& spec, const AppSetting& before, const AppSe
 /// cores' speeds, or with equal shares at the slowest one's times their number. `work` is relative
 /// to the nominal job (1).
 double execution_ns(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                    int width, const OppChoice& opp, double work = 1.0);
+                    int level, const OppChoice& opp, double work = 1.0);
 
 /// execution_ns() of one application for somebody who asks for the same configuration epoch after
 /// epoch: the last answer is remembered.
@@ -65,7 +65,7 @@ struct JobLoad {
   double static_ma = 0;
 };
 std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppProfile& app,
-                                           const Mapping& mapping, int width, const OppChoice& opp);
+                                           const Mapping& mapping, int level, const OppChoice& opp);
 
 /// The state of one cluster over a stretch of time in which nothing changes.
 struct ClusterLoad {
@@ -109,7 +109,7 @@ enum class IdleCores {
   kClocked,
 };
 SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                         int width, const OppChoice& opp, double ambient_c = 25,
+                         int level, const OppChoice& opp, double ambient_c = 25,
                          IdleCores idle_cores = IdleCores::kAsSpecified);
 
 /// Energy of a reference job: full width, one core of the fastest CPU cluster, its highest OPP, mJ

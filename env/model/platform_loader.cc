@@ -175,8 +175,8 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   const YamlMap root =
       YamlMap::file(find_config("platforms", name_or_path), 1,
                     {"name", "description", "emulated", "board_mw", "migration_us", "cold_cache_ms",
-                     "width_switch_us", "decision_latency_us", "clusters", "mappings", "apps",
-                     "thermal", "trip_poll_ms", "trips"});
+                     "level_switch_us", "decision_latency_us", "spread", "clusters", "mappings",
+                     "apps", "thermal", "trip_poll_ms", "trips"});
   PlatformSpec spec;
   spec.name = root.name("name");
   spec.description = root.text("description");
@@ -184,7 +184,7 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   spec.board_mw = root.number("board_mw", 0, 1e6);
   spec.migration_us = root.number("migration_us", 0, 1e6);
   spec.cold_cache_ms = root.number("cold_cache_ms", 0, 1e4);
-  spec.width_switch_us = root.number_or("width_switch_us", 0, 0, 1e6);
+  spec.level_switch_us = root.number_or("level_switch_us", 0, 0, 1e6);
   spec.decision_latency_us =
       root.number_or("decision_latency_us", spec.decision_latency_us, 0, 1e5);
 

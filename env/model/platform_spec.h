@@ -157,7 +157,7 @@ struct PlatformSpec {
   double board_mw = 0;       ///< rails outside the clusters: DRAM, GPU idle
   double migration_us = 0;   ///< cost of moving an application to other clusters
   double cold_cache_ms = 0;  ///< and of filling their caches
-  double width_switch_us = 0;  ///< of another level, whatever its knobs are
+  double level_switch_us = 0;  ///< of another level, whatever its knobs are
   /// From an event (a release, an epoch's end) until what was decided on it takes effect: a wake-up
   /// and a decision. Assumed where nothing was measured.
   double decision_latency_us = 100;

@@ -25,7 +25,7 @@ struct SimOptions {
 /// where a cluster has fewer cores than its jobs and the background want (each gets the same part
 /// of what it wants), where the background slows memory, and where another job's accesses to memory
 /// are in the way of its own. It starts at its release, or when the one before it of its application
-/// is done, with the setting in force then, and pays for a change of clusters or width first.
+/// is done, with the setting in force then, and pays for a change of clusters or level first.
 ///
 /// Not for several threads at once, forks included; different simulators are independent.
 class Simulator final : public Platform {

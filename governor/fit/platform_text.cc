@@ -110,7 +110,7 @@ void write_head(const FittedPlatform& platform, const PlatformTextOptions& optio
   out +=
       "board_mw: 0  # not in the tables\n"
       "# No published measurement was found. Assumed as on the Odroid XU3.\n"
-      "migration_us: 50\ncold_cache_ms: 1\nwidth_switch_us: 0\n\n";
+      "migration_us: 50\ncold_cache_ms: 1\nlevel_switch_us: 0\n\n";
 }
 
 void write_rejected(const FittedPlatform& platform, const FittedCluster& cluster,

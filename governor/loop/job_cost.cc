@@ -10,8 +10,8 @@ constexpr double kRankingTempC = 60;  // mid-range on the boards
 }  // namespace
 
 double ranking_energy_mj(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                         int width, const OppChoice& opp, double time_ns, double horizon_ns) {
-  const auto job = job_load(spec, app, mapping, width, opp);
+                         int level, const OppChoice& opp, double time_ns, double horizon_ns) {
+  const auto job = job_load(spec, app, mapping, level, opp);
   const double idle_ns = std::max(0.0, horizon_ns - time_ns);
   double energy_mj = 0;
   for (std::size_t c = 0; c < spec.clusters.size(); ++c) {

@@ -9,6 +9,6 @@ namespace flyball {
 /// rest, mJ, by the model at a middling temperature. To rank configurations, not to account for
 /// them.
 double ranking_energy_mj(const PlatformSpec& spec, const AppProfile& app, const Mapping& mapping,
-                         int width, const OppChoice& opp, double time_ns, double horizon_ns);
+                         int level, const OppChoice& opp, double time_ns, double horizon_ns);
 
 }  // namespace flyball

@@ -208,7 +208,7 @@ const Shield::Candidate* Shield::find_safe(const Observation& now, int slot, dou
   const unsigned warm = mask_[from.mapping];
   const auto move_ns =
       static_cast<float>(platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6);
-  const auto level_ns = static_cast<float>(platform_.width_switch_us * 1e3);
+  const auto level_ns = static_cast<float>(platform_.level_switch_us * 1e3);
   const float limit = static_cast<float>(limit_ns);
   std::array<float, kMaxMappings> slow;
   float least_slow = std::numeric_limits<float>::infinity();

@@ -58,7 +58,7 @@ const std::vector<MetricField>& metric_fields() {
        "clusters."},
       {"migrations", "migrations", "", 0, &Metrics::migrations,
        "Jobs that ran on another mapping than the job before of the same application."},
-      {"width_switches", "level switches", "", 0, &Metrics::width_switches,
+      {"level_switches", "level switches", "", 0, &Metrics::level_switches,
        "Jobs that ran at another level (width and precision, or the application's own knobs) than "
        "the job before of the same application."},
       {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns,
@@ -156,7 +156,7 @@ void MetricsSink::count_job(const JobRecord& job, const Requirements& required) 
   AppTotals& app = apps_[job.app];
   if (app.ran) {
     migrations_ += job.setting.mapping != app.last.mapping;
-    width_switches_ += job.setting.level != app.last.level;
+    level_switches_ += job.setting.level != app.last.level;
   }
   app.ran = true;
   app.last = job.setting;
@@ -244,7 +244,7 @@ Metrics MetricsSink::result() const {
   m.throttled_s = static_cast<double>(throttled_ns_) * 1e-9;
   m.transitions = static_cast<double>(transitions_);
   m.migrations = static_cast<double>(migrations_);
-  m.width_switches = static_cast<double>(width_switches_);
+  m.level_switches = static_cast<double>(level_switches_);
   m.decide_p50_ns = decide_.count() > 0 ? decide_.percentile(50) : kNothing;
   m.dropped_pct = share_pct(dropped);
   if (forecasts_ > 0) {

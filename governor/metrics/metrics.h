@@ -29,7 +29,7 @@ struct Metrics {
   double throttled_s = 0;  ///< time with a thermal cap below the highest OPP
   double transitions = 0;  ///< frequency changes
   double migrations = 0;   ///< mapping changes that took effect
-  double width_switches = 0;
+  double level_switches = 0;
   double decide_p50_ns = 0;  ///< of the epochs in which something was decided anew
   double dropped_pct = 0;    ///< of released jobs; they have no latency, accuracy or energy
   /// How often what was predicted came true: the share of forecast jobs whose time, and whose
@@ -103,7 +103,7 @@ class MetricsSink final : public EpochSink {
   double slack_lost_ = 0;
   std::uint64_t slack_jobs_ = 0;
   std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
-  std::uint64_t transitions_ = 0, migrations_ = 0, width_switches_ = 0;
+  std::uint64_t transitions_ = 0, migrations_ = 0, level_switches_ = 0;
 };
 
 /// Mean and 95 % interval over seeds (Student's t). One seed: lo = hi = mean. None, or a NaN among

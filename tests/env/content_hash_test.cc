@@ -28,7 +28,7 @@ std::vector<Change> changes_of_platform() {
       [](auto& s) { s.board_mw += 1; },
       [](auto& s) { s.migration_us += 1; },
       [](auto& s) { s.cold_cache_ms += 1; },
-      [](auto& s) { s.width_switch_us += 1; },
+      [](auto& s) { s.level_switch_us += 1; },
       [](auto& s) { s.decision_latency_us += 1; },
       [](auto& s) { s.mappings.pop_back(); },
       [](auto& s) { std::swap(s.mappings[0], s.mappings[1]); },

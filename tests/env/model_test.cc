@@ -51,7 +51,7 @@ TEST(Model, OnlyClustersThatAreNewToAnApplicationCostAMove) {
   PlatformSpec spec = make_spec();
   spec.migration_us = 200;
   spec.cold_cache_ms = 0.8;
-  spec.width_switch_us = 30;
+  spec.level_switch_us = 30;
   // bigx1, bigx2, littlex1, bigx2+littlex2
   EXPECT_EQ(switch_ns(spec, {0, 1}, {0, 1}), 0);
   EXPECT_EQ(switch_ns(spec, {0, 1}, {1, 1}), 0);

@@ -130,8 +130,8 @@ TEST_F(PlatformFileTest, GpusNeverShareAJobWithCpus) {
 TEST_F(PlatformFileTest, BadValuesAreRefusedAtTheirLine) {
   EXPECT_EQ(refusal("board_mw: 10", "board_mv: 10"),
             "p.yaml:4: key 'board_mv': is unknown (did you mean 'board_mw'?); known keys here are "
-            "name, description, emulated, board_mw, migration_us, cold_cache_ms, width_switch_us, "
-            "decision_latency_us, clusters, mappings, apps, thermal, trip_poll_ms, trips");
+            "name, description, emulated, board_mw, migration_us, cold_cache_ms, level_switch_us, "
+            "decision_latency_us, spread, clusters, mappings, apps, thermal, trip_poll_ms, trips");
   EXPECT_EQ(
       refusal("name: tiny", "name: ti ny"),
       "p.yaml:2: key 'name': the name is not plain; use up to 32 letters, digits, '_' and '-'");

@@ -64,7 +64,7 @@ inline PlatformSpec round_board() {
   spec.board_mw = 100;
   spec.migration_us = 200;
   spec.cold_cache_ms = 0.8;
-  spec.width_switch_us = 300;
+  spec.level_switch_us = 300;
   spec.decision_latency_us = 0;
   return spec;
 }

@@ -146,7 +146,7 @@ void expect_same(const Told& a, const Told& b, double energy) {
 /// the model.
 PlatformSpec movable_board(bool leaks) {
   PlatformSpec spec = round_board();
-  spec.migration_us = spec.cold_cache_ms = spec.width_switch_us = 0;
+  spec.migration_us = spec.cold_cache_ms = spec.level_switch_us = 0;
   spec.decision_latency_us = 100;
   for (ClusterSpec& cluster : spec.clusters) {
     if (!leaks) cluster.leak_a = cluster.leak_c_a = 0;

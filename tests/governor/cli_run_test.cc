@@ -30,7 +30,7 @@ const std::vector<std::string> kMetrics = {"energy_mj_per_job",
                                            "throttled_s",
                                            "transitions",
                                            "migrations",
-                                           "width_switches",
+                                           "level_switches",
                                            "decide_p50_ns",
                                            "energy_gap_to_bound_pct",
                                            "energy_gap_to_best_found_pct",
@@ -412,7 +412,7 @@ TEST(CliRun, TurnsWidthAndPrecisionBetweenJobs) {
   EXPECT_THAT(levels, ::testing::IsSupersetOf({std::pair<int, std::string>{25, "int8"},
                                                std::pair<int, std::string>{50, "int8"},
                                                std::pair<int, std::string>{100, "fp32"}}));
-  EXPECT_GE(result.at("policies")[0].at("width_switches"), 2.0);
+  EXPECT_GE(result.at("policies")[0].at("level_switches"), 2.0);
   // On the way, in the reasons given, and in the record.
   EXPECT_THAT(finished.err, HasSubstr("width  25 % int8"));
   EXPECT_THAT(finished.err, HasSubstr("width 100 %,"));

@@ -98,7 +98,7 @@ TEST_F(MetricsTest, TwoEpochsByHand) {
   EXPECT_DOUBLE_EQ(m.throttled_s, 0.5);
   EXPECT_EQ(m.transitions, 3);
   EXPECT_EQ(m.migrations, 1);
-  EXPECT_EQ(m.width_switches, 2);
+  EXPECT_EQ(m.level_switches, 2);
   EXPECT_EQ(m.decide_p50_ns, 100);
   EXPECT_DOUBLE_EQ(m.reward, -3);
   EXPECT_TRUE(std::isnan(m.energy_gap_to_bound_pct));
@@ -258,7 +258,7 @@ TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
   for (const char* key :
        {"energy_mj_per_job", "deadline_miss_pct", "accuracy_pct", "latency_p50_ms",
         "latency_p99_ms", "power_mean_mw", "temp_peak_c", "throttled_s", "transitions",
-        "migrations", "width_switches", "decide_p50_ns", "dropped_pct", "time_in_interval_pct",
+        "migrations", "level_switches", "decide_p50_ns", "dropped_pct", "time_in_interval_pct",
         "energy_in_interval_pct", "energy_gap_to_bound_pct", "energy_gap_to_best_found_pct",
         "energy_gap_to_informed_pct", "over_budget_pct", "utility_pct"})
     EXPECT_TRUE(keys.contains(key)) << key;
