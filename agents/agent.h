@@ -90,13 +90,25 @@ class Agent {
   }
 };
 
-/// The agents by name, with a line on each.
+/// The agents by name, with a line on each. Whoever treats one in a way of its own does so by what is
+/// said of it here, and knows no names.
 struct AgentInfo {
+  /// What a comparison runs it for beside those that are asked for.
+  enum class Role : std::uint8_t {
+    kNone,
+    kSlowest,   ///< the lowest clocks: rt-app's efficiency is 0 % there
+    kFastest,   ///< and 100 % at the highest
+    kInformed,  ///< told the true board, the best that can be had without knowing the future
+    kTried,     ///< where a better schedule is searched
+  };
   std::string_view name;
   std::string_view summary;
   bool learns = false;
-  bool knows_future = false;  ///< a yardstick: only a simulation can run it
-  bool searched = false;      ///< its argument is found by a search in hindsight
+  bool knows_future = false;     ///< a yardstick: only a simulation can run it
+  bool searched = false;         ///< its argument is found by a search in hindsight
+  bool by_clusters = false;      ///< decides by what clusters show: needs nobody to announce jobs
+  bool corrects_belief = false;  ///< plans with a belief of the board that it corrects
+  Role role = Role::kNone;
 };
 const std::vector<AgentInfo>& agent_catalogue();
 /// nullptr when there is none of that name; `policy` may have an argument after ':'.

@@ -29,12 +29,15 @@ struct Contestant {
   bool informed = false;    ///< knows the true board, but not the future
 };
 
-/// Policies that, told the truth, stand for what can be had without knowing the future.
-constexpr std::string_view kInformed[] = {"model", "planner"};
+using Role = AgentInfo::Role;
+
 /// What the search for a schedule goes by.
 constexpr std::size_t kLearntFrom = 3, kActionsOfEach = 8;
-/// And where a better schedule is searched.
-constexpr std::string_view kTriedToo[] = {"static_best", "rule", "kalman", "poet", "q_learning"};
+
+bool has_role(const std::string& policy, Role role) {
+  const AgentInfo* info = find_agent(policy);
+  return info != nullptr && policy == info->name && info->role == role;
+}
 
 /// Nothing is searched for a policy that is given its argument.
 bool is_searched(const std::string& policy) {
@@ -66,19 +69,20 @@ class Contest {
       const bool informed =
           is_searched(choice.policy) ||
           (options.believes_truth && choice.learned.empty() &&
-           std::ranges::find(kInformed, choice.policy) != std::ranges::end(kInformed));
+           has_role(choice.policy, Role::kInformed));
       contestants_.push_back(
           {choice.policy, choice.policy, choice.learned, choice.as_prior, false, informed});
       search = search || is_searched(choice.policy);
     }
     if (scenario.plain_load) {
-      slowest_ = beside("powersave");
-      fastest_ = beside("performance");
+      for (const AgentInfo& info : agent_catalogue()) {
+        if (info.role == Role::kSlowest) slowest_ = beside(std::string(info.name));
+        if (info.role == Role::kFastest) fastest_ = beside(std::string(info.name));
+      }
     } else {
       beside(yardstick());
-      for (const std::string_view policy : kInformed) add_informed(policy);
-      if (options.search)
-        for (const std::string_view policy : kTriedToo) add_informed(policy);
+      add_informed(Role::kInformed);
+      if (options.search) add_informed(Role::kTried);
     }
     if (search) find_static_best();
     progress_from_ = search ? kSearchShare : 0;
@@ -219,12 +223,15 @@ class Contest {
             tally.entries()};
   }
 
-  /// Unless it is there already and was told as much.
-  void add_informed(std::string_view policy) {
-    const std::string name(policy);
-    const auto same = std::ranges::find(contestants_, name, &Contestant::policy);
-    if (same == contestants_.end() || !same->informed)
-      contestants_.push_back({name, name, {}, false, true, true});
+  /// Those that are not there already and were told as much.
+  void add_informed(Role role) {
+    for (const AgentInfo& info : agent_catalogue()) {
+      if (info.role != role) continue;
+      const std::string name(info.name);
+      const auto same = std::ranges::find(contestants_, name, &Contestant::policy);
+      if (same == contestants_.end() || !same->informed)
+        contestants_.push_back({name, name, {}, false, true, true});
+    }
   }
 
   /// Of a policy that runs whether it is listed or not.

@@ -128,8 +128,7 @@ AgentVerdict verdict(const std::string& agent, const Rows& rows) {
     (counts ? wrong : right).push_back(std::move(pair));
   }
   const AgentInfo* const info = find_agent(agent);
-  const bool other_learner =
-      info != nullptr && info->learns && agent != "q_learning" && agent != "planner";
+  const bool other_learner = info != nullptr && info->learns && !info->corrects_belief;
   const double gap_limit = other_learner ? limits.other_gap_pct : limits.gap_pct;
   AgentVerdict result{agent, figures(wrong), figures(right), {}};
   const auto of = [](const Figure& figure) {

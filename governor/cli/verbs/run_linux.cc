@@ -28,11 +28,6 @@
 namespace flyball::cli {
 namespace {
 
-/// Policies that decide by what clusters show and nothing of jobs.
-const std::vector<std::string> kPlainPolicies = {"plain_load", "performance", "powersave",
-                                                 "userspace",  "ondemand",    "conservative",
-                                                 "interactive"};
-
 std::string power_text(const LinuxPlatform& platform) {
   return platform.power_source().empty()
              ? "Power is modelled, with assumed voltages: nothing here measures it."
@@ -155,11 +150,14 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
 
 void check_plain_policy(const std::string& policy) {
   check_policy_name(policy);
-  const std::string name = policy.substr(0, policy.find(':'));
-  if (std::find(kPlainPolicies.begin(), kPlainPolicies.end(), name) != kPlainPolicies.end()) return;
+  if (find_agent(policy)->by_clusters) return;
+  std::vector<std::string> plain;
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (info.by_clusters) plain.emplace_back(info.name);
+  }
   input_error(fmt::format("policy '{}'", policy),
               "decides by jobs, and on '--platform linux' nobody announces any",
-              "use one of " + joined(kPlainPolicies) + ", or '--platform host'");
+              "use one of " + joined(plain) + ", or '--platform host'");
 }
 
 int run_linux(const RunLinux& verb) {
