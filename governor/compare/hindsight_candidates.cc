@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "env/model/fastest.h"
 #include "env/model/model.h"
 #include "governor/loop/job_cost.h"
 
@@ -139,15 +140,11 @@ void add_fastest(const PlatformSpec& platform, const Scenario& scenario, std::ve
     action.opp = top;
     for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
       const AppProfile& profile = platform.apps[scenario.apps[a].profile];
-      const int w = std::min<int>(level, static_cast<int>(profile.levels.size()) - 1);
-      double best_ns = kNever;
-      for (std::size_t m = 0; m < platform.mappings.size(); ++m) {
-        if (!runs_on(profile, platform.mappings[m])) continue;
-        const double time_ns = execution_ns(platform, profile, platform.mappings[m], w, top);
-        if (time_ns >= best_ns) continue;
-        best_ns = time_ns;
-        action.app[a] = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(w)};
-      }
+      const FastestConfiguration fastest =
+          fastest_at(platform, profile, std::min(level, profile.level_count() - 1));
+      if (fastest.mapping < 0) continue;
+      action.app[a] = {static_cast<std::uint8_t>(fastest.mapping),
+                       static_cast<std::uint8_t>(fastest.level)};
     }
     rest_unused(platform, scenario, action);
     add_new(out, action);

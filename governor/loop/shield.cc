@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "env/model/fastest.h"
 #include "governor/loop/job_cost.h"
 
 namespace flyball {
@@ -40,7 +41,12 @@ void Shield::build(int slot, const Observation& now, App& app) const {
 
   const double deadline_ns = static_cast<double>(now.app[slot].required.deadline_ns);
   std::vector<Candidate> all;
-  std::vector<double> time_ns, energy_mj, best_ns(profile.levels.size(), 0);
+  std::vector<double> time_ns, energy_mj;
+  for (std::size_t l = 0; l < profile.levels.size(); ++l) {
+    const int fastest = fastest_at(platform_, profile, static_cast<int>(l)).mapping;
+    if (fastest >= 0) app.fastest_mapping[l] = static_cast<std::uint8_t>(fastest);
+  }
+  if (!options_.guard) return;
   for (std::size_t m = 0; m < platform_.mappings.size(); ++m) {
     if (app.supported[m] == 0) continue;
     const Mapping& mapping = platform_.mappings[m];
@@ -49,7 +55,7 @@ void Shield::build(int slot, const Observation& now, App& app) const {
       if (mapping.cores[c] > 0) rungs = std::max(rungs, platform_.clusters[c].max_opp() + 1);
     for (std::size_t l = 0; l < profile.levels.size(); ++l) {
       const int level = static_cast<int>(l);
-      for (int rung = options_.guard ? 0 : rungs - 1; rung < rungs; ++rung) {
+      for (int rung = 0; rung < rungs; ++rung) {
         Candidate candidate;
         candidate.setting = {static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(l)};
         for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
@@ -58,11 +64,6 @@ void Shield::build(int slot, const Observation& now, App& app) const {
           candidate.opp[c] = static_cast<std::uint8_t>(rungs > 1 ? rung * top / (rungs - 1) : top);
         }
         const double alone_ns = execution_ns(platform_, profile, mapping, level, candidate.opp);
-        if (rung == rungs - 1 && (best_ns[l] == 0 || alone_ns < best_ns[l])) {
-          best_ns[l] = alone_ns;
-          app.fastest_mapping[l] = static_cast<std::uint8_t>(m);
-        }
-        if (!options_.guard) continue;
         all.push_back(candidate);
         time_ns.push_back(alone_ns);
         energy_mj.push_back(ranking_energy_mj(platform_, profile, mapping, level, candidate.opp,
