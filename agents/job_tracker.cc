@@ -16,6 +16,9 @@ constexpr double kOtherLoadWeightPerS = 10;  // a time constant of 0.1 s
 constexpr double kWinsorise = 2;  // one preempted job moves an average by at most its weight
 constexpr double kGapRecovery = 0.02;
 constexpr int kQuickJobs = 4;
+// Of a known profile's times, where nobody says how far they may be off; and how many mean absolute
+// deviations a standard deviation is.
+constexpr double kTimeSpread = 0.075, kDeviations = 1.25;
 constexpr int kEveryJob = 64, kSeldom = 8;  // from then on times are learned from every eighth
 constexpr double kLeastNoise = 0.03;        // of a time, relative, beside that of the work
 }  // namespace
@@ -45,7 +48,7 @@ JobTracker::JobTracker(const PlatformSpec& believed, const AppProfile& profile, 
       profile_(profile),
       slot_(slot),
       times_(times),
-      deviation_(known ? 0.06 : 0.5),
+      deviation_(known ? believed.time_spread.value_or(kTimeSpread) / kDeviations : 0.5),
       quick_jobs_(known ? 0 : kQuickJobs),
       model_error_(believed.mappings.size(), 1.0f) {
   for (std::size_t c = 0; c < believed.clusters.size(); ++c) {

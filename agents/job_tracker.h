@@ -68,8 +68,7 @@ class JobTracker {
   const AppProfile& profile_;
   int slot_;
   TimeEstimate* times_;
-  // Before anything is known: beliefs of a known profile are within 5 %; of an unknown one the first
-  // jobs say everything.
+  // Before anything is known: as the belief says; of an unknown profile the first jobs say everything.
   double work_ = 1, deviation_;
   int quick_jobs_;  ///< jobs whose weight is 1 / their number: a mean, not yet a moving average
   int jobs_ = 0;

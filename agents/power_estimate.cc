@@ -28,15 +28,16 @@ PowerEstimate::PowerEstimate(const Belief& prior)
       clusters_(static_cast<int>(board_.clusters.size())),
       rest_(2 * clusters_),
       noise_(kFirstNoise * kFirstNoise) {
+  const double spread = board_.power_spread.value_or(kSpread);
   for (int c = 0; c < clusters_; ++c) {
-    factors_.add(1, kSpread);
-    factors_.add(1, kSpread);
+    factors_.add(1, spread);
+    factors_.add(1, spread);
     for (std::size_t k = 0; k < leakage_mw_[c].size(); ++k) {
       leakage_mw_[c][k] = static_cast<float>(
           leakage_mw(board_.clusters[c], 1.0, kColdestC + static_cast<double>(k)));
     }
   }
-  factors_.add(1, kRestSpread);
+  factors_.add(1, spread / kSpread * kRestSpread);
   temp_c_.fill(kPlanTempC);
 }
 

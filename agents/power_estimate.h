@@ -26,7 +26,7 @@ class PowerEstimate {
   static constexpr int kMax = 2 * kMaxClusters + 1;
   using Parts =
       std::array<double, kMax>;  ///< energy, believed: switching and leaking per cluster, rest
-  static constexpr double kSpread = 0.6;             ///< of a factor, before anything is known
+  static constexpr double kSpread = 0.6;  ///< of a factor, where nobody says how sure the belief is
   static constexpr double kLeast = 0.25, kMost = 6;  ///< of a factor
 
   explicit PowerEstimate(const Belief& prior);

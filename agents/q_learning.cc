@@ -19,6 +19,7 @@ constexpr int kTrialDecisions = 6;    // three jobs, of which the first tells li
 constexpr double kHorizonJobs = 120;  // that a gain is counted for
 constexpr double kTrialCost = 6;      // three jobs, and as much again for what may go wrong
 constexpr double kLeastGain = 0.5;    // jobs
+constexpr double kPowerSpread = 0.1;  // of a job's energy, where nobody says how sure the belief is
 constexpr double kSafeTrial = 1.5;        // deviations of a time that is not known well
 constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
 
@@ -110,7 +111,7 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
       profile_of(place), JobTracker(platform_, *place.profile, slot, known, times_of(place.known)),
       place.known, learned_of(binding.profile, known ? place.profile->content_hash : 0));
   place.own->time_off = place.own->jobs.deviation();
-  place.own->energy_off = belief_.power_spread / 1.25;
+  place.own->energy_off = platform_.power_spread.value_or(kPowerSpread) / 1.25;
   place.own->ladder = accuracy_ladder(*place.profile);
   idle_mw_ = place.own->profile->idle_mw();
 }

@@ -21,14 +21,17 @@ TimeEstimate::TimeEstimate(const PlatformSpec& board, AppProfile& profile)
       profile_(profile),
       clusters_(static_cast<int>(board.clusters.size())),
       parallel_(2 * clusters_) {
+  // Whoever is surer of the times is surer of what they are made of.
+  const double factor = board.time_spread.value_or(kFactorSpread);
+  const double surer = factor / kFactorSpread;
   for (int c = 0; c < clusters_; ++c) {
     const UnitProfile& unit = profile.unit[c];
     const auto top_khz = static_cast<double>(board.clusters[c].opps.back().freq_khz);
     top_ms_[c] = unit.mcycles * 1e6 / top_khz + unit.memory_ms;
-    numbers_.add(0, kFactorSpread);
-    numbers_.add(top_ms_[c] > 0 ? unit.memory_ms / top_ms_[c] : 0, kMemorySpread);
+    numbers_.add(0, factor);
+    numbers_.add(top_ms_[c] > 0 ? unit.memory_ms / top_ms_[c] : 0, surer * kMemorySpread);
   }
-  numbers_.add(profile.parallel_fraction, kParallelSpread);
+  numbers_.add(profile.parallel_fraction, surer * kParallelSpread);
 }
 
 /// Into the profile. Time and memory of a cluster belong together.

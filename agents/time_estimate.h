@@ -14,11 +14,13 @@ namespace flyball {
 class TimeEstimate {
  public:
   static constexpr int kMax = 2 * kMaxClusters + 1;
-  static constexpr double kFactorSpread = 0.2;  ///< of a logarithm, before anything is known
+  // Where nobody says how sure the belief is.
+  static constexpr double kFactorSpread = 0.2;  ///< of a logarithm
   static constexpr double kMemorySpread = 0.12;
   static constexpr double kParallelSpread = 0.12;
 
-  /// `board` and `profile` are what is believed, and outlive it.
+  /// `board` and `profile` are what is believed, and outlive it. How sure it begins is the board's
+  /// `time_spread`, where that is known.
   TimeEstimate(const PlatformSpec& board, AppProfile& profile);
 
   /// A job took `ratio` times what `profile` says, with so much relative noise. Returns by how much

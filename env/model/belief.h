@@ -13,15 +13,12 @@ namespace flyball {
 /// the same knobs (clusters, cores, operating points, mappings), which can be looked up on any
 /// machine; what they cost may be wrong.
 struct Belief {
-  PlatformSpec mean;
-  /// How far off the mean may be, relative, one standard deviation: of the times, of the power.
-  double time_spread = 0.05;
-  double power_spread = 0.1;
+  PlatformSpec mean;   ///< and, where it is known, its spread
   std::string source;  ///< the file that it was made from; empty: the platform's own
 
   /// Nothing known but the platform's own description.
   static Belief of(PlatformSpec spec, std::string source = "") {
-    return {std::move(spec), 0.05, 0.1, std::move(source)};
+    return {std::move(spec), std::move(source)};
   }
 };
 

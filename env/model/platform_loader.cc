@@ -16,6 +16,7 @@ namespace flyball {
 namespace {
 
 constexpr int kMaxClusterCores = 255;
+constexpr double kLeastSpread = 1e-3, kMostSpread = 1;  // of what is said: a standard deviation
 constexpr std::size_t kMaxTrips = std::tuple_size_v<decltype(ThermalState::tripped)>;
 
 /// How many CPUs this process may use.
@@ -187,6 +188,12 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   spec.level_switch_us = root.number_or("level_switch_us", 0, 0, 1e6);
   spec.decision_latency_us =
       root.number_or("decision_latency_us", spec.decision_latency_us, 0, 1e5);
+
+  if (root.has("spread")) {
+    const YamlMap spread = root.map("spread", {"time", "power"});
+    if (spread.has("time")) spec.time_spread = spread.number("time", kLeastSpread, kMostSpread);
+    if (spread.has("power")) spec.power_spread = spread.number("power", kLeastSpread, kMostSpread);
+  }
 
   const auto clusters = root.named_maps(
       "clusters", {"kind", "cores", "max_cores", "capacity_per_mhz", "transition_latency_us",

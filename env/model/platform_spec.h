@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -161,6 +162,9 @@ struct PlatformSpec {
   /// From an event (a release, an epoch's end) until what was decided on it takes effect: a wake-up
   /// and a decision. Assumed where nothing was measured.
   double decision_latency_us = 100;
+  /// How far off what is said of times and of power may be, relative, one standard deviation; absent
+  /// where nobody says so.
+  std::optional<double> time_spread, power_spread;
   /// Of everything above that the file says, but for the applications: what a policy is valid for.
   std::uint64_t content_hash = 0;
   std::vector<std::string> warnings;  ///< one line each, for the user: what no real board would do

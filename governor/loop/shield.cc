@@ -10,6 +10,11 @@
 #include "governor/loop/job_cost.h"
 
 namespace flyball {
+namespace {
+
+constexpr double kDeviations = 1.25;  // mean absolute ones in a standard deviation
+
+}  // namespace
 
 Shield::Shield(const Belief& belief, Options options)
     : platform_(belief.mean), options_(options), apps_(belief) {
@@ -20,7 +25,9 @@ Shield::Shield(const Belief& belief, Options options)
 
 void Shield::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
-  build(slot, now, place.own.emplace(App{}));
+  App& app = place.own.emplace(App{});
+  if (platform_.time_spread) app.slowdown = SlowdownEstimate(*platform_.time_spread / kDeviations);
+  build(slot, now, app);
 }
 
 void Shield::unbind(int slot) { apps_.unbind(slot); }

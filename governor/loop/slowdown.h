@@ -50,7 +50,9 @@ class OppHistory {
 /// a job (half gone after 34), or clusters that were once crowded would never be tried again.
 class SlowdownEstimate {
  public:
-  SlowdownEstimate() { cell_.fill({}); }
+  SlowdownEstimate() : SlowdownEstimate(0.05) {}
+  /// `deviation` of the samples, before there is one.
+  explicit SlowdownEstimate(double deviation) { cell_.fill({1, deviation}); }
   void take(const PlatformSpec& believed, const AppProfile& profile, const OppHistory& history,
             const JobRecord& job);
 
@@ -61,7 +63,7 @@ class SlowdownEstimate {
  private:
   struct Cell {
     double mean = 1;
-    double deviation = 0.05;  // before anything is known: beliefs are within 5 %
+    double deviation = 0;
   };
   std::array<Cell, 1u << kMaxClusters> cell_;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -50,6 +51,7 @@ std::string apply(const std::string& path, AppProfile& app, std::uint32_t checks
   governed.inference_ns[index] =
       std::llround(1000 * profile.find(full.width_pct, full.int8, 1)->time_us);
   governed.times_hash = content_hash(profile);
+  governed.spec.time_spread = std::min(1.0, profile.time_spread());
   if (profile.decision_latency_us > 0) {
     governed.spec.decision_latency_us = profile.decision_latency_us;
   }

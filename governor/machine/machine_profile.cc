@@ -99,6 +99,16 @@ int MachineProfile::unstable_rows() const {
       std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.unstable(); }));
 }
 
+double MachineProfile::time_spread() const {
+  constexpr double kDeviations = 1.28;  // a normal time's deciles are so many away from its mean
+  constexpr double kLeast = 0.05;       // what another day makes of it
+  double sum = 0;
+  for (const Row& row : rows) sum += row.spread() * row.spread();
+  return rows.empty() ? kLeast
+                      : std::max(kLeast, std::sqrt(sum / static_cast<double>(rows.size())) /
+                                             kDeviations);
+}
+
 const MachineProfile::Row* MachineProfile::find(int width_pct, bool int8, int cores) const {
   for (const Row& row : rows)
     if (row.width_pct == width_pct && row.int8 == int8 && row.cpus.count() == cores) return &row;

@@ -42,6 +42,8 @@ struct MachineProfile {
 
   /// How many rows are so unstable that something else must have run beside the measurement.
   int unstable_rows() const;
+  /// How far off its times may be, relative, one standard deviation.
+  double time_spread() const;
   /// The row of the first set of that many CPUs; nullptr when it was not measured.
   const Row* find(int width_pct, bool int8, int cores) const;
   /// Empty, or why the times say nothing of `machine` running the model of that checksum.

@@ -179,8 +179,8 @@ RecordingInfo recording_info(const PlatformSpec& platform, const Belief& belief,
   info.hashes.scenario = hash_of(scenario);
   Fnv1a believed;
   believed.add(hash_of(belief.mean));
-  believed.add(belief.time_spread);
-  believed.add(belief.power_spread);
+  believed.add(belief.mean.time_spread.value_or(0));
+  believed.add(belief.mean.power_spread.value_or(0));
   info.hashes.belief = believed.value();
   info.measured = measured;
   MonitorTable table(platform, weights, measured);

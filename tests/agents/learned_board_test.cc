@@ -148,6 +148,58 @@ TEST(LearnedBoard, LearnsByHowMuchJobsTakeLongerAndOfWhichCores) {
             0.6 * fresh.times(0)->deviation(watched.used.mapping, watched.used.level, top));
 }
 
+PlatformSpec sure(double time_spread, double power_spread) {
+  PlatformSpec board = TinyWorld().platform;
+  board.time_spread = time_spread;
+  board.power_spread = power_spread;
+  return board;
+}
+
+// Jobs that take 1.2 times what is believed, until half of that is believed.
+TEST(TimeEstimate, WhatIsSurerIsBelievedLonger) {
+  const auto jobs_until_half = [](const PlatformSpec& board) {
+    AppProfile profile = board.apps[0];
+    TimeEstimate times(board, profile);
+    const OppChoice top = highest_opps(board);
+    const auto ns = [&](const AppProfile& of) {
+      return execution_ns(board, of, board.mappings[0], 0, top);
+    };
+    const double true_ns = 1.2 * ns(board.apps[0]);
+    int jobs = 0;
+    while (ns(profile) < 1.1 * ns(board.apps[0]) && jobs < 1000) {
+      times.take({0, 0}, top, true_ns / ns(profile), 0.1);
+      ++jobs;
+    }
+    return jobs;
+  };
+  const int unknown = jobs_until_half(TinyWorld().platform);
+  EXPECT_EQ(jobs_until_half(sure(TimeEstimate::kFactorSpread, 0.1)), unknown);
+  EXPECT_LE(unknown, 3);
+  EXPECT_GT(jobs_until_half(sure(0.05, 0.1)), unknown);
+  EXPECT_GT(jobs_until_half(sure(0.02, 0.1)), jobs_until_half(sure(0.05, 0.1)));
+  EXPECT_LT(jobs_until_half(sure(0.02, 0.1)), 1000) << "it is not believed for ever";
+}
+
+// The Gaussian does the rest: a measurement moves it by how unsure it is.
+TEST(LearnedBoard, StartsFromTheSpreadOfTheBelief) {
+  const Belief belief = Belief::of(sure(0.2, 0.06)), silent = Belief::of(TinyWorld().platform);
+  const LearnedBoard board(belief), unknown(silent);
+  const auto& factors = board.power().factors();
+  for (int i = 0; i < factors.size(); ++i) {
+    EXPECT_NEAR(factors.deviation(i) / unknown.power().factors().deviation(i), 0.1, 1e-12);
+  }
+  EXPECT_DOUBLE_EQ(unknown.power().factors().deviation(0), PowerEstimate::kSpread);
+}
+
+// What the tracker expects of a job at the start varies as much as the belief says.
+TEST(JobTracker, StartsFromTheSpreadOfTheBelief) {
+  const PlatformSpec board = sure(0.25, 0.1);
+  const JobTracker jobs(board, board.apps[0], 0, true);
+  EXPECT_DOUBLE_EQ(jobs.deviation(), 0.2);
+  const PlatformSpec silent = TinyWorld().platform;
+  EXPECT_DOUBLE_EQ(JobTracker(silent, silent.apps[0], 0, true).deviation(), 0.06);
+}
+
 TEST(LearnedBoard, IsTheSameAfterItWasSaved) {
   const Watched watched(hungry(3));
   ByteWriter out;

@@ -81,6 +81,11 @@ class PlatformFileTest : public ::testing::Test {
     std::ofstream(path) << text;
     return load_platform(path);
   }
+  /// kGood with the first `from` replaced by `to`.
+  static std::string with(const std::string& from, const std::string& to) {
+    std::string text = kGood;
+    return text.replace(text.find(from), from.size(), to);
+  }
   /// The complaint about kGood with the first `from` replaced by `to`, after the path of the file.
   std::string refusal(const std::string& from, const std::string& to) {
     std::string text = kGood;
@@ -119,6 +124,20 @@ TEST_F(PlatformFileTest, ReadsEveryField) {
   EXPECT_DOUBLE_EQ(spec.apps[0].unit[1].core_nf, 1);
   EXPECT_EQ(spec.trips[0].cap_khz, 500'000);
   EXPECT_DOUBLE_EQ(spec.trip_poll_ms, 250);
+  EXPECT_FALSE(spec.time_spread.has_value()) << "nobody says how sure that is";
+}
+
+TEST_F(PlatformFileTest, SaysHowSureItIs) {
+  const PlatformSpec spec = load(with("board_mw: 10", "board_mw: 10\nspread: {time: 0.05, power: 0.3}"));
+  EXPECT_EQ(spec.time_spread, 0.05);
+  EXPECT_EQ(spec.power_spread, 0.3);
+  const PlatformSpec half = load(with("board_mw: 10", "board_mw: 10\nspread: {power: 0.3}"));
+  EXPECT_FALSE(half.time_spread.has_value());
+  EXPECT_EQ(half.content_hash, load(kGood).content_hash) << "a policy stays valid";
+  EXPECT_EQ(refusal("board_mw: 10", "board_mw: 10\nspread: {time: 0}"),
+            "p.yaml:5: key 'time': 0 is out of range; give a number from 0.001 to 1");
+  EXPECT_EQ(refusal("board_mw: 10", "board_mw: 10\nspread: {watts: 1}"),
+            "p.yaml:5: key 'watts': is unknown; known keys here are time, power");
 }
 
 TEST_F(PlatformFileTest, GpusNeverShareAJobWithCpus) {

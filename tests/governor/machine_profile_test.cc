@@ -50,6 +50,14 @@ AppProfile app_with_levels() {
   return app;
 }
 
+// Deciles half of the median apart on either side: of normal times 1.28 standard deviations.
+TEST(MachineProfile, SaysHowSureItsTimesAre) {
+  MachineProfile profile = easy_profile();
+  EXPECT_NEAR(profile.time_spread(), 1.0 / 3 / 1.28, 1e-12);
+  for (MachineProfile::Row& row : profile.rows) row.time_us = row.high_us = row.median_us;
+  EXPECT_DOUBLE_EQ(profile.time_spread(), 0.05) << "another day is as far off";
+}
+
 TEST(MachineProfile, GivesTimeFactorsAndSpeedUps) {
   AppProfile app = app_with_levels();
   ASSERT_TRUE(easy_profile().apply(app, 2));
