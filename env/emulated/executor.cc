@@ -205,7 +205,13 @@ void Executor::run(const ReadyJob& job) {
   event.speed_ratio = speed_ratio(spec_, mapping, knobs_);
 
   JobEngine::Setting setting;
-  const CpuSet cpus = CpuAllocator(spec_, knobs_.cpus.load()).allocate(mapping);
+  // One job runs at a time; the caches of the others' CPUs are left to them. Who has gone keeps
+  // those until somebody needs them.
+  CpuSet others;
+  for (std::size_t a = 0; a < queues_.size(); ++a) {
+    if (a != job.app) others = others | last_cpus_[a];
+  }
+  const CpuSet cpus = CpuAllocator(spec_, knobs_.cpus.load()).allocate(mapping, {}, others);
   setting.active = std::clamp(cpus.count(), 1, engine_.max_active());
   for (int i = 0; i < setting.active && i < cpus.count(); ++i) setting.cpus.add(cpus.nth(i));
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];
@@ -213,7 +219,7 @@ void Executor::run(const ReadyJob& job) {
   setting.width = level.width;
   setting.int8 = level.int8;
   setting.speed_ratio = event.speed_ratio;
-  event.cpus = setting.cpus;
+  event.cpus = last_cpus_[job.app] = setting.cpus;
 
   event.kind = JobEvent::Kind::kStarted;
   event.at_ns = monotonic_ns();

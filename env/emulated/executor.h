@@ -150,6 +150,7 @@ class Executor {
   Doorbell bell_;
   std::vector<std::unique_ptr<boost::lockfree::spsc_queue<ReadyJob>>> queues_;
   boost::lockfree::spsc_queue<JobEvent> events_;
+  std::array<CpuSet, kMaxApps> last_cpus_;  ///< the executor's own: of each application's last job
   std::atomic<bool> stop_{false};
   std::atomic<bool> failed_{false};
   std::array<char, 160> reason_{};

@@ -218,9 +218,8 @@ void EmulatedMachine::on_event(const JobEvent& event, std::int64_t at_ns) {
 
 void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
   const Mapping& mapping = spec_.mappings[event.setting.mapping];
-  ledger().start(event.app, event.setting, at_ns);
+  ledger().start(event.app, event.setting, event.cpus, at_ns);
   busy_app_ = event.app;
-  busy_cpus_ = event.cpus;
   counted_ns_ = meter_.now_ns();
   meter_.job_started(*model_.profile[event.app], mapping, event.setting.level, event.cpus.count());
   // The knob may have turned between the executor's reading it and now.
@@ -287,7 +286,6 @@ void EmulatedMachine::fill(Observation& out) {
   }
   meter_.report(out);
   ledger().observe(out);
-  if (busy_app_ >= 0) out.app[busy_app_].running.cpus = busy_cpus_;
   for (int a = 0; a < model_.apps; ++a)
     out.app[to_index(a)].counters = app_counted_[to_index(a)].sum;
   out.held = held_;

@@ -31,24 +31,17 @@ CpuAllocator::CpuAllocator(const PlatformSpec& spec, const CpuSet& available)
   }
 }
 
-CpuSet CpuAllocator::allocate(const Mapping& mapping, const CpuSet& taken) const {
+CpuSet CpuAllocator::allocate(const Mapping& mapping, const CpuSet& taken,
+                              const CpuSet& kept) const {
   CpuSet cpus;
+  const CpuSet either = taken | kept;
   for (int c = 0; c < clusters_; ++c) {
-    const int wanted = mapping.cores[static_cast<std::size_t>(c)];
-    if (wanted == 0) continue;
-    const int free = add_first(cluster(c), taken, wanted, cpus);
-    if (free < wanted) add_first(cluster(c), {}, wanted - free, cpus);
+    int wanted = mapping.cores[static_cast<std::size_t>(c)];
+    for (const CpuSet* without : {&either, &taken, static_cast<const CpuSet*>(nullptr)}) {
+      if (wanted > 0) wanted -= add_first(cluster(c), without ? *without : CpuSet(), wanted, cpus);
+    }
   }
   return cpus;
-}
-
-void CpuAllocator::allocate(std::span<const Mapping* const> mappings,
-                            std::span<CpuSet> out) const {
-  CpuSet taken;
-  for (std::size_t i = 0; i < mappings.size(); ++i) {
-    out[i] = mappings[i] == nullptr ? CpuSet{} : allocate(*mappings[i], taken);
-    add_first(out[i], {}, kMaxCpus, taken);
-  }
 }
 
 }  // namespace flyball

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <span>
 
 #include "env/model/platform_spec.h"
 #include "kernels/base/cpu_set.h"
@@ -17,11 +16,9 @@ class CpuAllocator {
 
   /// Never empty.
   const CpuSet& cluster(int c) const { return cluster_[static_cast<std::size_t>(c)]; }
-  /// CPUs for a mapping: in each of its clusters the first ones that are not in `taken`, then the
-  /// first ones of all.
-  CpuSet allocate(const Mapping& mapping, const CpuSet& taken = {}) const;
-  /// For all applications together, in order. A null mapping gets none.
-  void allocate(std::span<const Mapping* const> mappings, std::span<CpuSet> out) const;
+  /// CPUs for a mapping: in each of its clusters the first ones that are neither in `taken` nor in
+  /// `kept`, then those that are only kept, then the first ones of all.
+  CpuSet allocate(const Mapping& mapping, const CpuSet& taken = {}, const CpuSet& kept = {}) const;
 
  private:
   int clusters_;

@@ -137,12 +137,24 @@ void JobLedger::drop(int a, const LedgerJob& job) {
   record->infeasible = infeasible(a, job);
 }
 
-void JobLedger::start(int a, const AppSetting& setting, std::int64_t now_ns) {
+CpuSet JobLedger::cpus_for(int app, const Mapping& mapping, const CpuAllocator& cpus) const {
+  CpuSet busy, kept;
+  for (int a = 0; a < m_.apps; ++a) {
+    const LedgerApp& other = s_.app[a];
+    if (a == app || other.generation % 2 == 0) continue;
+    CpuSet& to = other.running ? busy : kept;
+    to = to | other.cpus;
+  }
+  return cpus.allocate(mapping, busy, kept);
+}
+
+void JobLedger::start(int a, const AppSetting& setting, const CpuSet& cpus, std::int64_t now_ns) {
   LedgerApp& app = s_.app[a];
   app.job = app.queue[app.head];
   app.head = (app.head + 1) % kMaxQueue;
   --app.waiting;
   app.job_setting = setting;
+  app.cpus = cpus;
   app.start_ns = now_ns;
   app.job_mj = app.job_cycles = 0;
   app.running = app.started = true;
@@ -230,6 +242,7 @@ void JobLedger::observe(const LedgerModel& model, const LedgerState& state, Obse
       run.start_ns = from.start_ns;
       run.deadline_ns = from.job.deadline_ns;
       run.setting = from.job_setting;
+      run.cpus = from.cpus;
     }
     to.waiting_count = from.waiting;
     for (std::uint32_t i = 0; i < from.waiting; ++i) {

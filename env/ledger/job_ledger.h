@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "env/ledger/arrivals.h"
+#include "env/ledger/cpu_allocator.h"
 #include "env/ledger/feasibility.h"
 #include "env/spaces/binding.h"
 #include "env/spaces/observation.h"
@@ -37,6 +38,7 @@ struct LedgerApp {
   // The job that runs.
   LedgerJob job;
   AppSetting job_setting;
+  CpuSet cpus;  ///< of it, or of the last one
   std::int64_t start_ns = 0;
   double job_mj = 0;
   double job_cycles = 0;
@@ -112,8 +114,11 @@ class JobLedger {
   bool release(int app);
   /// The job that was released last leaves the queue again, as dropped.
   void drop_newest(int app);
-  /// The oldest waiting job begins with `setting`.
-  void start(int app, const AppSetting& setting, std::int64_t now_ns);
+  /// CPUs for the job that is about to begin: none that another job runs on while there are enough,
+  /// and none that another application has had last while there are enough of these.
+  CpuSet cpus_for(int app, const Mapping& mapping, const CpuAllocator& cpus) const;
+  /// The oldest waiting job begins with `setting` on `cpus`.
+  void start(int app, const AppSetting& setting, const CpuSet& cpus, std::int64_t now_ns);
   /// The running job was done at `at_ns`, which is known at `now_ns`: its record keeps the one, the
   /// roster turns at the other.
   void finish(int app, std::int64_t at_ns, std::int64_t now_ns);

@@ -98,11 +98,17 @@ void Engine::handle_due() {
 
 void Engine::start_waiting() {
   for (int a = 0; a < m_.apps; ++a) {
+CpuSet Engine::cpus_for(int a) const {
+  const std::uint8_t mapping = s_.jobs.app[a].setting.mapping;
+  return m_.apps == 1 ? m_.first_cpus[mapping]
+                      : ledger_.cpus_for(a, m_.spec.mappings[mapping], m_.cpus);
+}
+
     const LedgerApp& app = s_.jobs.app[a];
     if (app.running || app.waiting == 0) continue;
     SimJob& run = s_.run[a];
     run.overhead_ns = app.started ? switch_ns(m_.spec, app.last_setting, app.setting) : 0;
-    ledger_.start(a, app.setting, s_.now_ns);
+    ledger_.start(a, app.setting, cpus_for(a), s_.now_ns);
     switch_context(a);
     run.left = app.job.work;
     run.cores = m_.spec.mappings[app.setting.mapping].cores;

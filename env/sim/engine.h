@@ -60,8 +60,10 @@ class Engine {
   void settle_jobs(double dt_ns);
   void handle_due();
   void put_in_force();
-  void set_timeline();
-  void take_event(const ScenarioEvent& event);
+  CpuSet cpus_for(int app) const;
+  void set_background(int segment) override;
+  void set_ambient(double ambient_c) override;
+  void set_battery(double left_mj) override;
 
   const SimModel& m_;
   SimCache& cache_;

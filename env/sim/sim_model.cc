@@ -7,6 +7,17 @@
 #include "kernels/base/det_math.h"
 
 namespace flyball {
+namespace {
+
+CpuSet all_cpus(const PlatformSpec& spec) {
+  int cores = 0;
+  for (const ClusterSpec& cluster : spec.clusters) cores += cluster.cores;
+  CpuSet cpus;
+  for (int cpu = 0; cpu < cores; ++cpu) cpus.add(cpu);
+  return cpus;
+}
+
+}  // namespace
 
 SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, double max_step_ms)
     : spec(spec_in),
@@ -16,7 +27,9 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
       apps(static_cast<int>(scenario_in.apps.size())),
       max_step_ns(std::max<std::int64_t>(1000, std::llround(max_step_ms * 1e6))),
       trip_poll_ns(std::max<std::int64_t>(1000, std::llround(spec_in.trip_poll_ms * 1e6))),
-      decision_ns(std::llround(spec_in.decision_latency_us * 1e3)) {
+      decision_ns(std::llround(spec_in.decision_latency_us * 1e3)),
+      cpus(spec_in, all_cpus(spec_in)) {
+  for (const Mapping& mapping : spec.mappings) first_cpus.push_back(cpus.allocate(mapping));
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
     OppChoice used{};
     for (int c = 0; c < clusters; ++c) {

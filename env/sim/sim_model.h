@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "env/ledger/cpu_allocator.h"
 #include "env/ledger/job_ledger.h"
 #include "env/model/model.h"
 #include "env/model/platform_spec.h"
@@ -35,6 +36,8 @@ class SimModel {
     double capacity = 0;
   };
   std::array<std::array<Point, kMaxOpps>, kMaxClusters> point{};
+  CpuAllocator cpus;
+  std::vector<CpuSet> first_cpus;  ///< per mapping: of an application that is alone
   std::array<double, kMaxClusters> cores{}, per_core{};  ///< of each cluster; the inverse
   /// The bytes of an OppChoice that matter to a mapping: those of its clusters.
   std::array<std::uint64_t, kMaxMappings + 1> opp_mask{};

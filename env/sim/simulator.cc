@@ -10,14 +10,6 @@ namespace {
 constexpr int kForkSteps =
     2;  // thermal steps in one of a fork; see the test of forks for the error
 
-CpuSet all_cpus(const PlatformSpec& spec) {
-  int cores = 0;
-  for (const ClusterSpec& cluster : spec.clusters) cores += cluster.cores;
-  CpuSet cpus;
-  for (int cpu = 0; cpu < cores; ++cpu) cpus.add(cpu);
-  return cpus;
-}
-
 void put_counters(const CounterFlow& from, Counters& to) {
   to = {from.instructions, from.cycles,           from.references, from.misses,
         from.stalls,       from.context_switches, Counters::kAll};
@@ -28,9 +20,7 @@ void put_counters(const CounterFlow& from, Counters& to) {
 Simulator::Simulator(const PlatformSpec& spec, const Scenario& scenario, SimOptions options)
     : model_(spec, scenario, options.max_step_ms),
       cache_(model_.apps, model_.clusters),
-      cpus_(spec, all_cpus(spec)),
       engine_(model_, cache_, state_) {
-  for (const Mapping& mapping : spec.mappings) first_cpus_.push_back(cpus_.allocate(mapping));
   engine_.reset(options.seed);
 }
 
@@ -94,7 +84,6 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
   for (int a = 0; a < model_.apps; ++a) {
     put_counters(state.run[a].counted, out.app[a].counters);
   }
-  if (state.jobs.running > 0) observe_cpus(state, out);
   for (int c = 0; c < model_.clusters; ++c) {
     const SimCluster& from = state.cluster[c];
     const ClusterKnob& knob = state.knobs.cluster[c];
@@ -115,21 +104,6 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
     to.opp = knob.opp;
     to.asked_opp = knob.asked;
     to.opp_cap = state.thermal.opp_cap[c];
-  }
-}
-
-/// The CPUs of the jobs that run, those of lower slots first.
-void Simulator::observe_cpus(const SimState& state, Observation& out) const {
-  int a = 0;
-  while (!state.jobs.app[a].running) ++a;
-  out.app[a].running.cpus = first_cpus_[state.jobs.app[a].job_setting.mapping];
-  if (state.jobs.running == 1) return;
-  CpuSet taken = out.app[a].running.cpus;
-  for (++a; a < model_.apps; ++a) {
-    if (!state.jobs.app[a].running) continue;
-    CpuSet& cpus = out.app[a].running.cpus;
-    cpus = cpus_.allocate(model_.spec.mappings[state.jobs.app[a].job_setting.mapping], taken);
-    taken = taken | cpus;
   }
 }
 

@@ -56,13 +56,10 @@ class Simulator final : public Platform {
   void observe(const SimState& state, std::int64_t epoch_ns, Observation& out) const;
 
  private:
-  void observe_cpus(const SimState& state, Observation& out) const;
   void clear_epoch(SimState& state) const;
 
   SimModel model_;
   mutable SimCache cache_;
-  CpuAllocator cpus_;
-  std::vector<CpuSet> first_cpus_;  ///< per mapping, of a job when none before it runs
   SimState state_;
   Engine engine_;  ///< of state_
   std::atomic<bool> interrupted_{false};

@@ -52,15 +52,15 @@ TEST(CpuAllocator, FewerCpusThanCoresAreShared) {
 
 TEST(CpuAllocator, ApplicationsHaveTheirOwnWhileThereAreEnough) {
   const CpuAllocator cpus(clusters_of({4, 4}), range(0, 8));
-  const Mapping a = mapping({2, 1}), b = mapping({2, 0}), c = mapping({1, 3});
-  const std::array<const Mapping*, 4> all = {&a, &b, nullptr, &c};
-  std::array<CpuSet, 4> out;
-  cpus.allocate(all, out);
-  EXPECT_EQ(out[0], (CpuSet{0, 1, 4}));
-  EXPECT_EQ(out[1], (CpuSet{2, 3}));
-  EXPECT_TRUE(out[2].empty());
-  // Its four of the second cluster are free; of the first one none is: the first one again.
-  EXPECT_EQ(out[3], (CpuSet{0, 5, 6, 7}));
+  const CpuSet first = cpus.allocate(mapping({2, 1}));
+  EXPECT_EQ(first, (CpuSet{0, 1, 4}));
+  const CpuSet second = cpus.allocate(mapping({2, 0}), first);
+  EXPECT_EQ(second, (CpuSet{2, 3}));
+  // Three of the second cluster are free; of the first one none is: the first one again.
+  EXPECT_EQ(cpus.allocate(mapping({1, 3}), first | second), (CpuSet{0, 5, 6, 7}));
+  // Those that are only kept for somebody come before those that are taken.
+  EXPECT_EQ(cpus.allocate(mapping({1, 0}), {0, 1}, {2, 3}), CpuSet{2});
+  EXPECT_EQ(cpus.allocate(mapping({3, 0}), {0, 1}, {2}), (CpuSet{0, 2, 3}));
 }
 
 // Whatever is asked for: as many CPUs of each cluster as asked, of that cluster only, and no two
@@ -76,16 +76,16 @@ TEST(CpuAllocator, IsDisjointWhereverItCanBe) {
     }
     const CpuAllocator cpus(spec, range(3, 3 + cores));  // more than 64 in most rounds
     std::array<Mapping, 6> wanted;
-    std::array<const Mapping*, 6> all;
     std::array<CpuSet, 6> out;
+    CpuSet taken;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
         wanted[i].cores[c] = static_cast<std::uint8_t>(
             random.below(static_cast<std::uint32_t>(spec.clusters[c].cores) / 2 + 1));
       }
-      all[i] = &wanted[i];
+      out[i] = cpus.allocate(wanted[i], taken);
+      taken = taken | out[i];
     }
-    cpus.allocate(all, out);
     for (int c = 0; c < 8; ++c) {
       const CpuSet& cluster = cpus.cluster(c);
       ASSERT_EQ(cluster.count(), spec.clusters[static_cast<std::size_t>(c)].cores);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -38,6 +39,44 @@ TEST(EmulatedCpus, LeavesNoThreadAndNoAffinityBehind) {
   ASSERT_EQ(sched_getaffinity(0, sizeof(after), &after), 0);
   EXPECT_TRUE(CPU_EQUAL(&before, &after));
   EXPECT_EQ(engine.released, 1);
+}
+
+// One job runs at a time; each application has a CPU of its own all the same, and it is told which.
+TEST(EmulatedCpus, TwoApplicationsHaveCpusOfTheirOwn) {
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "one CPU";
+  const PlatformSpec spec = easy_spec();
+  Scenario scenario = easy_scenario(60'000);  // until enough was seen
+  scenario.apps.push_back(scenario.apps[0]);
+  scenario.apps[1].name = "audio";
+  SleepingEngine engine(kMs);
+  EmulatedPlatform platform(spec, scenario, engine, one_ms_inference());
+  Action action = fixed(2, 0, 1);
+  action.app[1] = action.app[0];
+  CpuSet of[2];
+  int jobs[2] = {0, 0};
+  std::uint64_t last[2] = {~0u, ~0u};
+  Observation out;
+  Status status = Status::kOk;
+  while (status == Status::kOk && std::min(jobs[0], jobs[1]) < 3) {
+    platform.apply(action);
+    status = platform.advance({kMs, false}, out);
+    for (int a = 0; a < 2; ++a) {
+      const RunningJobObservation& run = out.app[a].running;
+      if (!run.busy || run.sequence == last[a]) continue;
+      last[a] = run.sequence;
+      ++jobs[a];
+      of[a] = of[a] | run.cpus;
+    }
+  }
+  EXPECT_EQ(of[0].count(), 1);
+  EXPECT_EQ(of[1].count(), 1);
+  EXPECT_TRUE((of[0] & of[1]).empty());
+  for (const auto& run : engine.runs()) {
+    EXPECT_TRUE(run.setting.cpus == of[0] || run.setting.cpus == of[1])
+        << "what is told is what the engine had";
+  }
 }
 
 TEST(EmulatedCpus, ATakenAwayCpuIsToldAndTheRunGoesOn) {

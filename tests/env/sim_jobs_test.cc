@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "env/ledger/cpu_allocator.h"
+#include "kernels/base/random.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
@@ -258,6 +260,74 @@ TEST(SimJobs, RefusesASettingThatCannotRun) {
   EXPECT_EQ(out.app[0].setting.mapping, mapping_of(spec, kBig, 1));
   EXPECT_EQ(out.app[0].setting.level, 1);
   EXPECT_EQ(out.cluster[kBig].opp, 1);
+}
+
+// Two applications, and two more where there are not enough: each job has the CPUs that its mapping
+// says, keeps them while it runs, and shares none while there are enough.
+TEST(SimJobs, JobsThatRunTogetherHaveCpusOfTheirOwn) {
+  const PlatformSpec spec = round_board();
+  const Scenario scenario = of_apps({stream("a", 60, 60), stream("b", 70, 70)}, 20'000);
+  const CpuAllocator cpus(spec, {0, 1, 2, 3, 4, 5, 6, 7});
+  Simulator sim(spec, scenario);
+  Random random(5);
+  Action action = big_core(spec, 0, 2);
+  Observation out, before;
+  int together = 0, crowded = 0, kept = 0;
+  do {
+    for (int a = 0; a < 2; ++a) {
+      if (random.below(3) == 0)
+        action.app[a].mapping = static_cast<std::uint8_t>(random.below(9));
+    }
+    sim.apply(action);
+    before = out;
+    sim.advance(ms(7), out);
+    for (int a = 0; a < 2; ++a) {
+      const RunningJobObservation& run = out.app[a].running;
+      if (!run.busy) continue;
+      for (int c = 0; c < 2; ++c) {
+        ASSERT_EQ((run.cpus & cpus.cluster(c)).count(),
+                  spec.mappings[run.setting.mapping].cores[c]);
+      }
+      const RunningJobObservation& was = before.app[a].running;
+      if (!was.busy || was.sequence != run.sequence) continue;
+      ++kept;
+      ASSERT_EQ(was.cpus, run.cpus) << "a job does not move while it runs";
+    }
+    const RunningJobObservation& a = out.app[0].running;
+    const RunningJobObservation& b = out.app[1].running;
+    if (!a.busy || !b.busy) continue;
+    ++together;
+    for (int c = 0; c < 2; ++c) {
+      const int wanted = spec.mappings[a.setting.mapping].cores[c] +
+                         spec.mappings[b.setting.mapping].cores[c];
+      crowded += wanted > 4;
+      ASSERT_EQ((a.cpus & b.cpus & cpus.cluster(c)).count(), std::max(0, wanted - 4));
+    }
+  } while (out.now_ns < scenario.duration_ns);
+  EXPECT_GT(together, 100);
+  EXPECT_GT(crowded, 10);
+  EXPECT_GT(kept, 100);
+}
+
+// One that pauses finds the CPUs that it had, while the others do without them.
+TEST(SimJobs, AnApplicationComesBackToItsCpus) {
+  const PlatformSpec spec = round_board();
+  const Scenario scenario = of_apps({stream("a", 200, 200), stream("b", 130, 130)}, 5000);
+  Simulator sim(spec, scenario);
+  Action action = big_core(spec, 1, 2);
+  CpuSet of[2];
+  Observation out;
+  do {
+    sim.apply(action);
+    sim.advance(ms(5), out);
+    for (int a = 0; a < 2; ++a) {
+      if (!out.app[a].running.busy) continue;
+      if (of[a].empty()) of[a] = out.app[a].running.cpus;
+      ASSERT_EQ(out.app[a].running.cpus, of[a]);
+    }
+  } while (out.now_ns < scenario.duration_ns);
+  EXPECT_EQ(of[0], CpuSet{0});
+  EXPECT_EQ(of[1], CpuSet{1});
 }
 
 TEST(SimJobs, EndsWithTheScenarioAndWhenInterrupted) {
