@@ -30,7 +30,7 @@ EmulatedMachine::EmulatedMachine(const PlatformSpec& spec, const Scenario& scena
       meter_(spec, scenario.ambient_c),
       inferences_(inferences),
       background_(scenario.background.size()),
-      energy_preference_(scenario.energy_preference) {
+      script_(begin_script(model_)) {
   battery_mj_ = scenario.battery_mj * scenario.battery_pct / 100;
   for (int a = 0; a < model_.apps; ++a) {
     model_.scale[to_index(a)] = inferences[to_index(a)] * static_cast<double>(inference_ns) /
@@ -81,18 +81,9 @@ std::int64_t EmulatedMachine::next_ns() const {
   if (ended_) return kNeverNs;
   std::int64_t next =
       std::min({scenario_.duration_ns, next_poll_ns_, assert_ratio_ns_, jobs_.roster_ns,
-                turned_.next_ns(static_cast<int>(spec_.clusters.size()))});
+                script_.next_ns, turned_.next_ns(static_cast<int>(spec_.clusters.size()))});
   for (int a = 0; a < model_.apps; ++a) {
     next = std::min(next, jobs_.app[to_index(a)].arrivals.next_ns());
-  }
-  if (next_event_ < scenario_.events.size()) {
-    next = std::min(next, scenario_.events[next_event_].at_ns);
-  }
-  for (std::size_t i = 0; i < background_.size(); ++i) {
-    const BackgroundLoad& load = scenario_.background[i];
-    if (!background_[i].over) {
-      next = std::min(next, background_[i].running ? load.stop_ns : load.start_ns);
-    }
   }
   return next;
 }
@@ -139,10 +130,8 @@ void EmulatedMachine::due(std::int64_t now_ns) {
     }
     settle_knobs(now_ns);
   }
-  while (next_event_ < scenario_.events.size() && scenario_.events[next_event_].at_ns <= now_ns) {
-    follow_scenario(scenario_.events[next_event_++]);
-  }
-  switch_background(now_ns);
+  JobLedger told = ledger();
+  play_script(model_, now_ns, script_, told, *this);
   if (jobs_.roster_ns <= now_ns) ledger().turn_roster(now_ns);
   for (int a = 0; a < model_.apps; ++a) {
     while (jobs_.app[to_index(a)].arrivals.next_ns() <= now_ns) release(a);
@@ -164,42 +153,25 @@ void EmulatedMachine::release(int a) {
   if (!port_.submit(queued)) ledger().drop_newest(a);
 }
 
-void EmulatedMachine::follow_scenario(const ScenarioEvent& event) {
-  switch (event.kind) {
-    case ScenarioEvent::Kind::kRequirements:
-      ledger().set_required(event.app, event.required);
-      break;
-    case ScenarioEvent::Kind::kPeriod:
-      ledger().set_period(event.app, std::llround(event.value));
-      break;
-    case ScenarioEvent::Kind::kAmbient:
-      meter_.set_ambient(event.value);
-      break;
-    case ScenarioEvent::Kind::kPreference:
-      energy_preference_ = event.value;
-      break;
-    case ScenarioEvent::Kind::kBattery:
-      battery_mj_ = scenario_.battery_mj * event.value / 100;
-      battery_from_mj_ = meter_.energy_mj();
-      break;
-  }
+void EmulatedMachine::set_battery(double left_mj) {
+  battery_mj_ = left_mj;
+  battery_from_mj_ = meter_.energy_mj();
 }
 
-void EmulatedMachine::switch_background(std::int64_t now_ns) {
+void EmulatedMachine::set_background(int segment) {
+  const std::int64_t since_ns = model_.segments[to_index(segment)].start_ns;
   for (std::size_t i = 0; i < background_.size(); ++i) {
     const BackgroundLoad& load = scenario_.background[i];
     Background& state = background_[i];
-    if (!state.over && !state.running && load.start_ns <= now_ns && now_ns < load.stop_ns) {
-      state.running = true;
+    const bool runs = load.start_ns <= since_ns && since_ns < load.stop_ns;
+    if (runs == state.running) continue;
+    state.running = runs;
+    if (runs) {
       state.cores = port_.start_background(static_cast<int>(i));
-      meter_.add_background(load.cluster, state.cores, load.core_nf);
-    }
-    if (load.stop_ns <= now_ns) state.over = true;
-    if (state.running && state.over) {
-      state.running = false;
+    } else {
       port_.stop_background(static_cast<int>(i));
-      meter_.add_background(load.cluster, -state.cores, load.core_nf);
     }
+    meter_.add_background(load.cluster, runs ? state.cores : -state.cores, load.core_nf);
   }
 }
 
@@ -278,7 +250,7 @@ void EmulatedMachine::fill(Observation& out) {
   out.sequence = epochs_;
   out.now_ns = meter_.now_ns();
   out.cluster_count = static_cast<int>(spec_.clusters.size());
-  out.energy_preference = energy_preference_;
+  out.energy_preference = script_.energy_preference;
   if (scenario_.battery_mj > 0) {
     const double left = battery_mj_ - (meter_.energy_mj() - battery_from_mj_);
     out.battery_pct = std::max(0.0, 100 * left / scenario_.battery_mj);

@@ -8,6 +8,7 @@
 #include "env/emulated/power_meter.h"
 #include "env/ledger/job_ledger.h"
 #include "env/ledger/knob_ledger.h"
+#include "env/ledger/script.h"
 #include "env/platform.h"
 #include "env/scenario/scenario.h"
 
@@ -32,7 +33,7 @@ class MachinePort {
 /// before it takes effect. A job's start or finish becomes known a little after it happened; it
 /// takes effect then at the latest moment already integrated, while its record keeps the true
 /// times.
-class EmulatedMachine {
+class EmulatedMachine final : private ScriptWorld {
  public:
   /// `inferences[a]`: what one nominal job of application a consists of, each of `inference_ns` at
   /// full width on one core.
@@ -73,15 +74,15 @@ class EmulatedMachine {
 
   struct Background {
     bool running = false;
-    bool over = false;
     double cores = 0;
   };
 
   JobLedger ledger() { return JobLedger(model_, jobs_, &epoch_); }
   void advance(std::int64_t now_ns);
   void due(std::int64_t now_ns);
-  void follow_scenario(const ScenarioEvent& event);
-  void switch_background(std::int64_t now_ns);
+  void set_background(int segment) override;
+  void set_ambient(double ambient_c) override { meter_.set_ambient(ambient_c); }
+  void set_battery(double left_mj) override;
   void release(int app);
   void started(const JobEvent& event, std::int64_t at_ns);
   void finished(const JobEvent& event, std::int64_t at_ns);
@@ -117,10 +118,9 @@ class EmulatedMachine {
   std::array<Counted, kMaxClusters> cluster_counted_{};
   std::uint32_t held_ = 0;
   std::vector<Background> background_;
-  std::size_t next_event_ = 0;
+  ScriptState script_;
   double battery_mj_ = 0;  ///< charge when the platform had used battery_from_mj_
   double battery_from_mj_ = 0;
-  double energy_preference_ = 0.5;
   std::uint64_t epochs_ = 0;
   bool ended_ = false;
   std::int64_t worst_lateness_ns_ = 0;

@@ -1,7 +1,6 @@
 #include "env/sim/engine.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace flyball {
 
@@ -47,7 +46,7 @@ void Engine::run(std::int64_t until_ns, const StopAt& stop) {
 
 std::int64_t Engine::next_event_ns() const {
   std::int64_t next =
-      std::min({s_.timeline_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns,
+      std::min({s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns,
                 s_.jobs.roster_ns});
   for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.knobs.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
@@ -67,18 +66,7 @@ void Engine::handle_due() {
   }
   if (s_.pending_ns <= now) put_in_force();
   for (int c = 0; c < m_.clusters; ++c) s_.dirty |= s_.knobs.settle(c, now);
-  if (s_.timeline_ns <= now) {
-    const auto segments = static_cast<int>(m_.ledger.segments.size());
-    while (s_.segment + 1 < segments && m_.ledger.segments[s_.segment + 1].start_ns <= now) {
-      ++s_.segment;
-      s_.dirty = true;
-    }
-    const auto& events = m_.scenario.events;
-    while (s_.event < static_cast<int>(events.size()) && events[s_.event].at_ns <= now) {
-      take_event(events[s_.event++]);
-    }
-    set_timeline();
-  }
+  play_script(m_.ledger, now, s_.script, ledger_, *this);
   if (s_.jobs.roster_ns <= now) ledger_.turn_roster(now);
   for (int a = 0; a < m_.apps; ++a) {
     while (s_.jobs.app[a].arrivals.next_ns() <= now) ledger_.release(a);
@@ -98,12 +86,6 @@ void Engine::handle_due() {
 
 void Engine::start_waiting() {
   for (int a = 0; a < m_.apps; ++a) {
-CpuSet Engine::cpus_for(int a) const {
-  const std::uint8_t mapping = s_.jobs.app[a].setting.mapping;
-  return m_.apps == 1 ? m_.first_cpus[mapping]
-                      : ledger_.cpus_for(a, m_.spec.mappings[mapping], m_.cpus);
-}
-
     const LedgerApp& app = s_.jobs.app[a];
     if (app.running || app.waiting == 0) continue;
     SimJob& run = s_.run[a];
@@ -116,6 +98,12 @@ CpuSet Engine::cpus_for(int a) const {
   }
 }
 
+CpuSet Engine::cpus_for(int a) const {
+  const std::uint8_t mapping = s_.jobs.app[a].setting.mapping;
+  return m_.apps == 1 ? m_.first_cpus[mapping]
+                      : ledger_.cpus_for(a, m_.spec.mappings[mapping], m_.cpus);
+}
+
 /// A job's threads come on their cores, or leave them. That nothing else switches is assumed.
 void Engine::switch_context(int a) {
   const Mapping& mapping = m_.spec.mappings[s_.jobs.app[a].job_setting.mapping];
@@ -125,43 +113,19 @@ void Engine::switch_context(int a) {
   }
 }
 
-void Engine::set_timeline() {
-  s_.timeline_ns = kNeverNs;
-  if (s_.segment + 1 < static_cast<int>(m_.ledger.segments.size())) {
-    s_.timeline_ns = m_.ledger.segments[s_.segment + 1].start_ns;
-  }
-  if (s_.event < static_cast<int>(m_.scenario.events.size())) {
-    s_.timeline_ns = std::min(s_.timeline_ns, m_.scenario.events[s_.event].at_ns);
-  }
+void Engine::set_background(int) { s_.dirty = true; }
+
+void Engine::set_ambient(double ambient_c) {
+  thermal_step();
+  s_.thermal.ambient_c = ambient_c;
+  settle_temperatures();
 }
 
-void Engine::take_event(const ScenarioEvent& event) {
-  using Kind = ScenarioEvent::Kind;
-  switch (event.kind) {
-    case Kind::kRequirements:
-      ledger_.set_required(event.app, event.required);
-      break;
-    case Kind::kPeriod:
-      ledger_.set_period(event.app, std::llround(event.value));
-      break;
-    case Kind::kAmbient:
-      thermal_step();
-      s_.thermal.ambient_c = event.value;
-      settle_temperatures();
-      break;
-    case Kind::kPreference:
-      s_.energy_preference = event.value;
-      break;
-    case Kind::kBattery:
-      s_.battery_mj = m_.scenario.battery_mj * event.value / 100;
-      break;
-  }
-}
+void Engine::set_battery(double left_mj) { s_.battery_mj = left_mj; }
 
 void Engine::reset(std::uint64_t seed) {
   s_ = SimState{};
   const Scenario& scenario = m_.scenario;
-  s_.energy_preference = scenario.energy_preference;
   s_.battery_mj = scenario.battery_mj * scenario.battery_pct / 100;
   s_.poll_ns = m_.trip_poll_ns;
   thermal_reset(m_.spec, scenario.ambient_c, m_.spec.board_mw * 1e-3, s_.thermal);
@@ -175,7 +139,8 @@ void Engine::reset(std::uint64_t seed) {
   for (int c = 0; c < m_.clusters; ++c) s_.knobs.cluster[c].cap = s_.thermal.opp_cap[c];
   ledger_.reset(seed);
   settle_temperatures();
-  handle_due();  // timeline_ns is 0: this sets it
+  s_.script = begin_script(m_.ledger);
+  handle_due();
   start_waiting();
   s_.dirty = true;
   refresh();

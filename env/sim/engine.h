@@ -14,7 +14,7 @@ namespace flyball {
 /// points, thermal steps. Between two of them every rate and every power is constant, so that energy
 /// and progress are exact; only leakage follows the temperature in steps of at most `max_step_ns`.
 /// The simulation and its forks are this same code, on the state itself or on a copy.
-class Engine {
+class Engine final : private ScriptWorld {
  public:
   /// Finished and dropped jobs go to `sink`; to nowhere when it is null. A fork that looks ahead may
   /// take longer thermal steps.

@@ -47,7 +47,7 @@ void Engine::refresh() {
 void Engine::recall_rates() {
   RatesKey key;
   for (int c = 0; c < m_.clusters; ++c) key.opp[c] = s_.knobs.cluster[c].opp;
-  key.segment = s_.segment;
+  key.segment = s_.script.segment;
   if (s_.jobs.running == 1) {
     int app = 0;
     while (!s_.jobs.app[app].running) ++app;
@@ -67,7 +67,7 @@ void Engine::recall_rates() {
 }
 
 void Engine::compute_rates() {
-  const BackgroundSegment& background = m_.ledger.segments[s_.segment];
+  const BackgroundSegment& background = m_.ledger.segments[s_.script.segment];
   OppChoice opp{};
   for (int c = 0; c < m_.clusters; ++c) opp[c] = s_.knobs.cluster[c].opp;
   std::array<const JobCost*, kMaxApps> cost;
@@ -129,7 +129,7 @@ void Engine::compute_job(int a, const JobCost& cost, double slowdown,
 
 void Engine::compute_cluster(int c, double share,
                              const std::array<const JobCost*, kMaxApps>& cost) {
-  const BackgroundSegment& background = m_.ledger.segments[s_.segment];
+  const BackgroundSegment& background = m_.ledger.segments[s_.script.segment];
   const ClusterSpec& spec = m_.spec.clusters[c];
   ClusterRates& cluster = s_.cluster[c].rates;
   ClusterLoad load;

@@ -8,6 +8,7 @@
 
 #include "env/ledger/job_ledger.h"
 #include "env/ledger/knob_ledger.h"
+#include "env/ledger/script.h"
 #include "env/model/thermal.h"
 #include "env/spaces/observation.h"
 
@@ -78,12 +79,9 @@ struct SimState {
   std::int64_t settled_ns = 0;   ///< energy, progress and use are accounted for up to here
   std::int64_t thermal_ns = 0;   ///< temperatures hold for this time
   std::int64_t poll_ns = 0;      ///< next look at the trip points
-  std::int64_t timeline_ns = 0;  ///< next edge of the background or event of the scenario
   std::int64_t pending_ns = kNeverNs;  ///< when the last action takes effect
   std::int64_t next_ns = kUnknownNs;   ///< of all events; unknown after whatever can move them
   std::uint64_t epochs = 0;
-  int segment = 0;
-  int event = 0;        ///< index of the next
   bool dirty = true;    ///< rates and powers no longer hold
   bool has_acted = false;  ///< there has been an action
   std::uint32_t acted_roster = 0;  ///< of the last action
@@ -92,7 +90,7 @@ struct SimState {
   double total_mj = 0;    ///< since the beginning
   double epoch_mj = 0;
   double battery_mj = 0;  ///< left
-  double energy_preference = 0.5;
+  ScriptState script;
   ThermalState thermal;
   KnobLedger knobs;
   std::array<SimCluster, kMaxClusters> cluster;

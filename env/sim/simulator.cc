@@ -75,7 +75,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
   out.power_mw = epoch_ns > 0 ? state.epoch_mj * per_s : state.total_mw;
   out.battery_pct =
       model_.scenario.battery_mj > 0 ? 100 * state.battery_mj / model_.scenario.battery_mj : 100;
-  out.energy_preference = state.energy_preference;
+  out.energy_preference = state.script.energy_preference;
   out.sustainable_mw = sustainable_mw(model_.scenario, state.battery_mj, state.now_ns);
   out.cluster_count = model_.clusters;
   out.sensors_ok = true;
@@ -88,7 +88,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
     const SimCluster& from = state.cluster[c];
     const ClusterKnob& knob = state.knobs.cluster[c];
     const SimModel::Point& point = model_.point[c][knob.opp];
-    BusiestCore busiest(from.background_ns, model_.ledger.segments[state.segment].whole_cores[c]);
+    BusiestCore busiest(from.background_ns, model_.ledger.segments[state.script.segment].whole_cores[c]);
     for (int a = 0; a < model_.apps; ++a) {
       busiest.add(state.run[a].busy_ns[c], state.run[a].wanted_cores[c]);
     }

@@ -179,6 +179,8 @@ Scenario busy_scenario() {
   scenario.events.push_back({2511 * kMs, ScenarioEvent::Kind::kRequirements, 0, easier, 0});
   scenario.events.push_back({3007 * kMs, ScenarioEvent::Kind::kPeriod, 0, {}, 83e6});
   scenario.events.push_back({3500 * kMs, ScenarioEvent::Kind::kPreference, -1, {}, 0.8});
+  scenario.events.push_back({3500 * kMs, ScenarioEvent::Kind::kAmbient, -1, {}, 31});
+  scenario.events.push_back({4200 * kMs, ScenarioEvent::Kind::kBattery, -1, {}, 12});
   return scenario;
 }
 
