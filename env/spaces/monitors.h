@@ -17,10 +17,24 @@ struct RewardWeights;
 /// Something observed: a row of the monitor table. Everything in an observation that an agent may
 /// read is in the table, so that whoever shows, records or exports it goes through the table and
 /// knows no single monitor. A new monitor is a field of Observation, ClusterObservation or
-/// AppObservation and its line in monitors.cc.
+/// AppObservation and its line in monitor_fields.h.
 struct Monitor {
   enum class Direction : std::uint8_t { kLowerIsBetter, kHigherIsBetter, kNeither };
   enum class Scope : std::uint8_t { kPlatform, kCluster, kApp };
+  /// What the reward charges for it (reward.h), but for what only informs.
+  enum class Charge : std::uint8_t {
+    kNone,
+    kTotalEnergy,   ///< what is nobody's of it
+    kPower,         ///< above the strictest power budget
+    kHeat,          ///< above the limit
+    kEnergy,        ///< of an application
+    kMiss,          ///< each is a miss
+    kForgiven,      ///< each is one less
+    kShortfall,     ///< of accuracy, below the floor
+    kOverBudget,    ///< of energy
+    kAccuracyLost,  ///< below the best, where that is wanted
+    kLatency,       ///< where a low one is wanted
+  };
   enum class Type : std::uint8_t { kF64, kI64, kU64, kU32, kI32, kU8, kI16, kBool, kDerived };
 
   std::string name;    ///< "power", "A15.temp", "camera.latency"
@@ -33,7 +47,8 @@ struct Monitor {
   double scale = 1;          ///< from what is stored there to `unit`
   double resolution = 0;     ///< in `unit`; what is recorded is a multiple of it; 0: exact
   double desired_min = 0, desired_max = 0;  ///< as asked for when the table was made
-  double weight = 0;         ///< share in the reward; 0 for what only informs
+  Charge charge = Charge::kNone;
+  double weight = 0;  ///< in the reward, of one beyond what is desired; 0 for what only informs
   std::uint8_t counter = 0;  ///< bit of Counters::valid that it needs; 0: none
   bool shown = true;         ///< of interest to people; the others only complete the record
   bool measured = false;     ///< false: modelled

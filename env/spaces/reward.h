@@ -25,6 +25,8 @@ namespace flyball {
 /// leaves energy as it is, 0 ignores it, 1 counts it twice; of an application that wants something
 /// else it only breaks ties. The shares of the energy sum to the platform's.
 ///
+/// What is summed is the rows of the monitor table that have a charge (monitors.h).
+///
 /// A bound is a bound: however little a job is beyond one, it has missed it, so that no hair beyond
 /// pays; and a dropped job has missed all that was asked of it.
 struct RewardWeights {

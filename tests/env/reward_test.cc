@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "tests/env/monitor_tables.h"
 #include "tests/env/round_board.h"
 
 namespace flyball {
@@ -56,6 +59,40 @@ TEST(Reward, IsTheDocumentedSum) {
   EXPECT_DOUBLE_EQ(reward.shared.budget, 2);            // 2 * 200 mW * 0.5 s / 100
   EXPECT_DOUBLE_EQ(reward.shared.heat, 0.2 * 4 * 0.5);  // of one cluster: the other is cool
   EXPECT_DOUBLE_EQ(reward.total(), -(3 + 18 + 2 + 2.4 + 0.4));
+}
+
+// The sum goes by the rows of the monitor table: each one that has a charge is paid for, and nothing
+// else that people are shown.
+TEST(Reward, ChargesTheRowsOfTheTableThatSaySo) {
+  const PlatformSpec spec = round_board();
+  MonitorTable table(spec, kWeights);
+  table.bind(0, named("a"), {});
+  table.bind(1, named("b"), {});
+  int charged = 0, free = 0;
+  for (const Monitor& row : table.rows()) {
+    if (row.type == Monitor::Type::kDerived) continue;
+    bool pays = false;
+    for (const Objective objective :
+         {Objective::kEnergy, Objective::kAccuracy, Objective::kLatency}) {
+      Observation out = troubled_epoch();
+      out.app[0].required.objective = out.app[1].required.objective = objective;
+      const double before = judged(kWeights, out).total();
+      const std::int64_t steps = row.resolution > 0 ? std::llround(1 / row.resolution) : 1;
+      restore(row, quantised(row, out) + steps, out);
+      // A hot cluster's degree and a cool one's are not the same: both above the limit.
+      if (row.charge == Monitor::Charge::kHeat) restore(row, 90 * steps, out);
+      pays = pays || judged(kWeights, out).total() != before;
+    }
+    if (row.charge != Monitor::Charge::kNone) {
+      ++charged;
+      EXPECT_TRUE(pays) << row.name;
+    } else if (row.shown) {
+      ++free;
+      EXPECT_FALSE(pays) << row.name;
+    }
+  }
+  EXPECT_EQ(charged, 2 + 2 + 2 * 9);
+  EXPECT_GT(free, 20);
 }
 
 TEST(Reward, PreferenceScalesTheEnergyTermOnly) {
