@@ -89,7 +89,7 @@ class OnTerminal {
     pollfd input{master_, POLLIN, 0};
     char bytes[4096];
     while (poll(&input, 1, wait_ms) > 0) {
-      const ssize_t got = read(master_, bytes, sizeof bytes);
+      const ssize_t got = ::read(master_, bytes, sizeof bytes);
       if (got <= 0) return;
       out_.append(bytes, static_cast<std::size_t>(got));
       wait_ms = 0;

@@ -22,6 +22,9 @@
 namespace flyball::cli {
 namespace {
 
+// Clocks, power and heat of an emulated platform are modelled.
+const std::vector<std::string> kMeasured = {"util", "util_mean", "counters"};
+
 /// How long the run lasted, from the epochs.
 class Stopwatch final : public EpochSink {
  public:
@@ -142,10 +145,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
 
   std::unique_ptr<Recorder> recorder;
   if (!run.record.empty()) {
-    RecordingInfo info =
-        recording_info(stream.platform, stream.belief, scenario, run.policy, stream.seed, weights,
-                       // Clocks, power and heat of an emulated platform are modelled.
-                       {"util", "util_mean", "counters"});
+    RecordingInfo info = recording_info(stream.platform, stream.belief, scenario, run.policy,
+                                        stream.seed, weights, kMeasured);
     info.hashes.profile = stream.times_hash;
     info.hashes.policy = hash_of(run.start.learned);
     recorder = std::make_unique<Recorder>(run.record, info);
@@ -159,9 +160,10 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
   SettingSink settings(stream.platform);
+  MonitorFigures monitors(stream.platform, weights, kMeasured);
   SessionOptions session;
   session.truth = &stream.platform;
-  session.sinks = {&stopwatch, &live, &settings};
+  session.sinks = {&stopwatch, &live, &settings, &monitors};
   const std::vector<Tally> before = tallies_of(stream);
   const CpuThrottling throttled_before = read_cpu_throttling();
   if (recorder) session.sinks.push_back(recorder.get());
@@ -176,6 +178,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   result.counters = platform.counters();
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
+  result.monitors = monitors.result();
   result.tallies = tallies_of(stream);
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];

@@ -16,6 +16,7 @@
 #include "governor/cli/views/setting_sink.h"
 #include "governor/machine/inference_engine.h"
 #include "governor/metrics/metrics.h"
+#include "governor/metrics/monitor_figures.h"
 
 namespace flyball::cli {
 
@@ -33,6 +34,7 @@ struct LiveRun {
 struct LiveResult {
   std::string policy;
   Metrics metrics;
+  std::vector<MonitorFigure> monitors;
   double measured_s = 0;
   std::vector<SettingUse> uses;  ///< of the knobs, the most used first
   std::vector<Tally> tallies;    ///< per level of the stream's model: images its jobs recognised

@@ -34,6 +34,7 @@ Display::Display(const PlatformSpec& platform, const Scenario& scenario, LiveTit
                  LiveSink& source, bool plain)
     : platform_(platform),
       scenario_(scenario),
+      monitors_(live_monitors(platform, scenario)),
       title_(std::move(title)),
       source_(source),
       plain_(plain || !Terminal::of(STDERR_FILENO).is_tty),
@@ -65,7 +66,7 @@ Look Display::look_at(const LiveState& state) {
   }
   look.suspended_s = static_cast<double>(suspended_ns() - suspended_before_ns_) * 1e-9;
   look.keys = keyboard_ && keyboard_->on();
-  look.legend = legend_;
+  look.page = page_;
   return look;
 }
 
@@ -74,7 +75,11 @@ void Display::show() {
   while (!wake_.wait_for(lock, plain_ ? kLine : kRedraw, [this] { return done_; })) {
     bool asked = false;
     for (char key = '?'; keyboard_ && (key = keyboard_->key()) != '\0';) {
-      if (key == '?') legend_ = !legend_;
+      const auto turn_to = [&](LivePage page) {
+        page_ = page_ == page ? LivePage::kHistory : page;
+      };
+      if (key == '?') turn_to(LivePage::kLegend);
+      if (key == 'm') turn_to(LivePage::kMonitors);
       asked = true;
     }
     const LiveState* state = source_.fetch();
@@ -90,7 +95,7 @@ void Display::show() {
 
 void Display::redraw(const LiveState& state, const Terminal& terminal) {
   std::vector<std::string> lines =
-      live_block(platform_, scenario_, title_, state, look_at(state), terminal);
+      live_block(platform_, scenario_, monitors_, title_, state, look_at(state), terminal);
   write_note(block_.draw(std::move(lines), terminal.rows));
 }
 

@@ -34,13 +34,14 @@ class Display {
 
   const PlatformSpec& platform_;
   const Scenario& scenario_;
+  const MonitorTable monitors_;
   const LiveTitle title_;
   LiveSink& source_;
   const bool plain_;
   const std::int64_t suspended_before_ns_;
   const LiveState* seen_ = nullptr;  ///< the newest state
   std::array<std::uint64_t, kMaxClusters> capped_epochs_{};
-  bool legend_ = false;
+  LivePage page_ = LivePage::kHistory;
   RedrawnBlock block_;
   std::optional<Keyboard> keyboard_;  ///< of the display that is redrawn
   std::mutex mutex_;

@@ -14,6 +14,7 @@ void LiveSink::on_epoch(const EpochEvent& event) noexcept {
   const Observation& now = event.outcome;
   const bool first = state_.now_ns == 0;
   const double share = first ? 1 : std::min(1.0, static_cast<double>(now.epoch_ns) / kSmoothing_ns);
+  state_.now = now;
   state_.now_ns = now.now_ns;
   state_.energy_mj += now.energy_mj;
   state_.power_mw += share * (now.power_mw - state_.power_mw);

@@ -6,6 +6,7 @@
 #include "env/model/platform_spec.h"
 #include "env/spaces/action.h"
 #include "env/spaces/limits.h"
+#include "env/spaces/observation.h"
 #include "governor/loop/control_loop.h"
 #include "governor/metrics/job_count.h"
 #include "kernels/base/latest.h"
@@ -36,6 +37,7 @@ struct LiveState {
   };
   static constexpr int kHistory = 60;
 
+  Observation now;  ///< for the table of monitors
   std::int64_t now_ns = 0;
   double energy_mj = 0;  ///< so far
   double power_mw = 0;   ///< smoothed over about half a second

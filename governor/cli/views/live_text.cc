@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "agents/explain.h"
+#include "env/spaces/reward.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/legend.h"
 #include "governor/cli/views/sparkline.h"
@@ -207,6 +208,27 @@ class Block {
     add_wrapped("because", why_text(platform_, scenario_, state_));
   }
 
+  /// Every row of the table that is of interest to people, by whose it is.
+  void monitors(const MonitorTable& table) {
+    std::string owner = "platform", text;
+    for (const Monitor& row : table.rows()) {
+      const bool gone = row.scope == Monitor::Scope::kApp && !state_.now.app[row.index].bound();
+      if (!row.shown || gone) continue;
+      const std::size_t dot = row.scope == Monitor::Scope::kPlatform ? 0 : row.name.find('.') + 1;
+      const std::string whose = dot == 0 ? "platform" : row.name.substr(0, dot - 1);
+      if (whose != owner) {
+        add_wrapped(owner, text);
+        owner = whose;
+        text.clear();
+      }
+      const Reading reading = read(row, state_.now);
+      text += fmt::format("{}{} {}{}{}", text.empty() ? "" : ", ", row.name.substr(dot),
+                          reading.valid ? fmt::format("{:.6g}", reading.value) : "-",
+                          row.unit.empty() ? "" : " ", row.unit);
+    }
+    add_wrapped(owner, text);
+  }
+
   void add_lines(const std::vector<std::string>& lines) {
     lines_.insert(lines_.end(), lines.begin(), lines.end());
   }
@@ -243,21 +265,44 @@ class Block {
 
 }  // namespace
 
+MonitorTable live_monitors(const PlatformSpec& platform, const Scenario& scenario) {
+  MonitorTable table(platform, RewardWeights());
+  for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
+    const AppSpec& app = scenario.apps[a];
+    table.bind(static_cast<int>(a),
+               binding_of(app, platform.apps[static_cast<std::size_t>(app.profile)]), app.required);
+  }
+  return table;
+}
+
 std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario& scenario,
-                                    const LiveTitle& title, const LiveState& state,
-                                    const Look& look, const Terminal& terminal) {
+                                    const MonitorTable& monitors, const LiveTitle& title,
+                                    const LiveState& state, const Look& look,
+                                    const Terminal& terminal) {
   Block block(platform, scenario, state, terminal);
   block.time(title, look);
   for (int c = 0; c < state.clusters; ++c) block.cluster(c, look.throttled[c]);
   for (int a = 0; a < state.apps; ++a) block.app(a);
   block.power();
   block.decision(title.policy);
-  if (look.legend) {
-    block.add_lines(legend(platform, terminal.columns - 1));
-  } else {
-    block.history();
+  switch (look.page) {
+    case LivePage::kHistory:
+      block.history();
+      break;
+    case LivePage::kLegend:
+      block.add_lines(legend(platform, terminal.columns - 1));
+      break;
+    case LivePage::kMonitors:
+      block.monitors(monitors);
+      break;
   }
-  if (look.keys) block.add_hint(look.legend ? "? the last minute again" : "? what the words mean");
+  const auto hint = [&](LivePage page, const char* words) {
+    return look.page == page ? "the last minute again" : words;
+  };
+  if (look.keys) {
+    block.add_hint(fmt::format("? {}, m {}", hint(LivePage::kLegend, "what the words mean"),
+                               hint(LivePage::kMonitors, "every monitor")));
+  }
   return block.take();
 }
 

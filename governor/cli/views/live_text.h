@@ -6,6 +6,7 @@
 
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
+#include "env/spaces/monitors.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/views/live_sink.h"
 
@@ -19,18 +20,25 @@ struct LiveTitle {
   int number = 1, of = 1;
 };
 
+/// What stands below the lines that are always there.
+enum class LivePage { kHistory, kLegend, kMonitors };
+
 /// What the display knows beside the state.
 struct Look {
   std::array<bool, kMaxClusters> throttled{};  ///< in any epoch since the look before
   double suspended_s = 0;                      ///< of the machine, since the run began
-  bool keys = false;                           ///< '?' is read
-  bool legend = false;
+  bool keys = false;                           ///< they are read
+  LivePage page = LivePage::kHistory;
 };
+
+/// Those of the platform and of every application of the scenario.
+MonitorTable live_monitors(const PlatformSpec& platform, const Scenario& scenario);
 
 /// The display as lines no wider than the terminal.
 std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario& scenario,
-                                    const LiveTitle& title, const LiveState& state,
-                                    const Look& look, const Terminal& terminal);
+                                    const MonitorTable& monitors, const LiveTitle& title,
+                                    const LiveState& state, const Look& look,
+                                    const Terminal& terminal);
 /// A policy that is done, in one line that stays.
 std::string done_line(const LiveTitle& title, const LiveState& state);
 /// The same in one line, for a file or a pipe.

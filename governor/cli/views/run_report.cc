@@ -253,6 +253,26 @@ Json accuracy_json(const RunReport& report, const LiveResult& result) {
   return levels;
 }
 
+Json monitors_json(const LiveResult& result) {
+  constexpr const char* kBetter[] = {"lower", "higher", "neither"};
+  Json rows = Json::array();
+  for (const MonitorFigure& figure : result.monitors) {
+    const auto number = [&](double value) {
+      return figure.valid > 0 ? number_or_null(value) : Json(nullptr);
+    };
+    rows.push_back({{"name", figure.monitor.name},
+                    {"unit", figure.monitor.unit},
+                    {"better", kBetter[static_cast<int>(figure.monitor.direction)]},
+                    {"measured", figure.monitor.measured},
+                    {"mean", number(figure.mean())},
+                    {"least", number(figure.least)},
+                    {"most", number(figure.most)},
+                    {"epochs", figure.epochs},
+                    {"valid_epochs", figure.valid}});
+  }
+  return rows;
+}
+
 Json run_json(const RunReport& report) {
   Json json{
       {"schema", 1}, {"platform", report.governed.spec.name}, {"scenario", report.scenario.name}};
@@ -292,6 +312,7 @@ Json run_json(const RunReport& report) {
     if (const std::string reason = absent_reason(result); !reason.empty()) row["reason"] = reason;
     row["settings"] = settings_json(report, result);
     row["accuracy_monitor"] = accuracy_json(report, result);
+    row["monitors"] = monitors_json(result);
     row["throttled_periods"] =
         result.throttling ? Json(result.throttling->throttled) : Json(nullptr);
     row["notes"] = result.notes;
