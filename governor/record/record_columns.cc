@@ -1,12 +1,17 @@
 #include "governor/record/record_columns.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "agents/explain.h"
 
 namespace flyball {
 namespace {
+
+/// Of the job that a decision says something of.
+constexpr const char* kForecast[] = {"job",       "time_ns",      "time_sd_ns",
+                                     "energy_mj", "energy_sd_mj", "miss_probability"};
 
 /// Of a monitor or of a platform's knob; a mapping has a name.
 std::string column_name(const std::string& name, const std::string& unit) {
@@ -107,7 +112,41 @@ void RecordColumns::epoch_header(TableWriter& out) const {
   }
   for (const char* name : {"verdict", "fresh", "explored", "probability", "expected_reward", "why"})
     out.text(name);
+  for (const AppColumns& app : apps_)
+    for (const char* name : kForecast) out.text(app.binding.name + ".expected_" + name);
+  for (const char* name : {"runner_up_app", "runner_up_mapping", "runner_up_level", "runner_up_mj"})
+    out.text(name);
   out.end_line();
+}
+
+/// What was expected of the jobs, and what was nearly decided.
+void RecordColumns::forecast_cells(TableWriter& out, const Decision& decision, bool recorded) const {
+  const auto blank = [&](std::size_t cells) {
+    for (std::size_t i = 0; i < cells; ++i) out.empty();
+  };
+  for (const AppColumns& app : apps_) {
+    const Forecast* found = nullptr;
+    for (int i = 0; i < decision.forecasts && recorded && app.bound; ++i) {
+      if (decision.forecast[static_cast<std::size_t>(i)].app == app.slot)
+        found = &decision.forecast[static_cast<std::size_t>(i)];
+    }
+    if (found == nullptr) {
+      blank(std::size(kForecast));
+      continue;
+    }
+    out.cell(found->sequence).cell(found->time_ns).cell(found->time_sd_ns);
+    out.cell(found->energy_mj).cell(found->energy_sd_mj).cell(found->miss_probability);
+  }
+  const AppColumns* app = recorded && decision.has_runner_up ? of_slot(decision.reason.index) : nullptr;
+  if (app == nullptr) return blank(4);
+  const AppSetting& setting = decision.runner_up;
+  const auto& mappings = info_.platform.mappings;
+  out.text(app->binding.name);
+  out.text(setting.mapping < mappings.size() ? mappings[setting.mapping].name : "");
+  out.text(setting.level < app->binding.levels.size()
+               ? level_name(app->binding.knobs, app->binding.levels[setting.level].knob)
+               : "");
+  out.cell(decision.runner_up_energy_mj);
 }
 
 void RecordColumns::epoch_line(TableWriter& out, const Observation& now, const DecisionRow& row) {
@@ -134,6 +173,7 @@ void RecordColumns::epoch_line(TableWriter& out, const Observation& now, const D
   } else {
     for (int i = 0; i < 5; ++i) out.empty();
   }
+  forecast_cells(out, row.decision, row.recorded);
   out.end_line();
 }
 

@@ -42,6 +42,7 @@ class RecordColumns {
   };
 
   const AppColumns* of_slot(int slot) const;
+  void forecast_cells(TableWriter& out, const Decision& decision, bool recorded) const;
   static std::string value_of(const AppColumns& app, const JobRecord& job, const std::string& name);
 
   RecordingInfo info_;

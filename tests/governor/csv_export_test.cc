@@ -59,7 +59,7 @@ TEST_F(CsvExport, EveryMonitorThatIsShownHasItsColumn) {
       EXPECT_EQ(cell, "41.5");
     }
   }
-  const std::size_t fixed = 11 + 6, knobs = 2 * (2 + 3);  // of an epoch; decided and applied
+  const std::size_t fixed = 11 + 6 + 6 + 4, knobs = 2 * (2 + 3);  // of an epoch; decided and applied
   EXPECT_EQ(lines[0].size(), shown + fixed + knobs);
   for (const auto& line : lines) EXPECT_EQ(line.size(), lines[0].size());
 }
@@ -93,6 +93,17 @@ TEST_F(CsvExport, ExportsDecisionsAndJobs) {
   EXPECT_EQ(
       cell(4, "why"),
       "camera: exploring: slack 3 %, demand 0.50 -> bigx2 at 2000 MHz, width 100 (floor 65.5)");
+  // What was expected of the job, and what was nearly decided.
+  EXPECT_EQ(cell(4, "camera.expected_job"), "3");
+  EXPECT_EQ(cell(4, "camera.expected_time_ns"), "8e+07");
+  EXPECT_EQ(cell(4, "camera.expected_time_sd_ns"), "1e+06");
+  EXPECT_EQ(cell(4, "camera.expected_energy_mj"), "20");
+  EXPECT_EQ(cell(4, "camera.expected_energy_sd_mj"), "2");
+  EXPECT_EQ(cell(4, "camera.expected_miss_probability"), "0.125");
+  EXPECT_EQ(cell(4, "runner_up_app"), "camera");
+  EXPECT_EQ(cell(4, "runner_up_mapping"), "bigx1");
+  EXPECT_EQ(cell(4, "runner_up_level"), "50 int8");
+  EXPECT_EQ(cell(4, "runner_up_mj"), "33");
   const std::string jobs = contents(out + "/jobs.csv");
   EXPECT_EQ(jobs.substr(0, jobs.find('\n', jobs.find('\n') + 1) + 1),
             "app,job,release_ns,start_ns,finish_ns,deadline_ns,latency_ns,energy_mj,cycles,mapping,"

@@ -79,8 +79,10 @@ std::string to_text(const std::string& file, const RecordingSummary& run) {
                              fixed(run.energy_mj_per_job(), 2),
                              fixed(run.duration_s > 0 ? run.energy_mj / run.duration_s : NAN, 1)));
   line("contents",
-       fmt::format("platform {}, policy {}, profile {}", hash_text(info.hashes.platform),
-                   hash_text(info.hashes.policy), hash_text(info.hashes.profile)));
+       fmt::format("platform {}, belief {}, scenario {},", hash_text(info.hashes.platform),
+                   hash_text(info.hashes.belief), hash_text(info.hashes.scenario)));
+  line("", fmt::format("profile {}, policy {}", hash_text(info.hashes.profile),
+                       hash_text(info.hashes.policy)));
   line("file", run.report.complete ? fmt::format("complete, {} blocks", run.report.blocks)
                                    : "NOT COMPLETE: " + run.report.problem());
   Table table({{"cluster", ""},
