@@ -60,6 +60,15 @@ TEST(CliCompare, RequirementsAreCheckedBeforeAnythingRuns) {
               HasSubstr("--against model: it is not among the policies compared"));
 }
 
+TEST(CliCompare, TheTableHasTheColumnsThatAreAskedFor) {
+  const Finished table = compared({"--columns", "accuracy_pct,energy_mj_per_job", "--markdown"});
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("| policy | accuracy, % top-1 | energy, mJ/job |\n"));
+  const Finished refused = compared({"--columns", "accuracy"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--columns: there is no metric 'accuracy'"));
+}
+
 TEST(CliCompare, DifferencesAreSeedBySeed) {
   const Finished finished = compared({"--against", "rule", "--json"});
   ASSERT_EQ(finished.exit_code, 0) << finished.err;

@@ -41,6 +41,7 @@ struct CompareVerb {
   int seeds = 10;
   std::uint64_t first_seed = 1;
   std::string against;
+  std::vector<std::string> columns;
   std::vector<MetricRequirement> required;
   bool search = false;
   bool json = false, csv = false, markdown = false;
@@ -194,6 +195,7 @@ int verdict(const std::vector<RequirementResult>& judged) {
 int run_compare(CompareVerb verb) {
   for (const std::string& policy : verb.policies) check_policy_name(policy);
   check_requirements(verb.required, verb.policies);
+  for (const std::string& key : verb.columns) metric_of("--columns", key);
   if (verb.against.empty()) verb.against = verb.policies.front();
   if (std::ranges::find(verb.policies, verb.against) == verb.policies.end()) {
     input_error("--against " + verb.against, "it is not among the policies compared",
@@ -250,6 +252,8 @@ int run_compare(CompareVerb verb) {
            (scenario.plain_load && (v.key == "accuracy_pct" || v.key == "utility_pct" ||
                                     v.key.starts_with("energy_gap_")));
   });
+  if (!verb.columns.empty()) columns.clear();
+  for (const std::string& key : verb.columns) columns.push_back(metric_of("--columns", key));
   if (verb.markdown) {
     text += metrics_table(rows, columns).markdown();
     if (results.size() > 1)
@@ -354,6 +358,12 @@ Verb add_compare(CLI::App& program) {
           },
           "Say what a metric is, and do nothing else")
       ->type_name("METRIC");
+  parser
+      ->add_option_function<std::string>(
+          "--columns",
+          [verb](const std::string& text) { verb->columns = split_names("--columns", text); },
+          "Which metrics the table shows, by their keys (--json and --csv have all)")
+      ->type_name("METRIC[,METRIC...]");
   parser->add_flag("--bounds", verb->search,
                    "Look longer for the best schedule that gaps are to: try static_best and other "
                    "policies told the true board too, listed or not");
