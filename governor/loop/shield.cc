@@ -290,16 +290,16 @@ bool Shield::running_misses(const Observation& now, int slot, const OppChoice& o
   const SlowdownEstimate& slowdown = apps_.find(slot)->slowdown;
   const unsigned mask = mask_[run.setting.mapping];
   const double slow = slowdown.mean(mask) + options_.risk * slowdown.deviation(mask);
-  const auto job_ns = [&](const OppChoice& at) {
-    return slow * execution_ns(platform_, apps_.profile(slot), mapping, run.setting.level, at);
-  };
+  const AppProfile& profile = apps_.profile(slot);
   double left = 1;  // of the job
-  const bool known = history_.visit(
-      run.start_ns, now.now_ns, [&](std::int64_t from, std::int64_t until, const OppChoice& at) {
-        left -= static_cast<double>(until - from) / job_ns(at);
-      });
-  if (now.now_ns > run.start_ns && (!known || left <= 0)) return true;
-  return left * job_ns(opp) > static_cast<double>(run.deadline_ns - now.now_ns);
+  if (now.now_ns > run.start_ns) {
+    const std::optional<double> done =
+        history_.jobs(platform_, profile, run.setting, run.start_ns, now.now_ns);
+    if (!done || *done >= slow) return true;
+    left -= *done / slow;
+  }
+  const double job_ns = slow * execution_ns(platform_, profile, mapping, run.setting.level, opp);
+  return left * job_ns > static_cast<double>(run.deadline_ns - now.now_ns);
 }
 
 /// Raises the clocks of a job that runs to those that it has now, where they were to be lowered;

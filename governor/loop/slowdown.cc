@@ -26,17 +26,26 @@ void OppHistory::note(const Observation& outcome, const OppChoice& applied) {
   stretches_.push_front({as_applied ? begin_ns : outcome.now_ns - outcome.epoch_ns / 2, opp});
 }
 
+std::optional<double> OppHistory::jobs(const PlatformSpec& believed, const AppProfile& profile,
+                                       const AppSetting& setting, std::int64_t from_ns,
+                                       std::int64_t until_ns) const {
+  const Mapping& mapping = believed.mappings[setting.mapping];
+  double jobs = 0;
+  const bool known = visit(
+      from_ns, until_ns, [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
+        jobs += static_cast<double>(end_ns - begin_ns) /
+                execution_ns(believed, profile, mapping, setting.level, opp);
+      });
+  return known ? std::optional(jobs) : std::nullopt;
+}
+
 void SlowdownEstimate::take(const PlatformSpec& believed, const AppProfile& profile,
                             const OppHistory& history, const JobRecord& job) {
   const Mapping& mapping = believed.mappings[job.setting.mapping];
-  double slowdown = 0;
-  const bool known =
-      history.visit(job.start_ns, job.finish_ns,
-                    [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
-                      slowdown += static_cast<double>(end_ns - begin_ns) /
-                                  execution_ns(believed, profile, mapping, job.setting.level, opp);
-                    });
-  if (!known || !(slowdown > 0) || !std::isfinite(slowdown)) return;
+  const std::optional<double> jobs =
+      history.jobs(believed, profile, job.setting, job.start_ns, job.finish_ns);
+  if (!jobs || !(*jobs > 0) || !std::isfinite(*jobs)) return;
+  const double slowdown = *jobs;
   const unsigned used = cluster_mask(mapping);
   const unsigned sets = 1u << believed.clusters.size();
   for (unsigned mask = 1; mask < sets; ++mask) {

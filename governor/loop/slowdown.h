@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/circular_buffer.hpp>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "env/model/model.h"
@@ -18,6 +19,13 @@ class OppHistory {
  public:
   /// Takes in an epoch that ended with `outcome`.
   void note(const Observation& outcome, const OppChoice& applied);
+  /// How many jobs of `setting` that is, by what is believed of one that runs alone, from `from_ns` to
+  /// `until_ns` at the clocks that were in force; absent when they are not all remembered.
+  std::optional<double> jobs(const PlatformSpec& believed, const AppProfile& profile,
+                             const AppSetting& setting, std::int64_t from_ns,
+                             std::int64_t until_ns) const;
+
+ private:
   /// Visits the stretches from `until_ns` back to `from_ns`, newest first; false when they are not
   /// all remembered.
   template <class Visitor>
@@ -33,7 +41,6 @@ class OppHistory {
     return false;
   }
 
- private:
   struct Stretch {
     std::int64_t from_ns = 0;
     OppChoice opp{};
