@@ -46,6 +46,36 @@ TEST(Catalogue, MakesEveryAgentUnderItsName) {
   }
 }
 
+// Who is said to decide by clusters may govern a machine on which nobody announces a job: it turns the
+// clocks where there is no application at all.
+TEST(Catalogue, WhoDecidesByClustersNeedsNoApplication) {
+  TinyWorld world;
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (!info.by_clusters) continue;
+    std::string policy(info.name);
+    if (policy == "userspace") policy += ":1000000";
+    const auto agent = world.make(policy);
+    bool turned = false;
+    Decision decision;
+    for (int epoch = 1; epoch <= 40; ++epoch) {
+      const std::int64_t ns = 20'000'000;
+      Observation now = world.idle(epoch * ns, ns);
+      now.app_count = 0;
+      const double busy = epoch <= 20 ? 1 : 0;
+      for (int c = 0; c < now.cluster_count; ++c) {
+        world.set_opp(now, c, decision.action.opp[c]);
+        now.cluster[c].util_max = now.cluster[c].util_mean = busy;
+      }
+      agent->decide(now, decision);
+      for (int c = 0; c < now.cluster_count; ++c) {
+        ASSERT_LE(decision.action.opp[c], world.platform.clusters[c].max_opp()) << info.name;
+        turned = turned || decision.action.opp[c] > 0;
+      }
+    }
+    EXPECT_EQ(turned, info.role != AgentInfo::Role::kSlowest) << info.name;
+  }
+}
+
 TEST(Catalogue, ErrorsSayWhatToDo) {
   TinyWorld world;
   EXPECT_THAT(error_of([&] { world.make("q_lerning"); }), HasSubstr("q_learning"));

@@ -55,6 +55,12 @@ TEST_F(CliRecord, ShowSumsUpWhatHappened) {
   EXPECT_EQ(shown.at("problem"), nullptr);
   const Finished text = flyball_run({"record", "show", path_});
   EXPECT_THAT(text.out, AllOf(HasSubstr("fake on small"), HasSubstr("5 finished, 0 missed")));
+  // What it was made from; no profile and nothing learned.
+  const std::string of = shown.at("platform_hash").get<std::string>() + ", belief " +
+                         shown.at("belief_hash").get<std::string>() + ", scenario " +
+                         shown.at("scenario_hash").get<std::string>();
+  EXPECT_THAT(text.out, AllOf(HasSubstr("platform " + of), HasSubstr("profile -, policy -")));
+  EXPECT_NE(shown.at("platform_hash"), shown.at("scenario_hash"));
   EXPECT_LT(std::count(text.out.begin(), text.out.end(), '\n'), 24) << "one screen";
 }
 
