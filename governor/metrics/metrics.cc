@@ -160,19 +160,7 @@ void MetricsSink::count_job(const JobRecord& job, const Requirements& required) 
   }
   app.ran = true;
   app.last = job.setting;
-  score(app, job);
-}
-
-/// The 90 % interval of a normal distribution is 1.645 standard deviations either way.
-void MetricsSink::score(AppTotals& app, const JobRecord& job) {
-  if (!app.forecast_open || app.forecast.sequence != job.sequence) return;
-  app.forecast_open = false;
-  constexpr double kHalf = 1.645;
-  ++forecasts_;
-  time_held_ += std::abs(static_cast<double>(job.execution_ns()) - app.forecast.time_ns) <=
-                kHalf * app.forecast.time_sd_ns;
-  energy_held_ +=
-      std::abs(job.energy_mj - app.forecast.energy_mj) <= kHalf * app.forecast.energy_sd_mj;
+  forecasts_.ended(job);
 }
 
 void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
@@ -182,13 +170,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   reward_ += event.reward.total();
   unlisted_ += now.jobs_unlisted;
   if (event.decided.fresh) decide_.add(event.decide_ns);
-  for (int i = 0; i < event.decided.forecasts; ++i) {
-    const Forecast& forecast = event.decided.forecast[static_cast<std::size_t>(i)];
-    AppTotals& app = apps_[forecast.app];
-    if (app.forecast_open && app.forecast.sequence == forecast.sequence) continue;
-    app.forecast = forecast;
-    app.forecast_open = true;
-  }
+  forecasts_.expect(event.decided);
 
   bool capped = false;
   for (int c = 0; c < now.cluster_count; ++c) {
@@ -247,11 +229,8 @@ Metrics MetricsSink::result() const {
   m.level_switches = static_cast<double>(level_switches_);
   m.decide_p50_ns = decide_.count() > 0 ? decide_.percentile(50) : kNothing;
   m.dropped_pct = share_pct(dropped);
-  if (forecasts_ > 0) {
-    const double per_forecast = 100.0 / static_cast<double>(forecasts_);
-    m.time_in_interval_pct = per_forecast * static_cast<double>(time_held_);
-    m.energy_in_interval_pct = per_forecast * static_cast<double>(energy_held_);
-  }
+  m.time_in_interval_pct = forecasts_.time_held_pct();
+  m.energy_in_interval_pct = forecasts_.energy_held_pct();
   m.reward = reward_;
   if (budgeted_ > 0) {
     m.over_budget_pct = 100.0 * static_cast<double>(over_budget_) / static_cast<double>(budgeted_);

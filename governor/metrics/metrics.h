@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "governor/loop/control_loop.h"
+#include "governor/metrics/forecast_score.h"
 #include "governor/metrics/histogram.h"
 #include "governor/metrics/job_count.h"
 
@@ -80,10 +81,7 @@ class MetricsSink final : public EpochSink {
     JobCount jobs;
     bool ran = false;
     AppSetting last;
-    bool forecast_open = false;
-    Forecast forecast;  ///< the first that was made of the job that runs
   };
-  void score(AppTotals& app, const JobRecord& job);
   void count_job(const JobRecord& job, const Requirements& required);
   double utility_of(const JobRecord& job, const Requirements& required) const;
   float accuracy_of(const JobRecord& job) const;
@@ -102,7 +100,7 @@ class MetricsSink final : public EpochSink {
   std::array<bool, kMaxApps> lacks_accuracy_{};  ///< plain load has none
   double slack_lost_ = 0;
   std::uint64_t slack_jobs_ = 0;
-  std::uint64_t forecasts_ = 0, time_held_ = 0, energy_held_ = 0;
+  ForecastScore forecasts_;
   std::uint64_t transitions_ = 0, migrations_ = 0, level_switches_ = 0;
 };
 

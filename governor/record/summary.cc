@@ -32,6 +32,9 @@ void SummaryReader::epoch(const Observation& now, const DecisionRow& row) {
   const auto ns = static_cast<double>(now.epoch_ns);
   elapsed_ns_ += ns;
   summary_.energy_mj += now.energy_mj;
+  if (row.recorded) summary_.forecasts.expect(row.decision);
+  for (const JobRecord& job : ended_) summary_.forecasts.ended(job);
+  ended_.clear();
   summary_.explored += row.recorded && row.decision.explored();
   summary_.replaced +=
       row.verdict == Shield::Verdict::kReplaced || row.verdict == Shield::Verdict::kTakenOver;
@@ -48,6 +51,7 @@ void SummaryReader::epoch(const Observation& now, const DecisionRow& row) {
 }
 
 void SummaryReader::job(const JobRecord& job) {
+  ended_.push_back(job);
   summary_.missed += job.missed;
   summary_.infeasible += job.infeasible;
   if (job.dropped) {

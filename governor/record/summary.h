@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "governor/metrics/forecast_score.h"
 #include "governor/metrics/histogram.h"
 #include "governor/record/recording.h"
 
@@ -28,6 +29,7 @@ struct RecordingSummary {
   std::uint64_t explored = 0, replaced = 0;  ///< decisions; those that the shield changed
   DurationHistogram latency;
   double accuracy_pct = std::numeric_limits<double>::quiet_NaN();  ///< mean over finished jobs
+  ForecastScore forecasts;
   std::vector<Cluster> clusters;
 
   std::uint64_t jobs() const { return finished + dropped; }
@@ -52,6 +54,7 @@ class SummaryReader {
     std::uint64_t changes = 0;
   };
   RecordingSummary summary_;
+  std::vector<JobRecord> ended_;  ///< in the epoch that comes: its decision is told after them
   std::array<Cluster, kMaxClusters> clusters_{};
   double elapsed_ns_ = 0, accuracy_sum_ = 0;
 };

@@ -49,6 +49,7 @@ TEST_F(CliRecord, ShowSumsUpWhatHappened) {
   EXPECT_EQ(shown.at("missed"), 0);
   EXPECT_NEAR(shown.at("latency_p50_ms"), 80, 80 * 0.004);
   EXPECT_EQ(shown.at("explored"), 10);
+  EXPECT_EQ(shown.at("time_in_interval_pct"), nullptr) << "what was forecast were other jobs";
   EXPECT_EQ(shown.at("replaced_by_shield"), 10);
   EXPECT_DOUBLE_EQ(shown.at("clusters")[0].at("temp_max_c"), 41.5);
   EXPECT_DOUBLE_EQ(shown.at("clusters")[0].at("clock_mean_mhz"), 1000);

@@ -36,7 +36,7 @@ TEST(CliRunMonitors, WhatIsInTheTableIsInJsonRecordAndCsv) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directory(folder);
   const std::string record = folder + "/run.flyrec";
-  const Finished run = flyball_run({"run", "--duration", "0.3", "--no-compare", "--policy", "rule",
+  const Finished run = flyball_run({"run", "--duration", "0.3", "--no-compare", "--policy", "model",
                                     "--plain", "--no-learn", "--json", "--record", record});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   ASSERT_EQ(flyball_run({"record", "export", "csv", record, "--out", folder + "/csv"}).exit_code,
@@ -70,6 +70,13 @@ TEST(CliRunMonitors, WhatIsInTheTableIsInJsonRecordAndCsv) {
     EXPECT_THAT("," + header, HasSubstr("," + row.name)) << row.name;
     const bool of_app = row.scope == Monitor::Scope::kApp;
     EXPECT_EQ(kept.count(of_app ? row.name.substr(row.name.find('.')) : row.name), 1u) << row.name;
+  }
+  // And the record says how well predictions did, as the run does.
+  const Finished shown_record = flyball_run({"record", "show", record, "--json"});
+  const json summed = json::parse(shown_record.out);
+  for (const char* key : {"time_in_interval_pct", "energy_in_interval_pct"}) {
+    EXPECT_TRUE(summed.at(key).is_number()) << key;
+    EXPECT_EQ(summed.at(key), result.at("policies")[0].at(key)) << key;
   }
   const auto of = [&](const std::string& name) {
     return *std::find_if(monitors.begin(), monitors.end(),

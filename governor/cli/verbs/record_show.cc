@@ -41,6 +41,8 @@ Json to_json(const std::string& file, const RecordingSummary& run) {
   json["accuracy_pct"] = number_or_null(run.accuracy_pct);
   json["energy_mj"] = run.energy_mj;
   json["energy_mj_per_job"] = number_or_null(run.energy_mj_per_job());
+  json["time_in_interval_pct"] = number_or_null(run.forecasts.time_held_pct());
+  json["energy_in_interval_pct"] = number_or_null(run.forecasts.energy_held_pct());
   json["decisions"] = run.report.decisions;
   json["explored"] = run.explored;
   json["replaced_by_shield"] = run.replaced;
@@ -78,6 +80,9 @@ std::string to_text(const std::string& file, const RecordingSummary& run) {
   line("energy", fmt::format("{} mJ, {} mJ per job, {} mW mean", fixed(run.energy_mj, 1),
                              fixed(run.energy_mj_per_job(), 2),
                              fixed(run.duration_s > 0 ? run.energy_mj / run.duration_s : NAN, 1)));
+  line("forecasts", fmt::format("{} % of times and {} % of energies within the 90 % interval",
+                                fixed(run.forecasts.time_held_pct(), 1),
+                                fixed(run.forecasts.energy_held_pct(), 1)));
   line("contents",
        fmt::format("platform {}, belief {}, scenario {},", hash_text(info.hashes.platform),
                    hash_text(info.hashes.belief), hash_text(info.hashes.scenario)));
