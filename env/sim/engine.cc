@@ -66,7 +66,7 @@ void Engine::handle_due() {
   }
   if (s_.pending_ns <= now) put_in_force();
   for (int c = 0; c < m_.clusters; ++c) s_.dirty |= s_.knobs.settle(c, now);
-  play_script(m_.ledger, now, s_.script, ledger_, *this);
+  if (s_.script.next_ns <= now) play_script(m_.ledger, now, s_.script, ledger_, *this);
   if (s_.jobs.roster_ns <= now) ledger_.turn_roster(now);
   for (int a = 0; a < m_.apps; ++a) {
     while (s_.jobs.app[a].arrivals.next_ns() <= now) ledger_.release(a);
