@@ -8,14 +8,14 @@
 namespace flyball {
 namespace {
 
-constexpr double kMaxSeconds = 100'000;  // a day and a bit
+constexpr double kLongestSeconds = 100'000;  // a day and a bit
 constexpr std::size_t kMaxStretches = 10'000;
 
 std::int64_t to_ns(double s) { return std::llround(s * 1e9); }
 
-class Loader {
+class BackgroundLoader {
  public:
-  Loader(const PlatformSpec& platform, std::int64_t duration_ns)
+  BackgroundLoader(const PlatformSpec& platform, std::int64_t duration_ns)
       : platform_(platform), duration_ns_(duration_ns) {}
 
   std::vector<BackgroundLoad> load(const YamlMap& root) {
@@ -100,8 +100,8 @@ class Loader {
       map.reject(map.has("every_s") ? "every_s" : "for_s", "the one says nothing without the other",
                  "give both 'every_s' and 'for_s'");
     }
-    const double every = map.number_or("every_s", last - first, 1e-3, kMaxSeconds);
-    const double length = map.number_or("for_s", last - first, 1e-3, kMaxSeconds);
+    const double every = map.number_or("every_s", last - first, 1e-3, kLongestSeconds);
+    const double length = map.number_or("for_s", last - first, 1e-3, kLongestSeconds);
     if (map.has("for_s") && length >= every) {
       map.reject("for_s", "it lasts as long as the distance of its beginnings",
                  "make it shorter than 'every_s'");
@@ -129,7 +129,7 @@ class Loader {
 
 std::vector<BackgroundLoad> load_background(const YamlMap& root, const PlatformSpec& platform,
                                             std::int64_t duration_ns) {
-  return Loader(platform, duration_ns).load(root);
+  return BackgroundLoader(platform, duration_ns).load(root);
 }
 
 }  // namespace flyball

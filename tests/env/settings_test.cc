@@ -90,10 +90,6 @@ TEST(Settings, WhatIsInForceIsReadBack) {
   hot.cap_khz = 1'000'000;
   spec.trips = {hot};
   spec.trip_poll_ms = 1;
-  Mapping odd;
-  odd.cores[kBig] = 1;
-  odd.name = "odd";
-  spec.mappings.push_back(odd);
   spec.apps[0].unit[kLittle].supported = false;
   const Scenario scenario = two_apps();
   Simulator sim(spec, scenario);

@@ -16,6 +16,7 @@ namespace flyball::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -105,7 +106,7 @@ TEST(CliRunMonitors, AllAreShownOnRequest) {
   for (const Monitor& row : shown_in(info, {{0, binding}})) {
     const std::string name =
         row.scope == Monitor::Scope::kPlatform ? row.name : row.name.substr(row.name.find('.') + 1);
-    EXPECT_THAT(flyball.out(), HasSubstr(name + " ")) << row.name;
+    EXPECT_THAT(flyball.out(), ContainsRegex(name + "[ \r\033]")) << row.name;
   }
   flyball.press('m');
   EXPECT_TRUE(flyball.shows("m every monitor"));
