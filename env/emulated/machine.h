@@ -101,7 +101,7 @@ class EmulatedMachine final : private ScriptWorld {
   MachinePort& port_;
   PowerMeter meter_;
   std::array<int, kMaxApps> inferences_;
-  int busy_app_ = -1;  ///< whose job runs in the pool
+  int busy_app_ = -1;            ///< whose job runs in the pool
   std::int64_t counted_ns_ = 0;  ///< cycles are, up to here
   std::int64_t next_poll_ns_ = 0;
   std::int64_t assert_ratio_ns_ = kNeverNs;

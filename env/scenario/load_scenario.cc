@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "env/config/yaml.h"
-#include "env/model/model.h"
 #include "env/model/fastest.h"
+#include "env/model/model.h"
 #include "env/scenario/load_background.h"
 #include "env/scenario/load_tasks.h"
 #include "env/scenario/plain_tasks.h"

@@ -45,9 +45,8 @@ void Engine::run(std::int64_t until_ns, const StopAt& stop) {
 }
 
 std::int64_t Engine::next_event_ns() const {
-  std::int64_t next =
-      std::min({s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns,
-                s_.jobs.roster_ns});
+  std::int64_t next = std::min(
+      {s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns, s_.jobs.roster_ns});
   for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.knobs.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
     next = std::min(next, s_.jobs.app[a].arrivals.next_ns());

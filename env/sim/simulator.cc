@@ -88,7 +88,8 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
     const SimCluster& from = state.cluster[c];
     const ClusterKnob& knob = state.knobs.cluster[c];
     const SimModel::Point& point = model_.point[c][knob.opp];
-    BusiestCore busiest(from.background_ns, model_.ledger.segments[state.script.segment].whole_cores[c]);
+    BusiestCore busiest(from.background_ns,
+                        model_.ledger.segments[state.script.segment].whole_cores[c]);
     for (int a = 0; a < model_.apps; ++a) {
       busiest.add(state.run[a].busy_ns[c], state.run[a].wanted_cores[c]);
     }

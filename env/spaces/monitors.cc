@@ -199,8 +199,8 @@ Reading read(const Monitor& monitor, const Observation& from) {
   Reading reading{0, true, from.now_ns, from.sequence};
   const char* base = base_of(monitor, from);
   const char* at = base + monitor.offset;
-  reading.value = monitor.type == T::kDerived ? monitor.derive(base)
-                                              : monitor_fields::stored(monitor.type, at);
+  reading.value =
+      monitor.type == T::kDerived ? monitor.derive(base) : monitor_fields::stored(monitor.type, at);
   reading.value *= monitor.scale;
   reading.valid = std::isfinite(reading.value) &&
                   (monitor.counter == 0 ||

@@ -41,7 +41,8 @@ void for_charged(const void* from, Take&& take) {
       }
     };
     (one(std::integral_constant<std::size_t, kI>()), ...);
-  }(std::make_index_sequence<std::size(kFields)>());
+  }
+  (std::make_index_sequence<std::size(kFields)>());
 }
 
 Charged charged(const AppObservation& app) {
@@ -115,7 +116,8 @@ void judge(const RewardWeights& weights, const Observation& outcome, Reward& out
   for (int c = 0; c < outcome.cluster_count; ++c) {
     for_charged<monitor_fields::kCluster>(&outcome.cluster[c], [&](auto charge, double value) {
       if (charge() != Charge::kHeat) return;
-      out.shared.heat += weights.heat_per_c_s * std::max(0.0, value - weights.temp_limit_c) * epoch_s;
+      out.shared.heat +=
+          weights.heat_per_c_s * std::max(0.0, value - weights.temp_limit_c) * epoch_s;
     });
   }
 }

@@ -67,9 +67,8 @@ class Contest {
     for (const PolicyChoice& choice : options.policies) {
       // The same ones whatever is listed and believed. A fixed setting anybody could have had.
       const bool informed =
-          is_searched(choice.policy) ||
-          (options.believes_truth && choice.learned.empty() &&
-           has_role(choice.policy, Role::kInformed));
+          is_searched(choice.policy) || (options.believes_truth && choice.learned.empty() &&
+                                         has_role(choice.policy, Role::kInformed));
       contestants_.push_back(
           {choice.policy, choice.policy, choice.learned, choice.as_prior, false, informed});
       search = search || is_searched(choice.policy);

@@ -31,11 +31,11 @@ std::optional<double> OppHistory::jobs(const PlatformSpec& believed, const AppPr
                                        std::int64_t until_ns) const {
   const Mapping& mapping = believed.mappings[setting.mapping];
   double jobs = 0;
-  const bool known = visit(
-      from_ns, until_ns, [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
-        jobs += static_cast<double>(end_ns - begin_ns) /
-                execution_ns(believed, profile, mapping, setting.level, opp);
-      });
+  const bool known = visit(from_ns, until_ns,
+                           [&](std::int64_t begin_ns, std::int64_t end_ns, const OppChoice& opp) {
+                             jobs += static_cast<double>(end_ns - begin_ns) /
+                                     execution_ns(believed, profile, mapping, setting.level, opp);
+                           });
   return known ? std::optional(jobs) : std::nullopt;
 }
 

@@ -104,9 +104,9 @@ double MachineProfile::time_spread() const {
   constexpr double kLeast = 0.05;       // what another day makes of it
   double sum = 0;
   for (const Row& row : rows) sum += row.spread() * row.spread();
-  return rows.empty() ? kLeast
-                      : std::max(kLeast, std::sqrt(sum / static_cast<double>(rows.size())) /
-                                             kDeviations);
+  return rows.empty()
+             ? kLeast
+             : std::max(kLeast, std::sqrt(sum / static_cast<double>(rows.size())) / kDeviations);
 }
 
 const MachineProfile::Row* MachineProfile::find(int width_pct, bool int8, int cores) const {

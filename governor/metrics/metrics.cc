@@ -32,13 +32,16 @@ const std::vector<MetricField>& metric_fields() {
       {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct,
        "Mean over the finished jobs of the expected top-1 accuracy of the level each ran at."},
       {"over_budget_pct", "over budget", "% of jobs", 2, &Metrics::over_budget_pct,
-       "Jobs that took more energy than their application's budget for one, of the finished and the "
+       "Jobs that took more energy than their application's budget for one, of the finished and "
+       "the "
        "dropped of applications that have one; a dropped job has kept none. Absent where no "
        "application has one."},
       {"utility_pct", "utility", "% of best", 1, &Metrics::utility_pct,
        "What the user got of what could be had (quality of experience), mean over the finished and "
-       "the dropped jobs, weighted by priority. A job is worth the accuracy of its level over that of "
-       "the most accurate one; nothing if it was dropped, below the accuracy floor or over the energy "
+       "the dropped jobs, weighted by priority. A job is worth the accuracy of its level over that "
+       "of "
+       "the most accurate one; nothing if it was dropped, below the accuracy floor or over the "
+       "energy "
        "budget; and when late, nothing, or with a grace what of that was left: accuracy / best * "
        "max(0, 1 - late / grace)."},
       {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms,
@@ -70,12 +73,14 @@ const std::vector<MetricField>& metric_fields() {
       {"energy_in_interval_pct", "energy held", "% of forecasts", 1,
        &Metrics::energy_in_interval_pct, "The same of the job's energy."},
       {"energy_gap_to_bound_pct", "gap to bound", "% energy", 2, &Metrics::energy_gap_to_bound_pct,
-       "Energy over the least that any policy needs that meets the same jobs on the same seed, less "
+       "Energy over the least that any policy needs that meets the same jobs on the same seed, "
+       "less "
        "1: 100 (E / E_bound - 1). A lower bound, never below 0, and not known to be reachable. "
        "Whoever misses more is held against a bound for fewer jobs."},
       {"energy_gap_to_best_found_pct", "gap to best found", "% energy", 2,
        &Metrics::energy_gap_to_best_found_pct,
-       "Energy over that of the best schedule found on the same seed, less 1: of all that were run, "
+       "Energy over that of the best schedule found on the same seed, less 1: of all that were "
+       "run, "
        "yardsticks and those that know the future included, the least among those whose unmet jobs "
        "are within 0.5 points of the fewest. What a job that is still open at the end lacks is "
        "charged to everybody alike. Absent where a policy leaves more jobs unmet than that."},

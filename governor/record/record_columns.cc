@@ -120,7 +120,8 @@ void RecordColumns::epoch_header(TableWriter& out) const {
 }
 
 /// What was expected of the jobs, and what was nearly decided.
-void RecordColumns::forecast_cells(TableWriter& out, const Decision& decision, bool recorded) const {
+void RecordColumns::forecast_cells(TableWriter& out, const Decision& decision,
+                                   bool recorded) const {
   const auto blank = [&](std::size_t cells) {
     for (std::size_t i = 0; i < cells; ++i) out.empty();
   };
@@ -137,7 +138,8 @@ void RecordColumns::forecast_cells(TableWriter& out, const Decision& decision, b
     out.cell(found->sequence).cell(found->time_ns).cell(found->time_sd_ns);
     out.cell(found->energy_mj).cell(found->energy_sd_mj).cell(found->miss_probability);
   }
-  const AppColumns* app = recorded && decision.has_runner_up ? of_slot(decision.reason.index) : nullptr;
+  const AppColumns* app =
+      recorded && decision.has_runner_up ? of_slot(decision.reason.index) : nullptr;
   if (app == nullptr) return blank(4);
   const AppSetting& setting = decision.runner_up;
   const auto& mappings = info_.platform.mappings;

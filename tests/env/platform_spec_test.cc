@@ -128,7 +128,8 @@ TEST_F(PlatformFileTest, ReadsEveryField) {
 }
 
 TEST_F(PlatformFileTest, SaysHowSureItIs) {
-  const PlatformSpec spec = load(with("board_mw: 10", "board_mw: 10\nspread: {time: 0.05, power: 0.3}"));
+  const PlatformSpec spec =
+      load(with("board_mw: 10", "board_mw: 10\nspread: {time: 0.05, power: 0.3}"));
   EXPECT_EQ(spec.time_spread, 0.05);
   EXPECT_EQ(spec.power_spread, 0.3);
   const PlatformSpec half = load(with("board_mw: 10", "board_mw: 10\nspread: {power: 0.3}"));

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "env/config/yaml.h"
-#include "env/model/model.h"
 #include "env/model/fastest.h"
+#include "env/model/model.h"
 #include "env/scenario/plain_tasks.h"
 #include "tests/env/measured.h"
 #include "tests/env/round_board.h"

@@ -275,8 +275,7 @@ TEST(SimJobs, JobsThatRunTogetherHaveCpusOfTheirOwn) {
   int together = 0, crowded = 0, kept = 0;
   do {
     for (int a = 0; a < 2; ++a) {
-      if (random.below(3) == 0)
-        action.app[a].mapping = static_cast<std::uint8_t>(random.below(9));
+      if (random.below(3) == 0) action.app[a].mapping = static_cast<std::uint8_t>(random.below(9));
     }
     sim.apply(action);
     before = out;
@@ -298,8 +297,8 @@ TEST(SimJobs, JobsThatRunTogetherHaveCpusOfTheirOwn) {
     if (!a.busy || !b.busy) continue;
     ++together;
     for (int c = 0; c < 2; ++c) {
-      const int wanted = spec.mappings[a.setting.mapping].cores[c] +
-                         spec.mappings[b.setting.mapping].cores[c];
+      const int wanted =
+          spec.mappings[a.setting.mapping].cores[c] + spec.mappings[b.setting.mapping].cores[c];
       crowded += wanted > 4;
       ASSERT_EQ((a.cpus & b.cpus & cpus.cluster(c)).count(), std::max(0, wanted - 4));
     }

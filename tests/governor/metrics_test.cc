@@ -255,12 +255,26 @@ TEST(MetricFieldsTest, HaveTheKeysOfTheTable) {
   std::set<std::string_view> keys;
   for (const MetricField& field : metric_fields()) keys.insert(field.key);
   EXPECT_EQ(keys.size(), metric_fields().size());
-  for (const char* key :
-       {"energy_mj_per_job", "deadline_miss_pct", "accuracy_pct", "latency_p50_ms",
-        "latency_p99_ms", "power_mean_mw", "temp_peak_c", "throttled_s", "transitions",
-        "migrations", "level_switches", "decide_p50_ns", "dropped_pct", "time_in_interval_pct",
-        "energy_in_interval_pct", "energy_gap_to_bound_pct", "energy_gap_to_best_found_pct",
-        "energy_gap_to_informed_pct", "over_budget_pct", "utility_pct"})
+  for (const char* key : {"energy_mj_per_job",
+                          "deadline_miss_pct",
+                          "accuracy_pct",
+                          "latency_p50_ms",
+                          "latency_p99_ms",
+                          "power_mean_mw",
+                          "temp_peak_c",
+                          "throttled_s",
+                          "transitions",
+                          "migrations",
+                          "level_switches",
+                          "decide_p50_ns",
+                          "dropped_pct",
+                          "time_in_interval_pct",
+                          "energy_in_interval_pct",
+                          "energy_gap_to_bound_pct",
+                          "energy_gap_to_best_found_pct",
+                          "energy_gap_to_informed_pct",
+                          "over_budget_pct",
+                          "utility_pct"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 
