@@ -8,8 +8,10 @@
 #include "agents/agent.h"
 #include "agents/static_best.h"
 #include "env/emulated/emulated_platform.h"
+#include "env/ledger/cpu_allocator.h"
 #include "env/model/declared.h"
 #include "env/model/network_levels.h"
+#include "governor/channel/channel_service.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/display.h"
 #include "governor/compare/hindsight.h"
@@ -17,6 +19,7 @@
 #include "governor/machine/machine_profile.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
+#include "kernels/base/error.h"
 #include "kernels/base/hash.h"
 
 namespace flyball::cli {
@@ -86,6 +89,28 @@ std::unique_ptr<Agent> make_live_agent(const LiveRun& run, const Scenario& scena
   return make_agent(run.policy + ":" + format_action(times, scenario, best), context);
 }
 
+/// Where it cannot be had, the run goes on and says so.
+std::unique_ptr<ChannelService> serve_applications(const LiveRun& run, Platform& platform,
+                                                   const PlatformSpec& spec,
+                                                   const Scenario& scenario, std::string& problem) {
+  if (run.channel_dir.empty()) return nullptr;
+  ChannelServiceOptions options;
+  options.state_dir = run.channel_dir;
+  options.slots = static_cast<int>(scenario.apps.size());
+  for (const AppSpec& app : scenario.apps) options.names.push_back(app.name);
+  const CpuAllocator cpus(spec, thread_affinity());
+  for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c)
+    options.platform.cluster_cpus.push_back(cpus.cluster(c));
+  options.platform.emulated = true;
+  try {
+    return std::make_unique<ChannelService>(platform, spec, options);
+  } catch (const Error& error) {
+    if (run.channel_asked) throw;
+    problem = error.what();
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 std::vector<Tally> tallies_of(const Stream& stream) {
@@ -120,7 +145,7 @@ void check_runs(const Stream& stream, const std::vector<LiveRun>& runs) {
 }
 
 LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
-                    const std::function<void()>& before_start) {
+                    const Introduce& before_start) {
   const Scenario scenario = with_duration(stream.scenario, run.duration_s);
   const RewardWeights weights = reward_weights(stream.belief);
   const bool measures = is_searched(run.policy) && !stream.profiled;
@@ -156,7 +181,11 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     learned = std::make_unique<LearnedWriter>(
         *agent, run.learn_to, policy_identity(run.policy, stream.belief, stream.times_hash));
   }
-  if (before_start) before_start();
+  std::string channel_problem;
+  const std::unique_ptr<ChannelService> channel =
+      serve_applications(run, platform, declared, scenario, channel_problem);
+  Platform& joined = channel ? channel->platform() : static_cast<Platform&>(platform);
+  if (before_start) before_start(channel_problem);
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
   SettingSink settings(stream.platform);
@@ -172,13 +201,24 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     const InterruptsPlatform interrupts(platform);
     const Display display(stream.platform, scenario, run.title, live, plain);
     if (!interrupt.stopped())
-      result.metrics = run_session(platform, stream.belief, *agent, weights, session).metrics;
+      result.metrics = run_session(joined, stream.belief, *agent, weights, session).metrics;
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.counters = platform.counters();
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
   result.monitors = monitors.result();
+  std::uint64_t joined_jobs = 0;
+  std::erase_if(result.uses, [&](const SettingUse& use) {
+    const bool joined_app = static_cast<std::size_t>(use.app) >= scenario.apps.size();
+    if (joined_app) joined_jobs += use.jobs;
+    return joined_app;
+  });
+  if (joined_jobs > 0)
+    result.notes.push_back(
+        fmt::format("{} jobs were of applications that joined: they are in the totals, and other "
+                    "policies run without them",
+                    joined_jobs));
   result.tallies = tallies_of(stream);
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];

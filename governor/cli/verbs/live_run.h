@@ -29,6 +29,8 @@ struct LiveRun {
   double duration_s = 0;    ///< the scenario is cut or stretched to this
   std::string record;       ///< recording to write; empty: none
   LiveTitle title;
+  std::string channel_dir;  ///< applications of other processes may join it there; empty: none
+  bool channel_asked = false;  ///< where it cannot be had, the run fails
 };
 
 struct LiveResult {
@@ -66,10 +68,13 @@ struct Stream {
 /// far.
 std::vector<Tally> tallies_of(const Stream& stream);
 
+/// Told why no application of another process can join; empty when they can, or are not to.
+using Introduce = std::function<void(const std::string& channel_problem)>;
+
 /// `before_start` is called when all that can be refused has been accepted, before the first job.
 /// Throws Error.
 LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& interrupt, bool plain,
-                    const std::function<void()>& before_start = {});
+                    const Introduce& before_start = {});
 
 /// Throws Error unless every policy can be made as it is written ("userspace" lacks its frequency).
 void check_runs(const Stream& stream, const std::vector<LiveRun>& runs);

@@ -15,6 +15,7 @@
 #include "env/config/yaml.h"
 #include "env/model/declared.h"
 #include "env/model/network_levels.h"
+#include "governor/channel/channel_service.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -62,15 +63,16 @@ struct RunVerb {
   bool plain = false;
   bool check = false;
   std::string sysfs_root = "/";
-  std::string state_dir = kDefaultStateDir;
+  std::string state_dir;  ///< empty: where applications look
   std::string actuator = "auto";
+  std::string applications;  ///< policy for those that talk to us; empty: the default
   bool dry_run = false;
   bool force = false;
 };
 
 /// Options of '--platform linux' alone, and those that it has no use for.
-const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--state-dir", "--actuator", "--force",
-                                             "--dry-run"};
+const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--actuator", "--applications",
+                                             "--force", "--dry-run"};
 const std::vector<std::string> kJobsOnly = {
     "--scenario", "--policy-file", "--from",         "--learn-to",   "--no-learn",
     "--profile",  "--belief",      "--compare-with", "--no-compare", "--compare-duration",
@@ -124,7 +126,8 @@ std::string busy_note() {
 
 /// Said before anything runs: what is real here and what is not.
 std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
-                         const StartingPoint& start, const std::vector<std::string>& notes) {
+                         const StartingPoint& start, const std::vector<std::string>& notes,
+                         const std::string& channel_problem) {
   const PlatformSpec& platform = stream.platform;
   const int columns = Terminal::of(STDERR_FILENO).columns;
   std::string text;
@@ -150,6 +153,11 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
         static_cast<double>(stream.inference_ns) / 1e6,
         stream.profiled ? "as the profile says" : "as measured just now"));
   }
+  if (!channel_problem.empty())
+    say("No application of another process can join: " + channel_problem + ".");
+  else if (!runs[0].channel_dir.empty())
+    say(fmt::format("Applications of other processes can join, at {}/{}.", runs[0].channel_dir,
+                    FLY_SOCKET_NAME));
   if (const std::string note = busy_note(); !note.empty()) say(note);
   for (const std::string& note : accuracy_notes(platform, stream.scenario)) say(note);
   for (const std::string& note : notes) say(note);
@@ -199,11 +207,20 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
                                const Scenario& scenario) {
   const double duration_s =
       verb.duration_s > 0 ? verb.duration_s : static_cast<double>(scenario.duration_ns) / 1e9;
-  std::vector<LiveRun> runs = {{verb.policy, start, verb.learn_to, duration_s, verb.record, {}}};
+  std::vector<LiveRun> runs(1);
+  runs[0].policy = verb.policy;
+  runs[0].start = start;
+  runs[0].learn_to = verb.learn_to;
+  runs[0].duration_s = duration_s;
+  runs[0].record = verb.record;
+  runs[0].channel_asked = !verb.state_dir.empty();
+  runs[0].channel_dir = verb.state_dir.empty() ? default_channel_dir() : verb.state_dir;
   if (!verb.no_compare) {
     const double compare_s = verb.compare_duration_s > 0 ? verb.compare_duration_s : duration_s;
     for (const std::string& policy : verb.compare_with) {
-      if (policy != verb.policy) runs.push_back({policy, {}, "", compare_s, "", {}});
+      if (policy == verb.policy) continue;
+      runs.emplace_back().policy = policy;
+      runs.back().duration_s = compare_s;
     }
   }
   double after_s = 0;
@@ -286,7 +303,7 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                  "has no meaning for '--platform linux', which governs plain load",
                  "leave it out, or use '--platform host'");
   RunLinux linux_verb{.sysfs_root = verb.sysfs_root,
-                      .state_dir = verb.state_dir,
+                      .state_dir = verb.state_dir.empty() ? kDefaultStateDir : verb.state_dir,
                       .actuator = verb.actuator,
                       .dry_run = verb.dry_run,
                       .force = verb.force,
@@ -295,6 +312,7 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                       .json = verb.json,
                       .check = verb.check};
   if (parser.count("--policy") > 0) linux_verb.policy = verb.policy;
+  if (!verb.applications.empty()) linux_verb.applications = verb.applications;
   return run_linux(linux_verb);
 }
 
@@ -341,12 +359,14 @@ int run_run(const RunVerb& verb, const CLI::App& parser) {
   std::vector<std::string> times_notes = governed.notes;
   if (std::string drift = drift_note(stream); !drift.empty())
     times_notes.push_back(std::move(drift));
-  const auto introduce = [&] { write_note(introduction(stream, runs, start, times_notes)); };
+  const auto introduce = [&](const std::string& channel_problem) {
+    write_note(introduction(stream, runs, start, times_notes, channel_problem));
+  };
   std::vector<LiveResult> results;
   for (const LiveRun& run : runs) {
     if (interrupt.stopped()) break;
     results.push_back(run_live(stream, run, interrupt, verb.plain,
-                               results.empty() ? introduce : std::function<void()>()));
+                               results.empty() ? introduce : Introduce()));
   }
   std::string problem = results.empty() ? "" : results.front().record_problem;
   // A place that was not asked for is no promise.
@@ -420,14 +440,20 @@ Verb add_run(CLI::App& program) {
       ->add_option("--actuator", verb->actuator,
                    "On linux, how clocks are turned: auto, setspeed or bounds (default auto)")
       ->type_name("NAME");
+  parser
+      ->add_option("--applications", verb->applications,
+                   "On linux, who decides for applications that join (default q_learning); "
+                   "--policy is for all other load")
+      ->type_name("NAME");
   parser->add_flag("--force", verb->force,
                    "On linux, go on turning what another program has changed meanwhile");
   parser->add_flag("--dry-run", verb->dry_run, "On linux, decide and show, and write nothing");
   sysfs_root_option(*parser, verb->sysfs_root);
   parser
       ->add_option("--state-dir", verb->state_dir,
-                   "On linux, where old values are kept until they are given back (default "
-                   "/run/flyball)")
+                   "Where app.sock is, by which other processes' applications join, and on linux old "
+                   "values are kept until they are given back (default /run/flyball; for a user "
+                   "$XDG_RUNTIME_DIR/flyball)")
       ->type_name("DIR");
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");

@@ -12,6 +12,8 @@
 #include "agents/agent.h"
 #include "env/config/yaml.h"
 #include "env/linux/linux_platform.h"
+#include "governor/channel/channel_service.h"
+#include "governor/channel/joined_agent.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
@@ -146,6 +148,35 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
   }
 }
 
+/// Where it is not to be had, the run goes on and says so. A dry run turns nothing, so nobody joins.
+std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, LinuxPlatform& platform,
+                                                   bool holds_lock) {
+  if (verb.dry_run) return nullptr;
+  ChannelServiceOptions options;
+  options.state_dir = verb.state_dir;
+  options.holds_lock = holds_lock;
+  options.platform.energy_measured = !platform.power_source().empty();
+  for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
+    options.platform.cluster_cpus.push_back(cluster.cpus);
+  try {
+    auto service = std::make_unique<ChannelService>(platform, platform.spec(), options);
+    write_note(fmt::format("Applications can join, at {}/{}.\n", verb.state_dir, FLY_SOCKET_NAME));
+    return service;
+  } catch (const Error& error) {
+    write_note(fmt::format("No application can join: {}\n", error.what()));
+    return nullptr;
+  }
+}
+
+void check_job_policy(const std::string& policy) {
+  check_policy_name(policy);
+  const AgentInfo* info = find_agent(policy);
+  if (!info->knows_future && !info->searched) return;
+  input_error(fmt::format("--applications {}", policy),
+              "has to know what happens later, which only a simulation can tell",
+              "use 'q_learning', 'planner' or another of 'flyball list policies'");
+}
+
 }  // namespace
 
 void check_plain_policy(const std::string& policy) {
@@ -162,6 +193,7 @@ void check_plain_policy(const std::string& policy) {
 
 int run_linux(const RunLinux& verb) {
   check_plain_policy(verb.policy);
+  check_job_policy(verb.applications);
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;
@@ -170,7 +202,9 @@ int run_linux(const RunLinux& verb) {
   LinuxMachine machine = discover_machine(tree);
   const Belief belief = Belief::of(make_machine_spec(machine).spec);
   const RewardWeights weights = reward_weights(belief);
-  const std::unique_ptr<Agent> agent = make_agent(verb.policy, {belief, weights, verb.seed});
+  const AgentContext context{belief, weights, verb.seed, nullptr};
+  const auto agent = std::make_unique<JoinedAgent>(
+      make_agent(verb.policy, context), make_agent(verb.applications, context), belief.mean);
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
@@ -191,8 +225,12 @@ int run_linux(const RunLinux& verb) {
       const InterruptsPlatform interrupts(platform);
       std::optional<Teller> teller;
       if (!verb.json) teller.emplace(platform, sink);
-      Shield shield(belief, {.guard = false});
-      ControlLoop loop(platform, *agent, shield, weights);
+      const std::unique_ptr<ChannelService> channel =
+          serve_linux_applications(verb, platform, holding.has_value());
+      Platform& joined = channel ? channel->platform() : static_cast<Platform&>(platform);
+      // It guards applications alone: clocks of plain load are whatever the policy makes of them.
+      Shield shield(belief, shield_options(*agent, {}));
+      ControlLoop loop(joined, *agent, shield, weights);
       const auto status = serve_status(verb, platform, *agent, holding.has_value());
       const auto tell = [&](const std::string& sentence) {
         if (status) status->note(sentence);

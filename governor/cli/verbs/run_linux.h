@@ -8,6 +8,7 @@ namespace flyball::cli {
 /// `flyball run --platform linux`: this machine's own clocks, under plain load.
 struct RunLinux {
   std::string policy = "plain_load";
+  std::string applications = "q_learning";  ///< decides for those that join by app.sock
   std::string sysfs_root = "/";
   std::string state_dir;  ///< where settings are kept until they are given back
   std::string actuator = "auto";

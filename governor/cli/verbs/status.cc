@@ -2,10 +2,12 @@
 
 #include <memory>
 
+#include "governor/channel/channel_server.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/asked_governor.h"
+#include "governor/cli/views/applications.h"
 #include "governor/cli/views/explain_report.h"
 #include "governor/cli/views/status_report.h"
 #include "governor/supervisor/state_dir.h"
@@ -22,10 +24,26 @@ struct AskOptions {
 
 int show_status(const AskOptions& options) {
   const std::optional<AskedGovernor> governor = ask_governor(options.state_dir);
-  if (!governor) return none_governs(options.state_dir, options.json);
+  const std::string joined = ask_for_applications(options.state_dir);
+  if (!governor && joined.empty()) return none_governs(options.state_dir, options.json);
+  const Json applications = joined.empty() ? Json::array() : applications_json(joined);
+  const int columns = Terminal::of(STDOUT_FILENO).columns;
+  const std::string apps = applications_text(applications, columns);
+  if (!governor) {  // an emulated run, which governs nothing but applications
+    const Json json{{"schema", 1},
+                    {"running", true},
+                    {"state_dir", options.state_dir},
+                    {"applications", applications}};
+    write_result(options.json ? json_text(json)
+                 : apps.empty()
+                     ? "A flyball runs on emulated clocks; no application has joined it.\n"
+                     : "A flyball runs on emulated clocks, joined by:\n" + apps);
+    return 0;
+  }
   const StatusShown shown{governor->view.facts(), governor->view.now(), monotonic_ns()};
-  write_result(options.json ? json_text(status_json(shown))
-                            : status_text(shown, Terminal::of(STDOUT_FILENO).columns));
+  Json json = status_json(shown);
+  json["applications"] = applications;
+  write_result(options.json ? json_text(json) : status_text(shown, columns) + apps);
   return 0;
 }
 

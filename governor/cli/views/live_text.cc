@@ -42,6 +42,11 @@ double pct(std::uint64_t part, std::uint64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
+/// Those that the scenario knows: other processes' come behind them, and are in the totals only.
+int own_apps(const Scenario& scenario, const LiveState& state) {
+  return std::min(state.apps, static_cast<int>(scenario.apps.size()));
+}
+
 struct Totals {
   std::uint64_t finished = 0, missed = 0, settled = 0;
 };
@@ -282,7 +287,7 @@ std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario
   Block block(platform, scenario, state, terminal);
   block.time(title, look);
   for (int c = 0; c < state.clusters; ++c) block.cluster(c, look.throttled[c]);
-  for (int a = 0; a < state.apps; ++a) block.app(a);
+  for (int a = 0; a < own_apps(scenario, state); ++a) block.app(a);
   block.power();
   block.decision(title.policy);
   switch (look.page) {
@@ -327,7 +332,7 @@ std::string live_line(const PlatformSpec& platform, const Scenario& scenario,
                         state.cluster[c].freq_khz / 1000, state.cluster[c].temp_c,
                         look.throttled[c] ? " throttled" : "");
   }
-  for (int a = 0; a < state.apps; ++a) {
+  for (int a = 0; a < own_apps(scenario, state); ++a) {
     const LiveState::App& app = state.app[a];
     const std::string latency =
         app.latency_ns > 0 ? fmt::format("{:.1f}", static_cast<double>(app.latency_ns) * 1e-6)

@@ -1,0 +1,286 @@
+#include "governor/channel/channel_platform.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "env/model/belief.h"
+#include "env/model/model.h"
+#include "kernels/base/clock.h"
+
+namespace flyball {
+namespace {
+
+int cores_of(const Mapping& mapping) {
+  int cores = 0;
+  for (const std::uint8_t each : mapping.cores) cores += each;
+  return cores;
+}
+
+bool is_on_cpus(const PlatformSpec& spec, const Mapping& mapping) {
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+    if (mapping.cores[c] > 0 && spec.clusters[c].kind != ClusterSpec::Kind::kCpu) return false;
+  }
+  return true;
+}
+
+double share_of_top(const ClusterSpec& cluster, int opp) {
+  return static_cast<double>(cluster.opps[static_cast<std::size_t>(opp)].freq_khz) /
+         static_cast<double>(cluster.opps.back().freq_khz);
+}
+
+}  // namespace
+
+ChannelPlatform::ChannelPlatform(Platform& inner, const PlatformSpec& spec, GuestTable& table,
+                                 int slots, const ChannelPlatformOptions& options)
+    : inner_(inner), spec_(spec), table_(table), slots_(slots), options_(options) {
+  const int places = std::min<int>(FLYBALL_SESSIONS, kMaxApps - slots);
+  for (int i = 0; i < places; ++i) seats_.push_back(std::make_unique<GuestSeat>());
+  for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
+    const Mapping& widest = spec.mappings[static_cast<std::size_t>(widest_mapping_)];
+    const bool more = cores_of(spec.mappings[m]) > cores_of(widest) || !is_on_cpus(spec, widest);
+    if (more && is_on_cpus(spec, spec.mappings[m])) widest_mapping_ = static_cast<int>(m);
+  }
+  cap_.fill(255);
+  table.governed.store(true);
+}
+
+ChannelPlatform::~ChannelPlatform() {
+  for (const auto& seat : seats_) {
+    if (seat->taken()) seat->guest().state.store(Guest::State::kReady, std::memory_order_release);
+  }
+  table_.governed.store(false);
+}
+
+const Binding& ChannelPlatform::binding(int slot) const {
+  return slot < slots_ ? inner_.binding(slot)
+                       : seats_[static_cast<std::size_t>(slot - slots_)]->guest().offer.binding;
+}
+
+void ChannelPlatform::observe(Observation& out) const noexcept { inner_.observe(out); }
+
+Status ChannelPlatform::apply(const Action& action) noexcept {
+  Action turned = action;
+  const std::int64_t now_ns = monotonic_ns();
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    GuestSeat& seat = *seats_[i];
+    if (!seat.taken()) continue;
+    const AppSetting& asked = action.app[static_cast<std::size_t>(slots_) + i];
+    if (!seat.is_before(now_ns - origin_ns_)) set(seat, asked, action);
+    raise_clocks(seat, asked.mapping, turned);
+  }
+  return inner_.apply(turned);
+}
+
+Status ChannelPlatform::advance(const EpochRequest& request, Observation& out) noexcept {
+  const Status status = inner_.advance(request, out);
+  // The reading closest to the platform's own is the smallest.
+  const std::int64_t origin_ns = monotonic_ns() - out.now_ns;
+  if (origin_ns_ == 0 || origin_ns < origin_ns_) origin_ns_ = origin_ns;
+  merge(out);
+  return status;
+}
+
+void ChannelPlatform::merge(Observation& out) noexcept {
+  for (int c = 0; c < out.cluster_count; ++c)
+    cap_[static_cast<std::size_t>(c)] = out.cluster[c].opp_cap;
+  int used = 0;
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    GuestSeat& seat = *seats_[i];
+    Guest& guest = table_.guest[i];
+    const int slot = slots_ + static_cast<int>(i);
+    out.app[slot] = AppObservation();
+    auto ready = Guest::State::kReady;
+    if (seat.taken() && seat.has_left()) {
+      seat.unbind();
+      cpus_[i] = {};
+      ++roster_changes_;
+      guest.state.store(Guest::State::kLeft, std::memory_order_release);
+    } else if (seat.taken()) {
+      follow(guest, seat, out, slot);
+    } else if (guest.state.compare_exchange_strong(ready, Guest::State::kBound,
+                                                   std::memory_order_acq_rel)) {
+      const AppSetting first{static_cast<std::uint8_t>(widest_mapping_),
+                             static_cast<std::uint8_t>(guest.offer.binding.levels.size() - 1)};
+      seat.bind(guest, first, out.now_ns);
+      // Its reports are for the next epoch, when everybody knows it.
+      seat.tell(out.app[slot]);
+      ++roster_changes_;
+    }
+    out.app[slot].generation = seat.generation();
+    if (seat.taken()) used = static_cast<int>(i) + 1;
+  }
+  for (int slot = out.app_count; slot < slots_; ++slot) out.app[slot] = AppObservation();
+  out.roster_version += roster_changes_;
+  if (used > 0) out.app_count = slots_ + used;
+  charge(out);
+}
+
+void ChannelPlatform::follow(Guest& guest, GuestSeat& seat, Observation& out, int slot) noexcept {
+  // Before its reports are read: what was published before it left is read with this look, unless that is
+  // more than a look takes.
+  const bool leaves = guest.leaving.load(std::memory_order_acquire);
+  const bool all = seat.read(origin_ns_, out.now_ns, out.epoch_ns, out, slot);
+  if (guest.resets.exchange(0, std::memory_order_relaxed) != 0) {
+    seat.reset();
+    ++roster_changes_;
+  }
+  guest.memory->beat(origin_ns_ + out.now_ns);
+  // The slot is given up when everybody has been told of its last reports.
+  if (leaves && all) seat.leave();
+}
+
+/// The epoch's power belongs in equal parts to whoever runs, as the ledger has it.
+void ChannelPlatform::charge(Observation& out) noexcept {
+  if (out.epoch_ns <= 0) return;
+  const auto epoch_ns = static_cast<double>(out.epoch_ns);
+  double busy = 0;
+  for (int slot = 0; slot < std::min(slots_, out.app_count); ++slot) {
+    for (const JobRecord& job : out.jobs()) {
+      if (job.app != slot || job.dropped) continue;
+      const std::int64_t from_ns = std::max(job.start_ns, out.now_ns - out.epoch_ns);
+      busy += static_cast<double>(std::max<std::int64_t>(0, job.finish_ns - from_ns)) / epoch_ns;
+    }
+    const RunningJobObservation& run = out.app[slot].running;
+    if (run.busy) busy += std::min(1.0, static_cast<double>(out.now_ns - run.start_ns) / epoch_ns);
+  }
+  for (const auto& seat : seats_) {
+    if (!seat->taken()) continue;
+    const double share = static_cast<double>(seat->busy_ns()) / epoch_ns;
+    busy += share;
+    if (!options_.emulated || share <= 0) continue;
+    // The model of an emulated machine knows its own jobs only.
+    const Mapping& mapping = spec_.mappings[seat->setting().mapping];
+    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+      if (mapping.cores[c] == 0 || spec_.apps.empty()) continue;
+      const double cores = mapping.cores[c];
+      ClusterLoad load{.opp = out.cluster[c].opp, .temp_c = out.cluster[c].temp_c};
+      const double idle_mw = cluster_power_mw(spec_.clusters[c], load);
+      load.busy_cores = cores;
+      load.busy_nf = cores * spec_.apps.front().unit[c].core_nf;
+      const double added_mw = share * (cluster_power_mw(spec_.clusters[c], load) - idle_mw);
+      out.cluster[c].power_mw += added_mw;
+      out.power_mw += added_mw;
+      out.energy_mj += added_mw * epoch_ns * 1e-9;
+      const double used = share * cores / std::max(1, spec_.clusters[c].cores);
+      out.cluster[c].util_mean = std::min(1.0, out.cluster[c].util_mean + used);
+      out.cluster[c].util_max = std::min(1.0, std::max(out.cluster[c].util_max, share));
+    }
+  }
+  const double mean_mw = out.energy_mj / (epoch_ns * 1e-9) / std::max(1.0, busy);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    GuestSeat& seat = *seats_[i];
+    if (!seat.taken()) continue;
+    double clock_mhz = 0;
+    const Mapping& mapping = spec_.mappings[seat.setting().mapping];
+    for (int c = 0; c < out.cluster_count; ++c) {
+      if (mapping.cores[static_cast<std::size_t>(c)] > 0)
+        clock_mhz = std::max(clock_mhz, static_cast<double>(out.cluster[c].freq_khz) * 1e-3);
+    }
+    seat.charge(mean_mw, out.now_ns, clock_mhz, out, slots_ + static_cast<int>(i));
+    seat.show(spec_, options_.energy_measured);
+  }
+}
+
+/// Votes take the clocks of whatever serves the guest to their top; one that may be anywhere takes all
+/// CPU clusters along.
+void ChannelPlatform::raise_clocks(const GuestSeat& seat, std::size_t asked_mapping,
+                                   Action& action) const noexcept {
+  const Guest& guest = seat.guest();
+  const std::int64_t now_ns = monotonic_ns();
+  const bool urged = now_ns < guest.increase_until_ns.load(std::memory_order_relaxed) ||
+                     now_ns < guest.spike_until_ns.load(std::memory_order_relaxed);
+  const bool anywhere = !guest.offer.follows_cpus() || seat.number() == 0;
+  if (!anywhere || asked_mapping >= spec_.mappings.size()) asked_mapping = seat.setting().mapping;
+  const Mapping& mapping = spec_.mappings[asked_mapping];
+  double share = 0;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec_.clusters[c];
+    if (mapping.cores[c] == 0) continue;
+    if (urged) action.opp[c] = static_cast<std::uint8_t>(std::min<int>(cap_[c], cluster.max_opp()));
+    share = std::max(share, share_of_top(cluster, std::min<int>(action.opp[c], cluster.max_opp())));
+  }
+  if (!anywhere) return;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec_.clusters[c];
+    if (cluster.kind != ClusterSpec::Kind::kCpu) continue;
+    const int cap = std::min<int>(cap_[c], cluster.max_opp());
+    int opp = std::min<int>(action.opp[c], cap);
+    while (opp < cap && share_of_top(cluster, opp) < share - 1e-9) ++opp;
+    action.opp[c] = static_cast<std::uint8_t>(opp);
+  }
+}
+
+void ChannelPlatform::set(GuestSeat& seat, const AppSetting& asked, const Action& action) noexcept {
+  const Offer& offer = seat.guest().offer;
+  AppSetting setting = asked;
+  const bool runs = setting.mapping < spec_.mappings.size() &&
+                    is_on_cpus(spec_, spec_.mappings[setting.mapping]) && offer.follows_cpus();
+  if (!runs) setting.mapping = static_cast<std::uint8_t>(widest_mapping_);
+  if (setting.level >= offer.binding.levels.size()) setting.level = seat.setting().level;
+  const Mapping& mapping = spec_.mappings[setting.mapping];
+  const float speed = options_.emulated ? speed_of(mapping, action) : 1;
+  const bool same = setting == seat.setting() && seat.number() > 0 && speed == seat.speed();
+  if (same) return;
+  const int index =
+      static_cast<int>(std::find_if(seats_.begin(), seats_.end(),
+                                    [&](const auto& each) { return each.get() == &seat; }) -
+                       seats_.begin());
+  flyball_setting out{};
+  out.number = seat.number() + 1;
+  const DeclaredLevel& level = offer.binding.levels[setting.level];
+  for (std::size_t k = 0; k < FLYBALL_KNOBS; ++k) out.value[k] = level.knob[k];
+  out.level = offer.flat_level[setting.level];
+  out.speed = speed;
+  out.threads =
+      static_cast<std::uint16_t>(offer.follows_cpus() ? cores_of(mapping) : offer.binding.threads);
+  const std::size_t bytes = std::min(mapping.name.size(), sizeof out.where - 1);
+  std::memcpy(out.where, mapping.name.data(), bytes);
+  if (offer.follows_cpus()) {
+    const CpuSet cpus = cpus_for(index, mapping);
+    cpus_[static_cast<std::size_t>(index)] = cpus;
+    for (int w = 0; w < CpuSet::kWords; ++w) out.cpus[w] = cpus.word(w);
+  }
+  seat.set(setting, out.number, speed);
+  seat.guest().memory->put_setting(out);
+}
+
+/// In each cluster the first CPUs that no other guest has, then the first ones.
+CpuSet ChannelPlatform::cpus_for(int seat, const Mapping& mapping) const noexcept {
+  CpuSet taken, cpus;
+  for (std::size_t i = 0; i < cpus_.size(); ++i) {
+    if (static_cast<int>(i) != seat) taken = taken | cpus_[i];
+  }
+  for (std::size_t c = 0; c < options_.cluster_cpus.size(); ++c) {
+    const CpuSet& all = options_.cluster_cpus[c];
+    int wanted = mapping.cores[c];
+    for (const bool free : {true, false}) {
+      for (int n = 0; wanted > 0; ++n) {
+        const int cpu = all.nth(n);
+        if (cpu < 0) break;
+        if (cpus.contains(cpu) || (free && taken.contains(cpu))) continue;
+        cpus.add(cpu);
+        --wanted;
+      }
+    }
+  }
+  return cpus;
+}
+
+/// Of the fastest cluster that serves it.
+float ChannelPlatform::speed_of(const Mapping& mapping, const Action& action) const noexcept {
+  double fastest_khz = 0, top_khz = 1;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    const ClusterSpec& cluster = spec_.clusters[c];
+    top_khz = std::max(
+        top_khz, static_cast<double>(cluster.opps.back().freq_khz) * cluster.capacity_per_mhz);
+    if (mapping.cores[c] == 0) continue;
+    const int opp = std::min<int>({action.opp[c], cap_[c], cluster.max_opp()});
+    fastest_khz = std::max(
+        fastest_khz, static_cast<double>(cluster.opps[static_cast<std::size_t>(opp)].freq_khz) *
+                         cluster.capacity_per_mhz);
+  }
+  return static_cast<float>(fastest_khz / top_khz);
+}
+
+}  // namespace flyball

@@ -1,0 +1,155 @@
+// The channel of the real `flyball run`: on a Linux machine made of files, and on emulated clocks.
+
+#include <gmock/gmock.h>
+
+#include "tests/channel/channel_fixture.h"
+#include "tests/status/governed.h"
+
+/// Where a program of somebody else is to load or link the library.
+#ifdef FLYBALL_SANITIZED
+#define FLYBALL_LENDS_LIBRARY() GTEST_SKIP() << "a sanitizer's library loads into nothing else"
+#else
+#define FLYBALL_LENDS_LIBRARY() FLYBALL_STARTS_PROGRAMS()
+#endif
+
+namespace flyball::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+/// Jobs with a millisecond of nothing between them, until `done`.
+bool works_until(TestSession& client, const std::function<bool()>& done) {
+  return comes_about([&] {
+    client.job();
+    return done();
+  });
+}
+
+flyball_effect effect_of(const TestSession& client) {
+  flyball_effect effect{};
+  flyball_session_effect(client.session, &effect);
+  return effect;
+}
+
+TEST(CliChannel, AnApplicationJoinsTheGovernorOfALinuxMachine) {
+  FLYBALL_STARTS_PROGRAMS();
+  Governed governed;
+  TestSession client(governed.state_dir() + "/" FLY_SOCKET_NAME);
+  ASSERT_EQ(client.error, 0);
+  ASSERT_TRUE(works_until(client, [&] { return flyball_now(client.session)->number > 0; }));
+  ASSERT_TRUE(works_until(client, [&] { return effect_of(client).latency_ns.known == 1; }));
+  EXPECT_EQ(effect_of(client).lost, 0u);
+  EXPECT_EQ(effect_of(client).energy_measured, 1);  // the board's rails
+  const json status = governed.status();
+  ASSERT_EQ(status.at("applications").size(), 1u);
+  const json& app = status.at("applications")[0];
+  EXPECT_EQ(app.at("name"), "camera");
+  EXPECT_EQ(app.at("process"), getpid());
+  EXPECT_TRUE(app.at("knobs").contains("model"));
+  EXPECT_FALSE(app.at("effect").at("latency_difference_ms").is_null());
+  EXPECT_THAT(governed.ask({"status"}).out, HasSubstr("camera, process"));
+}
+
+TEST(CliChannel, AGovernorKilledAndRestartedFindsItsClientAgain) {
+  FLYBALL_STARTS_PROGRAMS();
+  Governed governed;
+  TestSession client(governed.state_dir() + "/" FLY_SOCKET_NAME);
+  ASSERT_TRUE(works_until(client, [&] { return effect_of(client).jobs > 10; }));
+  governed.governor().signal(SIGKILL);
+  governed.governor().wait();
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 0; }));
+  client.jobs(20);  // kept, and handed to the next
+  Flyball next({"run", "--platform", "linux", "--sysfs-root", governed.tree().root(), "--state-dir",
+                governed.state_dir(), "--json"});
+  ASSERT_TRUE(works_until(client, [&] { return flyball_connected(client.session) == 1; }))
+      << next.err_so_far();
+  ASSERT_TRUE(works_until(client, [&] { return effect_of(client).jobs > 20; }));
+  EXPECT_EQ(effect_of(client).lost, 0u);
+  next.signal(SIGTERM);
+  EXPECT_EQ(next.wait().exit_code, 0);
+}
+
+TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
+  FLYBALL_STARTS_PROGRAMS();
+  const SocketDir dir;
+  Flyball run({"run", "--policy", "rule", "--duration", "600", "--no-compare", "--no-learn",
+               "--profile", "none", "--plain", "--state-dir", dir.path()});
+  ASSERT_TRUE(comes_about([&] { return std::filesystem::exists(dir.socket()); }))
+      << run.err_so_far();
+  TestSession client(dir.socket(), FLYBALL_FOLLOWS_CPUS | FLYBALL_PINS_ITSELF);
+  ASSERT_TRUE(works_until(client, [&] { return flyball_now(client.session)->number > 0; }))
+      << run.err_so_far();
+  const flyball_setting* now = flyball_now(client.session);
+  EXPECT_GT(now->speed, 0.0f);
+  EXPECT_LE(now->speed, 1.0f);
+  EXPECT_NE(now->where[0], 0);
+  std::uint64_t any = 0;
+  for (const std::uint64_t word : now->cpus) any |= word;
+  EXPECT_NE(any, 0u);
+  const Finished told = flyball_run({"status", "--json", "--state-dir", dir.path()});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_EQ(json::parse(told.out).at("applications").size(), 1u);
+  EXPECT_THAT(run.err_so_far(), HasSubstr("Applications of other processes can join, at"));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait().exit_code, 0);
+}
+
+TEST(CliChannel, AFolderThatCannotBeHadIsSaid) {
+  const Finished told =
+      flyball_run({"run", "--policy", "rule", "--duration", "0.5", "--no-compare", "--no-learn",
+                   "--profile", "none", "--state-dir", "/dev/null"});
+  EXPECT_EQ(told.exit_code, 2);
+  EXPECT_THAT(told.err, HasSubstr("/dev/null"));
+  const Finished word = flyball_run({"run", "--applications", "rule"});
+  EXPECT_EQ(word.exit_code, 2);
+  EXPECT_THAT(word.err, HasSubstr("--applications"));
+}
+
+TEST(CliChannel, APythonProgramJoins) {
+  FLYBALL_LENDS_LIBRARY();
+  if (std::system("python3 -c 0 2>/dev/null") != 0) GTEST_SKIP() << "there is no python3";
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  const std::string program =
+      "'import flyball\n"
+      "app = flyball.open(\"detector\", knobs={\"model\": [\"small\", \"large\"]},\n"
+      "                   accuracy_pct=[61, 68], deadline_ms=50)\n"
+      "assert app.connected\n"
+      "for i in range(40):\n"
+      "    with app.job() as setting:\n"
+      "        assert setting[\"model\"] in (\"small\", \"large\")\n"
+      "app.require(deadline_ms=30)\n"
+      "app.close()\n'";
+  const std::string command = "FLYBALL_SOCKET=" + dir.socket() +
+                              " PYTHONPATH=" FLYBALL_SOURCE_DIR
+                              "/governor/client FLYBALL_LIBRARY=" FLYBALL_LIBRARY " python3 -c " +
+                              program;
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 1; }));
+  EXPECT_TRUE(comes_about([&] { return governor.agent.seen().finished == 40; }));
+  EXPECT_EQ(governor.agent.seen().bound[0].levels[1].accuracy_pct, 68);
+}
+
+TEST(CliChannel, TheReadmesProgramCompilesAndRunsAsItStands) {
+  FLYBALL_LENDS_LIBRARY();
+  if (std::system("cc --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no cc";
+  const std::string readme = read_text(FLYBALL_SOURCE_DIR "/README.md");
+  const std::size_t begin = readme.find("/* camera.c */");
+  ASSERT_NE(begin, std::string::npos);
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  std::ofstream(dir.path() + "/camera.c")
+      << readme.substr(begin, readme.find("```", begin) - begin);
+  const std::string compile =
+      "cc -std=c99 -D_DEFAULT_SOURCE -Wall -Werror -I" FLYBALL_SOURCE_DIR "/governor/client " +
+      dir.path() + "/camera.c " FLYBALL_STATIC_LIBRARY " -pthread -o " + dir.path() + "/camera";
+  ASSERT_EQ(std::system(compile.c_str()), 0);
+  const std::string run =
+      "FLYBALL_SOCKET=" + dir.socket() + " " + dir.path() + "/camera >/dev/null";
+  EXPECT_EQ(std::system(run.c_str()), 0);
+  EXPECT_TRUE(comes_about([&] { return governor.agent.seen().finished == 50; }));
+}
+
+}  // namespace
+}  // namespace flyball::testing

@@ -1,0 +1,343 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "tests/channel/channel_fixture.h"
+
+namespace flyball {
+namespace {
+
+int connect_raw(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path.c_str());
+  const timeval patience{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+fly_hello good_hello() {
+  fly_hello hello{};
+  hello.magic = FLY_MAGIC;
+  hello.kind = FLY_HELLO;
+  hello.version = FLYBALL_INTERFACE;
+  hello.bytes = sizeof hello;
+  std::strcpy(hello.name, "raw");
+  hello.level_count = 1;
+  hello.threads = 1;
+  hello.accuracy_pct[0] = 50;
+  hello.required.priority = 1;
+  return hello;
+}
+
+/// A client that follows the protocol by hand, and may then do what it likes with its memory.
+struct RawClient {
+  explicit RawClient(const std::string& path) : socket(connect_raw(path)) {
+    const fly_hello hello = good_hello();
+    if (socket < 0 || send(socket, &hello, sizeof hello, MSG_NOSIGNAL) < 0) return;
+    fly_welcome welcome{};
+    iovec part{&welcome, sizeof welcome};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    if (recvmsg(socket, &message, 0) <= 0 || welcome.error != 0) return;
+    std::memcpy(&memory, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof memory);
+    shared = static_cast<fly_shared*>(
+        mmap(nullptr, FLYBALL_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0));
+  }
+  ~RawClient() {
+    if (shared != nullptr) munmap(shared, FLYBALL_SHARED_BYTES);
+    if (memory >= 0) close(memory);
+    if (socket >= 0) close(socket);
+  }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  bool is_hung_up_on() const {
+    char byte;
+    return recv(socket, &byte, 1, 0) == 0;
+  }
+  int socket = -1, memory = -1;
+  fly_shared* shared = nullptr;
+};
+
+/// Whoever else came: the governor governs, and takes a good client.
+void serves_others(const SocketDir& dir, TestGovernor& governor) {
+  const std::size_t before = governor.agent.seen().jobs.size();
+  TestSession good(dir.socket(), 0, "good");
+  ASSERT_EQ(good.error, 0) << flyball_why();
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(good.session) == 1; }));
+  good.jobs(1);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().jobs.size() > before; }));
+}
+
+int open_descriptors() {
+  int count = 0;
+  DIR* folder = opendir("/proc/self/fd");
+  while (readdir(folder) != nullptr) ++count;
+  closedir(folder);
+  return count;
+}
+
+TEST(Hostile, GarbageIsHungUpOn) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  std::mt19937 random(1);
+  for (int i = 0; i < 40; ++i) {
+    const int fd = connect_raw(dir.socket());
+    std::vector<char> bytes(random() % 6000);
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (i % 2 == 0 && bytes.size() > 16) std::memcpy(bytes.data(), "FLY1\1\0\0\0\1\0\0\0", 12);
+    send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    fly_welcome answer{};
+    const ssize_t got = recv(fd, &answer, sizeof answer, 0);
+    if (got > 0) {
+      EXPECT_EQ(answer.error, EINVAL);
+      EXPECT_EQ(recv(fd, &answer, sizeof answer, 0), 0);
+    }
+    close(fd);
+  }
+  EXPECT_EQ(governor.places_taken(), 0);
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, AHelloThatLiesIsRefusedWithItsReason) {
+  const std::vector<std::pair<const char*, std::function<void(fly_hello&)>>> lies = {
+      {"sizes", [](fly_hello& h) { h.text_bytes = 1; }},
+      {"sizes", [](fly_hello& h) { h.knob_count = 0xffffffff; }},
+      {"sizes", [](fly_hello& h) { h.thread_count = 65; }},
+      {"knobs", [](fly_hello& h) { h.level_count = 2; }},
+      {"knobs", [](fly_hello& h) { h.knob_count = 1; }},
+      {"version", [](fly_hello& h) { h.version = 99; }},
+      {"name", [](fly_hello& h) { std::memset(h.name, 'x', sizeof h.name); }},
+      {"name", [](fly_hello& h) { std::strcpy(h.name, "a\nb"); }},
+      {"name", [](fly_hello& h) { h.name[0] = 0; }},
+      {"accuracy", [](fly_hello& h) { h.accuracy_pct[0] = 101; }},
+      {"accuracy",
+       [](fly_hello& h) { h.accuracy_pct[0] = std::numeric_limits<float>::quiet_NaN(); }},
+      {"requirements", [](fly_hello& h) { h.required.deadline_ns = -1; }},
+      {"requirements",
+       [](fly_hello& h) {
+         h.required.energy_budget_mj = std::numeric_limits<double>::quiet_NaN();
+       }},
+      {"requirements", [](fly_hello& h) { h.required.priority = 1000; }},
+      {"threads", [](fly_hello& h) { h.threads = 0; }},
+      {"monitors", [](fly_hello& h) { h.monitor_count = 1; }},
+  };
+  Offer good;
+  const fly_hello right = good_hello();
+  EXPECT_EQ(read_offer({reinterpret_cast<const char*>(&right), sizeof right}, good), "");
+  for (const auto& [word, lie] : lies) {
+    fly_hello hello = right;
+    lie(hello);
+    Offer offer;
+    const std::string why =
+        read_offer({reinterpret_cast<const char*>(&hello), sizeof hello}, offer);
+    EXPECT_NE(why.find(word), std::string::npos) << word << ": '" << why << "'";
+  }
+  for (std::size_t bytes = 0; bytes < sizeof right; bytes += 7) {
+    Offer offer;
+    EXPECT_NE(read_offer({reinterpret_cast<const char*>(&right), bytes}, offer), "");
+  }
+}
+
+TEST(Hostile, MemoryCannotBeTakenAway) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  RawClient client(dir.socket());
+  ASSERT_NE(client.shared, nullptr);
+  EXPECT_NE(ftruncate(client.memory, 0), 0);
+  EXPECT_NE(ftruncate(client.memory, 1 << 20), 0);
+  EXPECT_NE(fcntl(client.memory, F_ADD_SEALS, F_SEAL_WRITE), 0);
+  fallocate(client.memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, FLYBALL_SHARED_BYTES);
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, WhatIsWrittenIntoMemoryIsNotBelieved) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  RawClient client(dir.socket());
+  ASSERT_NE(client.shared, nullptr);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 1; }));
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 300; ++round) {
+    auto* bytes = reinterpret_cast<char*>(client.shared);
+    for (int i = 0; i < 400; ++i) {
+      const std::uint64_t word = random();
+      std::memcpy(bytes + 8 * (random() % (sizeof(fly_shared) / 8)), &word, sizeof word);
+    }
+    __atomic_store_n(&client.shared->head, random() % 3 == 0 ? random() : random() % 4000,
+                     __ATOMIC_RELEASE);
+  }
+  for (const JobRecord& job : governor.agent.seen().jobs) {
+    EXPECT_LE(job.start_ns, job.finish_ns);
+    EXPECT_LT(job.setting.level, 1);
+  }
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, OneThatFloodsIsHungUpOn) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  RawClient client(dir.socket());
+  ASSERT_NE(client.shared, nullptr);
+  fly_change change{};
+  change.magic = FLY_MAGIC;
+  change.kind = FLY_VOTE;
+  change.vote = FLY_VOTE_RESET;
+  for (int i = 0; i < 10'000; ++i) {
+    if (send(client.socket, &change, sizeof change, MSG_NOSIGNAL) < 0) break;
+  }
+  EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, TenThousandConnectionsLeaveNothingBehind) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  serves_others(dir, governor);
+  ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  const int before = open_descriptors();
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<int> held;
+    for (int i = 0; i < 10'000; ++i) {
+      const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      std::snprintf(address.sun_path, sizeof address.sun_path, "%s", dir.socket().c_str());
+      connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+      held.push_back(fd);
+      if (held.size() < 100) continue;
+      for (const int each : held) close(each);
+      held.clear();
+    }
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  serves_others(dir, governor);
+  EXPECT_TRUE(comes_about([&] { return open_descriptors() <= before; })) << open_descriptors();
+}
+
+TEST(Hostile, SilentConnectionsKeepNobodyOut) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  std::vector<int> silent;
+  for (int i = 0; i < 50; ++i) silent.push_back(connect_raw(dir.socket()));
+  serves_others(dir, governor);
+  for (const int fd : silent) close(fd);
+}
+
+TEST(Hostile, WithoutDescriptorsItGoesOnAndComesBack) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  std::vector<int> waiting;
+  for (int i = 0; i < 3; ++i) waiting.push_back(connect_raw(dir.socket()));
+  const int next = dup(0);
+  close(next);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(next) + 1;
+  const int late = socket(AF_UNIX, SOCK_SEQPACKET, 0);  // takes the last one
+  setrlimit(RLIMIT_NOFILE, &few);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", dir.socket().c_str());
+  connect(late, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  const std::int64_t until_ns = monotonic_ns() + 20'000'000;
+  comes_about([&] { return monotonic_ns() > until_ns; });
+  setrlimit(RLIMIT_NOFILE, &before);
+  for (const int fd : waiting) close(fd);
+  close(late);
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, ASessionEndsWithItsProcessThoughAChildHasTheSocket) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    RawClient client(dir.socket());
+    const pid_t grandchild = fork();
+    if (grandchild == 0) {
+      pause();  // with all that it inherited
+      _exit(0);
+    }
+    if (write(pipe_ends[1], &grandchild, sizeof grandchild) < 0) _exit(1);
+    pause();
+    _exit(0);
+  }
+  pid_t grandchild = 0;
+  ASSERT_EQ(read(pipe_ends[0], &grandchild, sizeof grandchild),
+            static_cast<ssize_t>(sizeof grandchild));
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 1; }));
+  kill(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  EXPECT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 0; }));
+  EXPECT_EQ(kill(grandchild, 0), 0);  // it is there still
+  kill(grandchild, SIGKILL);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+}
+
+TEST(Hostile, AUserMayHaveSoManySessionsAndNoMore) {
+  if (geteuid() != 0) GTEST_SKIP() << "another user's sessions need root";
+  const SocketDir dir;
+  chmod(dir.path().c_str(), 0755);
+  TestGovernor governor(dir.path());
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setuid(65534) != 0) _exit(99);
+    std::vector<std::unique_ptr<TestSession>> open;
+    for (int i = 0; i < FLYBALL_SESSIONS_OF_USER; ++i) {
+      open.push_back(std::make_unique<TestSession>(dir.socket()));
+      if (open.back()->error != 0 || flyball_connected(open.back()->session) != 1) _exit(1);
+    }
+    const TestSession more(dir.socket());
+    _exit(more.error == EUSERS ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, ReportsTrainOnlyWhatIsOfTheSameUserAndProgram) {
+  const std::string mine = guest_profile("known", 1000, getpid());
+  EXPECT_EQ(mine, guest_profile("known", 1000, getpid()));
+  EXPECT_NE(mine, guest_profile("known", 1001, getpid()));
+  EXPECT_NE(mine, guest_profile("other", 1000, getpid()));
+  EXPECT_NE(mine, "known");  // nobody poses as a kind that the platform knows
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sleep", "sleep", "1000", nullptr);
+    _exit(1);
+  }
+  EXPECT_TRUE(comes_about([&] { return guest_profile("known", 1000, child) != mine; }));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,331 @@
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/channel/channel_fixture.h"
+#include "tests/governor/allocation_count.h"
+
+extern "C" {
+#include "governor/client/session.h"
+}
+
+namespace flyball {
+namespace {
+
+/// A setting of which every byte follows from its number.
+flyball_setting setting_of(std::uint64_t number) {
+  flyball_setting setting{};
+  setting.number = number;
+  for (auto& value : setting.value) value = static_cast<std::uint8_t>(number);
+  setting.level = static_cast<std::uint16_t>(number);
+  setting.threads = static_cast<std::uint16_t>(number >> 16);
+  setting.speed = static_cast<float>(number & 0xffff);
+  std::snprintf(setting.where, sizeof setting.where, "%llu",
+                static_cast<unsigned long long>(number));
+  for (auto& word : setting.cpus) word = number * 0x9e3779b97f4a7c15u;
+  return setting;
+}
+
+bool is_whole(const flyball_setting& setting) {
+  const flyball_setting whole = setting_of(setting.number);
+  return std::equal(whole.value, whole.value + FLYBALL_KNOBS, setting.value) &&
+         whole.level == setting.level && whole.threads == setting.threads &&
+         whole.speed == setting.speed && std::string(whole.where) == setting.where &&
+         std::equal(std::begin(whole.cpus), std::end(whole.cpus), setting.cpus);
+}
+
+struct MappedSession {
+  explicit MappedSession(int memory) {
+    session.shared = static_cast<fly_shared*>(
+        mmap(nullptr, FLYBALL_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0));
+    session.socket = -1;
+    session.hello.level_count = 1;
+    session.fork_generation = fly_fork_generation;
+    session.check_ns = std::numeric_limits<std::int64_t>::max();
+  }
+  ~MappedSession() { munmap(session.shared, FLYBALL_SHARED_BYTES); }
+  flyball_session session{};
+};
+
+TEST(ChannelLaws, NobodyEverReadsHalfASetting) {
+  const std::uint64_t kWrites = *FLYBALL_EMULATOR == '\0' ? 1'000'000 : 50'000;
+  ClientMemory memory;
+  MappedSession reader(memory.descriptor());
+  std::atomic<bool> reading{false};
+  std::thread writer([&] {
+    while (!reading.load()) std::this_thread::yield();
+    for (std::uint64_t n = 1; n <= kWrites; ++n) memory.put_setting(setting_of(n));
+  });
+  std::uint64_t last = 0, torn = 0, seen = 0;
+  reading = true;
+  while (last < kWrites) {
+    const flyball_setting* now = flyball_now(&reader.session);
+    if (now->number == 0) continue;
+    torn += !is_whole(*now);
+    seen += now->number != last;
+    EXPECT_GE(now->number, last);  // time does not go back
+    last = now->number;
+  }
+  writer.join();
+  EXPECT_EQ(torn, 0u);
+  EXPECT_GT(seen, 0u);
+}
+
+TEST(ChannelLaws, ASettingThatIsNeverFinishedIsNeverRead) {
+  ClientMemory memory;
+  MappedSession reader(memory.descriptor());
+  memory.put_setting(setting_of(5));
+  EXPECT_EQ(flyball_now(&reader.session)->number, 5u);
+  fly_settings& at = reader.session.shared->settings;  // its writer dies in the middle
+  __atomic_store_n(&at.sequence, at.sequence + 1, __ATOMIC_SEQ_CST);
+  std::memset(at.word, 0xee, 64);
+  EXPECT_EQ(flyball_now(&reader.session)->number, 5u);
+  EXPECT_TRUE(is_whole(*flyball_now(&reader.session)));
+}
+
+TEST(ChannelLaws, ThatAReaderIsHeldToWhatIsTornIsSeenByTheLaw) {
+  flyball_setting torn = setting_of(1);
+  torn.cpus[15] = setting_of(2).cpus[15];
+  EXPECT_FALSE(is_whole(torn));
+}
+
+TEST(ChannelLaws, AKilledProducersRingIsReadableToItsLastWholeRecord) {
+  ClientMemory memory;
+  const pid_t child = fork();
+  if (child == 0) {
+    MappedSession producer(memory.descriptor());
+    for (std::int64_t i = 1;; ++i) {
+      flyball_job job{};
+      job.release_ns = i;
+      job.start_ns = 2 * i;
+      job.finish_ns = 3 * i;
+      job.cpu_ns = 5 * i;
+      flyball_report(&producer.session, &job);
+    }
+  }
+  std::uint64_t read = 0, broken = 0, out_of_order = 0;
+  const auto drain = [&] {
+    fly_job job;
+    while (memory.next_job(job)) {
+      broken += job.start_ns != 2 * job.release_ns || job.finish_ns != 3 * job.release_ns ||
+                job.cpu_ns != 5 * job.release_ns;
+      out_of_order += read > 0 && job.sequence < read;
+      read = job.sequence + 1;
+    }
+  };
+  ASSERT_TRUE(comes_about([&] {
+    drain();
+    return read > 20'000;
+  }));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  const std::uint64_t at_death = read;
+  drain();
+  EXPECT_LE(read - at_death, 1'000'000u);
+  EXPECT_EQ(broken, 0u);
+  EXPECT_EQ(out_of_order, 0u);
+  EXPECT_EQ(memory.garbage(), 0u);
+}
+
+TEST(ChannelLaws, AFullRingSaysSoAndWhatIsInItIsKept) {
+  ClientMemory memory;
+  MappedSession producer(memory.descriptor());
+  flyball_job job{1, 1, 1, 0, 0, 0, 0, 0};
+  for (int i = 0; i < FLYBALL_RING_JOBS; ++i) EXPECT_EQ(flyball_report(&producer.session, &job), 0);
+  EXPECT_EQ(flyball_report(&producer.session, &job), EBUSY);
+  fly_job read;
+  for (std::uint64_t i = 0; i < FLYBALL_RING_JOBS; ++i) {
+    ASSERT_TRUE(memory.next_job(read));
+    EXPECT_EQ(read.sequence, i);
+  }
+  EXPECT_FALSE(memory.next_job(read));
+  EXPECT_EQ(flyball_report(&producer.session, &job), 0);
+  ASSERT_TRUE(memory.next_job(read));
+  EXPECT_EQ(read.sequence,
+            static_cast<std::uint64_t>(FLYBALL_RING_JOBS) + 1);  // the lost one counts
+}
+
+TEST(ChannelLaws, AGovernorThatComesBackMissesNoReport) {
+  const SocketDir dir;
+  auto governor = std::make_unique<TestGovernor>(dir.path());
+  TestSession client(dir.socket());
+  ASSERT_TRUE(comes_about([&] { return governor->agent.seen().bound_now == 1; }));
+  int published = 0;
+  const auto publish = [&](int count) {
+    for (int i = 0; i < count; ++i) published += client.job() == 0;
+  };
+  publish(50);
+  governor.reset();
+  publish(100);  // to nobody
+  EXPECT_EQ(published, 150);
+  TestGovernor next(dir.path());
+  // What the first one has not read, the second one has: together all.
+  ASSERT_TRUE(
+      comes_about([&] { return client.job() == 0 && flyball_connected(client.session) == 1; }));
+  flyball_effect effect{};
+  ASSERT_TRUE(comes_about([&] {
+    flyball_session_effect(client.session, &effect);
+    return effect.jobs >= 101;
+  }));
+  EXPECT_EQ(effect.lost, 0u);
+}
+
+TEST(ChannelLaws, ReportsOfOtherProcessesAreAllRead) {
+  if (*FLYBALL_EMULATOR != '\0') GTEST_SKIP() << "an emulated program cannot start another";
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  std::vector<pid_t> children;
+  const std::string program = std::string(FLYBALL_BIN_DIR) + "/channel_client";
+  for (int i = 0; i < 4; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      setenv("FLYBALL_SOCKET", dir.socket().c_str(), 1);
+      if (freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
+      execl(program.c_str(), "channel_client", i % 2 == 0 ? "paced" : "begin_and_die", "50",
+            nullptr);
+      _exit(127);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 9))
+        << status;
+  }
+  ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  EXPECT_EQ(governor.agent.seen().finished, 200u);
+}
+
+TEST(ChannelLaws, AChildsCopyIsASessionWithoutAGovernor) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  TestSession client(dir.socket());
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 1; }));
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool apart = flyball_connected(client.session) == 0 && client.job() == EPIPE &&
+                       flyball_now(client.session)->value[0] == 2;
+    TestSession own(dir.socket(), 0, "own");
+    _exit(apart && own.error == 0 && flyball_connected(own.session) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  client.jobs(1);
+  EXPECT_EQ(flyball_connected(client.session), 1);
+}
+
+TEST(ChannelLaws, OneWhoSaysNothingCountsForNothingUntilItSpeaks) {
+  GuestTable table;
+  Guest& guest = table.guest[0];
+  guest.offer.binding.levels.resize(1);
+  guest.offer.level_of.fill(-1);
+  guest.offer.level_of[0] = 0;
+  guest.offer.flat_level = {0};
+  guest.offer.required.deadline_ns = 1'000'000;
+  guest.memory.emplace();
+  GuestSeat seat;
+  seat.bind(guest, {}, 0);
+  auto out = std::make_unique<Observation>();
+  const auto look = [&](std::int64_t now_ns) {
+    out->clear_jobs();
+    seat.read(0, now_ns, 1'000'000, *out, 3);
+    return out->app[3].active;
+  };
+  EXPECT_TRUE(look(1'000'000));
+  EXPECT_TRUE(look(FLYBALL_SILENT_NS));
+  EXPECT_FALSE(look(FLYBALL_SILENT_NS + 1));
+  MappedSession client(guest.memory->descriptor());
+  flyball_job job{1, 1, 2'000, 0, 0, 0, 0, 0};
+  ASSERT_EQ(flyball_report(&client.session, &job), 0);
+  EXPECT_TRUE(look(FLYBALL_SILENT_NS + 2));
+}
+
+TEST(ChannelLaws, AnEpochAllocatesNothing) {
+  const PlatformSpec spec = two_clusters();
+  BareMachine machine(spec);
+  const auto table = std::make_unique<GuestTable>();
+  for (int i = 0; i < 3; ++i) {
+    Guest& guest = table->guest[static_cast<std::size_t>(i)];
+    guest.offer.binding.levels.resize(1);
+    guest.offer.level_of.fill(-1);
+    guest.offer.level_of[0] = 0;
+    guest.offer.flat_level = {0};
+    guest.offer.flags = FLYBALL_FOLLOWS_CPUS;
+    guest.memory.emplace();
+    guest.state = Guest::State::kReady;
+  }
+  ChannelPlatform platform(machine, spec, *table, 0,
+                           {{CpuSet{0, 1, 2, 3}, CpuSet{4, 5}}, true, false});
+  MappedSession client(table->guest[1].memory->descriptor());
+  auto out = std::make_unique<Observation>();
+  const std::uint64_t before = test::allocations();
+  for (int epoch = 0; epoch < 40; ++epoch) {
+    Action action;
+    action.app[1].mapping = static_cast<std::uint8_t>(epoch % 3);
+    platform.apply(action);
+    platform.advance({}, *out);
+    flyball_begin(&client.session, 0);
+    flyball_end(&client.session);
+    if (epoch == 30) table->guest[1].leaving = true;
+  }
+  EXPECT_EQ(test::allocations(), before);
+  EXPECT_EQ(table->guest[1].state.load(), Guest::State::kLeft);
+  EXPECT_EQ(table->guest[0].state.load(), Guest::State::kBound);
+}
+
+TEST(Effect, IsAWelchInterval) {
+  EffectEstimate effect;
+  flyball_effect out{};
+  effect.fill(out);
+  EXPECT_EQ(out.latency_ns.known, 0);  // not known yet
+  for (int i = 0; i < 8; ++i) effect.add_before(100 + i % 2 * 4, 10, 1600);
+  for (int i = 0; i < 7; ++i) effect.add_now(60, 4, 800);
+  effect.fill(out);
+  EXPECT_EQ(out.latency_ns.known, 0);
+  EXPECT_EQ(out.before_ns.known, 1);
+  effect.add_now(60, 4, 800);
+  effect.fill(out);
+  // Before: mean 102, variance 32 / 7, of the mean 4 / 7; now: 60, none. 7 degrees of freedom.
+  ASSERT_EQ(out.latency_ns.known, 1);
+  EXPECT_DOUBLE_EQ(out.latency_ns.mean, -42);
+  EXPECT_NEAR(out.latency_ns.high - out.latency_ns.mean, 2.365 * std::sqrt(4.0 / 7), 1e-9);
+  EXPECT_DOUBLE_EQ(out.energy_mj.mean, -6);
+  EXPECT_EQ(out.before_mhz, 1600);
+  EXPECT_EQ(out.now_mhz, 800);
+}
+
+TEST(Effect, IsToldToTheApplication) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  governor.agent.level = 0;
+  TestSession client(dir.socket());
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 1; }));
+  const auto job_of = [&](std::int64_t lasts_ns) {
+    flyball_begin(client.session, 0);
+    const std::int64_t until_ns = monotonic_ns() + lasts_ns;
+    while (monotonic_ns() < until_ns) {
+    }
+    flyball_end(client.session);
+  };
+  for (std::uint64_t i = 0; i < GuestSeat::kBeforeJobs; ++i) job_of(4'000'000);
+  ASSERT_TRUE(comes_about([&] { return flyball_now(client.session)->number > 0; }));
+  for (std::size_t i = 0; i < EffectEstimate::kLeast; ++i) job_of(100'000);
+  flyball_effect effect{};
+  ASSERT_TRUE(comes_about([&] {
+    flyball_session_effect(client.session, &effect);
+    return effect.latency_ns.known == 1;
+  }));
+  EXPECT_GE(effect.before_ns.mean, 4e6);
+  EXPECT_EQ(effect.energy_measured, 0);
+  EXPECT_EQ(effect.jobs, GuestSeat::kBeforeJobs + EffectEstimate::kLeast);
+  EXPECT_STREQ(effect.before_where, "smallx4");
+}
+
+}  // namespace
+}  // namespace flyball

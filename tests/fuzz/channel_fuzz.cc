@@ -1,0 +1,123 @@
+// The application channel: a hello, and then whatever a client may do with the memory that it is given.
+
+#include <sys/mman.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "env/spaces/observation.h"
+#include "governor/channel/guest_seat.h"
+#include "tests/fuzz/input_file.h"
+
+namespace flyball::fuzz {
+namespace {
+
+constexpr std::int64_t kEpochNs = 10'000'000;
+
+/// What is left of the input.
+class Bytes {
+ public:
+  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
+  std::size_t take(void* to, std::size_t most) {
+    const std::size_t bytes = most < size_ ? most : size_;
+    std::memcpy(to, data_, bytes);
+    data_ += bytes;
+    size_ -= bytes;
+    return bytes;
+  }
+  std::size_t left() const { return size_; }
+
+ private:
+  const std::uint8_t* data_;
+  std::size_t size_;
+};
+
+/// Most inputs are to get past the words that say what they are.
+std::vector<char> hello_of(Bytes& input) {
+  std::uint8_t how = 0;
+  input.take(&how, 1);
+  fly_hello hello{};
+  hello.magic = FLY_MAGIC;
+  hello.kind = FLY_HELLO;
+  hello.version = FLYBALL_INTERFACE;
+  hello.bytes = sizeof hello;
+  std::strcpy(hello.name, "fuzz");
+  hello.level_count = hello.threads = hello.required.priority = 1;
+  if (how % 2 == 0) {
+    input.take(reinterpret_cast<char*>(&hello) + 16, sizeof hello - 16);
+    hello.text_bytes %= FLY_TEXT_BYTES;
+  }
+  if (how % 7 == 0) input.take(&hello, 16);
+  std::vector<char> message(sizeof hello + hello.text_bytes % FLY_TEXT_BYTES);
+  std::memcpy(message.data(), &hello, sizeof hello);
+  input.take(message.data() + sizeof hello, message.size() - sizeof hello);
+  if (how % 11 == 0 && !message.empty()) message.resize(how % message.size());
+  return message;
+}
+
+void check(const Observation& now, const Guest& guest) {
+  for (const JobRecord& job : now.jobs()) {
+    if (job.start_ns < job.release_ns || job.finish_ns < job.start_ns || job.finish_ns > now.now_ns)
+      broken("a job that is told of happened in order, and by now", std::to_string(job.finish_ns));
+    if (job.setting.level >= guest.offer.binding.levels.size())
+      broken("a level is one that is offered", std::to_string(job.setting.level));
+    if (!std::isfinite(job.energy_mj) || job.energy_mj < 0)
+      broken("an energy is one", std::to_string(job.energy_mj));
+  }
+  const AppObservation& app = now.app[0];
+  if (app.running.busy && app.running.start_ns > now.now_ns)
+    broken("what runs has begun", std::to_string(app.running.start_ns));
+  if (!std::isfinite(app.energy_mj)) broken("an energy is one", std::to_string(app.energy_mj));
+}
+
+void play(const std::uint8_t* data, std::size_t size) {
+  static const auto table = std::make_unique<GuestTable>();
+  static const auto now = std::make_unique<Observation>();
+  Bytes input(data, size);
+  Guest& guest = table->guest[0];
+  guest.offer = Offer();
+  const std::string why = read_offer(hello_of(input), guest.offer);
+  check_printable(why);
+  if (!why.empty()) return;
+  guest.memory.emplace();
+  void* at = mmap(nullptr, FLYBALL_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                  guest.memory->descriptor(), 0);
+  auto* client = static_cast<char*>(at);
+  GuestSeat seat;
+  seat.bind(guest, {0, static_cast<std::uint8_t>(guest.offer.binding.levels.size() - 1)}, 0);
+  for (std::int64_t epoch = 1; input.left() > 0 && epoch < 64; ++epoch) {
+    auto* shared = reinterpret_cast<fly_shared*>(client);
+    std::uint8_t how = 0;
+    input.take(&how, 1);
+    if (how % 4 == 0) {  // anything anywhere
+      std::uint16_t where = 0;
+      input.take(&where, sizeof where);
+      input.take(client + where % (FLYBALL_SHARED_BYTES - 256), 1 + where % 256);
+    } else if (how % 4 == 1) {
+      input.take(&shared->running, sizeof shared->running);
+    } else {  // a report, as good as the input makes it
+      fly_job& job = shared->job[shared->head % FLYBALL_RING_JOBS];
+      job.release_ns = job.start_ns = (epoch - 1) * kEpochNs;
+      job.finish_ns = job.start_ns + kEpochNs / 2;
+      job.sequence = shared->head;
+      if (how % 4 == 2) input.take(&job, sizeof job);
+      ++shared->head;
+    }
+    now->clear_jobs();
+    now->now_ns = epoch * kEpochNs;
+    seat.read(-1'000, now->now_ns, kEpochNs, *now, 0);
+    seat.charge(1000, now->now_ns, 800, *now, 0);
+    check(*now, guest);
+  }
+  munmap(at, FLYBALL_SHARED_BYTES);
+  guest.memory.reset();
+}
+
+}  // namespace
+}  // namespace flyball::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  flyball::fuzz::play(data, size);
+  return 0;
+}
