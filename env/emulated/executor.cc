@@ -205,7 +205,10 @@ void Executor::run(const ReadyJob& job) {
   event.speed_ratio = speed_ratio(spec_, mapping, knobs_);
 
   JobEngine::Setting setting;
-  const CpuSet cpus = CpuAllocator(spec_, knobs_.cpus.load()).allocate(mapping);
+  const CpuSet available = knobs_.cpus.load();
+  const CpuSet cpus = clusters_.empty()
+                          ? CpuAllocator(spec_, available).allocate(mapping)
+                          : CpuAllocator(spec_, available, clusters_).allocate(mapping);
   setting.active = std::clamp(cpus.count(), 1, engine_.max_active());
   for (int i = 0; i < setting.active && i < cpus.count(); ++i) setting.cpus.add(cpus.nth(i));
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];

@@ -24,6 +24,7 @@
 #include "governor/metrics/session.h"
 #include "governor/status/status_service.h"
 #include "kernels/base/error.h"
+#include "kernels/base/resident_code.h"
 
 namespace flyball::cli {
 namespace {
@@ -45,12 +46,13 @@ std::string rival_text(const RivalDaemon& rival) {
 }
 
 std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
-                         const LinuxPlatform& platform) {
+                         const LinuxPlatform& platform, const LinuxJobs* jobs) {
   const int columns = Terminal::of(STDERR_FILENO).columns;
   std::string text;
   const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
-  say(fmt::format("{} the clocks of this machine under plain load, policy {}{}.",
-                  verb.dry_run ? "Deciding on" : "Governing", verb.policy,
+  say(fmt::format("{} the clocks of this machine under {}, policy {}{}.",
+                  verb.dry_run ? "Deciding on" : "Governing",
+                  jobs != nullptr ? "jobs and plain load" : "plain load", verb.policy,
                   verb.dry_run ? "; nothing is written" : ""));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -72,6 +74,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
         "below what schedutil would give them.",
         threads));
   if (const std::string counters = platform.counters(); !counters.empty()) say(counters + ".");
+  if (jobs != nullptr) {
+    for (const std::string& sentence : jobs->sentences()) say(sentence);
+  }
   say("Ctrl-C ends it and gives everything back.");
   return text;
 }
@@ -157,25 +162,33 @@ void check_plain_policy(const std::string& policy) {
   check_policy_name(policy);
   const std::string name = policy.substr(0, policy.find(':'));
   if (std::find(kPlainPolicies.begin(), kPlainPolicies.end(), name) != kPlainPolicies.end()) return;
-  input_error(fmt::format("policy '{}'", policy),
-              "decides by jobs, and on '--platform linux' nobody announces any",
-              "use one of " + joined(kPlainPolicies) + ", or '--platform host'");
+  input_error(fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
+              "use one of " + joined(kPlainPolicies) +
+                  ", or give it jobs: 'run --platform linux --scenario NAME'");
 }
 
 int run_linux(const RunLinux& verb) {
-  check_plain_policy(verb.policy);
+  const bool with_jobs = !verb.jobs.scenario.empty();
+  if (!with_jobs) check_plain_policy(verb.policy);
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
-  const Belief belief = Belief::of(make_machine_spec(machine).spec);
+  std::optional<LinuxJobs> jobs;
+  if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
+  const Belief belief = jobs ? jobs->belief() : Belief::of(make_machine_spec(machine).spec);
   const RewardWeights weights = reward_weights(belief);
-  const std::unique_ptr<Agent> agent = make_agent(verb.policy, {belief, weights, verb.seed});
+  const std::unique_ptr<Agent> agent =
+      jobs ? jobs->make_agent(weights) : make_agent(verb.policy, {belief, weights, verb.seed});
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
+  if (jobs) {
+    options.made = &jobs->made();
+    options.jobs = &jobs->start();
+  }
   std::optional<Holding> holding;
   if (!verb.dry_run && writes_any(machine, options.actuator)) {
     bool found_anew = false;
@@ -187,13 +200,13 @@ int run_linux(const RunLinux& verb) {
   bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
-    write_note(introduction(verb, machine, platform));
+    write_note(introduction(verb, machine, platform, jobs ? &*jobs : nullptr));
     LinuxSink sink(platform);
     {
       const InterruptsPlatform interrupts(platform);
       std::optional<Teller> teller;
       if (!verb.json) teller.emplace(platform, sink);
-      Shield shield(belief, {.guard = false});
+      Shield shield(belief, jobs ? shield_options(*agent) : Shield::Options{.guard = false});
       ControlLoop loop(platform, *agent, shield, weights);
       const auto status = serve_status(verb, platform, *agent, holding.has_value());
       const auto tell = [&](const std::string& sentence) {
@@ -212,18 +225,28 @@ int run_linux(const RunLinux& verb) {
                        });
         loop.add_sink(*rivals);
       }
+      if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
       loop.add_sink(sink);
       if (status) status->listen_to(loop);
+      forget_code_of_the_start();
       if (!interrupt.stopped()) loop.run();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
     }
-    result = verb.json ? json_text(result_json(verb, platform, sink)) : result_text(platform, sink);
+    Json json = result_json(verb, platform, sink);
+    std::string text = result_text(platform, sink);
+    if (jobs) {
+      jobs->finish();
+      json["jobs"] = jobs->json();
+      text += jobs->text();
+    }
+    result = verb.json ? json_text(json) : text;
   }
   GiveBackResult returned;
   if (holding) returned = holding->takeover().give_back();
   write_result(result);
   check_given_back("run", returned, lost_supervisor);
+  if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());
   return 0;
 }
 
