@@ -115,6 +115,15 @@ int PlainLoad::saturated_opp(int cluster, const ClusterObservation& seen, const 
   return lowest_at_least(spec, top_khz * computing / (computing + kPlannedLoss), cap);
 }
 
+/// For a core that is busy throughout: -1 when that is not as usual.
+int PlainLoad::burst_opp(int cluster, const Observation& now, int cap, const Policy& policy) const {
+  const double left = policy.longest_burst - policy.burst;
+  const auto epoch_ns = static_cast<double>(now.epoch_ns);
+  const auto khz = static_cast<double>(now.cluster[static_cast<std::size_t>(cluster)].freq_khz);
+  if (left <= 0 || left > kUsualRest * khz * epoch_ns) return -1;
+  return lowest_at_least(cluster_spec(cluster), kUsualHaste * left / epoch_ns, cap);
+}
+
 int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   const ClusterSpec& spec = cluster_spec(cluster);
   const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
@@ -134,6 +143,14 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
     policy.demand_khz += fresh * (wanted_khz - policy.demand_khz);
   }
 
+  policy.burst += wanted_khz * static_cast<double>(now.epoch_ns);
+  if (util < kSaturated) {
+    policy.longest_burst =
+        std::max(policy.burst, policy.longest_burst *
+                                   std::exp2(-static_cast<double>(now.epoch_ns) / kBurstHalvesNs));
+    policy.burst = wanted_khz * static_cast<double>(now.epoch_ns);  // the next may have begun
+  }
+
   const bool was_idle = policy.idle_epochs >= kIdleEpochs;
   if (was_idle && util >= kOnset) {
     policy.idle_epochs = 0;
@@ -147,8 +164,11 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
     policy.idle_epochs = 0;
   }
 
+  int usual = 0;
   if (util >= kSaturated && before + util >= 1.6) {
-    return saturated_opp(cluster, seen, now, cap, policy);
+    const int saturated = saturated_opp(cluster, seen, now, cap, policy);
+    usual = burst_opp(cluster, now, cap, policy);
+    if (usual < 0 || usual >= saturated) return saturated;
   }
   // The busy share that is expected is the average's; one epoch's may be a tick that came late.
   const double target = kTarget + 0.2 * (now.energy_preference - 0.5);
@@ -157,7 +177,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   const double left = target - busy * stalled;
   const double need_khz = left > 0.05 ? busy * (1 - stalled) * khz / left
                                       : static_cast<double>(spec.opps.back().freq_khz);
-  const int least = lowest_at_least(spec, need_khz, cap);
+  const int least = std::max(usual, lowest_at_least(spec, need_khz, cap));
   const double cores = spec.cores * (util > 0 ? seen.util_mean / util : 0);
   return cheapest(cluster, least, cap, policy.demand_khz * cores);
 }

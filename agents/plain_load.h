@@ -24,7 +24,10 @@ namespace flyball {
 ///
 /// Demand cannot be told from a core that is always busy, so two things go to the top at once: a
 /// load that sets in after idleness, until it has been measured there, and a core that was busy
-/// throughout. It comes down from there when m says that the clock does not help: to where 1.5 % of
+/// throughout, unless that is as usual: a picture that fills two epochs is no load that is new. That is
+/// when a core that now does as much work in one go as it has lately (of which half counts a second
+/// later) would be done within most of an epoch at the clock it has; it then gets twice the clock that
+/// that takes. It comes down from there when m says that the clock does not help: to where 1.5 % of
 /// the throughput would be lost, and back up, for a while, should 2 % of the instructions be.
 ///
 /// Where a trip point would hold the cluster down, it stays below that by itself: a step down for
@@ -38,6 +41,9 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
   static constexpr double kSaturated = 0.95;
+  static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
+  static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done
+  static constexpr double kUsualHaste = 2;
   static constexpr double kOnset = 0.25;       // busy share that ends idleness
   static constexpr int kIdleEpochs = 3;        // before it
   static constexpr double kMemoryBound = 0.7;  // stall share from which coming down pays
@@ -62,6 +68,7 @@ class PlainLoad final : public LinuxGovernor {
   struct Policy {
     double demand_khz = 0;
     double util_before = 0;
+    double burst = 0, longest_burst = 0;  ///< work in one go, kHz ns of the busiest core
     int idle_epochs = kIdleEpochs;       ///< in a row, before this one; a machine is found idle
     bool measuring = false;              ///< at the top since a load set in
     double top_rate = 0;                 ///< instructions per ns of a saturated cluster at the top
@@ -72,6 +79,7 @@ class PlainLoad final : public LinuxGovernor {
 
   int cool_cap(int cluster, const Observation& now, int cap, Policy& policy) const;
   int cheapest(int cluster, int least, int cap, double busy_core_khz) const;
+  int burst_opp(int cluster, const Observation& now, int cap, const Policy& policy) const;
   int saturated_opp(int cluster, const ClusterObservation& seen, const Observation& now, int cap,
                     Policy& policy) const;
 

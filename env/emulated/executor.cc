@@ -211,7 +211,10 @@ void Executor::run(const ReadyJob& job) {
   for (std::size_t a = 0; a < queues_.size(); ++a) {
     if (a != job.app) others = others | last_cpus_[a];
   }
-  const CpuSet cpus = CpuAllocator(spec_, knobs_.cpus.load()).allocate(mapping, {}, others);
+  const CpuSet available = knobs_.cpus.load();
+  const CpuSet cpus = (clusters_.empty() ? CpuAllocator(spec_, available)
+                                         : CpuAllocator(spec_, available, clusters_))
+                          .allocate(mapping, {}, others);
   setting.active = std::clamp(cpus.count(), 1, engine_.max_active());
   for (int i = 0; i < setting.active && i < cpus.count(); ++i) setting.cpus.add(cpus.nth(i));
   const AppProfile& app = spec_.apps[static_cast<std::size_t>(scenario_.apps[job.app].profile)];

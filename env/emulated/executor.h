@@ -106,6 +106,8 @@ class Executor {
 
   /// Counters of the threads that run jobs; before start().
   void count_with(CounterFactory factory) { counter_factory_ = std::move(factory); }
+  /// Which CPUs each cluster has, where the platform knows; before start().
+  void place_on(std::vector<CpuSet> clusters) { clusters_ = std::move(clusters); }
   /// nullptr when there are none; does not change after start().
   const CounterSource* counters() const { return counters_.get(); }
   /// Starts the thread. With `measure`, it first measures one inference of the whole network, for
@@ -157,6 +159,7 @@ class Executor {
   std::int64_t measured_ns_ = 0;  ///< guarded by `ready_`
   std::atomic<bool> ready_{false};
   std::atomic<bool> ended_{false};  ///< the thread has done all it does
+  std::vector<CpuSet> clusters_;    ///< empty: those that are available, in their order
   CounterFactory counter_factory_;
   std::unique_ptr<CounterSource> counters_;  ///< guarded by `ready_`, then the executor's
   Doorbell ready_bell_;                      ///< rings for both

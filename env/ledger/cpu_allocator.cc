@@ -31,6 +31,15 @@ CpuAllocator::CpuAllocator(const PlatformSpec& spec, const CpuSet& available)
   }
 }
 
+CpuAllocator::CpuAllocator(const PlatformSpec& spec, const CpuSet& available,
+                           std::span<const CpuSet> own)
+    : clusters_(static_cast<int>(spec.clusters.size())) {
+  for (std::size_t c = 0; c < own.size(); ++c) {
+    cluster_[c] = own[c] & available;
+    if (cluster_[c].empty()) cluster_[c] = available;
+  }
+}
+
 CpuSet CpuAllocator::allocate(const Mapping& mapping, const CpuSet& taken,
                               const CpuSet& kept) const {
   CpuSet cpus;

@@ -13,6 +13,8 @@ namespace flyball {
 class CpuAllocator {
  public:
   CpuAllocator(const PlatformSpec& spec, const CpuSet& available);
+  /// Where it is known which CPUs a cluster has: those of them that are available, else any.
+  CpuAllocator(const PlatformSpec& spec, const CpuSet& available, std::span<const CpuSet> own);
 
   /// Never empty.
   const CpuSet& cluster(int c) const { return cluster_[static_cast<std::size_t>(c)]; }

@@ -110,7 +110,8 @@ struct LinuxPlatform::Parts {
   Parts(const SysTree& tree, const LinuxMachine& machine, const LinuxOptions& options)
       : options(options),
         calls(options.calls != nullptr ? *options.calls : linux_setting_calls()),
-        made(make_machine_spec(machine)),
+        made(options.made != nullptr ? *options.made : make_machine_spec(machine)),
+        jobs(options.jobs),
         usage(tree, machine.online | machine.possible, calls),
         power(tree, machine, calls),
         realtime(tree) {
@@ -203,6 +204,12 @@ struct LinuxPlatform::Parts {
   void watch_idleness(std::int64_t epoch_ns, double busy_ns) noexcept {
     window_busy_ns += busy_ns;
     window_ns += epoch_ns;
+    if (jobs != nullptr && jobs->expects_jobs()) {
+      napping = false;
+      window_busy_ns = 0;
+      window_ns = 0;
+      return;
+    }
     const bool wakes = napping && busy_ns > static_cast<double>(kIdleNs);
     if (window_ns < kNapNs && !wakes) return;
     const bool idle = window_busy_ns <= static_cast<double>(kIdleNs);
@@ -222,13 +229,17 @@ struct LinuxPlatform::Parts {
   }
 
   double modelled_mw(const Cluster& cluster, double busy_cores) const noexcept {
-    const auto c = static_cast<std::size_t>(cluster.spec - made.spec.clusters.data());
+    const auto c = static_cast<std::size_t>(index_of(cluster));
     ClusterLoad load{.opp = nearest_opp(*cluster.spec, cluster.now_khz),
                      .busy_cores = busy_cores,
                      .busy_nf = busy_cores * made.spec.apps[0].unit[c].core_nf,
                      .gate_idle_cores = true,
                      .temp_c = temp_c};
     return cluster_power_mw(*cluster.spec, load);
+  }
+
+  int index_of(const Cluster& cluster) const noexcept {
+    return static_cast<int>(cluster.spec - made.spec.clusters.data());
   }
 
   /// Of a cluster that was idle, nothing is read.
@@ -242,7 +253,9 @@ struct LinuxPlatform::Parts {
         cluster.busiest = std::max(cluster.busiest, share);
       }
     }
-    if (cluster.busy_cores <= 0) return;
+    // A job that is shorter than a tick of /proc/stat keeps it busy all the same.
+    const bool served = jobs != nullptr && jobs->ran_on(index_of(cluster));
+    if (cluster.busy_cores <= 0 && !served) return;
     if (!is_written(cluster)) read_clock(cluster);
     if (!cluster.counters) return;
     CounterSample sample;
@@ -286,7 +299,6 @@ struct LinuxPlatform::Parts {
   }
 
   void show(Observation& out) const noexcept {
-    out.clear_jobs();
     out.sequence = epochs;
     out.now_ns = now_ns - start_ns;
     out.epoch_ns = last_epoch_ns;
@@ -324,9 +336,49 @@ struct LinuxPlatform::Parts {
     charged_mj += epoch_mj;
   }
 
+  /// What the machine takes between two moments of an epoch, as far as it is known before its end: the
+  /// model's, of what jobs keep busy, times how far measurements have been off that.
+  double reckoned_mw() const noexcept {
+    double mw = made.spec.board_mw;
+    for (const Cluster& cluster : cluster_list)
+      mw += modelled_mw(cluster, jobs->busy_cores(index_of(cluster)));
+    return mw * off_model;
+  }
+
+  /// A stretch of the epoch, and what is due at its end.
+  void serve_jobs() noexcept {
+    const double stretch_ns = static_cast<double>(now_ns - served_ns);
+    const double mj = reckoned_mw() * stretch_ns * 1e-9;
+    served_ns = now_ns;
+    reckoned_mj += mj;
+    std::array<std::int64_t, kMaxClusters> khz{};
+    for (std::size_t c = 0; c < cluster_list.size(); ++c) khz[c] = cluster_list[c].now_khz;
+    jobs->run_until(now_ns - start_ns, mj, khz);
+  }
+
+  /// What jobs and nobody have been charged with must be what was taken. What was reckoned too much
+  /// is made up for later.
+  void settle_energy() noexcept {
+    if (reckoned_mj > 0) {
+      constexpr double kAveragingNs = 2e9;
+      const double weight = -std::expm1(-static_cast<double>(last_epoch_ns) / kAveragingNs);
+      const double off = off_model * epoch_mj / reckoned_mj;
+      if (std::isfinite(off) && off > 0) off_model += weight * (std::min(off, 100.0) - off_model);
+    }
+    owed_mj += epoch_mj - reckoned_mj;
+    const double rest_mj = std::max(0.0, owed_mj);
+    owed_mj -= rest_mj;
+    epoch_mj = reckoned_mj + rest_mj;
+    reckoned_mj = 0;
+    jobs->run_until(now_ns - start_ns, rest_mj, {});
+  }
+
+  Doorbell& bell() noexcept { return jobs != nullptr ? jobs->bell() : own_bell; }
+
   void start() {
     if (start_ns != 0) return;
-    start_ns = now_ns = monotonic_ns();
+    start_ns = now_ns = served_ns = monotonic_ns();
+    if (jobs != nullptr) jobs->begin(start_ns);
     usage.read(now_ns);
     power_ns = now_ns;
     power.read(now_ns, measured_mw);
@@ -363,13 +415,14 @@ struct LinuxPlatform::Parts {
   LinuxTuning tuning;
   SettingCalls& calls;
   MachineSpec made;
+  JobSource* jobs;
   CpuUsage usage;
   PowerReading power;
   RealtimeWatch realtime;
   std::vector<HeldFile> zones;
   std::vector<Cluster> cluster_list;
   Binding nobody;
-  Doorbell bell;
+  Doorbell own_bell;
   std::atomic<bool> interrupted{false};
   std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0;
   std::uint64_t epochs = 0, naps = 0;
@@ -380,6 +433,9 @@ struct LinuxPlatform::Parts {
   double temp_c = kAssumedTempC;
   double measured_mw = -1;  ///< not known yet
   double measured_mj = 0, charged_mj = 0, epoch_mj = 0;
+  // Of jobs' energy.
+  std::int64_t served_ns = 0;
+  double reckoned_mj = 0, owed_mj = 0, off_model = 1;
 };
 
 LinuxPlatform::LinuxPlatform(const SysTree& tree, const LinuxMachine& machine,
@@ -389,12 +445,20 @@ LinuxPlatform::LinuxPlatform(const SysTree& tree, const LinuxMachine& machine,
 LinuxPlatform::~LinuxPlatform() = default;
 
 const PlatformSpec& LinuxPlatform::spec() const { return parts_->made.spec; }
-const Binding& LinuxPlatform::binding(int) const { return parts_->nobody; }
-void LinuxPlatform::observe(Observation& out) const noexcept { parts_->show(out); }
+const Binding& LinuxPlatform::binding(int slot) const {
+  return parts_->jobs != nullptr ? parts_->jobs->binding(slot) : parts_->nobody;
+}
+void LinuxPlatform::observe(Observation& out) const noexcept {
+  out.clear_jobs();
+  parts_->show(out);
+  if (parts_->jobs != nullptr) parts_->jobs->observe(out);
+}
 
 Status LinuxPlatform::apply(const Action& action) noexcept {
   Parts& p = *parts_;
   p.start();
+  if (p.jobs != nullptr && p.jobs->failed()) return Status::kDeviceLost;
+  if (p.jobs != nullptr) p.jobs->ask(action);
   for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
     Parts::Cluster& cluster = p.cluster_list[c];
     const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
@@ -414,11 +478,20 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   const std::int64_t end_ns =
       p.options.duration_ns > 0 ? p.start_ns + p.options.duration_ns : kNeverNs;
   until_ns = std::min(until_ns, end_ns);
+  out.clear_jobs();
+  if (p.jobs != nullptr) p.jobs->report_to(&out);
   for (;;) {
-    const std::uint32_t seen = p.bell.mark();
+    const std::uint32_t seen = p.bell().mark();
     p.now_ns = monotonic_ns();
+    std::int64_t wake_ns = until_ns;
+    if (p.jobs != nullptr) {
+      p.serve_jobs();
+      if (p.jobs->stops(request) || p.jobs->over() || p.jobs->failed()) break;
+      const std::int64_t due_ns = p.jobs->next_ns();
+      if (due_ns < kNeverNs - p.start_ns) wake_ns = std::min(wake_ns, p.start_ns + due_ns);
+    }
     if (p.interrupted.load(std::memory_order_relaxed) || p.now_ns >= until_ns) break;
-    p.bell.wait(seen, until_ns);
+    p.bell().wait(seen, wake_ns);
   }
   p.last_epoch_ns = p.now_ns - begin_ns;
   ++p.epochs;
@@ -431,15 +504,19 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   }
   p.read_slow_sensors(busy_ns > 0);
   p.charge(busy_ns > 0);
+  if (p.jobs != nullptr) p.settle_energy();
   p.show(out);
+  if (p.jobs != nullptr) p.jobs->close_epoch(out);
   p.watch_idleness(p.last_epoch_ns, busy_ns);
   if (p.interrupted.load(std::memory_order_relaxed)) return Status::kInterrupted;
-  return p.now_ns >= end_ns ? Status::kFinished : Status::kOk;
+  if (p.jobs != nullptr && p.jobs->failed()) return Status::kDeviceLost;
+  const bool over = p.now_ns >= end_ns || (p.jobs != nullptr && p.jobs->over());
+  return over ? Status::kFinished : Status::kOk;
 }
 
 void LinuxPlatform::interrupt() {
   parts_->interrupted.store(true, std::memory_order_relaxed);
-  parts_->bell.ring();
+  parts_->bell().ring();
 }
 
 std::vector<KnobSetting> LinuxPlatform::capture() const {
@@ -465,6 +542,15 @@ std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
 
 bool LinuxPlatform::is_writing() const noexcept {
   return std::any_of(parts_->cluster_list.begin(), parts_->cluster_list.end(), Parts::is_written);
+}
+
+bool LinuxPlatform::is_writing(std::string_view policy) const noexcept {
+  return std::any_of(parts_->cluster_list.begin(), parts_->cluster_list.end(),
+                     [&](const Parts::Cluster& cluster) {
+                       return Parts::is_written(cluster) &&
+                              std::find(cluster.policies.begin(), cluster.policies.end(), policy) !=
+                                  cluster.policies.end();
+                     });
 }
 
 HandReport LinuxPlatform::hand(int cluster) const noexcept {

@@ -9,6 +9,7 @@
 #include "env/linux/actuate/choice.h"
 #include "env/linux/actuate/clock_hand.h"
 #include "env/linux/actuate/setting_calls.h"
+#include "env/linux/jobs/job_source.h"
 #include "env/linux/linux_tuning.h"
 #include "env/linux/machine_spec.h"
 #include "env/linux/perf_counter_source.h"
@@ -23,16 +24,20 @@ struct LinuxOptions {
   SettingHook* hook = nullptr;
   SettingCalls* calls = nullptr;      ///< null: this machine's
   const PerfMachine* perf = nullptr;  ///< null: this machine's, and none for another root
+  /// What the machine is taken for, with the applications of `jobs`; null: make_machine_spec().
+  const MachineSpec* made = nullptr;
+  JobSource* jobs = nullptr;  ///< outlives the platform; null: plain load only
 };
 
-/// This very machine's clocks under plain load. No application has a slot. Per epoch: wait, read
+/// This very machine's clocks, under plain load and the jobs of a source. Per epoch: wait, read
 /// /proc/stat, and of the clusters that were busy the clock and the counters: whatever was idle is
 /// not read, so that looking wakes nobody. Temperatures and limits are read once a second, power ten
 /// times. Writes are made by a thread per cluster (ClockHand); what became of them is in the
 /// observation after.
 ///
-/// While nothing runs, all policies are Linux's own as they were found, and the platform looks twice
-/// a second: an epoch then lasts that long, whatever was asked for.
+/// While nothing runs and no application is there that may have jobs, all policies are Linux's own as
+/// they were found, and the platform looks twice a second: an epoch then lasts that long, whatever was
+/// asked for.
 class LinuxPlatform final : public Platform {
  public:
   static constexpr std::int64_t kNapNs = 500'000'000;
@@ -73,6 +78,8 @@ class LinuxPlatform final : public Platform {
   std::vector<ClusterStatus> clusters() const;
   /// Whether a policy is being written: who reads a file of one waits until its driver is done.
   bool is_writing() const noexcept;
+  /// The same of one ("policy4"): those of a cluster are written one after the other.
+  bool is_writing(std::string_view policy) const noexcept;
   /// What clusters() has of it; allocates nothing.
   HandReport hand(int cluster) const noexcept;
   /// "rail package-0 by RAPL", or empty where power is modelled.

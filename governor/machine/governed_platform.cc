@@ -129,4 +129,21 @@ NamedModel model_of(const AppProfile& app) {
   return named;
 }
 
+NamedModel model_of(const PlatformSpec& platform, const Scenario& scenario) {
+  const AppProfile& first = platform.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
+  const NamedModel named = model_of(first);
+  for (const AppSpec& app : scenario.apps) {
+    const AppProfile& other = platform.apps[static_cast<std::size_t>(app.profile)];
+    if (other.model == first.model) {
+      check_levels(other, named);
+      continue;
+    }
+    input_error(fmt::format("scenario '{}'", scenario.name),
+                fmt::format("its applications run different models ('{}' and '{}')", first.model,
+                            other.model),
+                "run them one at a time, or let them share a profile");
+  }
+  return named;
+}
+
 }  // namespace flyball

@@ -6,6 +6,7 @@
 
 #include "env/model/belief.h"
 #include "env/model/platform_spec.h"
+#include "env/scenario/scenario.h"
 #include "governor/machine/named_model.h"
 
 namespace flyball {
@@ -36,5 +37,7 @@ Belief load_belief(const std::string& name_or_path, const GovernedPlatform& trut
 /// accuracies are the platform file's. Throws Error (kInput) also when its levels are not the
 /// network's.
 NamedModel model_of(const AppProfile& app);
+/// That of all applications of a scenario, which share one pool and one network. Throws Error (kInput).
+NamedModel model_of(const PlatformSpec& platform, const Scenario& scenario);
 
 }  // namespace flyball

@@ -14,24 +14,38 @@ std::string_view folder(std::string_view path) { return path.substr(0, path.rfin
 
 void RivalWatch::on_epoch(const EpochEvent& event) noexcept {
   for (; watched_ < file_.count(); ++watched_) watch_.watch(watched_);
-  if (platform_.is_writing()) return;  // to look would be to wait; what happens is kept
+  hold_what_is_written();
   while (const auto change = watch_.next()) meet(*change);
   if (event.outcome.now_ns - looked_ns_ < kLookNs) return;
   looked_ns_ = event.outcome.now_ns;
   // For what no event tells. Limits read lower when it is hot: of those, only events are believed.
   for (int setting = 0; setting < watched_; ++setting) {
+    if (any_held_ && is_held(setting)) continue;
     const bool anew = watch_.watch_anew(setting);
     if (file_.kind(setting) != SettingKind::kGovernor) continue;
     const auto change = watch_.look_at(setting);
     if (!change) continue;
     // A driver that was loaded anew begins with its defaults. Nobody set them, and nothing of ours is
-    // left, until the policy is taken with the next clock. (Nothing is being written now: see above.)
+    // left, until the policy is taken with the next clock. (It is not being written now: see above.)
     if (anew) {
       file_.set_state(setting, SettingState::kGone);
     } else {
       meet(*change);
     }
   }
+}
+
+bool RivalWatch::is_held(int setting) const noexcept {
+  return platform_.is_writing(file_name(folder(file_.path(setting))));
+}
+
+/// To look at a policy while its driver is busy would be to wait for that; the others are looked at.
+void RivalWatch::hold_what_is_written() noexcept {
+  const bool any = platform_.is_writing();
+  if (!any && !any_held_) return;
+  any_held_ = any;
+  for (int setting = 0; setting < watched_; ++setting)
+    watch_.hold(setting, any && is_held(setting));
 }
 
 void RivalWatch::meet(const ForeignChange& change) {

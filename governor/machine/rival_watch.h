@@ -20,13 +20,16 @@ class RivalWatch final : public EpochSink {
   RivalWatch(SettingsFile& file, LinuxPlatform& platform, bool force, Say say)
       : file_(file), watch_(file), platform_(platform), force_(force), say_(std::move(say)) {}
 
-  /// A system call. Allocates only when a setting is new, or somebody was here.
+  /// A system call. Allocates only when a setting is new, its file is another one, or somebody was
+  /// here. A policy whose driver is busy is looked at when that is done.
   void on_epoch(const EpochEvent& event) noexcept override;
   /// Policies that were left to others.
   const std::set<std::string>& stood_down() const { return stood_down_; }
 
  private:
   void meet(const ForeignChange& change);
+  bool is_held(int setting) const noexcept;
+  void hold_what_is_written() noexcept;
 
   SettingsFile& file_;
   SettingWatch watch_;
@@ -34,6 +37,7 @@ class RivalWatch final : public EpochSink {
   bool force_;
   Say say_;
   int watched_ = 0;
+  bool any_held_ = false;
   std::int64_t looked_ns_ = 0;
   std::string last_met_;
   std::set<std::string> stood_down_;

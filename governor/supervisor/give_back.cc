@@ -75,6 +75,10 @@ class LaneProcess {
   void start() {
     progress_ = progress();
     since_ns_ = monotonic_ns();
+    hung_before_.clear();
+    for (const int setting : settings_) {
+      if (is_at(setting, GiveBackStep::kWriting)) hung_before_.push_back(setting);
+    }
     process_ = start_process(scene_.sys, [this] { run_lane(scene_, settings_); });
     if (process_ < 0) run_lane(scene_, settings_);  // no memory for a process: without the limit
   }
@@ -115,9 +119,14 @@ class LaneProcess {
   }
 
  private:
+  bool is_at(int setting, GiveBackStep::Stage stage) const {
+    return scene_.steps[setting].stage.load() == stage;
+  }
+  /// This process, and not one before it that hangs in its write to this day.
   bool is_writing() const {
     return std::any_of(settings_.begin(), settings_.end(), [&](int setting) {
-      return scene_.steps[setting].stage.load() == GiveBackStep::kWriting;
+      return is_at(setting, GiveBackStep::kWriting) &&
+             std::find(hung_before_.begin(), hung_before_.end(), setting) == hung_before_.end();
     });
   }
   int progress() const {
@@ -135,6 +144,7 @@ class LaneProcess {
   int tried_before_ = -1;
   std::int64_t since_ns_ = 0;
   std::vector<pid_t> abandoned_;
+  std::vector<int> hung_before_;  ///< settings in whose write a process before this one hangs
 };
 
 /// Drivers' modes first; tunables of all policies together when all governors are back.

@@ -79,16 +79,64 @@ bool SettingWatch::watch_anew(int setting) {
   const auto known = std::find_if(watched_.begin(), watched_.end(),
                                   [&](const Watched& each) { return each.setting == setting; });
   if (known == watched_.end()) return false;
-  const std::string path = std::string(file_.sysfs_root()) + std::string(file_.path(setting));
+  char path[512];
+  const auto size =
+      std::snprintf(path, sizeof path, "%.*s%.*s", static_cast<int>(file_.sysfs_root().size()),
+                    file_.sysfs_root().data(), static_cast<int>(file_.path(setting).size()),
+                    file_.path(setting).data());
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return false;
+  if (size < 0 || size >= static_cast<int>(sizeof path) || stat(path, &info) != 0) return false;
   if (info.st_ino == known->inode && info.st_dev == known->device) return false;
-  watched_.erase(known);
-  return watch(setting);
+  const auto place = known - watched_.begin();
+  // What cannot be watched yet stays on the list, or nobody would ever try again.
+  if (!watch(setting)) return false;
+  watched_.erase(watched_.begin() + place);
+  return true;
+}
+
+void SettingWatch::hold(int setting, bool held) noexcept {
+  for (Watched& each : watched_) {
+    if (each.setting == setting) each.held = held;
+  }
 }
 
 std::optional<ForeignChange> SettingWatch::next() noexcept {
+  if (any_kept_) {
+    if (auto change = next_kept()) return change;
+  }
   return by_fanotify_ ? next_by_fanotify() : next_by_inotify();
+}
+
+std::optional<ForeignChange> SettingWatch::next_kept() noexcept {
+  any_kept_ = false;
+  for (Watched& each : watched_) {
+    if (!each.kept) continue;
+    any_kept_ = true;
+    if (each.held) continue;
+    each.kept = false;
+    auto change = look_at(each.setting);
+    if (!change) continue;
+    change->pid = each.pid;
+    change->program = each.program;
+    return change;
+  }
+  return {};
+}
+
+/// Somebody has written to it, process `pid` where that is known.
+std::optional<ForeignChange> SettingWatch::meet(Watched& each, pid_t pid) noexcept {
+  if (each.held) {
+    each.kept = any_kept_ = true;
+    each.pid = pid;
+    each.program = pid != 0 ? program_of(pid) : std::array<char, 64>{};
+    return {};
+  }
+  auto change = look_at(each.setting);
+  if (change && pid != 0) {
+    change->pid = pid;
+    change->program = program_of(pid);
+  }
+  return change;
 }
 
 bool SettingWatch::fill() noexcept {
@@ -108,13 +156,10 @@ std::optional<ForeignChange> SettingWatch::next_by_fanotify() noexcept {
     const FileDescriptor file(event.fd);
     struct stat info {};
     if (event.pid == getpid() || fstat(file.get(), &info) != 0) continue;
-    for (const Watched& each : watched_) {
+    for (Watched& each : watched_) {
       if (each.inode != info.st_ino || each.device != info.st_dev) continue;
-      auto change = look_at(each.setting);
-      if (!change) break;
-      change->pid = event.pid;
-      change->program = program_of(event.pid);
-      return change;
+      if (auto change = meet(each, event.pid)) return change;
+      break;
     }
   }
   return {};
@@ -125,9 +170,9 @@ std::optional<ForeignChange> SettingWatch::next_by_inotify() noexcept {
     inotify_event event;
     std::memcpy(&event, buffer_.data() + at_, sizeof event);
     at_ += sizeof event + event.len;
-    for (const Watched& each : watched_) {
+    for (Watched& each : watched_) {
       if (each.watch != event.wd) continue;
-      if (auto change = look_at(each.setting)) return change;
+      if (auto change = meet(each, 0)) return change;
     }
   }
   return {};

@@ -25,7 +25,8 @@ struct ForeignChange {
 
 /// Looks after the settings that we changed: who writes to them besides us. By fanotify, which names
 /// the writer and is root's (CAP_SYS_ADMIN), else by inotify, which does not; changes that the Linux
-/// kernel makes by itself are seen by neither. For one thread; allocates only in watch().
+/// kernel makes by itself are seen by neither. For one thread; allocates only in watch(),
+/// and in watch_anew() where a file is another one.
 class SettingWatch {
  public:
   /// `file` outlives it.
@@ -40,6 +41,10 @@ class SettingWatch {
   /// one is watched from then on.
   bool watch_anew(int setting);
 
+  /// While it is held, nobody reads it, for its driver is busy and a read would wait; what happens to
+  /// it meanwhile is kept, and told by next() once it is not held any more.
+  void hold(int setting, bool held) noexcept;
+
   /// What others have written since the last call, one at a time; nothing when there is no more. A
   /// write that leaves a value of ours is nobody's business. Costs a system call, 0.5 us.
   std::optional<ForeignChange> next() noexcept;
@@ -51,7 +56,12 @@ class SettingWatch {
     int setting;
     std::uint64_t device, inode;  ///< fanotify's events carry the file
     int watch;                    ///< inotify's carry this
+    bool held = false, kept = false;
+    pid_t pid = 0;  ///< of what is kept
+    std::array<char, 64> program{};
   };
+  std::optional<ForeignChange> next_kept() noexcept;
+  std::optional<ForeignChange> meet(Watched& each, pid_t pid) noexcept;
   std::optional<ForeignChange> next_by_fanotify() noexcept;
   std::optional<ForeignChange> next_by_inotify() noexcept;
   bool fill() noexcept;
@@ -63,6 +73,7 @@ class SettingWatch {
   std::vector<Watched> watched_;
   alignas(8) std::array<char, 4096> buffer_;
   std::size_t size_ = 0, at_ = 0;
+  bool any_kept_ = false;
 };
 
 /// The name of a process as it is known by: of its script, when it is an interpreter that runs one.

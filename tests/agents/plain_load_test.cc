@@ -118,6 +118,25 @@ TEST(PlainLoad, ASaturatedCoreIsAtTheTopWithin50Ms) {
   }
 }
 
+TEST(PlainLoad, PicturesThatFillTwoEpochsAreAsUsualAndALongerOneIsNot) {
+  // 640 MHz of work in the mean, in pieces that fill more than an epoch at the clock for that.
+  Alone alone;
+  const auto& opps = alone.world.platform.clusters[0].opps;
+  double left = 0;
+  int at_top = 0;
+  for (int i = 0; i < 300; ++i) {
+    if (i % 2 == 0) left += 2 * 640'000;
+    const auto khz = static_cast<double>(opps[alone.decision.action.opp[0]].freq_khz);
+    const double done = std::min(left, khz);
+    left -= done;
+    const int opp = alone.see(done / khz);
+    if (i >= 100 && opp == alone.top) ++at_top;
+  }
+  EXPECT_EQ(at_top, 0);
+  int epochs = 0;
+  while (alone.see(1) < alone.top) ASSERT_LT(++epochs, 3);
+}
+
 TEST(PlainLoad, ALoadThatIsMeasuredAtTheTopSettlesAtOnce) {
   Alone alone;
   for (int i = 0; i < 50; ++i) alone.see(0);

@@ -116,7 +116,7 @@ TEST(CliRunLinux, RefusesWhatItCannotDo) {
     EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1);
   };
   refused({"--actuator", "bound"}, "did you mean");
-  refused({"--scenario", "live"}, "--scenario: has no meaning for '--platform linux'");
+  refused({"--csv", "x"}, "--csv: has no meaning for '--platform linux'");
   refused({"--policy", "q_learning"}, "decides by jobs");
   refused({"--policy", "userspace"}, "needs a frequency");
   EXPECT_EQ(settings_of(tree), before);

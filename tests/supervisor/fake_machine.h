@@ -32,6 +32,8 @@ struct Faults {
   static inline std::map<std::string, int> refuse;           ///< errno of the write
   static inline std::vector<std::string> ignore;             ///< accepted, and nothing comes of it
   static inline std::vector<std::string> hang;               ///< until the test's program ends
+  static inline std::vector<std::string> hang_reading;       ///< the same of a read
+  static inline std::string readers;                         ///< a file: who hangs in a read
   static inline std::vector<std::string> slow;               ///< for longer than a step may take
   static inline std::map<std::string, std::string> becomes;  ///< what the machine makes of a write
   static inline std::string log;                             ///< a file: one line per write
@@ -39,6 +41,8 @@ struct Faults {
     refuse.clear();
     ignore.clear();
     hang.clear();
+    hang_reading.clear();
+    readers.clear();
     slow.clear();
     becomes.clear();
     log.clear();
@@ -46,10 +50,19 @@ struct Faults {
   static SettingAccess access() {
     SettingAccess access;
     access.write = write;
+    access.read = read;
     return access;
   }
 
  private:
+  static SettingReading read(int sys, const SettingsFile& file, int setting) {
+    for (const std::string& name : hang_reading) {
+      if (!file.path(setting).ends_with(name)) continue;
+      if (!readers.empty()) std::ofstream(readers, std::ios::app) << getpid() << '\n';
+      for (const pid_t test = getppid(); getppid() == test;) usleep(1000);
+    }
+    return read_setting(sys, file, setting);
+  }
   static int write(int sys, const SettingsFile& file, int setting, std::string_view value) {
     const std::string path(file.path(setting));
     const std::string name =

@@ -4,7 +4,10 @@
 #include "governor/supervisor/give_back.h"
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
 
+#include <cerrno>
+#include <fstream>
 #include <random>
 #include <sstream>
 
@@ -220,6 +223,31 @@ TEST_F(GiveBackTest, WhatHangsStopsNoOtherOne) {
   EXPECT_EQ(outcome(result, after), Returned::kGivenBack);
   EXPECT_EQ(outcome(result, beside), Returned::kGivenBack);
   EXPECT_EQ(read("policy0/scaling_max_freq"), "2000000");
+}
+
+TEST_F(GiveBackTest, WhoHangsInReadingBehindAHungWriterIsEnded) {
+  const int written = take_over(SettingKind::kGovernor, "policy0/scaling_governor", "userspace");
+  const int read = take_over(SettingKind::kMaximum, "policy0/scaling_max_freq", "1000000");
+  Faults::hang = {"policy0/scaling_governor"};
+  Faults::hang_reading = {"policy0/scaling_max_freq"};
+  Faults::readers = (folder_ / "readers").string();
+  const GiveBackResult result = give_back_all();
+  EXPECT_EQ(outcome(result, written), Returned::kHung);
+  EXPECT_EQ(outcome(result, read), Returned::kHung);
+  // It would write, whenever the read came back: nobody may be left who could.
+  std::ifstream readers(Faults::readers);
+  pid_t reader = 0;
+  int count = 0;
+  for (; readers >> reader; ++count) {
+    bool gone = false;
+    for (int tries = 0; tries < 10'000 && !gone; ++tries) {
+      const pid_t ended = waitpid(reader, nullptr, WNOHANG);
+      gone = ended == reader || (ended < 0 && errno == ECHILD);
+      if (!gone) usleep(1000);
+    }
+    EXPECT_TRUE(gone) << reader;
+  }
+  EXPECT_GT(count, 0);
 }
 
 TEST_F(GiveBackTest, ASlowDriverIsLetBeAndDoesItInTheEnd) {

@@ -123,6 +123,50 @@ TEST_F(SettingWatchTest, ADriverThatIsLoadedAnewHasFilesOfItsOwn) {
   EXPECT_TRUE(watch.next()) << "the new file is watched";
 }
 
+TEST_F(SettingWatchTest, WhatCannotBeWatchedYetIsTriedAgain) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes a file away from a user";
+  std::filesystem::permissions(folder_, std::filesystem::perms::all);
+  const std::string path = root() + setting_path("policy0/scaling_governor");
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setresuid(65534, 65534, 0) != 0) _exit(77);
+    SettingWatch watch(file_);  // by inotify, which asks for the right to read
+    if (!watch.watch(governor_)) _exit(1);
+    if (setresuid(0, 0, 0) != 0) _exit(77);
+    std::filesystem::rename(path, path + ".old");
+    write_text(path, "userspace\n");
+    chmod(path.c_str(), 0);
+    if (setresuid(65534, 65534, 0) != 0) _exit(77);
+    if (watch.watch_anew(governor_)) _exit(2);
+    if (setresuid(0, 0, 0) != 0) _exit(77);
+    chmod(path.c_str(), 0644);
+    if (setresuid(65534, 65534, 0) != 0) _exit(77);
+    _exit(watch.watch_anew(governor_) ? 0 : 3);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SettingWatchTest, WhatHappensWhileItIsHeldIsKept) {
+  SettingWatch watch(file_);
+  ASSERT_TRUE(watch.watch(governor_));
+  ASSERT_TRUE(watch.watch(limit_));
+  watch.hold(governor_, true);
+  change_from_outside("policy0/scaling_governor", "performance");
+  change_from_outside("policy4/scaling_max_freq", "900000");
+  const auto other = watch.next();
+  ASSERT_TRUE(other) << "what is not held is told";
+  EXPECT_EQ(other->setting, limit_);
+  EXPECT_FALSE(watch.next());
+  watch.hold(governor_, false);
+  const auto kept = watch.next();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->setting, governor_);
+  EXPECT_STREQ(kept->found.data(), "performance");
+  EXPECT_FALSE(watch.next());
+}
+
 TEST(ProgramNameTest, IsThatOfTheScriptAndEmptyForNone) {
   EXPECT_THAT(program_of(getpid()).data(), ::testing::HasSubstr("supervisor_test"));
   const pid_t child = fork();

@@ -73,10 +73,10 @@ struct RunVerb {
 /// Options of '--platform linux' alone, and those that it has no use for.
 const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--actuator", "--applications",
                                              "--force", "--dry-run"};
-const std::vector<std::string> kJobsOnly = {
-    "--scenario", "--policy-file", "--from",         "--learn-to",   "--no-learn",
-    "--profile",  "--belief",      "--compare-with", "--no-compare", "--compare-duration",
-    "--record",   "--csv",         "--plain"};
+const std::vector<std::string> kNotOnLinux = {
+    "--belief", "--compare-with", "--no-compare", "--compare-duration", "--csv", "--plain"};
+const std::vector<std::string> kOfJobs = {"--policy-file", "--from",    "--learn-to",
+                                          "--no-learn",    "--profile", "--record"};
 
 void refuse_options(const CLI::App& parser, const std::vector<std::string>& options,
                     const std::string& why, const std::string& remedy) {
@@ -232,24 +232,6 @@ std::vector<LiveRun> plan_runs(const RunVerb& verb, const StartingPoint& start,
   return runs;
 }
 
-/// All jobs share one pool and one network.
-NamedModel model_of_all(const PlatformSpec& platform, const Scenario& scenario) {
-  const AppProfile& first = platform.apps[static_cast<std::size_t>(scenario.apps[0].profile)];
-  const NamedModel named = model_of(first);
-  for (const AppSpec& app : scenario.apps) {
-    const AppProfile& other = platform.apps[static_cast<std::size_t>(app.profile)];
-    if (other.model == first.model) {
-      check_levels(other, named);
-      continue;
-    }
-    input_error(fmt::format("scenario '{}'", scenario.name),
-                fmt::format("its applications run different models ('{}' and '{}')", first.model,
-                            other.model),
-                "run them one at a time, or let them share a profile");
-  }
-  return named;
-}
-
 /// The file that was asked for what is learned, tried before the work.
 void check_learn_to(const RunVerb& verb) {
   if (verb.learn_to.empty()) return;
@@ -299,9 +281,13 @@ std::string drift_note(const Stream& stream) {
 }
 
 int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
-  refuse_options(parser, kJobsOnly,
-                 "has no meaning for '--platform linux', which governs plain load",
+  refuse_options(parser, kNotOnLinux, "has no meaning for '--platform linux'",
                  "leave it out, or use '--platform host'");
+  const bool with_jobs = parser.count("--scenario") > 0;
+  if (!with_jobs) {
+    refuse_options(parser, kOfJobs, "is of jobs, and '--platform linux' by itself has none",
+                   "add '--scenario NAME', or leave it out");
+  }
   RunLinux linux_verb{.sysfs_root = verb.sysfs_root,
                       .state_dir = verb.state_dir.empty() ? kDefaultStateDir : verb.state_dir,
                       .actuator = verb.actuator,
@@ -311,7 +297,14 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                       .seed = verb.seed,
                       .json = verb.json,
                       .check = verb.check};
-  if (parser.count("--policy") > 0) linux_verb.policy = verb.policy;
+  if (with_jobs || parser.count("--policy") > 0) linux_verb.policy = verb.policy;
+  if (with_jobs) {
+    if (!verb.applications.empty())
+      input_error("--applications " + verb.applications,
+                  "while a scenario's jobs run, no application joins", "leave one of them out");
+    linux_verb.jobs = {verb.scenario, verb.policy_file, verb.from,  verb.learn_to,
+                       verb.no_learn, verb.profile,     verb.record};
+  }
   if (!verb.applications.empty()) linux_verb.applications = verb.applications;
   return run_linux(linux_verb);
 }
@@ -348,7 +341,7 @@ int run_run(const RunVerb& verb, const CLI::App& parser) {
   check_outputs(verb);
   check_learn_to(verb);
   const InterruptScope interrupt;
-  const NamedModel named = model_of_all(platform, scenario);
+  const NamedModel named = model_of(platform, scenario);
   const std::unique_ptr<InferenceEngine> engine = make_engine(named.model);
   Stream stream{platform, belief, governed.times_hash, scenario, *engine, verb.seed};
   check_runs(stream, runs);
@@ -400,8 +393,8 @@ Verb add_run(CLI::App& program) {
   parser
       ->add_option(
           "--platform", verb->platform,
-          "'linux': the clocks of this machine, under plain load; or an emulated platform's "
-          "name or its file (default host)")
+          "'linux': the clocks of this machine, under plain load and, with --scenario, jobs of its "
+          "own; or an emulated platform's name or its file (default host)")
       ->type_name("NAME|FILE");
   parser->add_option("--scenario", verb->scenario, "A scenario's name or its file (default live)")
       ->type_name("NAME|FILE");
@@ -461,7 +454,8 @@ Verb add_run(CLI::App& program) {
   parser->footer(
       "Example:\n  flyball run --duration 30 --record run.flyrec\n"
       "  flyball run --platform linux --dry-run    # what would be done with this machine's "
-      "clocks");
+      "clocks\n"
+      "  flyball run --platform linux --scenario live    # with jobs of its own");
   return {parser, [verb, parser] { return run_run(*verb, *parser); }};
 }
 

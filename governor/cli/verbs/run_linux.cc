@@ -26,6 +26,7 @@
 #include "governor/metrics/session.h"
 #include "governor/status/status_service.h"
 #include "kernels/base/error.h"
+#include "kernels/base/resident_code.h"
 
 namespace flyball::cli {
 namespace {
@@ -42,12 +43,13 @@ std::string rival_text(const RivalDaemon& rival) {
 }
 
 std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
-                         const LinuxPlatform& platform) {
+                         const LinuxPlatform& platform, const LinuxJobs* jobs) {
   const int columns = Terminal::of(STDERR_FILENO).columns;
   std::string text;
   const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
-  say(fmt::format("{} the clocks of this machine under plain load, policy {}{}.",
-                  verb.dry_run ? "Deciding on" : "Governing", verb.policy,
+  say(fmt::format("{} the clocks of this machine under {}, policy {}{}.",
+                  verb.dry_run ? "Deciding on" : "Governing",
+                  jobs != nullptr ? "jobs and plain load" : "plain load", verb.policy,
                   verb.dry_run ? "; nothing is written" : ""));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -69,6 +71,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
         "below what schedutil would give them.",
         threads));
   if (const std::string counters = platform.counters(); !counters.empty()) say(counters + ".");
+  if (jobs != nullptr) {
+    for (const std::string& sentence : jobs->sentences()) say(sentence);
+  }
   say("Ctrl-C ends it and gives everything back.");
   return text;
 }
@@ -186,13 +191,14 @@ void check_plain_policy(const std::string& policy) {
   for (const AgentInfo& info : agent_catalogue()) {
     if (info.by_clusters) plain.emplace_back(info.name);
   }
-  input_error(fmt::format("policy '{}'", policy),
-              "decides by jobs, and on '--platform linux' nobody announces any",
-              "use one of " + joined(plain) + ", or '--platform host'");
+  input_error(fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
+              "use one of " + joined(plain) +
+                  ", or give it jobs: 'run --platform linux --scenario NAME'");
 }
 
 int run_linux(const RunLinux& verb) {
-  check_plain_policy(verb.policy);
+  const bool with_jobs = !verb.jobs.scenario.empty();
+  if (!with_jobs) check_plain_policy(verb.policy);
   check_job_policy(verb.applications);
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
@@ -200,14 +206,22 @@ int run_linux(const RunLinux& verb) {
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
-  const Belief belief = Belief::of(make_machine_spec(machine).spec);
+  std::optional<LinuxJobs> jobs;
+  if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
+  const Belief belief = jobs ? jobs->belief() : Belief::of(make_machine_spec(machine).spec);
   const RewardWeights weights = reward_weights(belief);
   const AgentContext context{belief, weights, verb.seed, nullptr};
-  const auto agent = std::make_unique<JoinedAgent>(
-      make_agent(verb.policy, context), make_agent(verb.applications, context), belief.mean);
+  const std::unique_ptr<Agent> agent =
+      jobs ? jobs->make_agent(weights)
+           : std::make_unique<JoinedAgent>(make_agent(verb.policy, context),
+                                           make_agent(verb.applications, context), belief.mean);
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
+  if (jobs) {
+    options.made = &jobs->made();
+    options.jobs = &jobs->start();
+  }
   std::optional<Holding> holding;
   if (!verb.dry_run && writes_any(machine, options.actuator)) {
     bool found_anew = false;
@@ -219,14 +233,15 @@ int run_linux(const RunLinux& verb) {
   bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
-    write_note(introduction(verb, machine, platform));
+    write_note(introduction(verb, machine, platform, jobs ? &*jobs : nullptr));
     LinuxSink sink(platform);
     {
       const InterruptsPlatform interrupts(platform);
       std::optional<Teller> teller;
       if (!verb.json) teller.emplace(platform, sink);
+      // What runs jobs of its own has no seats for those of others.
       const std::unique_ptr<ChannelService> channel =
-          serve_linux_applications(verb, platform, holding.has_value());
+          jobs ? nullptr : serve_linux_applications(verb, platform, holding.has_value());
       Platform& joined = channel ? channel->platform() : static_cast<Platform&>(platform);
       // It guards applications alone: clocks of plain load are whatever the policy makes of them.
       Shield shield(belief, shield_options(*agent, {}));
@@ -248,18 +263,28 @@ int run_linux(const RunLinux& verb) {
                        });
         loop.add_sink(*rivals);
       }
+      if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
       loop.add_sink(sink);
       if (status) status->listen_to(loop);
+      forget_code_of_the_start();
       if (!interrupt.stopped()) loop.run();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
     }
-    result = verb.json ? json_text(result_json(verb, platform, sink)) : result_text(platform, sink);
+    Json json = result_json(verb, platform, sink);
+    std::string text = result_text(platform, sink);
+    if (jobs) {
+      jobs->finish();
+      json["jobs"] = jobs->json();
+      text += jobs->text();
+    }
+    result = verb.json ? json_text(json) : text;
   }
   GiveBackResult returned;
   if (holding) returned = holding->takeover().give_back();
   write_result(result);
   check_given_back("run", returned, lost_supervisor);
+  if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());
   return 0;
 }
 

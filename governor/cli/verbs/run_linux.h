@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <string>
 
+#include "governor/cli/verbs/linux_jobs.h"
+
 namespace flyball::cli {
 
-/// `flyball run --platform linux`: this machine's own clocks, under plain load.
+/// `flyball run --platform linux`: this machine's own clocks, under plain load and jobs of its own.
 struct RunLinux {
   std::string policy = "plain_load";
   std::string applications = "q_learning";  ///< decides for those that join by app.sock
@@ -18,6 +20,7 @@ struct RunLinux {
   std::uint64_t seed = 1;
   bool json = false;
   bool check = false;
+  LinuxJobsAsked jobs{};
 };
 
 /// Throws Error (kInput) unless it decides by what clusters show, and nothing of jobs.

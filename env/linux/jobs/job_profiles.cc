@@ -1,0 +1,53 @@
+#include "env/linux/jobs/job_profiles.h"
+
+#include "env/model/content_hash.h"
+#include "env/model/platform_mappings.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::size_t kMostMixed = 64;  // mappings: planning goes through all, levels and clocks
+
+double highest_mhz(const ClusterSpec& cluster) {
+  return static_cast<double>(cluster.opps.back().freq_khz) * 1e-3;
+}
+
+bool is_small_when_mixed(const PlatformSpec& spec) {
+  std::size_t mixed = 1;
+  for (const ClusterSpec& cluster : spec.clusters)
+    mixed *= static_cast<std::size_t>(cluster.cores) + 1;
+  return mixed <= kMostMixed;
+}
+
+}  // namespace
+
+void add_job_profiles(const PlatformSpec& timed, MachineSpec& made) {
+  PlatformSpec& spec = made.spec;
+  spec.mappings = make_mappings(spec.clusters, is_small_when_mixed(spec));
+  const double described_mhz = highest_mhz(timed.clusters.front());
+  const ClusterSpec& fastest = spec.clusters[static_cast<std::size_t>(spec.big_cluster())];
+  const double fastest_speed = fastest.capacity_per_mhz * highest_mhz(fastest);
+  const AppProfile plain = spec.apps.front();
+  for (AppProfile app : timed.apps) {
+    if (app.plain_load) continue;
+    const UnitProfile described = app.unit.front();
+    app.unit = {};
+    for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
+      const ClusterSpec& cluster = spec.clusters[c];
+      UnitProfile& unit = app.unit[c];
+      unit = described;
+      unit.supported = true;
+      const double speed = cluster.capacity_per_mhz * highest_mhz(cluster);
+      unit.mcycles =
+          described.mcycles / described_mhz * highest_mhz(cluster) * fastest_speed / speed;
+      unit.core_nf = plain.unit[c].core_nf;
+      unit.static_ma = 0;
+      unit.gate_idle_cores = cluster.gate_idle_cores;
+    }
+    app.content_hash = content_hash(spec, app);
+    spec.apps.push_back(std::move(app));
+  }
+  spec.content_hash = content_hash(spec);
+}
+
+}  // namespace flyball

@@ -1,0 +1,230 @@
+#include "env/linux/jobs/pool_jobs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "env/model/model.h"
+#include "kernels/base/clock.h"
+
+namespace flyball {
+namespace {
+
+constexpr double kMostInferences = 1e9;             // a work that varies widely has no upper end
+constexpr std::int64_t kLateReleaseNs = 5'000'000;  // a release that is this late is worth a note
+
+std::size_t place(int index) { return static_cast<std::size_t>(index); }
+
+CpuSet cpus_now() {
+  const CpuSet cpus = thread_affinity();
+  return cpus.empty() ? CpuSet{0} : cpus;
+}
+
+}  // namespace
+
+PoolJobs::PoolJobs(const PlatformSpec& spec, const std::vector<CpuSet>& cpus,
+                   const Scenario& scenario, JobEngine& engine, const PoolJobsOptions& options)
+    : spec_(spec),
+      scenario_(scenario),
+      model_(spec, scenario),
+      executor_(spec, scenario, engine, knobs_, bell_) {
+  // The clock is the real one: no duty cycle.
+  for (std::size_t c = 0; c < spec.clusters.size(); ++c)
+    knobs_.opp[c].store(static_cast<std::uint8_t>(spec.clusters[c].max_opp()));
+  const CpuSet available = cpus_now();
+  const CpuSet fastest = cpus[place(spec.big_cluster())] & available;
+  knobs_.cpus.store(fastest.empty() ? available : fastest);  // that an inference is measured on
+  executor_.place_on(cpus);
+  executor_.count_with(options.counters);
+  const std::int64_t measured_ns = executor_.start(options.inference_ns <= 0);
+  inference_ns_ = options.inference_ns > 0 ? options.inference_ns : measured_ns;
+  knobs_.cpus.store(available);
+  for (int a = 0; a < model_.apps; ++a) {
+    const double job_ns = reference_time_ns(spec, *model_.profile[place(a)]);
+    const double count = std::round(job_ns / static_cast<double>(inference_ns_));
+    inferences_[place(a)] = static_cast<int>(std::clamp(count, 1.0, 1e6));
+    model_.scale[place(a)] = inferences_[place(a)] * static_cast<double>(inference_ns_) / job_ns;
+  }
+  ledger().reset(options.seed);
+  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[place(a)].setting);
+}
+
+PoolJobs::~PoolJobs() { executor_.stop(); }
+
+void PoolJobs::begin(std::int64_t origin_ns) noexcept { origin_ns_ = origin_ns; }
+
+void PoolJobs::ask(const Action& action) noexcept {
+  ledger().ask(action);
+  for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[place(a)].setting);
+}
+
+std::int64_t PoolJobs::next_ns() const noexcept {
+  if (ended_) return kNeverNs;
+  std::int64_t next = std::min(scenario_.duration_ns, jobs_.roster_ns);
+  for (int a = 0; a < model_.apps; ++a)
+    next = std::min(next, jobs_.app[place(a)].arrivals.next_ns());
+  if (next_event_ < scenario_.events.size())
+    next = std::min(next, scenario_.events[next_event_].at_ns);
+  return next;
+}
+
+void PoolJobs::run_until(std::int64_t now_ns, double energy_mj,
+                         const std::array<std::int64_t, kMaxClusters>& clock_khz) noexcept {
+  ledger().charge(energy_mj);
+  if (busy_app_ >= 0) {
+    LedgerApp& app = jobs_.app[place(busy_app_)];
+    std::int64_t khz = 0;
+    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+      if (spec_.mappings[app.job_setting.mapping].cores[c] > 0) khz = std::max(khz, clock_khz[c]);
+    }
+    app.job_cycles += static_cast<double>(khz) * 1e-6 * static_cast<double>(now_ns - now_ns_);
+  }
+  while (const JobEvent* event = executor_.event()) {
+    // What is due before it happened first, so that it finds the roster and the queue of then.
+    due(event->at_ns - origin_ns_ - 1);
+    on_event(*event);
+    executor_.pop_event();
+  }
+  due(now_ns);
+  now_ns_ = now_ns;
+  watch_cpus(now_ns);
+}
+
+void PoolJobs::due(std::int64_t now_ns) noexcept {
+  while (!ended_ && next_ns() <= now_ns) {
+    const std::int64_t moment = next_ns();
+    if (moment >= scenario_.duration_ns) {
+      end();
+      return;
+    }
+    while (next_event_ < scenario_.events.size() && scenario_.events[next_event_].at_ns <= moment)
+      follow(scenario_.events[next_event_++]);
+    if (jobs_.roster_ns <= moment) ledger().turn_roster(moment);
+    for (int a = 0; a < model_.apps; ++a) {
+      while (jobs_.app[place(a)].arrivals.next_ns() <= moment) release(a);
+    }
+    late_ns_ = std::max(late_ns_, now_ns - moment);
+  }
+}
+
+void PoolJobs::follow(const ScenarioEvent& event) noexcept {
+  if (event.kind == ScenarioEvent::Kind::kRequirements)
+    ledger().set_required(event.app, event.required);
+  if (event.kind == ScenarioEvent::Kind::kPeriod)
+    ledger().set_period(event.app, std::llround(event.value));
+}
+
+void PoolJobs::release(int a) noexcept {
+  if (!ledger().release(a)) return;
+  LedgerApp& app = jobs_.app[place(a)];
+  LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];
+  ReadyJob queued;
+  queued.release_ns = job.release_ns;
+  queued.deadline_ns = job.deadline_ns;
+  queued.inferences = static_cast<int>(
+      std::clamp(std::round(inferences_[place(a)] * job.work), 1.0, kMostInferences));
+  queued.priority = app.required.priority;
+  queued.app = static_cast<std::uint8_t>(a);
+  job.work = static_cast<double>(queued.inferences) / inferences_[place(a)];
+  if (!executor_.submit(queued)) ledger().drop_newest(a);
+}
+
+void PoolJobs::on_event(const JobEvent& event) noexcept {
+  const std::int64_t at_ns = event.at_ns - origin_ns_;
+  if (event.kind == JobEvent::Kind::kStarted) {
+    if (ended_) return;
+    ledger().start(event.app, event.setting, at_ns);
+    busy_app_ = event.app;
+    busy_cpus_ = event.cpus;
+    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+      if (spec_.mappings[event.setting.mapping].cores[c] > 0) served_ |= 1u << c;
+    }
+    return;
+  }
+  if (busy_app_ < 0 || ended_) return;
+  count_job(event);
+  ledger().finish(busy_app_, at_ns, std::max(at_ns, now_ns_));
+  busy_app_ = -1;
+}
+
+/// Cycles that were counted are better than those reckoned from the clock.
+void PoolJobs::count_job(const JobEvent& event) noexcept {
+  held_ += event.held;
+  const auto a = place(busy_app_);
+  counted_[a].add(event.counters, 1, !counted_any_[a]);
+  counted_any_[a] = true;
+}
+
+double PoolJobs::busy_cores(int cluster) const noexcept {
+  if (busy_app_ < 0) return 0;
+  const AppSetting& setting = jobs_.app[place(busy_app_)].job_setting;
+  return spec_.mappings[setting.mapping].cores[place(cluster)];
+}
+
+bool PoolJobs::expects_jobs() const noexcept {
+  if (ended_) return false;
+  for (int a = 0; a < model_.apps; ++a) {
+    if (jobs_.app[place(a)].generation % 2 == 1) return true;
+  }
+  return false;
+}
+
+bool PoolJobs::stops(const EpochRequest& request) const noexcept {
+  return (request.stop_at_release && jobs_.released_any) ||
+         (request.stop_at_finish && jobs_.finished_any);
+}
+
+void PoolJobs::observe(Observation& out) const noexcept {
+  JobLedger::observe(model_, jobs_, out);
+  if (busy_app_ >= 0) out.app[place(busy_app_)].running.cpus = busy_cpus_;
+  for (int a = 0; a < model_.apps; ++a) out.app[place(a)].counters = counted_[place(a)];
+}
+
+void PoolJobs::close_epoch(Observation& out) noexcept {
+  observe(out);
+  out.held += held_;
+  out.sensors_ok = out.sensors_ok && held_ == 0;
+  ledger().clear_epoch();
+  counted_ = {};
+  counted_any_ = {};
+  held_ = 0;
+  served_ = 0;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    if (busy_cores(static_cast<int>(c)) > 0) served_ |= 1u << c;
+  }
+  jobs_.released_any = jobs_.finished_any = false;
+}
+
+void PoolJobs::end() noexcept {
+  if (ended_) return;
+  ended_ = true;
+  executor_.close();
+}
+
+/// CPUs may go offline or be taken by a control group; jobs started from then on use what is left.
+void PoolJobs::watch_cpus(std::int64_t now_ns) noexcept {
+  if (now_ns - looked_ns_ < kLookAtCpusNs) return;
+  looked_ns_ = now_ns;
+  const CpuSet cpus = cpus_now();
+  if (!(cpus == knobs_.cpus.load())) knobs_.cpus.store(cpus);
+}
+
+std::string PoolJobs::counters() const {
+  const CounterSource* source = executor_.counters();
+  return source == nullptr ? std::string() : source->describe();
+}
+
+std::vector<std::string> PoolJobs::notes() const {
+  std::vector<std::string> notes;
+  if (late_ns_ > kLateReleaseNs)
+    notes.push_back(fmt::format("the machine is overloaded: a job was released {:.1f} ms late",
+                                static_cast<double>(late_ns_) * 1e-6));
+  if (const char* problem = executor_.problem())
+    notes.push_back(fmt::format("some jobs did not run where they were mapped: {}", problem));
+  if (const char* reason = executor_.failure_reason())
+    notes.push_back(fmt::format("the engine failed, no job ran after that: {}", reason));
+  return notes;
+}
+
+}  // namespace flyball

@@ -1,0 +1,86 @@
+// `flyball run --platform linux --scenario`: real jobs in the real pool on a tree of files.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/status/governed.h"
+
+namespace flyball::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::vector<std::string> words(const LinuxTree& tree, const std::vector<std::string>& more) {
+  std::filesystem::create_directories(tree.path("/run"));
+  std::vector<std::string> all = {"run",        "--platform",  "linux",
+                                  "--scenario", "live",        "--sysfs-root",
+                                  tree.root(),  "--state-dir", tree.path("/run/flyball")};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+std::string settings_of(const LinuxTree& tree) {
+  std::string all;
+  for (const int policy : {0, 4}) {
+    for (const char* file : {"scaling_governor", "scaling_min_freq", "scaling_max_freq"})
+      all += tree.line(LinuxTree::policy(policy) + file) + "\n";
+  }
+  return all;
+}
+
+TEST(CliRunJobs, GovernsJobsOfItsOwnAndGivesBack) {
+  FLYBALL_STARTS_PROGRAMS();
+  const LinuxTree tree;
+  tree.make_xu3();
+  const std::string before = settings_of(tree);
+  const PlayedLoad load(tree, 0.3);
+  const std::string learned = tree.path("/learned.policy"), record = tree.path("/run.flyrec");
+  const Finished told =
+      flyball_run(words(tree, {"--policy", "q_learning", "--duration", "0.7", "--json",
+                               "--learn-to", learned, "--record", record}));
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.err, HasSubstr("real inference in the pool, governed by q_learning"));
+  const json result = json::parse(told.out);
+  const json& jobs = result.at("jobs");
+  EXPECT_EQ(jobs.at("scenario"), "live");
+  EXPECT_GT(jobs.at("jobs"), 0);
+  EXPECT_GT(jobs.at("energy_mj_per_job"), 0);
+  EXPECT_GT(jobs.at("latency_p50_ms"), 0);
+  EXPECT_GT(result.at("clusters")[0].at("writes").get<int>() +
+                result.at("clusters")[1].at("writes").get<int>(),
+            0);
+  EXPECT_EQ(settings_of(tree), before);
+  EXPECT_TRUE(std::filesystem::exists(learned));
+  const Finished shown = flyball_run({"record", "show", record, "--json"});
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  // What was learned is a start for the next run, here.
+  const Finished again = flyball_run(
+      words(tree, {"--policy", "q_learning", "--policy-file", learned, "--no-learn", "--check"}));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+}
+
+TEST(CliRunJobs, RefusesWhatHasNoJobs) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& with) {
+    const Finished told = flyball_run(words(tree, more));
+    EXPECT_EQ(told.exit_code, 2) << with;
+    EXPECT_THAT(told.err, HasSubstr(with));
+    EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1);
+  };
+  refused({"--policy", "oracle"}, "a simulation can tell");
+  refused({"--policy", "rule", "--learn-to", "x.policy"}, "does not learn");
+  refused({"--compare-with", "rule"}, "--compare-with: has no meaning");
+  refused({"--policy", "nobody"}, "nobody");
+  const Finished video = flyball_run(
+      {"run", "--platform", "linux", "--scenario", "video", "--sysfs-root", tree.root()});
+  EXPECT_EQ(video.exit_code, 2);
+  const Finished none =
+      flyball_run({"run", "--platform", "linux", "--no-learn", "--sysfs-root", tree.root()});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("add '--scenario NAME'"));
+}
+
+}  // namespace
+}  // namespace flyball::testing
