@@ -9,6 +9,7 @@
 #include "governor/cli/command_line.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/infer.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 #include "kernels/base/memory_error.h"
@@ -52,7 +53,7 @@ int run_program(int argc, char** argv) {
       add_report(program), add_characterise(program), add_fit(program),    add_list(program),
       add_export(program), add_replay(program),       add_restore(program), add_doctor(program),
       add_status(program), add_explain(program),      add_set(program),     add_shadow(program),
-      add_audit(program),  add_top(program)};
+      add_audit(program),  add_top(program),          add_infer(program)};
   verbs.insert(verbs.end(), others.begin(), others.end());
   const Verb* verb = parse_command_line(program, verbs, argc, argv);
   const int code = verb ? verb->run() : 0;

@@ -121,6 +121,15 @@ void InferenceEngine::use_images(LabelledImages images) {
   next_image_ = 0;
 }
 
+void InferenceEngine::use_image(std::span<const float> image) {
+  if (image.size() != network_.image_values())
+    throw std::invalid_argument(fmt::format("image of {} values: the network sees {}", image.size(),
+                                            network_.image_values()));
+  images_.images.assign(image.begin(), image.end());
+  images_.labels.clear();
+  next_image_ = 0;
+}
+
 void InferenceEngine::configure(const PoolConfig& wanted) {
   problem_.clear();
   if (has_configured_ && wanted == configured_) return;
@@ -217,7 +226,6 @@ std::int64_t InferenceEngine::run(const Setting& setting, int inferences) {
   if (setting.active < 1 || setting.active > max_active())
     throw std::invalid_argument(
         fmt::format("active workers {}: the pool has 1 to {}", setting.active, max_active()));
-  if (setting.cpus.empty()) throw std::invalid_argument("no CPU: a setting must name at least one");
   if (!pool_.set_speed_ratio(setting.speed_ratio))
     throw std::invalid_argument(
         fmt::format("speed ratio {}: it must be above 0 and at most 1", setting.speed_ratio));

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,9 @@ class InferenceEngine : public JobEngine {
   /// another size or has a value that is no number, or a label that is no class; then nothing has
   /// changed. From the thread that calls `run`, or before it does.
   void use_images(LabelledImages images);
+  /// From the next inference on this one alone, whose answers are not counted: for those who bring
+  /// an image with each job. Throws std::invalid_argument when it is of another size.
+  void use_image(std::span<const float> image);
   /// How many images there are before the first one comes again; 0: none with known answers.
   std::size_t distinct_images() const { return images_.labels.size(); }
 
@@ -78,7 +82,7 @@ class InferenceEngine : public JobEngine {
   std::string defect() const;
 
   /// A CPU that cannot be had (it went offline) leaves the workers unpinned for this job; `problem`
-  /// then names it. Throws std::invalid_argument when the setting is out of range; the engine can
+  /// then names it. Without any CPU they run wherever Linux puts them. Throws std::invalid_argument when the setting is out of range; the engine can
   /// be used as before.
   std::int64_t run(const Setting& setting, int inferences) override;
   void set_speed_ratio(double ratio) override { pool_.set_speed_ratio(ratio); }

@@ -11,6 +11,8 @@
 #include <memory>
 #include <string_view>
 
+#include "kernels/base/error.h"
+
 namespace flyball {
 namespace {
 
@@ -98,6 +100,16 @@ LoadedTrainingData load_cifar10(const std::string& folder) {
   }
   loaded.data = std::move(data);
   return loaded;
+}
+
+Dataset load_cifar10_file(const std::string& path) {
+  Dataset set = empty_set("CIFAR-10 file " + path);
+  std::vector<unsigned char> bytes(kFileBytes);
+  std::string why = read_file(path, bytes);
+  if (why.empty()) why = append(bytes, set);
+  if (!why.empty())
+    input_error(path, why, "take one of the six files that cifar-10-binary.tar.gz unpacks to");
+  return set;
 }
 
 }  // namespace flyball

@@ -14,4 +14,7 @@ namespace flyball {
 /// labels above 9 (CIFAR-100 has such) or that is no CIFAR-10 file at all.
 LoadedTrainingData load_cifar10(const std::string& folder);
 
+/// One of the six files. Throws Error (kInput) for what is none.
+Dataset load_cifar10_file(const std::string& path);
+
 }  // namespace flyball
