@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kPngStart = "\x89PNG\r\n\x1a\n";
 
-[[noreturn]] void refuse(const std::string& path, const std::string& why,
-                         const std::string& remedy = "save it again, or remove it") {
+[[noreturn]] void refuse_picture(const std::string& path, const std::string& why,
+                                 const std::string& remedy = "save it again, or remove it") {
   input_error(path, why, remedy);
 }
 
@@ -54,19 +54,20 @@ Picture decode_pnm(const std::string& path, std::string_view bytes) {
   Header header(bytes);
   const std::optional<int> width = header.number(), height = header.number(),
                            most = header.number();
-  if (!width || !height || !most) refuse(path, "its header is no PPM's");
+  if (!width || !height || !most) refuse_picture(path, "its header is no PPM's");
   if (*width < 1 || *height < 1 || std::int64_t{*width} * *height > kMaxImagePixels)
-    refuse(path, fmt::format("{} x {} pixels", *width, *height),
-           fmt::format("use pictures of 1 to {} pixels", kMaxImagePixels));
-  if (*most < 1 || *most > 65535) refuse(path, fmt::format("its values go up to {}", *most));
+    refuse_picture(path, fmt::format("{} x {} pixels", *width, *height),
+                   fmt::format("use pictures of 1 to {} pixels", kMaxImagePixels));
+  if (*most < 1 || *most > 65535)
+    refuse_picture(path, fmt::format("its values go up to {}", *most));
 
   Picture image{*width, *height, bytes[1] == '6' ? 3 : 1, {}};
   const std::size_t values = std::size_t(*width) * *height * image.channels;
   const std::size_t value_bytes = *most > 255 ? 2 : 1;
   const std::string_view pixels = header.rest();
   if (pixels.size() < values * value_bytes)
-    refuse(path, fmt::format("is cut short: {} bytes of pixels instead of {}", pixels.size(),
-                             values * value_bytes));
+    refuse_picture(path, fmt::format("is cut short: {} bytes of pixels instead of {}",
+                                     pixels.size(), values * value_bytes));
   image.pixels.resize(values);
   for (std::size_t i = 0; i < values; ++i) {
     int value = static_cast<unsigned char>(pixels[i * value_bytes]);
@@ -94,18 +95,18 @@ struct Cover {
 }  // namespace
 
 Picture decode_picture(const std::string& path, std::string_view bytes) {
-  if (bytes.empty()) refuse(path, "is empty");
+  if (bytes.empty()) refuse_picture(path, "is empty");
   if (bytes.starts_with("P6") || bytes.starts_with("P5")) return decode_pnm(path, bytes);
   if (bytes.starts_with("P3") || bytes.starts_with("P2"))
-    refuse(path, "is a PPM or PGM in plain text", "save it as a binary one (P6 or P5)");
+    refuse_picture(path, "is a PPM or PGM in plain text", "save it as a binary one (P6 or P5)");
   // A file that ends within the signature is one, too.
   if (!bytes.starts_with(kPngStart.substr(0, std::min(bytes.size(), kPngStart.size()))))
-    refuse(path, "is neither PNG nor PPM", "convert it, or remove it");
+    refuse_picture(path, "is neither PNG nor PPM", "convert it, or remove it");
   if (!reads_png())
-    refuse(path, "is a PNG, and this flyball was built without libpng",
-           "convert it to PPM, or build with libpng-dev installed");
+    refuse_picture(path, "is a PNG, and this flyball was built without libpng",
+                   "convert it to PPM, or build with libpng-dev installed");
   Picture image;
-  if (const std::string why = decode_png(bytes, image); !why.empty()) refuse(path, why);
+  if (const std::string why = decode_png(bytes, image); !why.empty()) refuse_picture(path, why);
   return image;
 }
 
