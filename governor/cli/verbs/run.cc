@@ -22,6 +22,7 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/live_run.h"
 #include "governor/cli/verbs/policies.h"
+#include "governor/cli/verbs/run_config.h"
 #include "governor/cli/verbs/run_linux.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/accuracy.h"
@@ -66,11 +67,13 @@ struct RunVerb {
   std::string actuator = "auto";
   bool dry_run = false;
   bool force = false;
+  ServiceOptions service;
 };
 
 /// Options of '--platform linux' alone, and those that it has no use for.
-const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--state-dir", "--actuator", "--force",
-                                             "--dry-run"};
+const std::vector<std::string> kLinuxOnly = {"--sysfs-root",   "--state-dir",     "--actuator",
+                                             "--force",        "--dry-run",       "--config",
+                                             "--metrics-file", "--metrics-socket"};
 const std::vector<std::string> kJobsOnly = {
     "--scenario", "--policy-file", "--from",         "--learn-to",   "--no-learn",
     "--profile",  "--belief",      "--compare-with", "--no-compare", "--compare-duration",
@@ -292,9 +295,13 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                       .force = verb.force,
                       .duration_s = verb.duration_s,
                       .seed = verb.seed,
+                      .metrics = {},
+                      .config_path = {},
+                      .config = {},
                       .json = verb.json,
                       .check = verb.check};
   if (parser.count("--policy") > 0) linux_verb.policy = verb.policy;
+  take_config(parser, verb.service, linux_verb);
   return run_linux(linux_verb);
 }
 
@@ -429,6 +436,7 @@ Verb add_run(CLI::App& program) {
                    "On linux, where old values are kept until they are given back (default "
                    "/run/flyball)")
       ->type_name("DIR");
+  service_options(*parser, verb->service);
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);
