@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/base/error.h"
 
@@ -93,6 +94,23 @@ ClusterSpec cluster_of(const CpufreqPolicy& policy, std::size_t members, int cor
   return cluster;
 }
 
+/// What the Linux kernel believes that a busy CPU takes, exactly, at each of its clocks; the voltages
+/// are those that this would need if all of it were switched, and no core took anything else.
+void believe(const EnergyModel& model, ClusterSpec& cluster, double& core_nf) {
+  const auto mw_per_mhz = [&](std::int64_t khz) {
+    return model.power_mw(static_cast<double>(khz)) / (static_cast<double>(khz) / 1e3);
+  };
+  const double highest = mw_per_mhz(cluster.opps.back().freq_khz);
+  double least_mv = 0;
+  for (OperatingPoint& opp : cluster.opps) {
+    opp.voltage_mv = std::max(least_mv, kHighestMv * std::sqrt(mw_per_mhz(opp.freq_khz) / highest));
+    least_mv = opp.voltage_mv;
+  }
+  core_nf = highest / (kHighestMv / 1e3 * kHighestMv / 1e3);
+  cluster.uncore_nf = 0;
+  cluster.leak_c_a = 0;
+}
+
 /// The lowest temperature at which Linux holds clocks down, of every zone of CPUs: of any cluster.
 void add_trips(const LinuxMachine& machine, PlatformSpec& spec) {
   for (const ThermalZone& zone : machine.zones) {
@@ -150,6 +168,8 @@ MachineSpec make_machine_spec(const LinuxMachine& machine) {
     spec.mappings.push_back(mapping);
     plain.unit[c].supported = true;
     plain.unit[c].core_nf = kCoreNf * spec.clusters[c].uncore_nf / kUncoreNf;
+    if (const EnergyModel* model = machine.energy_model_of(first.cpus.nth(0)))
+      believe(*model, spec.clusters[c], plain.unit[c].core_nf);
   }
   spec.apps = {plain};
   add_trips(machine, spec);

@@ -34,9 +34,12 @@ std::vector<const CLI::App*> verbs_of(const CLI::App& parser) {
   return parser.get_subcommands([](const CLI::App*) { return true; });
 }
 
+/// A verb in no group is for whoever builds the program, and shown to nobody.
 std::vector<std::string> names_of(const std::vector<const CLI::App*>& verbs) {
   std::vector<std::string> names;
-  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  for (const CLI::App* verb : verbs) {
+    if (!verb->get_group().empty()) names.push_back(verb->get_name());
+  }
   return names;
 }
 
@@ -89,14 +92,16 @@ const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
     }
     const std::vector<const CLI::App*> within = verbs_of(verb ? *verb : program);
     if (within.empty()) continue;  // a positional argument
-    const std::vector<std::string> known = names_of(within);
-    const auto found = std::find(known.begin(), known.end(), argument);
-    if (found == known.end()) {
+    const auto found = std::find_if(within.begin(), within.end(), [&](const CLI::App* each) {
+      return each->get_name() == argument;
+    });
+    if (found == within.end()) {
+      const std::vector<std::string> known = names_of(within);
       input_error(fmt::format("verb '{}{}'", verb ? full_name(*verb) + ' ' : "", argument),
                   "there is none of that name" + did_you_mean(argument, known),
                   fmt::format("use one of {}, or {}", joined(known), help_of(verb)));
     }
-    verb = within[static_cast<std::size_t>(found - known.begin())];
+    verb = *found;
   }
   return verb;
 }

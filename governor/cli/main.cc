@@ -50,10 +50,12 @@ int run_program(int argc, char** argv) {
   const std::vector<Verb> record = add_record(program);
   verbs.insert(verbs.end(), record.begin(), record.end());
   const std::vector<Verb> others = {
-      add_report(program), add_characterise(program), add_fit(program),    add_list(program),
-      add_export(program), add_replay(program),       add_restore(program), add_doctor(program),
-      add_status(program), add_explain(program),      add_set(program),     add_shadow(program),
-      add_audit(program),  add_top(program),          add_infer(program)};
+      add_report(program),  add_characterise(program), add_fit(program),
+      add_list(program),    add_export(program),       add_replay(program),
+      add_restore(program), add_doctor(program),       add_status(program),
+      add_explain(program), add_set(program),          add_shadow(program),
+      add_audit(program),   add_top(program),          add_infer(program),
+      add_metrics(program), add_documentation(program)};
   verbs.insert(verbs.end(), others.begin(), others.end());
   const Verb* verb = parse_command_line(program, verbs, argc, argv);
   const int code = verb ? verb->run() : 0;

@@ -38,6 +38,8 @@ Verb add_set(CLI::App& program);
 Verb add_shadow(CLI::App& program);
 Verb add_audit(CLI::App& program);
 Verb add_top(CLI::App& program);
+Verb add_metrics(CLI::App& program);
+Verb add_documentation(CLI::App& program);
 
 // Options whose values are checked here, so that every complaint has the same form. All throw Error
 // (kInput).

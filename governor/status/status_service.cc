@@ -50,6 +50,7 @@ StatusService::StatusService(LinuxPlatform& platform, const StatusServiceOptions
   };
   const ControlServer::Options served{options.holds_lock, control_group()};
   server_.emplace(dir_, memory_.read_only(), served, answer);
+  if (options.metrics.any()) metrics_.emplace(dir_, memory_.page(), options.metrics);
 }
 
 }  // namespace flyball

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "governor/status/control_server.h"
+#include "governor/status/metrics_server.h"
 #include "governor/status/status_memory.h"
 #include "governor/status/status_sink.h"
 #include "governor/status/tuning_control.h"
@@ -17,6 +18,7 @@ struct StatusServiceOptions {
   std::int64_t epoch_ns = 0;
   bool explores = false;
   bool holds_lock = false;  ///< the governor's: then the socket is ours, whoever left one there
+  MetricsOptions metrics;
 };
 
 /// A governed Linux machine as others see it: its status page, and the socket by which they get that
@@ -37,7 +39,8 @@ class StatusService {
   StatusMemory memory_;
   StatusSink sink_;
   TuningControl control_;
-  std::optional<ControlServer> server_;  // last: it calls the others
+  std::optional<ControlServer> server_;  // calls the others
+  std::optional<MetricsServer> metrics_;
 };
 
 }  // namespace flyball

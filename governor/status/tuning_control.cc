@@ -45,7 +45,11 @@ std::optional<Number> number_within(const std::string& text, Number least, Numbe
 
 TuningControl::TuningControl(LinuxPlatform& platform, const SeqSlot<CounterTotals>& counters,
                              std::string policy, bool explores)
-    : platform_(platform), counters_(counters), policy_(std::move(policy)), explores_(explores) {
+    : platform_(platform),
+      counters_(counters),
+      policy_(std::move(policy)),
+      explores_(explores),
+      tuning_(platform.tuning()) {
   const auto status = platform.clusters();
   for (std::size_t c = 0; c < status.size(); ++c) {
     Target& target = clusters_.emplace_back();

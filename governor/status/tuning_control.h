@@ -18,7 +18,7 @@ class TuningControl final : public EpochSink {
  public:
   static constexpr std::int64_t kShortestEpochNs = 5'000'000, kLongestEpochNs = 1'000'000'000;
 
-  /// All outlive it. `policy` is who decides, `explores` whether anything of that is left to chance.
+  /// All outlive it; the platform is tuned as it is to be at first. `policy` is who decides, `explores` whether anything of that is left to chance.
   TuningControl(LinuxPlatform& platform, const SeqSlot<CounterTotals>& counters, std::string policy,
                 bool explores);
 

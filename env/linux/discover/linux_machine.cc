@@ -73,6 +73,7 @@ LinuxMachine discover_machine(const SysTree& tree) {
   machine.devfreq = discover_devfreq(tree);
   discover_thermal(tree, machine);
   machine.power = discover_power(tree);
+  machine.energy_models = discover_energy_models(tree);
   machine.supplies = discover_supplies(tree);
   machine.idle = idle_tables(tree, machine);
   for (const char* resource : {"cpu", "memory", "io"}) {

@@ -83,6 +83,20 @@ struct IdleTable {
   std::vector<IdleState> states;
 };
 
+/// What the Linux kernel believes of the power of CPUs, and places tasks by: a belief, as ours are.
+struct EnergyModel {
+  struct State {
+    std::int64_t freq_khz = 0;
+    double power_mw = 0;  ///< of one CPU that is busy
+  };
+  CpuSet cpus;
+  std::vector<State> states;  ///< ascending
+  bool abstract = false;      ///< only what they are to each other means something
+
+  /// Between two states on the line through them; of the nearest beyond the ends.
+  double power_mw(double freq_khz) const;
+};
+
 /// Another program that turns the same knobs.
 struct RivalDaemon {
   std::string name;
@@ -103,6 +117,7 @@ struct LinuxMachine {
   std::vector<ThermalZone> zones;
   std::vector<CoolingDevice> cooling;
   std::vector<PowerSensor> power;
+  std::vector<EnergyModel> energy_models;  ///< from debugfs, which root alone may read
   std::vector<PowerSupply> supplies;
   std::vector<IdleTable> idle;
   std::vector<std::string> pressure;  ///< of "cpu", "memory", "io"
@@ -113,6 +128,8 @@ struct LinuxMachine {
   /// Energy-aware scheduling is possible: it is on, and the CPUs differ.
   bool places_by_energy() const;
   bool on_battery() const;
+  /// Of that CPU, in milliwatts; nullptr when there is none.
+  const EnergyModel* energy_model_of(int cpu) const;
 };
 
 LinuxMachine discover_machine(const SysTree& tree);
@@ -121,6 +138,7 @@ LinuxMachine discover_machine(const SysTree& tree);
 std::vector<CpufreqPolicy> discover_cpufreq(const SysTree& tree);
 std::vector<DevfreqDevice> discover_devfreq(const SysTree& tree);
 void discover_thermal(const SysTree& tree, LinuxMachine& machine);
+std::vector<EnergyModel> discover_energy_models(const SysTree& tree);
 std::vector<PowerSensor> discover_power(const SysTree& tree);
 std::vector<PowerSupply> discover_supplies(const SysTree& tree);
 std::vector<RivalDaemon> find_rivals(const SysTree& tree);

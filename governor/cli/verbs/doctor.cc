@@ -30,10 +30,13 @@ std::string counters_of(const LinuxMachine& machine) {
 
 int doctor(const DoctorOptions& options) {
   const SysTree tree = tree_at(options.sysfs_root);
-  const LinuxMachine machine = discover_machine(tree);
-  const std::string counters = tree.root().empty() ? counters_of(machine) : "";
-  write_result(options.json ? json_text(doctor_json(machine, counters))
-                            : doctor_text(machine, counters, Terminal::of(STDOUT_FILENO).columns));
+  DoctorFinding found;
+  found.machine = discover_machine(tree);
+  if (tree.root().empty()) found.counters = counters_of(found.machine);
+  constexpr std::int64_t kLookNs = 500'000'000;
+  found.energy = check_energy_model(tree, found.machine, kLookNs);
+  write_result(options.json ? json_text(doctor_json(found))
+                            : doctor_text(found, Terminal::of(STDOUT_FILENO).columns));
   return 0;
 }
 

@@ -23,6 +23,7 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/live_run.h"
 #include "governor/cli/verbs/policies.h"
+#include "governor/cli/verbs/run_config.h"
 #include "governor/cli/verbs/run_linux.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/accuracy.h"
@@ -68,11 +69,13 @@ struct RunVerb {
   std::string applications;  ///< policy for those that talk to us; empty: the default
   bool dry_run = false;
   bool force = false;
+  ServiceOptions service;
 };
 
 /// Options of '--platform linux' alone, and those that it has no use for.
-const std::vector<std::string> kLinuxOnly = {"--sysfs-root", "--actuator", "--applications",
-                                             "--force", "--dry-run"};
+const std::vector<std::string> kLinuxOnly = {
+    "--sysfs-root", "--actuator", "--applications", "--force",
+    "--dry-run",    "--config",   "--metrics-file", "--metrics-socket"};
 const std::vector<std::string> kNotOnLinux = {
     "--belief", "--compare-with", "--no-compare", "--compare-duration", "--csv", "--plain"};
 const std::vector<std::string> kOfJobs = {"--policy-file", "--from",    "--learn-to",
@@ -295,6 +298,9 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                       .force = verb.force,
                       .duration_s = verb.duration_s,
                       .seed = verb.seed,
+                      .metrics = {},
+                      .config_path = {},
+                      .config = {},
                       .json = verb.json,
                       .check = verb.check};
   if (with_jobs || parser.count("--policy") > 0) linux_verb.policy = verb.policy;
@@ -306,6 +312,7 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
                        verb.no_learn, verb.profile,     verb.record};
   }
   if (!verb.applications.empty()) linux_verb.applications = verb.applications;
+  take_config(parser, verb.service, linux_verb);
   return run_linux(linux_verb);
 }
 
@@ -448,6 +455,7 @@ Verb add_run(CLI::App& program) {
                    "values are kept until they are given back (default /run/flyball; for a user "
                    "$XDG_RUNTIME_DIR/flyball)")
       ->type_name("DIR");
+  service_options(*parser, verb->service);
   parser->add_flag("--plain", verb->plain, "A line per second instead of the display");
   parser->add_flag("--check", verb->check, "Only check that all this can be run, and run nothing");
   json_option(*parser, verb->json);

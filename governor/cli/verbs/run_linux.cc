@@ -24,6 +24,7 @@
 #include "governor/loop/control_loop.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
+#include "governor/service/notify.h"
 #include "governor/status/status_service.h"
 #include "kernels/base/error.h"
 #include "kernels/base/resident_code.h"
@@ -31,10 +32,12 @@
 namespace flyball::cli {
 namespace {
 
-std::string power_text(const LinuxPlatform& platform) {
-  return platform.power_source().empty()
+std::string power_text(const LinuxPlatform& platform, const LinuxMachine& machine) {
+  if (!platform.power_source().empty())
+    return fmt::format("Power is measured: {}.", platform.power_source());
+  return machine.energy_models.empty() || machine.energy_models.front().abstract
              ? "Power is modelled, with assumed voltages: nothing here measures it."
-             : fmt::format("Power is measured: {}.", platform.power_source());
+             : "Power is modelled, as the Linux kernel believes it: nothing here measures it.";
 }
 
 std::string rival_text(const RivalDaemon& rival) {
@@ -51,6 +54,7 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
                   verb.dry_run ? "Deciding on" : "Governing",
                   jobs != nullptr ? "jobs and plain load" : "plain load", verb.policy,
                   verb.dry_run ? "; nothing is written" : ""));
+  if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
     say(fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
@@ -64,7 +68,7 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
-  say(power_text(platform));
+  say(power_text(platform, machine));
   if (const int threads = platform.realtime_threads(); threads > 0)
     say(fmt::format(
         "{} threads of programs are scheduled in real time: where they run, no clock goes "
@@ -145,9 +149,11 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
   options.epoch_ns = agent.epoch().interval_ns;
   options.explores = agent.learns();
   options.holds_lock = holds_lock;
+  options.metrics = verb.metrics;
   try {
     return std::make_unique<StatusService>(platform, options);
   } catch (const Error& error) {
+    if (error.kind() == Error::Kind::kInput) throw;
     write_note(fmt::format("'flyball status' will not show this run: {}\n", error.what()));
     return nullptr;
   }
@@ -208,7 +214,9 @@ int run_linux(const RunLinux& verb) {
   LinuxMachine machine = discover_machine(tree);
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
-  const Belief belief = jobs ? jobs->belief() : Belief::of(make_machine_spec(machine).spec);
+  const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine);
+  const LinuxTuning tuning = tuning_of(verb.config, machine, made);
+  const Belief belief = jobs ? jobs->belief() : Belief::of(made.spec);
   const RewardWeights weights = reward_weights(belief);
   const AgentContext context{belief, weights, verb.seed, nullptr};
   const std::unique_ptr<Agent> agent =
@@ -233,6 +241,7 @@ int run_linux(const RunLinux& verb) {
   bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
+    platform.tune(tuning);
     write_note(introduction(verb, machine, platform, jobs ? &*jobs : nullptr));
     LinuxSink sink(platform);
     {
@@ -264,10 +273,16 @@ int run_linux(const RunLinux& verb) {
         loop.add_sink(*rivals);
       }
       if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
+      ServiceNotifier notifier;
+      NotifySink alive(notifier);
+      loop.add_sink(alive);
       loop.add_sink(sink);
       if (status) status->listen_to(loop);
+      notifier.ready(fmt::format("Governs by policy {}{}", verb.policy,
+                                 verb.dry_run ? ", and writes nothing" : ""));
       forget_code_of_the_start();
       if (!interrupt.stopped()) loop.run();
+      notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
     }

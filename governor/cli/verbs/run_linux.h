@@ -4,6 +4,8 @@
 #include <string>
 
 #include "governor/cli/verbs/linux_jobs.h"
+#include "governor/service/service_config.h"
+#include "governor/status/metrics_server.h"
 
 namespace flyball::cli {
 
@@ -18,6 +20,9 @@ struct RunLinux {
   bool force = false;     ///< goes on turning what another program has changed
   double duration_s = 0;  ///< 0: until it is interrupted
   std::uint64_t seed = 1;
+  MetricsOptions metrics;
+  std::string config_path;  ///< what `config` was read from; empty: from nowhere
+  ServiceConfig config;     ///< of it, what is to be set at the start is used here
   bool json = false;
   bool check = false;
   LinuxJobsAsked jobs{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <vector>
 
@@ -89,7 +90,36 @@ std::string idle_text(const IdleTable& table) {
   return text;
 }
 
-Lines offers(const LinuxMachine& machine, const std::string& counters) {
+std::string model_text(const EnergyModel& model) {
+  const EnergyModel::State &low = model.states.front(), &high = model.states.back();
+  if (model.abstract) {
+    return fmt::format("CPUs {}: the Linux kernel's, without watts: its powers only compare",
+                       model.cpus.to_string());
+  }
+  return fmt::format(
+      "CPUs {}: a busy one takes {:.0f} mW at {:.0f} MHz to {:.0f} mW at {:.0f} MHz, the Linux "
+      "kernel "
+      "believes",
+      model.cpus.to_string(), low.power_mw, mhz(low.freq_khz), high.power_mw, mhz(high.freq_khz));
+}
+
+std::string check_text(const EnergyModelCheck& check) {
+  if (!check.is_comparable()) {
+    return fmt::format("nothing ran in {:.1f} s, so it is not compared with {}", check.seconds,
+                       check.source);
+  }
+  const double off = check.off_pct();
+  return fmt::format(
+      "it says {:.0f} mW for the load of {:.1f} s ({:.1f} busy cores), {:.0f} % {} than the {:.0f} "
+      "mW "
+      "measured ({}), which has in it what else is fed there",
+      check.modelled_mw, check.seconds, check.busy_cores, std::abs(off), off < 0 ? "less" : "more",
+      check.measured_mw, check.source);
+}
+
+Lines offers(const DoctorFinding& found) {
+  const LinuxMachine& machine = found.machine;
+  const std::string& counters = found.counters;
   Lines lines;
   for (const CpufreqPolicy& policy : machine.policies)
     lines.push_back({policy.name, policy_text(policy)});
@@ -100,6 +130,9 @@ Lines offers(const LinuxMachine& machine, const std::string& counters) {
                                  static_cast<double>(device.max_hz) / 1e6, device.governor)});
   }
   for (const PowerSensor& sensor : machine.power) lines.push_back({"power", power_text(sensor)});
+  for (const EnergyModel& model : machine.energy_models)
+    lines.push_back({"energy", model_text(model)});
+  if (found.energy) lines.push_back({"", check_text(*found.energy)});
   for (const ThermalZone& zone : machine.zones) lines.push_back({zone.name, zone_text(zone)});
   for (const CoolingDevice& device : machine.cooling) {
     if (device.state > 0)
@@ -188,7 +221,8 @@ Lines unlabelled(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-std::string doctor_text(const LinuxMachine& machine, const std::string& counters, int columns) {
+std::string doctor_text(const DoctorFinding& found, int columns) {
+  const LinuxMachine& machine = found.machine;
   std::string out = wrapped(
       fmt::format("Linux {}{}, CPUs {} online", machine.kernel.empty() ? "?" : machine.kernel,
                   machine.model.empty() ? "" : " on " + machine.model,
@@ -197,7 +231,7 @@ std::string doctor_text(const LinuxMachine& machine, const std::string& counters
   const auto section = [&](const char* heading, const Lines& lines) {
     if (!lines.empty()) render(heading, lines, columns, out);
   };
-  section("Offers", offers(machine, counters));
+  section("Offers", offers(found));
   section("Lacks", unlabelled(lacks(machine)));
   section("Conflicts", unlabelled(conflicts(machine)));
   Lines choices;
@@ -209,7 +243,8 @@ std::string doctor_text(const LinuxMachine& machine, const std::string& counters
   return out;
 }
 
-Json doctor_json(const LinuxMachine& machine, const std::string& counters) {
+Json doctor_json(const DoctorFinding& found) {
+  const LinuxMachine& machine = found.machine;
   Json json{{"schema", 1},
             {"kernel", machine.kernel},
             {"model", machine.model},
@@ -249,6 +284,26 @@ Json doctor_json(const LinuxMachine& machine, const std::string& counters) {
     power.push_back(
         {{"rail", sensor.rail}, {"by", kind_name(sensor.kind)}, {"readable", sensor.readable}});
   }
+  Json& models = json["energy_models"] = Json::array();
+  for (const EnergyModel& model : machine.energy_models) {
+    Json one{{"cpus", model.cpus.to_string()}, {"abstract", model.abstract}};
+    Json& states = one["states"] = Json::array();
+    for (const EnergyModel::State& state : model.states) {
+      Json entry{{"freq_khz", state.freq_khz}};
+      entry[model.abstract ? "power" : "power_mw"] = state.power_mw;
+      states.push_back(std::move(entry));
+    }
+    models.push_back(std::move(one));
+  }
+  if (found.energy) {
+    const EnergyModelCheck& check = *found.energy;
+    Json& one = json["energy_model_check"] = {{"seconds", check.seconds},
+                                              {"busy_cores", check.busy_cores},
+                                              {"modelled_mw", check.modelled_mw},
+                                              {"measured_mw", check.measured_mw},
+                                              {"measured_by", check.source}};
+    if (check.is_comparable()) one["off_pct"] = check.off_pct();
+  }
   Json& zones = json["thermal_zones"] = Json::array();
   for (const ThermalZone& zone : machine.zones) {
     Json one{{"name", zone.name}, {"type", zone.type}, {"governor", zone.governor}};
@@ -268,7 +323,7 @@ Json doctor_json(const LinuxMachine& machine, const std::string& counters) {
   json["pressure"] = machine.pressure;
   json["uclamp"] = machine.uclamp;
   json["energy_aware_scheduling"] = machine.places_by_energy();
-  if (!counters.empty()) json["counters"] = counters;
+  if (!found.counters.empty()) json["counters"] = found.counters;
   json["lacks"] = lacks(machine);
   json["conflicts"] = conflicts(machine);
   Json& rivals = json["rival_daemons"] = Json::array();

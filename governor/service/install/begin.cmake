@@ -1,0 +1,64 @@
+# Before anything is installed: which folders are not there yet, and the files that name folders.
+cmake_policy(VERSION 3.25)
+if(CMAKE_INSTALL_PREFIX MATCHES "^/usr(/local)?/?$")
+  set(FLYBALL_CONFIG_DIR /etc/flyball)  # these two share the machine's
+else()
+  set(FLYBALL_CONFIG_DIR ${CMAKE_INSTALL_PREFIX}/etc/flyball)
+endif()
+
+set(prefix ${CMAKE_INSTALL_PREFIX})
+set(folders ${FLYBALL_CONFIG_DIR})
+foreach(folder ${FLYBALL_BINDIR} ${FLYBALL_INCLUDEDIR} ${FLYBALL_LIBDIR}/pkgconfig ${FLYBALL_LIBDIR}/cmake/flyball
+               lib/python3/dist-packages lib/systemd/system lib/sysusers.d share/doc/flyball
+               share/man/man1 share/bash-completion/completions share/zsh/site-functions
+               share/fish/vendor_completions.d share/dbus-1/system.d share/polkit-1/actions)
+  list(APPEND folders ${prefix}/${folder})
+endforeach()
+file(GLOB_RECURSE configs LIST_DIRECTORIES true RELATIVE ${FLYBALL_CONFIGS} ${FLYBALL_CONFIGS}/*)
+foreach(entry . ${configs})
+  if(IS_DIRECTORY ${FLYBALL_CONFIGS}/${entry})
+    list(APPEND folders ${prefix}/share/flyball/configs/${entry})
+  endif()
+endforeach()
+set(FLYBALL_NEW_FOLDERS)
+foreach(folder ${folders})
+  cmake_path(NORMAL_PATH folder)
+  string(REGEX REPLACE "/$" "" folder ${folder})
+  while(NOT EXISTS ${folder} AND NOT folder IN_LIST FLYBALL_NEW_FOLDERS)
+    list(APPEND FLYBALL_NEW_FOLDERS ${folder})
+    cmake_path(GET folder PARENT_PATH folder)
+  endwhile()
+endforeach()
+
+function(install_written name destination)
+  set(FLYBALL_BIN ${CMAKE_INSTALL_PREFIX}/${FLYBALL_BINDIR})
+  set(written ${FLYBALL_BUILD_DIR}/written/${name})
+  configure_file(${FLYBALL_SERVICE_DIR}/${name}.in ${written} @ONLY)
+  file(INSTALL DESTINATION ${destination} TYPE FILE FILES ${written})
+  set(CMAKE_INSTALL_MANIFEST_FILES ${CMAKE_INSTALL_MANIFEST_FILES} PARENT_SCOPE)
+endfunction()
+
+# Not in lib/MULTIARCH: systemd looks in lib/ below /usr and /usr/local.
+install_written(flyball.service ${prefix}/lib/systemd/system)
+if(FLYBALL_DESKTOP)
+  install_written(flyball-desktop.service ${prefix}/lib/systemd/system)
+endif()
+file(INSTALL DESTINATION ${prefix}/lib/sysusers.d TYPE FILE RENAME flyball.conf
+     FILES ${FLYBALL_SERVICE_DIR}/sysusers.conf)
+
+# What the user has set stays.
+set(config ${FLYBALL_SERVICE_DIR}/flyball.yaml)
+set(there $ENV{DESTDIR}${FLYBALL_CONFIG_DIR}/flyball.yaml)
+set(differs FALSE)
+if(EXISTS ${there})
+  file(SHA256 ${there} old)
+  file(SHA256 ${config} new)
+  if(NOT old STREQUAL new)
+    set(differs TRUE)
+  endif()
+endif()
+if(differs)
+  message(STATUS "Kept: ${there}, which was changed since it was installed")
+else()
+  file(INSTALL DESTINATION ${FLYBALL_CONFIG_DIR} TYPE FILE FILES ${config})
+endif()

@@ -1,0 +1,144 @@
+#include "governor/status/metrics_server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <system_error>
+
+#include "governor/status/control_address.h"
+#include "governor/status/metrics_text.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
+#include "kernels/base/quiet_thread.h"
+#include "kernels/base/whole_file.h"
+
+namespace flyball {
+namespace {
+
+constexpr OutputKind kMetricsOutput = {"a file of flyball's metrics", kMetricsStart};
+constexpr int kPatienceMs = 1000;
+constexpr std::int64_t kFirstNs = 1'500'000'000;  // a first second is over then
+
+[[noreturn]] void cannot_serve_metrics(const StateDir& dir, int error) {
+  failure(dir.path_of(kMetricsSocket),
+          "cannot be served: " + std::generic_category().message(error),
+          "free it, or leave the socket of metrics out");
+}
+
+}  // namespace
+
+MetricsServer::MetricsServer(const StateDir& dir, const StatusPage& page,
+                             const MetricsOptions& options)
+    : dir_(dir), page_(page), options_(options), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!stop_) cannot_serve_metrics(dir_, errno);
+  if (!options_.file.empty())
+    check_output("--metrics-file " + options_.file, options_.file, kMetricsOutput);
+  if (options_.socket) bind_socket();
+  try {
+    thread_ = quiet_thread([this] { body(); });
+  } catch (const std::system_error& error) {
+    cannot_serve_metrics(dir_, error.code().value());
+  }
+}
+
+MetricsServer::~MetricsServer() {
+  const std::uint64_t one = 1;
+  while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  thread_.join();
+  if (listener_) unlinkat(dir_.descriptor(), kMetricsSocket, 0);
+  // Figures of a governor that is no more would be taken for those of one that idles.
+  if (written_) unlink(options_.file.c_str());
+}
+
+/// Only who holds the governor's lock, or nobody else, gets here: what is there was left behind.
+void MetricsServer::bind_socket() {
+  listener_ = FileDescriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener_) cannot_serve_metrics(dir_, errno);
+  struct stat info {};
+  if (fstatat(dir_.descriptor(), kMetricsSocket, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISSOCK(info.st_mode)) {
+    unlinkat(dir_.descriptor(), kMetricsSocket, 0);
+  }
+  const ControlAddress address(dir_.descriptor(), kMetricsSocket);
+  if (bind(listener_.get(), address.get(), address.size()) != 0) {
+    const int error = errno;
+    listener_ = FileDescriptor();
+    cannot_serve_metrics(dir_, error);
+  }
+  fchmodat(dir_.descriptor(), kMetricsSocket, 0666, 0);  // as the status page: for everybody
+  if (listen(listener_.get(), 8) != 0) cannot_serve_metrics(dir_, errno);
+}
+
+void MetricsServer::body() noexcept {
+  std::int64_t write_ns = monotonic_ns() + kFirstNs;
+  for (;;) {
+    std::array<pollfd, 2> wait = {pollfd{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    int patience_ms = -1;
+    if (!options_.file.empty()) {
+      const std::int64_t left_ms = (write_ns - monotonic_ns()) / 1'000'000 + 1;
+      patience_ms = static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, 3'600'000));
+    }
+    poll(wait.data(), wait.size(), patience_ms);
+    if (wait[0].revents != 0) return;
+    try {
+      if (!options_.file.empty() && monotonic_ns() >= write_ns) {
+        write_file();
+        write_ns = monotonic_ns() + options_.every_ns;
+      }
+      if (wait[1].revents != 0) answer_one();
+    } catch (const std::exception&) {  // no memory: the next time
+    }
+  }
+}
+
+void MetricsServer::answer_one() {
+  const FileDescriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!client) return;
+  const timeval patience{kPatienceMs / 1000, 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  // Who closes with something unread gets no answer across: the request is taken off first.
+  pollfd wait{client.get(), POLLIN, 0};
+  std::array<char, 4096> request;
+  if (poll(&wait, 1, kPatienceMs) > 0)
+    recv(client.get(), request.data(), request.size(), MSG_DONTWAIT);
+  const std::string body = text();
+  const std::string response = fmt::format(
+      "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+      "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
+      body.size(), body);
+  for (std::size_t sent = 0; sent < response.size();) {
+    const ssize_t n =
+        send(client.get(), response.data() + sent, response.size() - sent, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    sent += static_cast<std::size_t>(n);
+  }
+}
+
+/// What cannot be written now may be the next time: the governor goes on. Not durable: the file is
+/// gone with the governor, and a card would wear.
+void MetricsServer::write_file() {
+  FileReplacement file;
+  if (file.begin(options_.file) && file.write(text()) && file.put_in_place(false)) written_ = true;
+}
+
+std::string MetricsServer::text() const {
+  StatusFacts facts;
+  StatusNow now;
+  if (!page_.facts.get(facts) || !page_.now.get(now)) return "";
+  return metrics_text(facts, now, monotonic_ns());
+}
+
+}  // namespace flyball
