@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 
 #include "env/model/platform_spec.h"
 #include "kernels/base/cpu_set.h"

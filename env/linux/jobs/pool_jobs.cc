@@ -134,7 +134,7 @@ void PoolJobs::on_event(const JobEvent& event) noexcept {
   const std::int64_t at_ns = event.at_ns - origin_ns_;
   if (event.kind == JobEvent::Kind::kStarted) {
     if (ended_) return;
-    ledger().start(event.app, event.setting, at_ns);
+    ledger().start(event.app, event.setting, event.cpus, at_ns);
     busy_app_ = event.app;
     busy_cpus_ = event.cpus;
     for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
