@@ -44,6 +44,7 @@ int run_program(int argc, char** argv) {
       "Each verb explains itself with an example: flyball run --help\n"
       "Exit status: 0 done, 1 failed or only in part, 2 wrong use or bad input.");
   std::vector<Verb> verbs = {add_run(program), add_train(program), add_compare(program),
+                             add_merge(program),
                              add_evaluate(program), add_profile(program)};
   const std::vector<Verb> network = add_network(program);
   verbs.insert(verbs.end(), network.begin(), network.end());

@@ -65,6 +65,18 @@ void seconds_option(CLI::App& parser, const std::string& flag, double& value, do
       ->type_name("SECONDS");
 }
 
+void percent_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help) {
+  parser
+      .add_option_function<std::string>(
+          flag,
+          [=, &value](const std::string& text) {
+            value = parse_number(flag, text, min, max, "a number");
+          },
+          help)
+      ->type_name("PERCENT");
+}
+
 void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help) {
   parser

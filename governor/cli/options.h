@@ -18,6 +18,7 @@ struct Verb {
 Verb add_run(CLI::App& program);
 Verb add_train(CLI::App& program);
 Verb add_compare(CLI::App& program);
+Verb add_merge(CLI::App& program);
 Verb add_evaluate(CLI::App& program);
 Verb add_profile(CLI::App& program);
 /// One per verb within it: show, verify, bench, train.
@@ -48,6 +49,9 @@ void integer_option(CLI::App& parser, const std::string& flag, int& value, int m
                     const std::string& help);
 void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help);
 void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
+                    double max, const std::string& help);
+/// A number that need not be whole.
+void percent_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help);
 void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help);

@@ -29,6 +29,7 @@ struct CompareOptions {
   /// Looks for a better schedule among more than is listed: static_best and other policies that are told
   /// the truth.
   bool search = false;
+  std::string static_best{};  ///< the configuration that was found before; empty: it is looked for
   int seeds = 10;
   std::uint64_t first_seed = 1;
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty

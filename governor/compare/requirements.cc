@@ -97,7 +97,7 @@ std::vector<RequirementResult> judge_requirements(const std::vector<MetricRequir
       for (const Metrics& metrics : result.per_seed) values.push_back(metrics.*(one.field->value));
       const double value = estimate(values).mean;
       judged.push_back(
-          {one, result.policy, value, one.at_most ? value <= one.bound : value >= one.bound});
+          {one, result.policy, "", value, one.at_most ? value <= one.bound : value >= one.bound});
     }
   }
   return judged;

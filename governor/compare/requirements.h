@@ -27,6 +27,7 @@ std::vector<MetricRequirement> parse_requirements(const std::string& option,
 struct RequirementResult {
   MetricRequirement required;
   std::string policy;
+  std::string where;  ///< "background on odroid_xu3" where there are several; empty: there is one
   double value = 0;  ///< mean over the seeds; NaN: there is no figure, which meets nothing
   bool met = false;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -35,10 +36,22 @@ class ForecastScore {
         kHalf * static_cast<double>(forecast.time_sd_ns);
     energy_held_ += std::abs(job.energy_mj - static_cast<double>(forecast.energy_mj)) <=
                     kHalf * static_cast<double>(forecast.energy_sd_mj);
+    const auto took_ns = static_cast<double>(std::max<std::int64_t>(1, job.execution_ns()));
+    time_error_ += std::abs(static_cast<double>(forecast.time_ns) - took_ns) / took_ns;
+    if (job.energy_mj > 0)
+      energy_error_ +=
+          std::abs(static_cast<double>(forecast.energy_mj) - job.energy_mj) / job.energy_mj;
+    const double off = static_cast<double>(forecast.miss_probability) - (job.missed ? 1 : 0);
+    brier_ += off * off;
   }
   /// NaN when nothing was predicted.
   double time_held_pct() const { return pct(time_held_); }
   double energy_held_pct() const { return pct(energy_held_); }
+  /// How far off it was, as a share of what it took, mean.
+  double time_error_pct() const { return mean(100 * time_error_); }
+  double energy_error_pct() const { return mean(100 * energy_error_); }
+  /// Of the probabilities of a miss: the mean square of how far they were off (Brier's score).
+  double miss_brier() const { return mean(brier_); }
 
  private:
   static constexpr double kHalf =
@@ -51,8 +64,12 @@ class ForecastScore {
     return jobs_ > 0 ? 100.0 / static_cast<double>(jobs_) * static_cast<double>(held)
                      : std::numeric_limits<double>::quiet_NaN();
   }
+  double mean(double sum) const {
+    return jobs_ > 0 ? sum / static_cast<double>(jobs_) : std::numeric_limits<double>::quiet_NaN();
+  }
   std::array<Open, kMaxApps> open_{};
   std::uint64_t jobs_ = 0, time_held_ = 0, energy_held_ = 0;
+  double time_error_ = 0, energy_error_ = 0, brier_ = 0;
 };
 
 }  // namespace flyball

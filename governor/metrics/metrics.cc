@@ -14,99 +14,6 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-const std::vector<MetricField>& metric_fields() {
-  static const std::vector<MetricField> kFields = {
-      {"energy_mj_per_job", "energy", "mJ/job", 2, &Metrics::energy_mj_per_job,
-       "Energy of the whole platform from the beginning of the run to its end, idle time included, "
-       "divided by the jobs that finished: E / n."},
-      {"deadline_miss_pct", "missed", "% of jobs", 2, &Metrics::deadline_miss_pct,
-       "Jobs that finished after their deadline or were dropped, of all whose fate is known at the "
-       "end: 100 (late + dropped) / resolved. A job that is still open counts once its deadline is "
-       "past."},
-      {"infeasible_pct", "infeasible", "% of jobs", 2, &Metrics::infeasible_pct,
-       "Jobs that no configuration could have brought in on time at the accuracy asked for, taken "
-       "alone, of those whose fate is known."},
-      {"dropped_pct", "dropped", "% of jobs", 2, &Metrics::dropped_pct,
-       "Jobs that never ran since the queue was full, of those whose fate is known. They have no "
-       "latency, accuracy or energy of their own."},
-      {"accuracy_pct", "accuracy", "% top-1", 2, &Metrics::accuracy_pct,
-       "Mean over the finished jobs of the expected top-1 accuracy of the level each ran at."},
-      {"over_budget_pct", "over budget", "% of jobs", 2, &Metrics::over_budget_pct,
-       "Jobs that took more energy than their application's budget for one, of the finished and "
-       "the "
-       "dropped of applications that have one; a dropped job has kept none. Absent where no "
-       "application has one."},
-      {"utility_pct", "utility", "% of best", 1, &Metrics::utility_pct,
-       "What the user got of what could be had (quality of experience), mean over the finished and "
-       "the dropped jobs, weighted by priority. A job is worth the accuracy of its level over that "
-       "of "
-       "the most accurate one; nothing if it was dropped, below the accuracy floor or over the "
-       "energy "
-       "budget; and when late, nothing, or with a grace what of that was left: accuracy / best * "
-       "max(0, 1 - late / grace)."},
-      {"latency_p50_ms", "latency p50", "ms", 2, &Metrics::latency_p50_ms,
-       "Median over the finished jobs of the time from release to finish, from a histogram within "
-       "0.4 %."},
-      {"latency_p99_ms", "latency p99", "ms", 2, &Metrics::latency_p99_ms,
-       "99th percentile over the finished jobs of the time from release to finish, within 0.4 %."},
-      {"power_mean_mw", "mean power", "mW", 0, &Metrics::power_mean_mw,
-       "Energy of the whole platform divided by the time of the run: E / t."},
-      {"temp_peak_c", "peak temp", "C", 1, &Metrics::temp_peak_c,
-       "Highest temperature of any cluster's hottest sensor at the end of any epoch."},
-      {"throttled_s", "throttled", "s", 1, &Metrics::throttled_s,
-       "Time of the epochs that ended with a thermal cap on some cluster below its highest "
-       "operating point."},
-      {"transitions", "clock changes", "", 0, &Metrics::transitions,
-       "Changes of a cluster's operating point from one epoch to the next, summed over the "
-       "clusters."},
-      {"migrations", "migrations", "", 0, &Metrics::migrations,
-       "Jobs that ran on another mapping than the job before of the same application."},
-      {"level_switches", "level switches", "", 0, &Metrics::level_switches,
-       "Jobs that ran at another level (width and precision, or the application's own knobs) than "
-       "the job before of the same application."},
-      {"decide_p50_ns", "decide p50", "ns", 0, &Metrics::decide_p50_ns,
-       "Median time of a decision, of the epochs in which something was decided anew. Measured on "
-       "this machine; all else follows from the seed."},
-      {"time_in_interval_pct", "time held", "% of forecasts", 1, &Metrics::time_in_interval_pct,
-       "Of the jobs that had a forecast, those whose execution time was within the predicted mean "
-       "+- 1.645 standard deviations: 90 % where predictions are right."},
-      {"energy_in_interval_pct", "energy held", "% of forecasts", 1,
-       &Metrics::energy_in_interval_pct, "The same of the job's energy."},
-      {"energy_gap_to_bound_pct", "gap to bound", "% energy", 2, &Metrics::energy_gap_to_bound_pct,
-       "Energy over the least that any policy needs that meets the same jobs on the same seed, "
-       "less "
-       "1: 100 (E / E_bound - 1). A lower bound, never below 0, and not known to be reachable. "
-       "Whoever misses more is held against a bound for fewer jobs."},
-      {"energy_gap_to_best_found_pct", "gap to best found", "% energy", 2,
-       &Metrics::energy_gap_to_best_found_pct,
-       "Energy over that of the best schedule found on the same seed, less 1: of all that were "
-       "run, "
-       "yardsticks and those that know the future included, the least among those whose unmet jobs "
-       "are within 0.5 points of the fewest. What a job that is still open at the end lacks is "
-       "charged to everybody alike. Absent where a policy leaves more jobs unmet than that."},
-      {"energy_gap_to_informed_pct", "gap to informed", "% energy", 2,
-       &Metrics::energy_gap_to_informed_pct,
-       "Energy over that of the best policy on the same seed that knows the true board but not the "
-       "future, less 1, reckoned as for the best schedule found. Absent where a policy leaves more "
-       "than 0.5 points more jobs unmet than the best of these."},
-      {"efficiency_pct", "efficiency", "% of performance", 1, &Metrics::efficiency_pct,
-       "rt-app's efficiency of a cpufreq governor: with S the slack that a wake-up loses, 100 "
-       "(S_powersave - S) / (S_powersave - S_performance) on the same seed. 100 %: as quick as at "
-       "the highest clock, 0 %: as at the lowest. S is slack_lost_pct. Absent but for plain load, "
-       "whose work no policy chooses."},
-      {"slack_lost_pct", "slack lost", "% of deadline", 2, &Metrics::slack_lost_pct,
-       "Mean over the finished jobs of the time from release to finish as a share of that from "
-       "release to deadline; above 100 % where they are late.",
-       false},
-      {"jobs", "jobs", "", 0, &Metrics::jobs, "Jobs that finished.", false},
-      {"reward", "reward", "", 1, &Metrics::reward,
-       "Sum over the run of what the loop paid: less the weighted costs of energy, misses, "
-       "accuracy below the floor, budgets and heat.",
-       false},
-  };
-  return kFields;
-}
-
 void MetricsSink::on_bind(int slot, const Binding& binding, const Observation&) {
   lacks_accuracy_[static_cast<std::size_t>(slot)] =
       !binding.levels.empty() &&
@@ -149,6 +56,8 @@ void MetricsSink::count_job(const JobRecord& job, const Requirements& required) 
   }
   if (job.dropped) return;
   latency_.add(job.latency_ns());
+  latency_sum_ms_ += static_cast<double>(job.latency_ns()) * 1e-6;
+  count_time(job, required);
   if (!lacks_accuracy_[job.app]) {
     accuracy_sum_ += accuracy_of(job);
     ++accuracy_jobs_;
@@ -168,6 +77,20 @@ void MetricsSink::count_job(const JobRecord& job, const Requirements& required) 
   forecasts_.ended(job);
 }
 
+void MetricsSink::count_time(const JobRecord& job, const Requirements& required) {
+  const auto ns = static_cast<double>(job.execution_ns());
+  const bool below_floor = job.accuracy_pct < job.accuracy_floor_pct;
+  if (!job.missed && !below_floor) ++apps_[job.app].met;
+  if (job.accuracy_floor_pct > 0) {
+    floored_ns_ += ns;
+    if (below_floor) below_floor_ns_ += ns;
+  }
+  if (required.energy_budget_mj > 0) {
+    budgeted_ns_ += ns;
+    if (job.energy_mj > required.energy_budget_mj) over_energy_ns_ += ns;
+  }
+}
+
 void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   const Observation& now = event.outcome;
   elapsed_ns_ += now.epoch_ns;
@@ -176,6 +99,7 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   unlisted_ += now.jobs_unlisted;
   if (event.decided.fresh) decide_.add(event.decide_ns);
   forecasts_.expect(event.decided);
+  decide_sum_ns_ += static_cast<double>(event.decide_ns);
 
   bool capped = false;
   for (int c = 0; c < now.cluster_count; ++c) {
@@ -186,12 +110,21 @@ void MetricsSink::on_epoch(const EpochEvent& event) noexcept {
   }
   if (capped) throttled_ns_ += now.epoch_ns;
 
+  bool late = false, power_budgeted = false, over_power = false;
   for (int a = 0; a < now.app_count; ++a) {
     const AppObservation& state = now.app[a];
     apps_[a].jobs.add(state, now.now_ns);
+    late = late || (state.backlog > 0 && state.deadline_ns(0) < now.now_ns);
+    if (state.bound() && state.required.power_budget_mw > 0) {
+      power_budgeted = true;
+      over_power = over_power || now.power_mw > state.required.power_budget_mw;
+    }
     if (state.required.energy_budget_mj > 0) budgeted_ += state.finished + state.dropped;
     over_budget_ += state.over_budget;
   }
+  if (late) late_ns_ += now.epoch_ns;
+  if (power_budgeted) power_budgeted_ns_ += now.epoch_ns;
+  if (over_power) over_power_ns_ += now.epoch_ns;
   for (const JobRecord& job : now.jobs()) {
     if (job.app < kMaxApps) count_job(job, now.app[job.app].required);
   }
@@ -241,7 +174,56 @@ Metrics MetricsSink::result() const {
     m.over_budget_pct = 100.0 * static_cast<double>(over_budget_) / static_cast<double>(budgeted_);
   }
   if (utility_weight_ > 0) m.utility_pct = 100 * utility_ / utility_weight_;
+  add_to(m);
   return m;
+}
+
+double MetricsSink::lowest_trip_c() const {
+  double lowest_c = kNothing;
+  for (const TripPoint& trip : platform_.trips)
+    if (trip.kind != TripPoint::Kind::kCritical && !(trip.temp_c >= lowest_c)) lowest_c = trip.temp_c;
+  return lowest_c;
+}
+
+/// R. Jain, D.-M. Chiu and W. Hawe, "A quantitative measure of fairness and discrimination for resource
+/// allocation in shared computer systems", DEC TR-301, 1984.
+double MetricsSink::fairness() const {
+  double sum = 0, squares = 0;
+  int apps = 0;
+  for (const AppTotals& app : apps_) {
+    if (app.jobs.settled() == 0) continue;
+    const double share = 1 - static_cast<double>(app.jobs.settled_and_missed()) /
+                                 static_cast<double>(app.jobs.settled());
+    sum += share;
+    squares += share * share;
+    ++apps;
+  }
+  return apps > 1 && squares > 0 ? sum * sum / (apps * squares) : kNothing;
+}
+
+void MetricsSink::add_to(Metrics& m) const {
+  const auto pct = [](double part, double whole) {
+    return whole > 0 ? 100 * part / whole : kNothing;
+  };
+  const auto elapsed = static_cast<double>(elapsed_ns_);
+  std::uint64_t met = 0;
+  for (const AppTotals& app : apps_) met += app.met;
+  if (m.jobs > 0) m.energy_delay_mj_ms = m.energy_mj_per_job * latency_sum_ms_ / m.jobs;
+  if (energy_mj_ > 0) m.jobs_per_joule = 1000 * static_cast<double>(met) / energy_mj_;
+  m.time_late_pct = pct(static_cast<double>(late_ns_), elapsed);
+  m.time_below_floor_pct = pct(below_floor_ns_, floored_ns_);
+  m.time_over_energy_pct = pct(over_energy_ns_, budgeted_ns_);
+  m.time_over_power_pct =
+      pct(static_cast<double>(over_power_ns_), static_cast<double>(power_budgeted_ns_));
+  m.time_error_pct = forecasts_.time_error_pct();
+  m.energy_error_pct = forecasts_.energy_error_pct();
+  m.miss_brier = forecasts_.miss_brier();
+  m.fairness = fairness();
+  if (elapsed_ns_ > 0) {
+    m.knob_churn_per_s = (m.transitions + m.migrations + m.level_switches) / (elapsed * 1e-9);
+    m.thermal_margin_k = lowest_trip_c() - temp_peak_c_;
+    m.decide_share_pct = pct(decide_sum_ns_, elapsed);
+  }
 }
 
 Estimate estimate(const std::vector<double>& values) {

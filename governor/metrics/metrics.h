@@ -50,18 +50,34 @@ struct Metrics {
   // NaN when no application has an energy budget; when no job's fate is known.
   double over_budget_pct = std::numeric_limits<double>::quiet_NaN();
   double utility_pct = std::numeric_limits<double>::quiet_NaN();
+  // What else there is to say, for those who ask (metric_fields.cc); NaN where it is not defined.
+  static constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+  double energy_delay_mj_ms = kAbsent, jobs_per_joule = kAbsent, battery_h = kAbsent;
+  double regret = kAbsent, recovery_s = kAbsent;
+  double time_late_pct = kAbsent, time_below_floor_pct = kAbsent, time_over_energy_pct = kAbsent,
+         time_over_power_pct = kAbsent;
+  double time_error_pct = kAbsent, energy_error_pct = kAbsent, miss_brier = kAbsent;
+  double fairness = kAbsent, knob_churn_per_s = kAbsent, thermal_margin_k = kAbsent;
+  double decide_share_pct = kAbsent;
 };
 
-/// A figure, how it is called and shown. A new one is a member of Metrics, its line here in
-/// metrics.cc and what computes it.
+/// A figure, how it is called, shown and compared. A new one is a member of Metrics, its line in
+/// metric_fields.cc and what computes it.
 struct MetricField {
+  enum class Better { kLess, kMore, kNeither };
   std::string_view key;  ///< in JSON
   std::string_view heading;
   std::string_view unit;
   int decimals;
   double Metrics::*value;
-  std::string_view definition;  ///< what it is and how it is computed, a sentence or two
-  bool shown = true;            ///< by `compare`
+  std::string_view definition;  ///< what it is, a sentence or two
+  std::string_view formula;
+  std::string_view absent;  ///< why there may be none; empty: there always is one
+  Better better = Better::kLess;
+  bool shown = false;     ///< in the table for people
+  bool ratio = false;     ///< compared as a ratio, since platforms and scenarios differ in scale
+  bool tail = false;      ///< its worst matter as much as its mean: never trimmed
+  bool measured = false;  ///< on this machine, so that it does not follow from the seed
 };
 /// Every field, in the order of the printed table.
 const std::vector<MetricField>& metric_fields();
@@ -81,7 +97,12 @@ class MetricsSink final : public EpochSink {
     JobCount jobs;
     bool ran = false;
     AppSetting last;
+    std::uint64_t met = 0;  ///< finished on time at the floor
   };
+  void count_time(const JobRecord& job, const Requirements& required);
+  void add_to(Metrics& metrics) const;
+  double lowest_trip_c() const;
+  double fairness() const;
   void count_job(const JobRecord& job, const Requirements& required);
   double utility_of(const JobRecord& job, const Requirements& required) const;
   float accuracy_of(const JobRecord& job) const;
@@ -101,6 +122,10 @@ class MetricsSink final : public EpochSink {
   double slack_lost_ = 0;
   std::uint64_t slack_jobs_ = 0;
   ForecastScore forecasts_;
+  double latency_sum_ms_ = 0, decide_sum_ns_ = 0;
+  // Times, ns: of jobs that ran and of epochs.
+  double below_floor_ns_ = 0, floored_ns_ = 0, over_energy_ns_ = 0, budgeted_ns_ = 0;
+  std::int64_t late_ns_ = 0, over_power_ns_ = 0, power_budgeted_ns_ = 0;
   std::uint64_t transitions_ = 0, migrations_ = 0, level_switches_ = 0;
 };
 

@@ -17,17 +17,18 @@ std::array<std::string, 2> csv_files(const std::string& folder) {
   return {folder + "/epochs.csv", folder + "/jobs.csv"};
 }
 
-void check_csv_folder(const std::string& folder) {
-  make_output_folder("--csv " + folder, folder);
+void check_csv_folder(const std::string& folder, const std::string& option) {
+  make_output_folder(option + " " + folder, folder);
   const auto [epochs, jobs] = csv_files(folder);
   check_output(epochs, epochs, kEpochsOutput);
   check_output(jobs, jobs, kJobsOutput);
 }
 
-RecordingReport export_csv(const std::string& recording, const std::string& folder) {
+RecordingReport export_csv(const std::string& recording, const std::string& folder,
+                           const std::string& option) {
   // Looked at first: nothing is made of a file that is no recording.
   RecordColumns columns(recording);
-  check_csv_folder(folder);
+  check_csv_folder(folder, option);
   const auto paths = csv_files(folder);
   CsvFile epochs(paths[0]), jobs(paths[1]);
   const RecordingReport report = columns.write(recording, &epochs, &jobs);

@@ -70,7 +70,7 @@ class JsonRows final : public TableWriter {
 
 RecordingReport export_json(const std::string& recording, const std::string& to) {
   RecordColumns columns(recording);
-  check_output("--out " + to, to, kJsonOutput);
+  if (to != "-") check_output("--out " + to, to, kJsonOutput);
   OutputText file(to);
   std::string& text = file.text();
   text += kJsonOutput.start;

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +17,10 @@ namespace flyball {
 /// at a time. Throws Error (kFailure) that names it.
 class OutputText {
  public:
-  explicit OutputText(std::string path) : path_(std::move(path)) { check(file_.begin(path_)); }
+  /// "-" is standard output.
+  explicit OutputText(std::string path) : path_(std::move(path)) {
+    if (!is_standard_output()) check(file_.begin(path_));
+  }
 
   /// Where to append; flush_when_long() after every record.
   std::string& text() { return text_; }
@@ -22,14 +29,27 @@ class OutputText {
   }
   void put_in_place() {
     write();
-    check(file_.put_in_place());
+    if (!is_standard_output()) check(file_.put_in_place());
   }
 
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
+  bool is_standard_output() const { return path_ == "-"; }
   void write() {
-    check(file_.write(text_));
+    if (is_standard_output())
+      print();
+    else
+      check(file_.write(text_));
     text_.clear();
+  }
+  void print() const {
+    for (std::size_t at = 0; at < text_.size();) {
+      const ssize_t part = ::write(STDOUT_FILENO, text_.data() + at, text_.size() - at);
+      if (part < 0 && errno == EINTR) continue;
+      if (part < 0 && errno == EPIPE) return;  // who read it has what it wanted
+      if (part <= 0) check({std::strerror(errno), errno});
+      at += static_cast<std::size_t>(part);
+    }
   }
   void check(const FileStatus& status) const {
     if (!status)

@@ -160,7 +160,7 @@ class Trace {
 
 RecordingReport export_perfetto(const std::string& recording, const std::string& to) {
   const RecordingInfo info = read_recording(recording, {}).info;
-  check_output("--out " + to, to, kTraceOutput);
+  if (to != "-") check_output("--out " + to, to, kTraceOutput);
   OutputText file(to);
   std::string& text = file.text();
   text += kTraceOutput.start;

@@ -20,7 +20,7 @@ struct Policy {
   std::string name;
   bool bound = false;  ///< knows the future
   bool on_time = false;
-  Figured energy, missed, infeasible, accuracy, latency, power, temp;
+  Figured energy, missed, infeasible, accuracy, latency, power, temp, utility, to_bound;
 };
 
 Figured figured(const Json& policy, const char* key) {
@@ -44,6 +44,9 @@ double avoidable(double missed_pct, double infeasible_pct) {
   return missed_pct - (std::isnan(infeasible_pct) ? 0 : infeasible_pct);
 }
 
+/// Where an application wants accuracy or low latency, who needs least energy is not the best.
+bool by_utility(const Json& json) { return !json.value("energy_wanted", true); }
+
 std::vector<Policy> policies_of(const Json& json, const Options& options) {
   std::vector<Policy> policies;
   for (const Json& row : json.at("policies")) {
@@ -58,12 +61,16 @@ std::vector<Policy> policies_of(const Json& json, const Options& options) {
     policy.latency = figured(row, "latency_p99_ms");
     policy.power = figured(row, "power_mean_mw");
     policy.temp = figured(row, "temp_peak_c");
+    policy.utility = figured(row, "utility_pct");
+    policy.to_bound = figured(row, "energy_gap_to_bound_pct");
     policy.on_time = avoidable(policy.missed.mean, policy.infeasible.mean) <= options.max_miss_pct;
   }
   // NaN last.
-  std::ranges::stable_sort(policies, [](const Policy& a, const Policy& b) {
-    return a.energy.mean < b.energy.mean ||
-           (!std::isnan(a.energy.mean) && std::isnan(b.energy.mean));
+  const auto rank = [&](const Policy& policy) {
+    return by_utility(json) ? -policy.utility.mean : policy.energy.mean;
+  };
+  std::ranges::stable_sort(policies, [&](const Policy& a, const Policy& b) {
+    return rank(a) < rank(b) || (!std::isnan(rank(a)) && std::isnan(rank(b)));
   });
   return policies;
 }
@@ -99,6 +106,32 @@ std::string signed_text(const Figured& off) {
   return text;
 }
 
+/// Seed by seed, points.
+Figured utility_difference(const Policy& mine, const Policy& theirs) {
+  Figured off;
+  off.mean = mine.utility.mean - theirs.utility.mean;
+  const PairedDifference paired = paired_difference(mine.utility.per_seed, theirs.utility.per_seed);
+  if (paired.pairs >= 2) off.mean = paired.mean, off.lo = paired.lo, off.hi = paired.hi;
+  return off;
+}
+
+std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy& best) {
+  std::string text = fmt::format(
+      "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} mJ "
+      "per job; it misses {} % of its deadlines. An application wants accuracy or low latency here, so "
+      "that energy alone ranks nobody.",
+      best.name, digits(best.utility.mean, 1), digits(best.energy.mean, 2),
+      digits(best.missed.mean, 2));
+  std::string tied;
+  for (const Policy& policy : policies) {
+    if (&policy == &best || policy.bound || !policy.on_time) continue;
+    const Figured off = utility_difference(policy, best);
+    if (off.lo <= 0 && off.hi >= 0) tied += (tied.empty() ? "" : ", ") + policy.name;
+  }
+  if (!tied.empty()) text += fmt::format(" Not to be told apart from it: {}.", tied);
+  return text;
+}
+
 std::string verdict(const std::vector<Policy>& policies, const Policy* best,
                     const Policy& reference, const Options& options) {
   if (best == nullptr)
@@ -128,13 +161,15 @@ std::string verdict(const std::vector<Policy>& policies, const Policy* best,
 }
 
 Table table_of(const std::vector<Policy>& policies, const Policy* best, const Policy& reference,
-               const Options& options) {
+               const Options& options, bool by_utility) {
   Table table;
-  table.title = "Policies by energy";
+  table.title = by_utility ? "Policies by utility" : "Policies by energy";
   table.columns = {"policy",   "energy",     "against " + reference.name,
                    "missed",   "worst seed", "latency p99",
-                   "accuracy", "power",      "peak temp"};
-  table.units = {"", "mJ/job", "", "% of jobs", "% missed", "ms", "% top-1", "mW", "°C"};
+                   "accuracy", "utility",    "gap to bound",
+                   "power",    "peak temp"};
+  table.units = {"",        "mJ/job",    "",         "% of jobs", "% missed", "ms",
+                 "% top-1", "% of best", "% energy", "mW",        "°C"};
   table.bar_column = 1;
   for (const Policy& policy : policies) {
     const Figured off = difference_pct(policy, reference);
@@ -145,6 +180,8 @@ Table table_of(const std::vector<Policy>& policies, const Policy* best, const Po
                           {digits(policy.missed.worst, 2), policy.missed.worst},
                           cell(policy.latency, 1),
                           cell(policy.accuracy, 2),
+                          cell(policy.utility, 1),
+                          cell(policy.to_bound, 1),
                           cell(policy.power, 0),
                           cell(policy.temp, 1)});
     table.marks.push_back(policy.bound      ? "bound"
@@ -251,8 +288,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   const auto reference = std::ranges::find(policies, against, &Policy::name);
   if (reference == policies.end())
     throw Json::other_error::create(501, "'against' is not among the policies", &json);
-  const auto found = std::ranges::find_if(policies, [](const Policy& policy) {
-    return policy.on_time && !policy.bound && std::isfinite(policy.energy.mean);
+  const auto found = std::ranges::find_if(policies, [&](const Policy& policy) {
+    return policy.on_time && !policy.bound &&
+           std::isfinite(by_utility(json) ? policy.utility.mean : policy.energy.mean);
   });
   const Policy* best = found == policies.end() ? nullptr : &*found;
 
@@ -272,7 +310,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
 
   Section section;
   section.title = fmt::format("{} on {}", scenario, platform);
-  section.verdict = verdict(policies, best, *reference, options);
+  section.verdict = best != nullptr && by_utility(json)
+                        ? verdict_by_utility(policies, *best)
+                        : verdict(policies, best, *reference, options);
   section.notes.push_back(
       fmt::format("Simulated, {} seeds from {}.", json.at("seeds").get<int>(), first_seed));
   for (const char* key : {"belief", "no_gap_reason"})
@@ -281,7 +321,7 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
                               note->get<std::string>());
   if (const auto warnings = json.find("warnings"); warnings != json.end())
     for (const Json& warning : *warnings) section.notes.push_back(warning.get<std::string>());
-  section.tables.push_back(table_of(policies, best, *reference, options));
+  section.tables.push_back(table_of(policies, best, *reference, options, by_utility(json)));
   section.figures.push_back(energy_latency(policies, colours));
   section.figures.push_back(energy_misses(policies, colours));
   for (Figure figure : {seeds(policies, colours, "seeds_misses", "Misses, seed by seed",

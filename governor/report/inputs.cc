@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -60,7 +61,11 @@ Report read_inputs(const std::vector<std::string>& inputs, const Options& option
   std::vector<ComparedRun> runs;
   std::vector<std::string> recordings;
   std::vector<Section> others;
+  std::set<std::pair<dev_t, ino_t>> drawn;
   for (const std::string& input : inputs) {
+    // However it is spelled, a file is drawn once.
+    struct stat file {};
+    if (stat(input.c_str(), &file) == 0 && !drawn.emplace(file.st_dev, file.st_ino).second) continue;
     if (is_recording(input)) {
       recordings.push_back(input);
       continue;
@@ -69,7 +74,10 @@ Report read_inputs(const std::vector<std::string>& inputs, const Options& option
     const Json json = Json::parse(text, nullptr, false);
     if (!json.is_object()) refuse(input, "is neither a recording nor a JSON object");
     try {
-      if (json.contains("differences"))
+      if (json.contains("cells"))
+        for (const Json& cell : json.at("cells"))
+          report.sections.push_back(comparison_section(cell, options, colours, runs));
+      else if (json.contains("differences"))
         report.sections.push_back(comparison_section(json, options, colours, runs));
       else if (json.contains("rows") && json.contains("app"))
         others.push_back(characterise_section(json));

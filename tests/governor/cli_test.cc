@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const std::vector<std::string> kVerbs = {
-    "run", "train", "compare", "evaluate", "profile", "network", "characterise",
+    "run", "train", "compare", "merge", "evaluate", "profile", "network", "characterise",
     "fit", "list",  "export",  "restore",  "doctor",  "record",  "report",
     "replay"};
 
@@ -96,7 +96,7 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, evaluate, profile, network, record, report, characterise, fit, "
+      "use one of run, train, compare, merge, evaluate, profile, network, record, report, characterise, fit, "
       "list, export, replay, restore, doctor, status, explain, set, shadow, audit, top, or see "
       "'flyball --help'\n";
   EXPECT_EQ(

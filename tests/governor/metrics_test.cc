@@ -145,7 +145,20 @@ TEST_F(MetricsTest, ARunWithoutJobsHasNoFiguresOfJobs) {
                                                  "over_budget_pct",
                                                  "utility_pct",
                                                  "efficiency_pct",
-                                                 "slack_lost_pct"};
+                                                 "slack_lost_pct",
+                                                 "energy_delay_mj_ms",
+                                                 "jobs_per_joule",
+                                                 "battery_h",
+                                                 "regret",
+                                                 "recovery_s",
+                                                 "time_below_floor_pct",
+                                                 "time_over_energy_pct",
+                                                 "time_over_power_pct",
+                                                 "time_error_pct",
+                                                 "energy_error_pct",
+                                                 "miss_brier",
+                                                 "fairness",
+                                                 "thermal_margin_k"};
   for (const MetricField& field : metric_fields()) {
     const bool of_job = std::find(of_jobs.begin(), of_jobs.end(), field.key) != of_jobs.end();
     EXPECT_EQ(std::isfinite(m.*field.value), !of_job) << field.key;

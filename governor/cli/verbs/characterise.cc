@@ -178,6 +178,7 @@ int run_characterise(const CharacteriseOptions& options) {
   if (options.figure.empty() != options.out.empty())
     input_error(options.out.empty() ? "--figure " + options.figure : "--out " + options.out,
                 "a figure has a name and a file", "give both, --figure NAME --out FILE.svg");
+  check_standard_output(options.out, options.json);
   if (!options.out.empty()) check_figure_output(options.out);
   const GovernedPlatform governed = load_governed_platform(options.platform, options.profile);
   const PlatformSpec& platform = governed.spec;
@@ -192,7 +193,8 @@ int run_characterise(const CharacteriseOptions& options) {
     // The same figures as a report of this verb's JSON has.
     const report::Figure figure =
         report::characterise_figure(to_json(governed, app, points, options), options.figure);
-    write_file_atomically(options.out, report::svg_of(figure));
+    write_made(options.out, report::svg_of(figure));
+    if (is_standard_output(options.out)) return 0;
     write_result(options.json
                      ? json_text({{"schema", 1}, {"points", figure.points()}, {"out", options.out}})
                      : fmt::format("wrote {} ({} points)\n", options.out, figure.points()));

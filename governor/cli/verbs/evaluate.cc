@@ -241,7 +241,7 @@ Verb add_evaluate(CLI::App& program) {
       ->type_name("FILE");
   integer_option(*parser, "--pulls", bandit->pulls, 1, 100000,
                  "bandit: how many rows may be tried (default 100)");
-  integer_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50,
+  percent_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50,
                  "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(

@@ -46,6 +46,7 @@ std::string to_text(const BanditSuite& suite, const BanditTable& problem,
       "{}\n\n",
       problem.path, problem.rows.size(), problem.cost, problem.least(), problem.mean(), suite.pulls,
       suite.noise_pct, suite.seeds, suite.first_seed);
+  const bool flat = std::ranges::all_of(rows, [](const BanditRow& r) { return r.uniform_regret == 0; });
   Table table({{"agent", "", true},
                {"regret, all pulls", problem.cost},
                {"of uniform's", "%"},
@@ -55,12 +56,14 @@ std::string to_text(const BanditSuite& suite, const BanditTable& problem,
     const Estimate share =
         of(rows, agent, [](const BanditRow& row) { return 100 * row.regret / row.uniform_regret; });
     const Estimate away = of(rows, agent, [](const BanditRow& row) { return row.final_pick_pct; });
-    const bool met = share.mean <= 100 * kMostOfUniform && away.mean <= kMostAwayPct;
+    // Where all rows cost the same nobody can lose anything.
+    const bool met = (flat || share.mean <= 100 * kMostOfUniform) && away.mean <= kMostAwayPct;
     table.add_row({agent,
                    interval(of(rows, agent, [](const BanditRow& row) { return row.regret; }), 1),
                    interval(share, 1), interval(away, 2), met ? "met" : "missed"});
   }
   text += table.render(columns);
+  if (flat) text += "All rows cost the same: there is nothing to find, and no regret.\n";
   text += wrapped(
       fmt::format(
           "Regret is cost above the best row's, summed; uniform's is what pulling any row as "

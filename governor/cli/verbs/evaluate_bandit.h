@@ -10,7 +10,8 @@ namespace flyball::cli {
 struct BanditSuite {
   std::vector<std::string> agents;  ///< empty: those that suit a table
   std::string table = "orin_llm";
-  int pulls = 100, seeds = 100, noise_pct = 1;
+  int pulls = 100, seeds = 100;
+  double noise_pct = 1;
   std::uint64_t first_seed = 1;
   bool json = false;
 };

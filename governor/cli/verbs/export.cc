@@ -9,6 +9,7 @@ namespace flyball::cli {
 Verb add_export(CLI::App& program) {
   auto verb = std::make_shared<RecordExport>();
   verb->format = "csv";
+  verb->option = "--csv";
   CLI::App* parser = program.add_subcommand(
       "export", "Turn a recording of 'run' into CSV files: 'record export csv' by its older name");
   recording_option(*parser, verb->record);

@@ -16,6 +16,7 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/error.h"
 #include "kernels/base/file_descriptor.h"
+#include "governor/cli/verbs/made_file.h"
 #include "kernels/base/output_file.h"
 
 namespace flyball::cli {
@@ -90,14 +91,16 @@ int run_fit(FitVerb verb) {
   check_name("--app", verb.app);
   if (verb.app == "busy")
     input_error("--app busy", "is the name of the plain load that every fit has", "name another");
-  if (!verb.out.empty()) check_output("--out " + verb.out, verb.out, kPlatformOutput);
+  check_standard_output(verb.out, verb.json);
+  if (!verb.out.empty() && !is_standard_output(verb.out))
+    check_output("--out " + verb.out, verb.out, kPlatformOutput);
   const std::map<std::string, int> cores = cores_of(verb);
   Measurements measurements;
   for (const std::string& file : verb.data) read_table(file, measurements);
   const Voltages voltages = verb.voltages.empty() ? Voltages{} : read_voltages(verb.voltages);
   const FittedPlatform platform = fit_platform(measurements, voltages, cores);
   if (verb.name.empty()) {
-    const std::filesystem::path path(verb.out.empty() ? verb.data.front() : verb.out);
+    const std::filesystem::path path(verb.out.empty() || is_standard_output(verb.out) ? verb.data.front() : verb.out);
     verb.name = unit_name(path.stem().string());
     if (verb.name.empty()) verb.name = "fitted";
   }
@@ -107,7 +110,8 @@ int run_fit(FitVerb verb) {
           : platform_text(platform, {verb.name, verb.app, verb.description, verb.source});
   if (!verb.out.empty()) {
     check_loads(text);
-    write_file_atomically(verb.out, text);
+    write_made(verb.out, text);
+    if (is_standard_output(verb.out)) return 0;
   }
   if (verb.json) {
     write_result(json_text(fit_json(platform)));

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/made_file.h"
 #include "governor/record/export.h"
 #include "kernels/base/error.h"
 
@@ -29,7 +30,7 @@ Verb add_record_export(CLI::App& record) {
       ->required()
       ->type_name("FORMAT");
   recording_option(*parser, verb->record);
-  parser->add_option("--out", verb->out, "The file to write; of csv the folder, made when absent")
+  parser->add_option("--out", verb->out, "The file to write, or - for standard output; of csv the folder, made when absent")
       ->required()
       ->type_name("FILE|DIR");
   json_option(*parser, verb->json);
@@ -42,11 +43,17 @@ Verb add_record_export(CLI::App& record) {
 }  // namespace
 
 int run_record_export(const RecordExport& verb) {
-  const RecordingReport report = verb.format == "csv"    ? export_csv(verb.record, verb.out)
+  check_standard_output(verb.out, verb.json);
+  if (verb.format == "csv" && is_standard_output(verb.out))
+    input_error(verb.option + " -", "CSV of a recording are two files", "name a folder for them");
+  const RecordingReport report = verb.format == "csv"
+                                     ? export_csv(verb.record, verb.out, verb.option)
                                  : verb.format == "json" ? export_json(verb.record, verb.out)
                                                          : export_perfetto(verb.record, verb.out);
   const auto [epochs, jobs] = csv_files(verb.out);
-  if (verb.json) {
+  if (is_standard_output(verb.out)) {
+    // It is there already.
+  } else if (verb.json) {
     Json json = recording_json(verb.record, report);
     json["files"] = verb.format == "csv" ? Json{epochs, jobs} : Json::array({verb.out});
     write_result(json_text(json));

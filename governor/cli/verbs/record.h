@@ -11,6 +11,7 @@ namespace flyball::cli {
 struct RecordExport {
   std::string format;  ///< "csv", "json", "perfetto"
   std::string record, out;
+  std::string option = "--out";  ///< that named it
   bool json = false;
 };
 int run_record_export(const RecordExport& verb);

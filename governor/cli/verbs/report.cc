@@ -27,10 +27,10 @@ struct ReportVerb {
 };
 
 int run_report(const ReportVerb& verb) {
-  if (verb.figure.empty())
+  check_standard_output(verb.out, verb.json);
+  if (verb.figure.empty() && !is_standard_output(verb.out))
     check_output("--out " + verb.out, verb.out, kPageOutput);
-  else
-    check_figure_output(verb.out);
+  if (!verb.figure.empty()) check_figure_output(verb.out);
   const report::Report report = report::read_inputs(verb.inputs, verb.options);
   std::size_t figures = 0, points = 0;
   if (verb.figure.empty()) {
@@ -38,15 +38,16 @@ int run_report(const ReportVerb& verb) {
       figures += section.figures.size();
       for (const report::Figure& figure : section.figures) points += figure.points();
     }
-    write_file_atomically(
+    write_made(
         verb.out,
         report::html_of(report, fmt::format("flyball {} (build {})", FLYBALL_VERSION, kBuildId)));
   } else {
     const report::Figure& figure = report::figure_of(report, verb.figure);
     figures = 1;
     points = figure.points();
-    write_file_atomically(verb.out, report::svg_of(figure));
+    write_made(verb.out, report::svg_of(figure));
   }
+  if (is_standard_output(verb.out)) return 0;
   if (verb.json)
     write_result(json_text({{"schema", 1},
                             {"inputs", verb.inputs},
@@ -72,7 +73,8 @@ Verb add_report(CLI::App& program) {
       ->type_name("FILE");
   parser
       ->add_option("--out", verb->out,
-                   "The page to write, HTML that needs nothing else; with --figure an SVG file")
+                   "The page to write, HTML that needs nothing else; with --figure an SVG file; - is "
+                   "standard output")
       ->required()
       ->type_name("FILE");
   parser

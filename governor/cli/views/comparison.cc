@@ -18,15 +18,10 @@ std::vector<double> values_of(const PolicyResult& result, const MetricField& fie
   return values;
 }
 
-/// Whose tail matters as much as the mean.
-bool has_tail(std::string_view key) {
-  return key == "deadline_miss_pct" || key == "temp_peak_c" || key == "throttled_s";
-}
-
 /// Of which the JSON has every seed, for those who look at distributions and pairs (`report`).
 bool has_seeds(std::string_view key) {
   return key == "energy_mj_per_job" || key == "deadline_miss_pct" || key == "infeasible_pct" ||
-         key == "latency_p99_ms";
+         key == "latency_p99_ms" || key == "utility_pct";
 }
 
 PairedDifference difference(const PolicyResult& mine, const PolicyResult& theirs,
@@ -63,6 +58,11 @@ const PolicyResult* policy_of(const std::vector<PolicyResult>& results, const st
   return found == results.end() ? nullptr : &*found;
 }
 
+std::string absent_reason(const PolicyResult& result, const MetricField& field) {
+  if (std::isfinite(estimate(values_of(result, field)).mean)) return "";
+  return std::string(field.absent);
+}
+
 Json figure_json(const PolicyResult& result, const MetricField& field) {
   std::vector<double> values = values_of(result, field);
   const Estimate figure = estimate(values);
@@ -72,48 +72,63 @@ Json figure_json(const PolicyResult& result, const MetricField& field) {
     Json& seeds = json["per_seed"] = Json::array();
     for (const double value : values) seeds.push_back(number_or_null(value));
   }
-  if (!has_tail(field.key)) return json;
-  json["cvar10"] = number_or_null(tail_mean(values));
+  if (!field.tail) return json;
+  // The worst of what should be high is the lowest.
+  const double sign = field.better == MetricField::Better::kMore ? -1 : 1;
+  for (double& value : values) value *= sign;
+  json["cvar10"] = number_or_null(sign * tail_mean(values));
   json["worst"] =
-      std::isfinite(figure.mean) ? Json(*std::ranges::max_element(values)) : Json(nullptr);
+      std::isfinite(figure.mean) ? Json(sign * *std::ranges::max_element(values)) : Json(nullptr);
   return json;
 }
 
-Json differences_json(const std::vector<PolicyResult>& results, const std::string& against) {
+Json differences_json(const std::vector<PolicyResult>& results, const std::string& against,
+                      const MatrixStatistics& statistics) {
   const PolicyResult& theirs = *policy_of(results, against);
   Json json{{"against", against}};
-  Json& rows = json["policies"] = Json::array();
-  for (const PolicyResult& mine : results) {
-    if (&mine == &theirs) continue;
-    Json row{{"policy", mine.policy}};
-    for (const MetricField& field : metric_fields()) {
-      if (!field.shown || field.value == &Metrics::decide_p50_ns) continue;
-      const PairedDifference off = difference(mine, theirs, field);
-      row[std::string(field.key)] = {{"mean", number_or_null(off.mean)},
-                                     {"ci95", {number_or_null(off.lo), number_or_null(off.hi)}},
-                                     {"below", number_or_null(off.below)}};
+  std::vector<Json> rows;
+  for (const PolicyResult& mine : results) rows.push_back({{"policy", mine.policy}});
+  const auto reference = static_cast<std::size_t>(&theirs - results.data());
+  for (const MetricField& field : metric_fields()) {
+    if (field.measured) continue;
+    const std::vector<Difference> tested = statistics.differences(reference, field);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (i == reference) continue;
+      const PairedDifference off = difference(results[i], theirs, field);
+      rows[i][std::string(field.key)] = {
+          {"mean", number_or_null(off.mean)},
+          {"ci95", {number_or_null(off.lo), number_or_null(off.hi)}},
+          {"below", number_or_null(off.below)},
+          {"improvement", number_or_null(tested[i].improvement)},
+          {"p", number_or_null(tested[i].p)},
+          {"p_holm", number_or_null(tested[i].p_holm)},
+          {"effect_size", number_or_null(tested[i].effect)}};
     }
-    rows.push_back(row);
   }
+  rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(reference));
+  json["policies"] = std::move(rows);
   return json;
 }
 
 Json requirements_json(const std::vector<RequirementResult>& judged) {
   Json rows = Json::array();
   for (const RequirementResult& one : judged) {
-    rows.push_back({{"policy", one.policy},
-                    {"metric", one.required.field->key},
+    Json row{{"policy", one.policy}};
+    if (!one.where.empty()) row["cell"] = one.where;
+    row.update({{"metric", one.required.field->key},
                     {"relation", one.required.at_most ? "<=" : ">="},
                     {"bound", one.required.bound},
                     {"value", number_or_null(one.value)},
                     {"met", one.met}});
+    rows.push_back(std::move(row));
   }
   return rows;
 }
 
 std::string requirement_text(const RequirementResult& one) {
   return fmt::format(
-      "{}: {} {}, required {} {:g}", one.policy, one.required.field->key,
+      "{}{}: {} {}, required {} {:g}", one.policy,
+      one.where.empty() ? "" : fmt::format(" in {}", one.where), one.required.field->key,
       std::isfinite(one.value) ? fmt::format("is {:.6g}", one.value) : "has no figure",
       one.required.at_most ? "<=" : ">=", one.required.bound);
 }
@@ -140,28 +155,36 @@ Table differences(const std::vector<PolicyResult>& results, const std::string& a
   return table;
 }
 
-std::string comparison_csv(const std::vector<PolicyResult>& results, const std::string& platform,
-                           const std::string& scenario, std::uint64_t first_seed) {
+std::string comparison_csv(const MatrixResults& results) {
   std::string text = "platform,scenario,policy,seed";
   for (const MetricField& field : metric_fields()) text += fmt::format(",{}", field.key);
   text += '\n';
-  for (const PolicyResult& result : results) {
-    for (std::size_t i = 0; i < result.per_seed.size(); ++i) {
-      text += fmt::format("{},{},{},{}", csv_cell(platform), csv_cell(scenario),
-                          csv_cell(result.policy), first_seed + i);
-      for (const MetricField& field : metric_fields()) {
-        const double value = result.per_seed[i].*(field.value);
-        text += std::isfinite(value) ? fmt::format(",{}", value) : ",";
+  for (std::size_t c = 0; c < results.cells.size(); ++c) {
+    for (std::size_t p = 0; p < results.policies.size(); ++p) {
+      for (int s = 0; s < results.seeds; ++s) {
+        const auto found = results.seeds_done.find({c, static_cast<std::size_t>(s)});
+        if (found == results.seeds_done.end()) continue;
+        text += fmt::format("{},{},{},{}", csv_cell(results.cells[c].platform),
+                            csv_cell(results.cells[c].scenario), csv_cell(results.policies[p]),
+                            results.first_seed + static_cast<std::uint64_t>(s));
+        for (const MetricField& field : metric_fields()) {
+          const double value = found->second.policies[p].*(field.value);
+          text += std::isfinite(value) ? fmt::format(",{}", value) : ",";
+        }
+        text += '\n';
       }
-      text += '\n';
     }
   }
   return text;
 }
 
 std::string explained(const MetricField& field) {
-  return fmt::format("{}\n  shown as  {}\n  unit      {}\n  {}", field.key, field.heading,
-                     field.unit.empty() ? "a number" : field.unit, field.definition);
+  constexpr std::string_view kBetter[] = {"less", "more", "neither"};
+  return fmt::format(
+      "{}\n  shown as  {}\n  unit      {}\n  better    {}\n  formula   {}\n  {}{}", field.key,
+      field.heading, field.unit.empty() ? "a number" : field.unit,
+      kBetter[static_cast<std::size_t>(field.better)], field.formula, field.definition,
+      field.absent.empty() ? "" : fmt::format("\n  Absent where {}.", field.absent));
 }
 
 }  // namespace flyball::cli
