@@ -18,7 +18,7 @@ namespace flyball {
 namespace {
 constexpr std::uint32_t kBanditPayload = 1;
 constexpr std::uint32_t kMaxProfiles = 256;
-constexpr std::size_t kMaxNameBytes = 256;
+constexpr std::size_t kMaxProfileNameBytes = 256;
 }  // namespace
 
 std::unique_ptr<ArmLearner> make_arm_learner(const std::string& name, const LinearPrior& prior,
@@ -77,7 +77,7 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
   std::vector<std::string> notes;
   std::map<std::string, std::unique_ptr<Learned>> read;
   for (std::uint32_t i = 0; i < profiles; ++i) {
-    const std::string profile = printable(in.text(kMaxNameBytes));
+    const std::string profile = printable(in.text(kMaxProfileNameBytes));
     const std::uint64_t hash = in.u64();
     auto learned = std::make_unique<Learned>(mappings(), hash);
     learned->jobs = in.u64();

@@ -7,7 +7,7 @@ namespace flyball {
 namespace {
 
 constexpr double kMoved = 0.02;  // of any number: less changes no plan by much
-constexpr std::size_t kMaxNameBytes = 256;
+constexpr std::size_t kMaxAppNameBytes = 256;
 constexpr double kTempC = PowerEstimate::kPlanTempC;
 
 double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
@@ -175,7 +175,7 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
   std::vector<std::pair<std::size_t, Gaussian<TimeEstimate::kMax>>> read;
   const std::uint32_t profiles = in.u32();
   for (std::uint32_t i = 0; i < profiles; ++i) {
-    const int app = prior_.mean.find_app(in.text(kMaxNameBytes));
+    const int app = prior_.mean.find_app(in.text(kMaxAppNameBytes));
     const std::uint64_t hash = in.u64();
     const auto a = static_cast<std::size_t>(std::max(0, app));
     const bool known = app >= 0 && times_[a] != nullptr;

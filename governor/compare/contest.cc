@@ -20,16 +20,6 @@
 namespace flyball {
 namespace {
 
-/// A policy as it is run: its name, the same with its argument, and what it has learned.
-struct Contestant {
-  std::string policy;
-  std::string agent;
-  std::vector<std::uint8_t> learned;
-  bool as_prior = false;
-  bool told_truth = false;  ///< whatever the others believe
-  bool informed = false;    ///< knows the true board, but not the future
-};
-
 using Role = AgentInfo::Role;
 
 /// What the search for a schedule goes by.
@@ -120,6 +110,15 @@ class Contest::Runs {
   }
 
  private:
+  /// A policy as it is run: its name, the same with its argument, and what it has learned.
+  struct Contestant {
+    std::string policy;
+    std::string agent;
+    std::vector<std::uint8_t> learned;
+    bool as_prior = false;
+    bool told_truth = false;  ///< whatever the others believe
+    bool informed = false;    ///< knows the true board, but not the future
+  };
   struct Outcome {
     bool complete = false;
     Metrics metrics;
@@ -178,8 +177,7 @@ class Contest::Runs {
     for (std::size_t p = 0; p < outcomes.size(); ++p) {
       const Contestant& one = contestants_[p];
       const bool always =
-          one.policy == yardstick() ||
-          (one.informed && std::ranges::find(kInformed, one.policy) != std::ranges::end(kInformed));
+          one.policy == yardstick() || (one.informed && has_role(one.policy, Role::kInformed));
       if (always && !(outcomes[p].metrics.reward <= best)) best = outcomes[p].metrics.reward;
     }
     return best;

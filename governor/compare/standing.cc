@@ -212,7 +212,7 @@ std::vector<Rank> MatrixStatistics::ranking() const {
   };
   std::vector<Place> places;
   for (std::size_t p = 0; p < policies_.size(); ++p) {
-    Place place{{p, Rank::Mark::kNoFigure}};
+    Place place{{p, Rank::Mark::kNone}};
     const AgentInfo* const info = find_agent(policies_[p]);
     for (const auto& stratum : late_misses(p))
       place.late = place.late || !(stratified_mean({stratum}) <= kOnTimeMissPct);
@@ -233,14 +233,14 @@ std::vector<Rank> MatrixStatistics::ranking() const {
   });
   std::vector<Rank> ranks;
   for (const Place& place : places) ranks.push_back(place.rank);
-  const auto best = std::ranges::find(ranks, Rank::Mark::kNoFigure, &Rank::mark);
+  const auto best = std::ranges::find(ranks, Rank::Mark::kNone, &Rank::mark);
   if (best == ranks.end() || !std::isfinite(stratified_mean(values(best->policy, by))))
     return ranks;
   best->mark = Rank::Mark::kBest;
   if (pairs() < pairs_needed()) return ranks;
   std::vector<double> p(ranks.size(), kNoFigure);
   for (std::size_t i = 0; i < ranks.size(); ++i)
-    if (ranks[i].mark == Rank::Mark::kNoFigure)
+    if (ranks[i].mark == Rank::Mark::kNone)
       p[i] = sign_flip_p(differences_of(ranks[i].policy, best->policy, by));
   const std::vector<double> adjusted = holm(p);
   for (std::size_t i = 0; i < ranks.size(); ++i)

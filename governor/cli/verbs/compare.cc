@@ -209,7 +209,7 @@ int run_compare(CompareVerb verb) {
   check_policy_files("--from", verb.priors, policies);
   // What it prints is JSON, whether that is asked for or not.
   if (verb.shard && (verb.output.markdown || !verb.output.csv.empty() ||
-                     !verb.output.required.empty() || !verb.output.metrics.empty()))
+                     !verb.output.required.empty() || !verb.output.columns.empty()))
     input_error("--shard", "a part of the seeds has no result of its own",
                 "give what is to be printed or required to 'flyball merge'");
   results.seeds = verb.seeds;

@@ -11,7 +11,7 @@
 namespace flyball::cli {
 namespace {
 
-struct ShowVerb {
+struct RecordShowVerb {
   std::string record;
   bool json = false;
 };
@@ -104,7 +104,7 @@ std::string to_text(const std::string& file, const RecordingSummary& run) {
   return text + '\n' + table.render(Terminal::of(STDOUT_FILENO).columns);
 }
 
-int run_record_show(const ShowVerb& verb) {
+int run_record_show(const RecordShowVerb& verb) {
   const RecordingSummary run = summarise(verb.record);
   write_result(verb.json ? json_text(to_json(verb.record, run)) : to_text(verb.record, run));
   check_complete(verb.record, run.report, "the figures are of what is readable");
@@ -114,7 +114,7 @@ int run_record_show(const ShowVerb& verb) {
 }  // namespace
 
 Verb add_record_show(CLI::App& record) {
-  auto verb = std::make_shared<ShowVerb>();
+  auto verb = std::make_shared<RecordShowVerb>();
   CLI::App* parser = record.add_subcommand(
       "show", "Say on one screen what was recorded: policy, jobs, misses, energy, heat, damage");
   recording_option(*parser, verb->record);

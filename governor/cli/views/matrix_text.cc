@@ -200,8 +200,8 @@ std::string matrix_text(const MatrixResults& results, const ComparisonOutput& ou
       fmt::format("{} comparisons, {} seed{} each from {}, simulated\n\n", results.cells.size(),
                   results.seeds, results.seeds == 1 ? "" : "s", results.first_seed);
   text += drawn(overall(results, statistics, ranking, colour)) + '\n';
-  if (!output.metrics.empty())
-    text += drawn(chosen(results, statistics, ranking, output.metrics, colour)) + '\n';
+  if (!output.columns.empty())
+    text += drawn(chosen(results, statistics, ranking, output.columns, colour)) + '\n';
   text += wrapped(marks_legend(statistics), terminal.columns);
   text += wrapped(
       "Every comparison weighs alike. In brackets 95 % intervals by a bootstrap that draws seeds "
