@@ -226,7 +226,10 @@ TEST(Pacer, WorkersPayTogetherAndNotInTurn) {
     return static_cast<double>(monotonic_ns() - from);
   };
   double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < kTries && least > 2.1; ++i) {
+  // Both CPUs must be free for some milliseconds at a time: beside a build that may take a while.
+  const std::int64_t until_ns = monotonic_ns() + 20'000'000'000;
+  for (int i = 0; i < kTries || (least > 2.6 && monotonic_ns() < until_ns); ++i) {
+    if (least <= 2.1) break;
     pool.set_speed_ratio(1);
     const double full = elapsed();
     pool.set_speed_ratio(0.5);
