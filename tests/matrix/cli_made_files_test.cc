@@ -54,7 +54,7 @@ TEST(CliMatrixFiles, ARecordingIsExportedToStandardOutputAndItsOptionIsNamed) {
   FLYBALL_STARTS_PROGRAMS();
   const TempDir dir;
   const std::string recording = dir / "run.flyrec";
-  ASSERT_EQ(flyball_run({"run", "--policy", "rule", "--duration", "0.3", "--no-compare", "--plain",
+  ASSERT_EQ(flyball_run({"run", "--policy", "rule", "--duration", "0.5", "--no-compare", "--plain",
                          "--record", recording})
                 .exit_code,
             0);

@@ -74,7 +74,7 @@ constexpr const char* kKiller =
     "grep -q -- '[f]lyball compare.*--shard 2/2 --resume %/' && kill -9 ${p#/proc/}; done) & ";
 
 TEST_F(Mpi, ADeadPartIsNamedAndRunAgain) {
-  const std::string state = dir_ / "state", arguments = compared("--json --state " + state, 400);
+  const std::string state = dir_ / "state", arguments = compared("--json --state " + state, 60);
   std::string killer = kKiller;
   for (std::size_t at = 0; (at = killer.find('%')) != killer.npos;) killer.replace(at, 1, state);
   const Finished died = shell("{ " + killer + command(2, arguments) + "; }");
@@ -84,7 +84,7 @@ TEST_F(Mpi, ADeadPartIsNamedAndRunAgain) {
                               HasSubstr("shard 2/2 is missing: it was killed by signal 9")));
   const Finished again = shell(command(2, arguments));
   EXPECT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_EQ(again.out, alone(compared("--json --no-times", 400)));
+  EXPECT_EQ(again.out, alone(compared("--json --no-times", 60)));
 }
 
 TEST_F(Mpi, TheBestOfTheRanksTrainingsIsKept) {
