@@ -467,7 +467,7 @@ const std::vector<MetricField>& metric_fields() {
        .definition = "What deciding costs: time within decide(), of all epochs, over the simulated "
                      "time of the run. Measured on this machine.",
        .formula = "100 sum(decide()) / t",
-       .absent = "measured times are left out",
+       .absent = "measured times are left out; --times has it",
        .measured = true},
   };
   return kFields;

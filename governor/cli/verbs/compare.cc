@@ -169,10 +169,17 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
     cell.no_bound_reason = contest.why_no_bound();
     if (state != nullptr) state->add_cell(results, c);
   };
+  const auto shows = [&](const MetricField& field) {
+    if (!field.measured) return true;
+    // Unless somebody asks, one measured time is enough in what else is repeatable.
+    return results.times &&
+           (field.key == "decide_p50_ns" || verb.times.value_or(false) ||
+            std::ranges::find(verb.output.columns, &field) != verb.output.columns.end());
+  };
   progress.on_seed = [&](std::size_t c, std::size_t seed, SeedFigures figures) {
     for (Metrics& metrics : figures.policies)
       for (const MetricField& field : metric_fields())
-        if (field.measured && !results.times) metrics.*field.value = Metrics::kAbsent;
+        if (!shows(field)) metrics.*field.value = Metrics::kAbsent;
     if (state != nullptr) state->add_seed(c, seed, figures);
     results.seeds_done[{c, seed}] = std::move(figures);
   };
