@@ -37,7 +37,7 @@ TEST(CliRunMonitors, WhatIsInTheTableIsInJsonRecordAndCsv) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directory(folder);
   const std::string record = folder + "/run.flyrec";
-  const Finished run = flyball_run({"run", "--duration", "0.3", "--no-compare", "--policy", "model",
+  const Finished run = flyball_run({"run", "--duration", "0.5", "--no-compare", "--policy", "model",
                                     "--plain", "--no-learn", "--json", "--record", record});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   ASSERT_EQ(flyball_run({"record", "export", "csv", record, "--out", folder + "/csv"}).exit_code,

@@ -97,7 +97,8 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
       "use one of run, train, compare, merge, evaluate, profile, network, record, report, characterise, fit, "
-      "list, export, replay, restore, doctor, status, explain, set, shadow, audit, top, or see "
+      "list, export, replay, restore, doctor, status, explain, set, shadow, audit, top, "
+      "infer, metrics, or see "
       "'flyball --help'\n";
   EXPECT_EQ(
       flyball_run({"comapre"}).err,

@@ -178,7 +178,7 @@ TEST(DevScript, WithoutAPlaceForWhatIsLearnedTheBuildKeepsIt) {
 /// Stand-ins for the fuzz targets, of which one may end as a crash does.
 void fuzz_targets(Dev& dev, const std::string& crashing = "") {
   for (const std::string format :
-       {"policy", "network", "recording", "profile", "platform", "scenario"}) {
+       {"policy", "network", "recording", "profile", "platform", "scenario", "channel"}) {
     dev.stand_in(
         "build/fuzz/bin/fuzz_" + format,
         "echo stat::number_of_executed_units: 4711" +
@@ -194,8 +194,8 @@ TEST(DevScript, FuzzSaysWhatItDid) {
   EXPECT_THAT(finished.out,
               AllOf(ContainsRegex("policy +4711 runs +. inputs  no crash\n"),
                     ContainsRegex("scenario +4711 runs +[0-9]+ inputs  no crash\n"),
-                    HasSubstr("budget: 10 s for each of 6 formats"), Not(HasSubstr("CRASH"))));
-  EXPECT_THAT(dev.started(), HasSubstr("fuzz_platform -max_total_time=10 "));
+                    HasSubstr("budget: 8 s for each of 7 formats"), Not(HasSubstr("CRASH"))));
+  EXPECT_THAT(dev.started(), HasSubstr("fuzz_platform -max_total_time=8 "));
 }
 
 TEST(DevScript, ACrashUnderFuzzFailsOnceAllFormatsHadTheirTurn) {

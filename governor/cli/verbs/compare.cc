@@ -359,7 +359,7 @@ Verb add_compare(CLI::App& program) {
   add_comparison_output(*parser, verb->output);
   parser->footer(
       "Interrupted, it prints the seeds that are done, marked as partial, and ends with status 1.\n"
-      "Examples:\n  flyball compare --platform odroid_xu3 --scenario background --policies "
+      "Example:\n  flyball compare --platform odroid_xu3 --scenario background --policies "
       "schedutil,q_learning,oracle\n"
       "  flyball compare --platform odroid_xu3,jetson_nano --scenario background,bursty --policies "
       "schedutil,mine=xu3.policy --resume runs.state");

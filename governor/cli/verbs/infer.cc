@@ -220,7 +220,7 @@ Verb add_infer(CLI::App& program) {
   parser->add_flag("--quiet", verb->quiet, "No line for each job");
   parser->add_flag("--json", verb->json, "Print a JSON object a line, with units in the keys");
   parser->footer(
-      "Examples:\n  flyball infer --period-ms 40 --accuracy 60 --jobs 250\n"
+      "Example:\n  flyball infer --period-ms 40 --accuracy 60 --jobs 250\n"
       "  flyball infer --images pictures/ --json");
   return {parser, [verb, parser] { return run_infer_verb(*verb, *parser); }};
 }

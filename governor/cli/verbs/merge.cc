@@ -81,10 +81,8 @@ Verb add_merge(CLI::App& program) {
       ->type_name("FILE");
   add_comparison_output(*parser, verb->output);
   parser->footer(
-      "Example:\n  flyball compare --platform odroid_xu3 --scenario background --shard 1/2 > "
-      "a.json\n"
-      "  flyball compare --platform odroid_xu3 --scenario background --shard 2/2 > b.json\n"
-      "  flyball merge a.json b.json");
+      "Example:\n  flyball merge a.json b.json    # what 'compare ... --shard 1/2' and '--shard 2/2' "
+      "printed");
   return {parser, [verb] { return run_merge(*verb); }};
 }
 
