@@ -22,6 +22,7 @@ void BesideLoad::begin_run() {
   load_->begin_run();
   look_ = {};
   stepped_ = lifted_ = false;
+  stepped_ns_ = 0;
 }
 
 unsigned BesideLoad::mapped(const Observation& now, const Action& action) const {
@@ -73,7 +74,7 @@ void BesideLoad::step(const Observation& now) {
   shown_.epoch_ns = now.now_ns - stepped_ns_;
   for (int c = 0; c < now.cluster_count; ++c) {
     Look& look = look_[static_cast<std::size_t>(c)];
-    if (look.seen_ns >= std::min(kLeastLookNs, shown_.epoch_ns)) {
+    if (look.seen_ns > 0 && look.seen_ns >= std::min(kLeastLookNs, shown_.epoch_ns)) {
       look.busiest = look.busiest_ns / static_cast<double>(look.seen_ns);
       look.mean = look.mean_ns / static_cast<double>(look.seen_ns);
       look.last_ns = now.now_ns;

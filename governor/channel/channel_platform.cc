@@ -81,7 +81,20 @@ Status ChannelPlatform::advance(const EpochRequest& request, Observation& out) n
   return status;
 }
 
+/// Agents make tables for whoever is new, within the epoch: their size goes with the levels. So many
+/// levels an epoch, at least one guest, and after one of many levels a while nobody.
+bool ChannelPlatform::may_bind(const Guest& guest, std::int64_t now_ns) noexcept {
+  constexpr std::size_t kLevels = 64;
+  const std::size_t levels = guest.offer.binding.levels.size();
+  if (now_ns < next_bind_ns_ || (bound_levels_ > 0 && bound_levels_ + levels > kLevels))
+    return false;
+  bound_levels_ += levels;
+  if (levels > kLevels) next_bind_ns_ = now_ns + 1'000'000 * static_cast<std::int64_t>(levels);
+  return true;
+}
+
 void ChannelPlatform::merge(Observation& out) noexcept {
+  bound_levels_ = 0;
   for (int c = 0; c < out.cluster_count; ++c)
     cap_[static_cast<std::size_t>(c)] = out.cluster[c].opp_cap;
   int used = 0;
@@ -98,7 +111,9 @@ void ChannelPlatform::merge(Observation& out) noexcept {
       guest.state.store(Guest::State::kLeft, std::memory_order_release);
     } else if (seat.taken()) {
       follow(guest, seat, out, slot);
-    } else if (guest.state.compare_exchange_strong(ready, Guest::State::kBound,
+    } else if (guest.state.load(std::memory_order_relaxed) == ready &&
+               may_bind(guest, out.now_ns) &&
+               guest.state.compare_exchange_strong(ready, Guest::State::kBound,
                                                    std::memory_order_acq_rel)) {
       const AppSetting first{static_cast<std::uint8_t>(widest_mapping_),
                              static_cast<std::uint8_t>(guest.offer.binding.levels.size() - 1)};
@@ -121,13 +136,14 @@ void ChannelPlatform::follow(Guest& guest, GuestSeat& seat, Observation& out, in
   // more than a look takes.
   const bool leaves = guest.leaving.load(std::memory_order_acquire);
   const bool all = seat.read(origin_ns_, out.now_ns, out.epoch_ns, out, slot);
-  if (guest.resets.exchange(0, std::memory_order_relaxed) != 0) {
+  if (guest.resets.load(std::memory_order_relaxed) != 0 && may_bind(guest, out.now_ns)) {
+    guest.resets.store(0, std::memory_order_relaxed);
     seat.reset();
     ++roster_changes_;
   }
   guest.memory->beat(origin_ns_ + out.now_ns);
   // The slot is given up when everybody has been told of its last reports.
-  if (leaves && all) seat.leave();
+  if (leaves && seat.is_done(all)) seat.leave();
 }
 
 /// The epoch's power belongs in equal parts to whoever runs, as the ledger has it.

@@ -49,6 +49,7 @@ class ChannelPlatform final : public Platform {
   }
 
  private:
+  bool may_bind(const Guest& guest, std::int64_t now_ns) noexcept;
   void merge(Observation& out) noexcept;
   void follow(Guest& guest, GuestSeat& seat, Observation& out, int slot) noexcept;
   void charge(Observation& out) noexcept;
@@ -67,6 +68,8 @@ class ChannelPlatform final : public Platform {
   std::vector<std::unique_ptr<GuestSeat>> seats_;  ///< one per place
   std::array<CpuSet, FLYBALL_SESSIONS> cpus_{};    ///< of each seat
   std::uint32_t roster_changes_ = 0;
+  std::size_t bound_levels_ = 0;  ///< within this epoch
+  std::int64_t next_bind_ns_ = 0;
   std::int64_t origin_ns_ = 0;  ///< monotonic time at which the platform's clock is 0
   std::array<std::uint8_t, kMaxClusters> cap_{};
 };

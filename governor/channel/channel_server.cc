@@ -76,6 +76,13 @@ ChannelServer::ChannelServer(const StateDir& dir, GuestTable& table, const Optio
       buffer_(FLY_MAX_MESSAGE) {
   if (!stop_ || !listener_) cannot_serve(dir_, "cannot be made: " + reason_of(errno));
   clients_.reserve(FLYBALL_SESSIONS + kMaxPending);
+  // Nobody's files: whoever lets the last reference go waits for what closing it takes, which is up to
+  // who sent it (a socket that lingers). Accepted sockets inherit this.
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83  // since Linux 6.16
+#endif
+  const int no = 0;
+  setsockopt(listener_.get(), SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no);
   bind_socket(options.take_over);
   try {
     thread_ = quiet_thread([this] { body(); });
@@ -293,6 +300,12 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
     return refuse(socket, ENOMEM, "memory: none is left for another session; close some");
   }
   offer.binding.profile = guest_profile(offer.binding.name, client.user, client.pid);
+  // What is learned is kept by profile: names without end share one.
+  std::set<std::string>& known = profiles_[client.user];
+  if (known.size() >= kMostProfiles && !known.contains(offer.binding.profile))
+    offer.binding.profile = "other~" + std::to_string(client.user);
+  else
+    known.insert(offer.binding.profile);
   offer.binding.name = free_name(offer.binding.name);
   guest.offer = std::move(offer);
   guest.user = client.user;
@@ -371,6 +384,7 @@ void ChannelServer::reap() {
     auto ready = Guest::State::kReady;
     if (!table_.governed.load()) guest.state.compare_exchange_strong(ready, Guest::State::kLeft);
     if (guest.state.load(std::memory_order_acquire) != Guest::State::kLeft) continue;
+    guest.memory->give_back();
     guest.memory.reset();
     guest.offer = Offer();
     guest.leaving.store(false, std::memory_order_relaxed);

@@ -3,6 +3,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -77,6 +79,8 @@ class ChannelServer {
   std::int64_t deaf_until_ns_ = 0, accept_second_ = 0;
   int accepted_ = 0;
   std::vector<Client> clients_;
+  static constexpr std::size_t kMostProfiles = 64;  ///< of a user
+  std::map<uid_t, std::set<std::string>> profiles_;
   std::vector<char> buffer_;
   std::thread thread_;
 };

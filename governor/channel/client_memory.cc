@@ -66,7 +66,8 @@ ClientMemory::ClientMemory()
   if (at == MAP_FAILED) cannot_make("cannot be mapped");
   // Memory is given to a file page by page as it is touched: where there is none, that is SIGBUS, so
   // it is asked for here.
-  if (fallocate(memory_.get(), 0, 0, FLYBALL_SHARED_BYTES) != 0 && errno == ENOSPC) {
+  if (fallocate(memory_.get(), 0, 0, FLYBALL_SHARED_BYTES) != 0 && errno != EOPNOTSUPP &&
+      errno != ENOSYS) {
     munmap(at, FLYBALL_SHARED_BYTES);
     cannot_make("no room");
   }
@@ -75,6 +76,12 @@ ClientMemory::ClientMemory()
   shared_->version = FLYBALL_INTERFACE;
   shared_->bytes = FLYBALL_SHARED_BYTES;
   shared_->ring_jobs = FLYBALL_RING_JOBS;
+}
+
+void ClientMemory::give_back() noexcept {
+  // All but what the library reads after a hang-up: who keeps the descriptor keeps no memory of ours.
+  fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096,
+            FLYBALL_SHARED_BYTES - 4096);
 }
 
 ClientMemory::~ClientMemory() { munmap(shared_, FLYBALL_SHARED_BYTES); }
@@ -111,7 +118,7 @@ void ClientMemory::put_setting(const flyball_setting& setting) noexcept {
   fly_settings& to = shared_->settings;
   write_slot(to.sequence, to.word, setting_sequence_, setting);
   if (__atomic_exchange_n(&to.waiting, 0u, __ATOMIC_SEQ_CST) != 0)
-    syscall(SYS_futex, &to.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+    syscall(SYS_futex, &to.sequence, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
 void ClientMemory::put_effect(const flyball_effect& effect) noexcept {

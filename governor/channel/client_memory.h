@@ -20,6 +20,8 @@ class ClientMemory {
   ClientMemory& operator=(const ClientMemory&) = delete;
 
   int descriptor() const { return memory_.get(); }
+  /// When the session is over: its pages, of which the client may still have a mapping.
+  void give_back() noexcept;
   /// The oldest unread report. A head that cannot be (more ahead than there is room, or behind) empties
   /// the ring and counts as garbage.
   bool next_job(fly_job& out) noexcept {

@@ -36,6 +36,7 @@ void GuestSeat::bind(Guest& guest, const AppSetting& first, std::int64_t now_ns)
   expected_ = guest.offer.first_sequence;
   bound_ns_ = heard_ns_ = now_ns;
   setting_ = last_setting_ = first;
+  past_.fill({0, first});  // jobs of before the first setting ran with that
   monitor_.fill(std::numeric_limits<float>::quiet_NaN());
 }
 
@@ -145,11 +146,14 @@ void GuestSeat::read_running(std::int64_t origin_ns, std::int64_t now_ns,
                              AppObservation& to) noexcept {
   fly_running seen;
   if (!guest_->memory->running(seen)) return;
+  if (seen.release_ns < 0 || seen.start_ns < seen.release_ns) {
+    running_ = false;
+    return;
+  }
   const std::int64_t start_ns = seen.start_ns - origin_ns, release_ns = seen.release_ns - origin_ns;
   const std::int64_t patience_ns = std::max<std::int64_t>(
       FLYBALL_SILENT_NS, 10 * std::max(required_.period_ns, required_.deadline_ns));
-  const bool believable = seen.busy != 0 && seen.release_ns >= 0 &&
-                          seen.start_ns >= seen.release_ns && start_ns <= now_ns + kLeewayNs &&
+  const bool believable = seen.busy != 0 && start_ns <= now_ns + kLeewayNs &&
                           now_ns - start_ns < patience_ns && seen.level < FLYBALL_LEVELS &&
                           guest_->offer.level_of[seen.level] >= 0;
   if (!believable) {
@@ -177,7 +181,11 @@ bool GuestSeat::read(std::int64_t origin_ns, std::int64_t now_ns, std::int64_t e
   AppObservation& to = out.app[slot];
   to = AppObservation();
   const std::uint32_t version = guest_->required_version.load(std::memory_order_acquire);
-  if (version != required_version_ && guest_->required.get(asked_, 3)) required_version_ = version;
+  Requirements fresh;  // of which half may be written while it is read
+  if (version != required_version_ && guest_->required.get(fresh, 3)) {
+    asked_ = fresh;
+    required_version_ = version;
+  }
   required_ = asked_;
   // Late by a quarter is nearly as good.
   if (guest_->efficient.load(std::memory_order_relaxed))

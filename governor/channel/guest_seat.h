@@ -58,6 +58,11 @@ class GuestSeat {
   /// Its part of the epoch's power while it was busy: jobs get theirs.
   void charge(double mean_mw, std::int64_t now_ns, double clock_mhz, Observation& out,
               int slot) noexcept;
+  /// Of one who leaves: its ring was read to the end, or as often as a full one takes, since who still
+  /// has the memory can go on writing.
+  bool is_done(bool all) noexcept {
+    return all || ++last_looks_ > FLYBALL_RING_JOBS / kMaxJobsPerEpoch + 1;
+  }
   void show(const PlatformSpec& spec, bool energy_measured) noexcept;
 
  private:
@@ -81,6 +86,7 @@ class GuestSeat {
   std::uint32_t required_version_ = 0;
   AppSetting setting_;
   std::uint64_t number_ = 0;
+  int last_looks_ = 0;  ///< since it left
   float speed_ = 1;
   struct Past {
     std::uint32_t number = 0;

@@ -76,10 +76,15 @@ int open_process(int socket, pid_t pid) {
 bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads) {
   if (threads.empty()) return true;
   const std::string folder = "/proc/" + std::to_string(pid) + "/task";
+  // At once where the numbers are ours; a container's are looked for.
+  if (std::all_of(threads.begin(), threads.end(), [&](std::int32_t id) {
+        return id > 0 && access((folder + "/" + std::to_string(id)).c_str(), F_OK) == 0;
+      }))
+    return true;
   DIR* tasks = opendir(folder.c_str());
   if (tasks == nullptr) return false;
   std::vector<std::int32_t> own;
-  constexpr std::size_t kMost = 4096;  // one who starts threads without end is not looked through
+  constexpr std::size_t kMost = 256;  // one who starts threads without end is not looked through
   while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
     if (own.size() == kMost) break;

@@ -90,8 +90,8 @@ int flyball_connected(flyball_session* s) {
 }
 
 void fly_take_setting(struct flyball_session* s) {
-  struct fly_settings* from = &s->shared->settings;
   if (s->shared == NULL) return;
+  struct fly_settings* from = &s->shared->settings;
   /* Writing one takes less than a microsecond. A governor that has lost its CPU in the middle is not waited
    * for: the setting before is as good, and the next call looks again. */
   for (int i = 0; i < 64; ++i) {
@@ -127,6 +127,7 @@ const flyball_setting* flyball_now(flyball_session* s) {
 }
 
 int flyball_wait(flyball_session* s, int64_t timeout_ns) {
+  if (timeout_ns > INT64_MAX / 2) timeout_ns = INT64_MAX / 2;
   const int64_t until_ns = fly_now_ns() + timeout_ns;
   const uint64_t number = flyball_now(s)->number;
   for (;;) {

@@ -152,8 +152,13 @@ int ProfileProvider::hold(sd_bus_message* call, sd_bus_error* error) {
   if (holds_.holds().size() >= kMostHolds || said.size() > kLongestText || by.size() > kLongestText)
     return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                             "Too many holds, or too long a text");
-  if (watches_.count(requester) == 0)
+  if (watches_.count(requester) == 0) {
     watches_.emplace(requester, watch_owner(bus_, requester, on_requester, this));
+    if (!name_has_owner(bus_, requester.c_str())) {  // gone before it was watched
+      watches_.erase(requester);
+      return sd_bus_error_set(error, SD_BUS_ERROR_FAILED, "The requester is gone");
+    }
+  }
   const bool legacy =
       std::string_view(sd_bus_message_get_interface(call)) == kLegacyProfiles.interface;
   ProfileHolds::Change change;

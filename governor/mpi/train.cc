@@ -12,7 +12,7 @@ namespace flyball::mpi {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t kTrainEpisodes = 200;  // `flyball train`'s default
+constexpr std::uint64_t kTrainEpisodes = 200, kTrainLanes = 2;  // `flyball train`'s defaults
 
 std::uint64_t number_of(const Words& words, const std::string& option, std::uint64_t otherwise) {
   Words copy = words;
@@ -63,14 +63,16 @@ int train(const Rank& rank, Words words) {
     return kWrongUse;
   }
   const std::uint64_t first_seed = number_of(words, "--seed", 1);
-  const std::uint64_t episodes = number_of(words, "--episodes", kTrainEpisodes);
+  // As many as a rank's learners draw: none plays what another has, or what all are judged by.
+  const std::uint64_t seeds =
+      number_of(words, "--episodes", kTrainEpisodes) * number_of(words, "--lanes", kTrainLanes);
   Words mine = {"train"};
   Words others = words;
   take_value(others, "--seed");
   mine.insert(mine.end(), others.begin(), others.end());
   const std::string folder = folder_for("");
   const std::string file = folder + "/learned.policy";
-  const std::uint64_t of_rank = first_seed + static_cast<std::uint64_t>(rank.index) * episodes;
+  const std::uint64_t of_rank = first_seed + static_cast<std::uint64_t>(rank.index) * seeds;
   mine.insert(mine.end(), {"--seed", std::to_string(of_rank), "--out", file});
   const ChildEnd end = run_flyball(mine, true);
   const std::vector<Told> all =
@@ -88,7 +90,7 @@ int train(const Rank& rank, Words words) {
     const int best = code != 0
                          ? -1
                          : best_of(rank, words, files,
-                                   first_seed + static_cast<std::uint64_t>(rank.count) * episodes);
+                                   first_seed + static_cast<std::uint64_t>(rank.count) * seeds);
     if (code == 0 && best < 0) {
       complain("the trained policies could not be compared; run it again");
       code = kFailed;
@@ -106,8 +108,7 @@ int train(const Rank& rank, Words words) {
       code = error ? kFailed : 0;
       if (!error)
         fmt::print("wrote {}: of {} trainings that of rank {}, paid best on seeds from {}\n", out,
-                   rank.count, best,
-                   first_seed + static_cast<std::uint64_t>(rank.count) * episodes);
+                   rank.count, best, first_seed + static_cast<std::uint64_t>(rank.count) * seeds);
     }
   }
   std::error_code ignored;

@@ -48,27 +48,28 @@ void ServiceNotifier::ready(std::string_view status) noexcept {
   const std::size_t room = std::min(status.size(), text.size() - kReady.size());
   std::memcpy(text.data(), kReady.data(), kReady.size());
   std::memcpy(text.data() + kReady.size(), status.data(), room);
-  send({text.data(), kReady.size() + room});
+  send({text.data(), kReady.size() + room}, 0);  // nothing is being decided yet
 }
 
-void ServiceNotifier::stopping() noexcept { send("STOPPING=1\nSTATUS=Giving everything back"); }
+void ServiceNotifier::stopping() noexcept {
+  send("STOPPING=1\nSTATUS=Giving everything back", MSG_DONTWAIT);
+}
 
 void ServiceNotifier::alive(std::int64_t now_ns) noexcept {
   if (watchdog_ns_ <= 0 || now_ns < next_ns_) return;
-  next_ns_ = now_ns + watchdog_ns_ / 2;
-  send("WATCHDOG=1");
+  // Again with the next epoch when the queue was full.
+  if (send("WATCHDOG=1", MSG_DONTWAIT)) next_ns_ = now_ns + watchdog_ns_ / 2;
 }
 
-void ServiceNotifier::send(std::string_view text) const noexcept {
-  if (!socket_) return;
+bool ServiceNotifier::send(std::string_view text, int flags) const noexcept {
+  if (!socket_) return false;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, address_.data(), address_.size());
   if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  // Not waited for: a service manager that does not read must not hold a decision up.
-  sendto(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-         reinterpret_cast<const sockaddr*>(&to), size);
+  return sendto(socket_.get(), text.data(), text.size(), flags | MSG_NOSIGNAL,
+                reinterpret_cast<const sockaddr*>(&to), size) >= 0;
 }
 
 void NotifySink::on_epoch(const EpochEvent&) noexcept { notifier_.alive(monotonic_ns()); }

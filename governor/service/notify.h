@@ -22,7 +22,9 @@ class ServiceNotifier {
   void alive(std::int64_t now_ns) noexcept;
 
  private:
-  void send(std::string_view text) const noexcept;
+  /// Without MSG_DONTWAIT it waits for room: a service manager that does not read must not hold a
+  /// decision up.
+  bool send(std::string_view text, int flags) const noexcept;
 
   std::string address_;  ///< as in $NOTIFY_SOCKET
   FileDescriptor socket_;

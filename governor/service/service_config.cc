@@ -138,8 +138,16 @@ LinuxTuning tuning_of(const ServiceConfig& config, const LinuxMachine& machine,
     }
     const std::size_t c = cluster_of[static_cast<std::size_t>(found - known.begin())];
     const LimitedClocks clocks = limited_clocks(limit, made.spec.clusters[c].opps);
-    tuning.min_khz[c] = clocks.min_khz;
-    tuning.max_khz[c] = clocks.max_khz;
+    // Several policies may be one cluster: the narrowest of their limits.
+    tuning.min_khz[c] = std::max(tuning.min_khz[c], clocks.min_khz);
+    if (clocks.max_khz > 0 && (tuning.max_khz[c] == 0 || clocks.max_khz < tuning.max_khz[c]))
+      tuning.max_khz[c] = clocks.max_khz;
+    if (tuning.max_khz[c] > 0 && tuning.min_khz[c] > tuning.max_khz[c]) {
+      input_error(limit.where,
+                  "its policy shares a cluster with another one's limits, which leave "
+                  "no clock",
+                  "give both the same limits");
+    }
   }
   return tuning;
 }

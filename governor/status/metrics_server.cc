@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <filesystem>
 #include <system_error>
 
 #include "governor/status/control_address.h"
@@ -42,8 +43,12 @@ MetricsServer::MetricsServer(const StateDir& dir, const StatusPage& page,
                              const MetricsOptions& options)
     : dir_(dir), page_(page), options_(options), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!stop_) cannot_serve_metrics(dir_, errno);
-  if (!options_.file.empty())
+  if (!options_.file.empty()) {
     check_output("--metrics-file " + options_.file, options_.file, kMetricsOutput);
+    std::error_code error;  // a link that is there now is meant; write_file() obeys no later one
+    const auto real = std::filesystem::weakly_canonical(options_.file, error);
+    if (!error) options_.file = real.string();
+  }
   if (options_.socket) bind_socket();
   try {
     thread_ = quiet_thread([this] { body(); });
@@ -130,6 +135,8 @@ void MetricsServer::answer_one() {
 /// What cannot be written now may be the next time: the governor goes on. Not durable: the file is
 /// gone with the governor, and a card would wear.
 void MetricsServer::write_file() {
+  std::error_code ignored;  // a link that was put there since would choose what root replaces
+  if (std::filesystem::is_symlink(options_.file, ignored)) return;
   FileReplacement file;
   if (file.begin(options_.file) && file.write(text()) && file.put_in_place(false)) written_ = true;
 }

@@ -41,7 +41,7 @@ class MetricsServer {
 
   const StateDir& dir_;
   const StatusPage& page_;
-  const MetricsOptions options_;
+  MetricsOptions options_;
   FileDescriptor stop_, listener_;
   bool written_ = false;
   std::thread thread_;

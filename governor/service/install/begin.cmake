@@ -38,6 +38,12 @@ function(install_written name destination)
   set(CMAKE_INSTALL_MANIFEST_FILES ${CMAKE_INSTALL_MANIFEST_FILES} PARENT_SCOPE)
 endfunction()
 
+# Enabled with the governor: while nobody has the names of power profiles on the bus, a desktop that asks for
+# them starts another daemon, which conflicts with the governor.
+set(FLYBALL_ALSO)
+if(FLYBALL_DESKTOP)
+  set(FLYBALL_ALSO "Also=flyball-desktop.service")
+endif()
 # Not in lib/MULTIARCH: systemd looks in lib/ below /usr and /usr/local.
 install_written(flyball.service ${prefix}/lib/systemd/system)
 if(FLYBALL_DESKTOP)
