@@ -14,7 +14,7 @@ std::vector<std::int64_t> changes_of(const Scenario& scenario) {
   for (const BackgroundLoad& load : scenario.background) add(load.start_ns), add(load.stop_ns);
   for (const ScenarioEvent& event : scenario.events) add(event.at_ns);
   std::ranges::sort(changes);
-  changes.erase(std::ranges::unique(changes).begin(), changes.end());
+  changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
   return changes;
 }
 
