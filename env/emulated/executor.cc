@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <limits>
@@ -40,6 +41,19 @@ bool before(const ReadyJob& a, const ReadyJob& b) {
 }
 
 }  // namespace
+
+ReadyJob newest_job(LedgerApp& app, int index, double inferences) {
+  constexpr double kMost = 1e9;  // a work that varies widely has no upper end
+  LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];
+  ReadyJob queued;
+  queued.release_ns = job.release_ns;
+  queued.deadline_ns = job.deadline_ns;
+  queued.inferences = static_cast<int>(std::clamp(std::round(inferences * job.work), 1.0, kMost));
+  queued.priority = app.required.priority;
+  queued.app = static_cast<std::uint8_t>(index);
+  job.work = static_cast<double>(queued.inferences) / inferences;
+  return queued;
+}
 
 double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveKnobs& knobs) {
   double sum = 0;

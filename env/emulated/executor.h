@@ -2,16 +2,16 @@
 
 #include <array>
 #include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include <boost/lockfree/spsc_queue.hpp>
-
 #include "env/emulated/counter_factory.h"
 #include "env/emulated/job_engine.h"
 #include "env/ledger/arrivals.h"
+#include "env/ledger/job_ledger.h"
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "env/spaces/counters.h"
@@ -82,6 +82,9 @@ struct ReadyJob {
   int priority = 1;
   std::uint8_t app = 0;
 };
+/// The newest job of an application, `inferences` of which are one of work 1; its work becomes that of
+/// the whole number of them that it is.
+ReadyJob newest_job(LedgerApp& app, int index, double inferences);
 
 /// A start or a finish, from the executor to the machine thread. Absolute monotonic time.
 struct JobEvent {

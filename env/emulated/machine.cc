@@ -8,8 +8,6 @@
 namespace flyball {
 namespace {
 
-constexpr double kMaxInferences = 1e9;  // a work that varies widely has no upper end
-
 std::size_t to_index(int index) { return static_cast<std::size_t>(index); }
 
 std::int64_t poll_ns(const PlatformSpec& spec) {
@@ -140,17 +138,8 @@ void EmulatedMachine::due(std::int64_t now_ns) {
 
 void EmulatedMachine::release(int a) {
   if (!ledger().release(a)) return;
-  LedgerApp& app = jobs_.app[to_index(a)];
-  LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];
-  ReadyJob queued;
-  queued.release_ns = job.release_ns;
-  queued.deadline_ns = job.deadline_ns;
-  queued.inferences = static_cast<int>(
-      std::clamp(std::round(inferences_[to_index(a)] * job.work), 1.0, kMaxInferences));
-  queued.priority = app.required.priority;
-  queued.app = static_cast<std::uint8_t>(a);
-  job.work = static_cast<double>(queued.inferences) / inferences_[to_index(a)];
-  if (!port_.submit(queued)) ledger().drop_newest(a);
+  const ReadyJob job = newest_job(jobs_.app[to_index(a)], a, inferences_[to_index(a)]);
+  if (!port_.submit(job)) ledger().drop_newest(a);
 }
 
 void EmulatedMachine::set_battery(double left_mj) {

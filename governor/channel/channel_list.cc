@@ -9,7 +9,6 @@
 #include <system_error>
 #include <vector>
 
-#include "governor/channel/channel_address.h"
 #include "governor/channel/channel_server.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
@@ -92,7 +91,7 @@ std::string ask_for_applications(const std::string& dir) {
   const FileDescriptor folder(open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return "";
   const FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const ChannelAddress address(folder.get());
+  const FolderAddress address(folder.get(), FLY_SOCKET_NAME);
   if (::connect(socket.get(), address.get(), address.size()) != 0) return "";
   const fly_list asked{FLY_MAGIC, FLY_LIST};
   std::vector<char> buffer(kMaxListBytes);

@@ -13,7 +13,6 @@
 #include <exception>
 #include <system_error>
 
-#include "governor/channel/channel_address.h"
 #include "governor/channel/peer.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/error.h"
@@ -24,16 +23,7 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-[[noreturn]] void cannot_serve(const StateDir& dir, const std::string& why) {
-  failure(dir.path_of(FLY_SOCKET_NAME), why, "free it, or give another folder with --state-dir");
-}
-std::string reason_of(int error) { return std::generic_category().message(error); }
-
-bool somebody_serves(const StateDir& dir) {
-  const FileDescriptor probe(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const ChannelAddress address(dir.descriptor());
-  return probe && (connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN);
-}
+constexpr const char* kRemedy = "free it, or give another folder with --state-dir";
 
 bool send_welcome(int socket, const fly_welcome& welcome, int memory) {
   iovec part{const_cast<fly_welcome*>(&welcome), sizeof welcome};
@@ -68,27 +58,19 @@ bool refuse(int socket, int error, const std::string& why) {
 }  // namespace
 
 ChannelServer::ChannelServer(const StateDir& dir, GuestTable& table, const Options& options)
-    : dir_(dir),
-      table_(table),
+    : table_(table),
       options_(options),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      listener_(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+      listener_(dir, FLY_SOCKET_NAME, {.backlog = FLYBALL_SESSIONS, .take_over = options.take_over},
+                kRemedy),
       buffer_(FLY_MAX_MESSAGE) {
-  if (!stop_ || !listener_) cannot_serve(dir_, "cannot be made: " + reason_of(errno));
+  if (!stop_) failure(dir.path_of(FLY_SOCKET_NAME), error_text(errno), kRemedy);
   clients_.reserve(FLYBALL_SESSIONS + kMaxPending);
-  // Nobody's files: whoever lets the last reference go waits for what closing it takes, which is up to
-  // who sent it (a socket that lingers). Accepted sockets inherit this.
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83  // since Linux 6.16
-#endif
-  const int no = 0;
-  setsockopt(listener_.get(), SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no);
-  bind_socket(options.take_over);
   try {
     thread_ = quiet_thread([this] { body(); });
   } catch (const std::system_error& error) {
-    unlinkat(dir_.descriptor(), FLY_SOCKET_NAME, 0);
-    cannot_serve(dir_, std::string("no thread to serve it: ") + error.what());
+    failure(dir.path_of(FLY_SOCKET_NAME), std::string("no thread to serve it: ") + error.what(),
+            kRemedy);
   }
 }
 
@@ -98,32 +80,6 @@ ChannelServer::~ChannelServer() {
   }
   thread_.join();
   for (Client& client : clients_) leave(client);
-  struct stat info {};
-  const bool is_ours =
-      fstatat(dir_.descriptor(), FLY_SOCKET_NAME, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-      info.st_dev == device_ && info.st_ino == inode_;
-  if (is_ours) unlinkat(dir_.descriptor(), FLY_SOCKET_NAME, 0);
-}
-
-void ChannelServer::bind_socket(bool take_over) {
-  if (!take_over && somebody_serves(dir_)) cannot_serve(dir_, "another flyball serves it");
-  struct stat info {};
-  if (fstatat(dir_.descriptor(), FLY_SOCKET_NAME, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (!S_ISSOCK(info.st_mode)) cannot_serve(dir_, "is no socket");
-    unlinkat(dir_.descriptor(), FLY_SOCKET_NAME, 0);
-  }
-  const ChannelAddress address(dir_.descriptor());
-  if (bind(listener_.get(), address.get(), address.size()) != 0)
-    cannot_serve(dir_, "cannot be made: " + reason_of(errno));
-  // Any user's applications may come.
-  fchmodat(dir_.descriptor(), FLY_SOCKET_NAME, 0666, 0);
-  if (fstatat(dir_.descriptor(), FLY_SOCKET_NAME, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
-  }
-  if (listen(listener_.get(), FLYBALL_SESSIONS) == 0) return;
-  unlinkat(dir_.descriptor(), FLY_SOCKET_NAME, 0);
-  cannot_serve(dir_, "cannot be listened to: " + reason_of(errno));
 }
 
 void ChannelServer::body() noexcept {

@@ -12,6 +12,7 @@
 
 #include "governor/channel/guest.h"
 #include "governor/supervisor/process_identity.h"
+#include "governor/supervisor/served_socket.h"
 #include "governor/supervisor/state_dir.h"
 #include "kernels/base/file_descriptor.h"
 
@@ -56,7 +57,6 @@ class ChannelServer {
     int in_second = 0;
   };
 
-  void bind_socket(bool take_over);
   void body() noexcept;
   void serve(std::int64_t now_ns);
   void accept_clients(std::int64_t now_ns);
@@ -71,11 +71,10 @@ class ChannelServer {
   std::string free_name(const std::string& wanted) const;
   std::string list(const Client& client) const;
 
-  const StateDir& dir_;
   GuestTable& table_;
   const Options options_;
-  FileDescriptor stop_, listener_;
-  std::uint64_t device_ = 0, inode_ = 0;  ///< of the socket's name
+  FileDescriptor stop_;
+  ServedSocket listener_;
   std::int64_t deaf_until_ns_ = 0, accept_second_ = 0;
   int accepted_ = 0;
   std::vector<Client> clients_;

@@ -11,7 +11,8 @@
 #include <system_error>
 #include <vector>
 
-#include "governor/status/control_address.h"
+#include "governor/status/control_protocol.h"
+#include "governor/supervisor/served_socket.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -51,7 +52,7 @@ std::optional<ControlClient> ControlClient::connect(const std::string& state_dir
   const timeval patience{kPatienceMs / 1000, kPatienceMs % 1000 * 1000};
   for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
     setsockopt(socket.get(), SOL_SOCKET, option, &patience, sizeof patience);
-  const ControlAddress address(folder.get());
+  const FolderAddress address(folder.get(), kControlSocket);
   if (::connect(socket.get(), address.get(), address.size()) == 0)
     return ControlClient(std::move(socket), where);
   if (errno == ENOENT || errno == ECONNREFUSED) return std::nullopt;

@@ -16,7 +16,6 @@
 #include <exception>
 #include <system_error>
 
-#include "governor/status/control_address.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/error.h"
 #include "kernels/base/quiet_thread.h"
@@ -26,35 +25,24 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-[[noreturn]] void cannot_serve(const StateDir& dir, const std::string& why) {
-  failure(dir.path_of(kControlSocket), why, "free it, or give another folder with --state-dir");
-}
-
-std::string reason_of(int error) { return std::generic_category().message(error); }
-
-bool somebody_serves(const StateDir& dir) {
-  const FileDescriptor probe(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const ControlAddress address(dir.descriptor());
-  return probe && (connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN);
-}
+constexpr const char* kRemedy = "free it, or give another folder with --state-dir";
 
 }  // namespace
 
 ControlServer::ControlServer(const StateDir& dir, int page, const Options& options, Answer answer)
-    : dir_(dir),
-      page_(page),
+    : page_(page),
       options_(options),
       answer_(std::move(answer)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      listener_(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-  if (!stop_ || !listener_) cannot_serve(dir_, "cannot be made: " + reason_of(errno));
+      listener_(dir, kControlSocket, {.backlog = kMaxClients, .take_over = options.take_over},
+                kRemedy) {
+  if (!stop_) failure(dir.path_of(kControlSocket), error_text(errno), kRemedy);
   clients_.reserve(kMaxClients);
-  bind_socket(options.take_over);
   try {
     thread_ = quiet_thread([this] { body(); });
   } catch (const std::system_error& error) {
-    unlinkat(dir_.descriptor(), kControlSocket, 0);
-    cannot_serve(dir_, std::string("no thread to serve it: ") + error.what());
+    failure(dir.path_of(kControlSocket), std::string("no thread to serve it: ") + error.what(),
+            kRemedy);
   }
 }
 
@@ -63,32 +51,6 @@ ControlServer::~ControlServer() {
   while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
   thread_.join();
-  struct stat info {};
-  const bool is_ours =
-      fstatat(dir_.descriptor(), kControlSocket, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-      info.st_dev == device_ && info.st_ino == inode_;
-  if (is_ours) unlinkat(dir_.descriptor(), kControlSocket, 0);
-}
-
-void ControlServer::bind_socket(bool take_over) {
-  if (!take_over && somebody_serves(dir_)) cannot_serve(dir_, "another flyball serves it");
-  struct stat info {};
-  if (fstatat(dir_.descriptor(), kControlSocket, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (!S_ISSOCK(info.st_mode)) cannot_serve(dir_, "is no socket");
-    unlinkat(dir_.descriptor(), kControlSocket, 0);
-  }
-  const ControlAddress address(dir_.descriptor());
-  if (bind(listener_.get(), address.get(), address.size()) != 0)
-    cannot_serve(dir_, "cannot be made: " + reason_of(errno));
-  // Connecting is writing: status is for everybody, and who may control is asked of the peer.
-  fchmodat(dir_.descriptor(), kControlSocket, 0666, 0);
-  if (fstatat(dir_.descriptor(), kControlSocket, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
-  }
-  if (listen(listener_.get(), kMaxClients) == 0) return;
-  unlinkat(dir_.descriptor(), kControlSocket, 0);
-  cannot_serve(dir_, "cannot be listened to: " + reason_of(errno));
 }
 
 void ControlServer::body() noexcept {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "governor/status/control_protocol.h"
+#include "governor/supervisor/served_socket.h"
 #include "governor/supervisor/state_dir.h"
 #include "kernels/base/file_descriptor.h"
 
@@ -52,7 +53,6 @@ class ControlServer {
     int in_second = 0;
   };
 
-  void bind_socket(bool take_over);
   void body() noexcept;
   void serve(std::int64_t now_ns);
   void accept_client(std::int64_t now_ns);
@@ -60,13 +60,12 @@ class ControlServer {
   bool reply(const Client& client, std::string_view text, int descriptor = -1) const;
   bool in_group(int socket, gid_t group_of_peer) const;
 
-  const StateDir& dir_;
   const int page_;
   const Options options_;
   const Answer answer_;
-  FileDescriptor stop_, listener_;
-  std::uint64_t device_ = 0, inode_ = 0;  ///< of the socket's name
-  std::int64_t deaf_until_ns_ = 0;        ///< accepts nobody until then
+  FileDescriptor stop_;
+  ServedSocket listener_;
+  std::int64_t deaf_until_ns_ = 0;  ///< accepts nobody until then
   std::int64_t accept_second_ = 0;
   int accepted_ = 0;  ///< within it
   std::vector<Client> clients_;

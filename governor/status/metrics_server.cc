@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "governor/status/control_address.h"
 #include "governor/status/metrics_text.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/error.h"
@@ -31,29 +30,29 @@ constexpr OutputKind kMetricsOutput = {"a file of flyball's metrics", kMetricsSt
 constexpr int kPatienceMs = 1000;
 constexpr std::int64_t kFirstNs = 1'500'000'000;  // a first second is over then
 
-[[noreturn]] void cannot_serve_metrics(const StateDir& dir, int error) {
-  failure(dir.path_of(kMetricsSocket),
-          "cannot be served: " + std::generic_category().message(error),
-          "free it, or leave the socket of metrics out");
-}
+constexpr const char* kRemedy = "free it, or leave the socket of metrics out";
 
 }  // namespace
 
 MetricsServer::MetricsServer(const StateDir& dir, const StatusPage& page,
                              const MetricsOptions& options)
-    : dir_(dir), page_(page), options_(options), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!stop_) cannot_serve_metrics(dir_, errno);
+    : page_(page), options_(options), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!stop_) failure(dir.path_of(kMetricsSocket), error_text(errno), kRemedy);
   if (!options_.file.empty()) {
     check_output("--metrics-file " + options_.file, options_.file, kMetricsOutput);
     std::error_code error;  // a link that is there now is meant; write_file() obeys no later one
     const auto real = std::filesystem::weakly_canonical(options_.file, error);
     if (!error) options_.file = real.string();
   }
-  if (options_.socket) bind_socket();
+  // Only who holds the governor's lock, or nobody else, gets here.
+  if (options_.socket)
+    listener_.emplace(dir, kMetricsSocket,
+                      ServedSocket::Options{.type = SOCK_STREAM, .take_over = true}, kRemedy);
   try {
     thread_ = quiet_thread([this] { body(); });
   } catch (const std::system_error& error) {
-    cannot_serve_metrics(dir_, error.code().value());
+    failure(dir.path_of(kMetricsSocket), std::string("no thread to serve it: ") + error.what(),
+            kRemedy);
   }
 }
 
@@ -62,34 +61,15 @@ MetricsServer::~MetricsServer() {
   while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
   thread_.join();
-  if (listener_) unlinkat(dir_.descriptor(), kMetricsSocket, 0);
   // Figures of a governor that is no more would be taken for those of one that idles.
   if (written_) unlink(options_.file.c_str());
-}
-
-/// Only who holds the governor's lock, or nobody else, gets here: what is there was left behind.
-void MetricsServer::bind_socket() {
-  listener_ = FileDescriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_) cannot_serve_metrics(dir_, errno);
-  struct stat info {};
-  if (fstatat(dir_.descriptor(), kMetricsSocket, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-      S_ISSOCK(info.st_mode)) {
-    unlinkat(dir_.descriptor(), kMetricsSocket, 0);
-  }
-  const ControlAddress address(dir_.descriptor(), kMetricsSocket);
-  if (bind(listener_.get(), address.get(), address.size()) != 0) {
-    const int error = errno;
-    listener_ = FileDescriptor();
-    cannot_serve_metrics(dir_, error);
-  }
-  fchmodat(dir_.descriptor(), kMetricsSocket, 0666, 0);  // as the status page: for everybody
-  if (listen(listener_.get(), 8) != 0) cannot_serve_metrics(dir_, errno);
 }
 
 void MetricsServer::body() noexcept {
   std::int64_t write_ns = monotonic_ns() + kFirstNs;
   for (;;) {
-    std::array<pollfd, 2> wait = {pollfd{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    std::array<pollfd, 2> wait = {pollfd{stop_.get(), POLLIN, 0},
+                                  {listener_ ? listener_->get() : -1, POLLIN, 0}};
     int patience_ms = -1;
     if (!options_.file.empty()) {
       const std::int64_t left_ms = (write_ns - monotonic_ns()) / 1'000'000 + 1;
@@ -109,7 +89,7 @@ void MetricsServer::body() noexcept {
 }
 
 void MetricsServer::answer_one() {
-  const FileDescriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const FileDescriptor client(accept4(listener_->get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!client) return;
   const timeval patience{kPatienceMs / 1000, 0};
   setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);

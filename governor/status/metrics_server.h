@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "governor/status/status_page.h"
-#include "governor/supervisor/state_dir.h"
+#include "governor/supervisor/served_socket.h"
 #include "kernels/base/file_descriptor.h"
 
 namespace flyball {
@@ -33,16 +34,15 @@ class MetricsServer {
   MetricsServer& operator=(const MetricsServer&) = delete;
 
  private:
-  void bind_socket();
   void body() noexcept;
   void answer_one();
   void write_file();
   std::string text() const;
 
-  const StateDir& dir_;
   const StatusPage& page_;
   MetricsOptions options_;
-  FileDescriptor stop_, listener_;
+  FileDescriptor stop_;
+  std::optional<ServedSocket> listener_;
   bool written_ = false;
   std::thread thread_;
 };

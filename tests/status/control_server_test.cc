@@ -14,7 +14,6 @@
 
 #include <random>
 
-#include "governor/status/control_address.h"
 #include "governor/status/control_client.h"
 #include "kernels/base/error.h"
 #include "tests/governor/subprocess.h"
@@ -41,7 +40,7 @@ class Served {
   ControlClient client() const { return *ControlClient::connect(path()); }
   FileDescriptor raw() const {
     FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    const ControlAddress address(dir_.descriptor());
+    const FolderAddress address(dir_.descriptor(), kControlSocket);
     EXPECT_EQ(connect(socket.get(), address.get(), address.size()), 0) << errno;
     return socket;
   }
@@ -133,7 +132,7 @@ TEST(ControlServer, WhatACrashedOneLeftIsReplaced) {
   const StateDir dir = StateDir::make(where / "state");
   {
     const FileDescriptor old(socket(AF_UNIX, SOCK_SEQPACKET, 0));
-    const ControlAddress address(dir.descriptor());
+    const FolderAddress address(dir.descriptor(), kControlSocket);
     ASSERT_EQ(bind(old.get(), address.get(), address.size()), 0);
   }
   EXPECT_FALSE(ControlClient::connect(dir.path()));

@@ -11,7 +11,6 @@
 namespace flyball {
 namespace {
 
-constexpr double kMostInferences = 1e9;             // a work that varies widely has no upper end
 constexpr std::int64_t kLateReleaseNs = 5'000'000;  // a release that is this late is worth a note
 
 std::size_t place(int index) { return static_cast<std::size_t>(index); }
@@ -117,17 +116,8 @@ void PoolJobs::follow(const ScenarioEvent& event) noexcept {
 
 void PoolJobs::release(int a) noexcept {
   if (!ledger().release(a)) return;
-  LedgerApp& app = jobs_.app[place(a)];
-  LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];
-  ReadyJob queued;
-  queued.release_ns = job.release_ns;
-  queued.deadline_ns = job.deadline_ns;
-  queued.inferences = static_cast<int>(
-      std::clamp(std::round(inferences_[place(a)] * job.work), 1.0, kMostInferences));
-  queued.priority = app.required.priority;
-  queued.app = static_cast<std::uint8_t>(a);
-  job.work = static_cast<double>(queued.inferences) / inferences_[place(a)];
-  if (!executor_.submit(queued)) ledger().drop_newest(a);
+  const ReadyJob job = newest_job(jobs_.app[place(a)], a, inferences_[place(a)]);
+  if (!executor_.submit(job)) ledger().drop_newest(a);
 }
 
 void PoolJobs::on_event(const JobEvent& event) noexcept {
