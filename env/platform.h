@@ -55,6 +55,9 @@ class Platform {
   virtual const Binding& binding(int slot) const = 0;
   /// The state before the first epoch: nothing has run, knobs as the platform found them.
   virtual void observe(Observation& out) const noexcept = 0;
+  /// What becomes of an action beyond what an agent and its shield make of it: the loop asks before it
+  /// applies one, so that what is learned and recorded is what was done.
+  virtual void amend(Action&) const noexcept {}
   /// Turns the knobs that differ from their setting. Frequencies follow after the transition
   /// latency, mapping and level with the application's next job. What became of each is in the next
   /// observation (asked, in force, error).

@@ -59,17 +59,22 @@ const Binding& ChannelPlatform::binding(int slot) const {
 
 void ChannelPlatform::observe(Observation& out) const noexcept { inner_.observe(out); }
 
+void ChannelPlatform::amend(Action& action) const noexcept {
+  inner_.amend(action);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (seats_[i]->taken())
+      raise_clocks(*seats_[i], action.app[static_cast<std::size_t>(slots_) + i].mapping, action);
+  }
+}
+
 Status ChannelPlatform::apply(const Action& action) noexcept {
-  Action turned = action;
   const std::int64_t now_ns = monotonic_ns();
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     GuestSeat& seat = *seats_[i];
-    if (!seat.taken()) continue;
-    const AppSetting& asked = action.app[static_cast<std::size_t>(slots_) + i];
-    if (!seat.is_before(now_ns - origin_ns_)) set(seat, asked, action);
-    raise_clocks(seat, asked.mapping, turned);
+    if (!seat.taken() || seat.is_before(now_ns - origin_ns_)) continue;
+    set(seat, action.app[static_cast<std::size_t>(slots_) + i], action);
   }
-  return inner_.apply(turned);
+  return inner_.apply(action);
 }
 
 Status ChannelPlatform::advance(const EpochRequest& request, Observation& out) noexcept {
@@ -111,7 +116,7 @@ void ChannelPlatform::merge(Observation& out) noexcept {
       guest.state.store(Guest::State::kLeft, std::memory_order_release);
     } else if (seat.taken()) {
       follow(guest, seat, out, slot);
-    } else if (guest.state.load(std::memory_order_relaxed) == ready &&
+    } else if (guest.state.load(std::memory_order_acquire) == ready &&
                may_bind(guest, out.now_ns) &&
                guest.state.compare_exchange_strong(ready, Guest::State::kBound,
                                                    std::memory_order_acq_rel)) {
@@ -137,7 +142,8 @@ void ChannelPlatform::follow(Guest& guest, GuestSeat& seat, Observation& out, in
   const bool leaves = guest.leaving.load(std::memory_order_acquire);
   const bool all = seat.read(origin_ns_, out.now_ns, out.epoch_ns, out, slot);
   if (guest.resets.load(std::memory_order_relaxed) != 0 && may_bind(guest, out.now_ns)) {
-    guest.resets.store(0, std::memory_order_relaxed);
+    guest.resets.exchange(0,
+                          std::memory_order_relaxed);  // one that comes now is for the next epoch
     seat.reset();
     ++roster_changes_;
   }

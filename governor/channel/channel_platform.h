@@ -40,6 +40,8 @@ class ChannelPlatform final : public Platform {
 
   const Binding& binding(int slot) const override;
   void observe(Observation& out) const noexcept override;
+  /// Clocks up for who votes for them, and for who may be anywhere.
+  void amend(Action& action) const noexcept override;
   Status apply(const Action& action) noexcept override;
   Status advance(const EpochRequest& request, Observation& out) noexcept override;
   void interrupt() override { inner_.interrupt(); }

@@ -17,7 +17,6 @@ class EffectEstimate {
 
   void add_before(double latency_ns, double energy_mj, double mhz) noexcept;
   void add_now(double latency_ns, double energy_mj, double mhz) noexcept;
-  std::size_t before_count() const { return before_.count; }
   /// Its numbers; names and counts of jobs are somebody else's.
   void fill(flyball_effect& out) const noexcept;
   /// The jobs that come are another kind of work.

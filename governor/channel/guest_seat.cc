@@ -203,7 +203,9 @@ bool GuestSeat::read(std::int64_t origin_ns, std::int64_t now_ns, std::int64_t e
     // Ended since the platform looked, which may be long ago on a busy machine: of the next epoch.
     if (job.finish_ns > now_ns + origin_ns && job.finish_ns <= monotonic_ns() + kLeewayNs) break;
     guest_->memory->pass_job();
-    if (!take(job, origin_ns, now_ns, out, slot)) ++lost_;
+    if (take(job, origin_ns, now_ns, out, slot)) continue;
+    ++lost_;
+    if (job.sequence == expected_) ++expected_;  // its place in the count is no gap
   }
   lost_ += guest_->memory->garbage() - garbage_seen_;
   garbage_seen_ = guest_->memory->garbage();

@@ -97,9 +97,10 @@ static int find_governor(char* path, size_t room) {
   const int fd = connect_to(path);
   const char* runtime = getenv("XDG_RUNTIME_DIR");
   if (fd >= 0 || runtime == NULL || *runtime == 0) return fd;
-  char own[108];
-  snprintf(own, sizeof own, "%.80s/flyball/%s", runtime, FLY_SOCKET_NAME);
-  return connect_to(own);
+  if ((size_t)snprintf(path, room, "%s/flyball/%s", runtime, FLY_SOCKET_NAME) < room)
+    return connect_to(path);
+  errno = ENAMETOOLONG;
+  return -1;
 }
 
 static void tell_once(const char* path, int error) {

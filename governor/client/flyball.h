@@ -97,7 +97,7 @@ typedef struct flyball_monitor {
   const char* unit;
   int direction; /* enum flyball_direction */
   double desired_min, desired_max;
-  double weight; /* 0: only shown */
+  double weight; /* for whoever looks: monitors are shown, and count for nothing else */
 } flyball_monitor;
 
 enum flyball_objective { FLYBALL_ENERGY, FLYBALL_ACCURACY, FLYBALL_LATENCY };

@@ -102,7 +102,10 @@ def _requirements(period_ms=0, deadline_ms=0, grace_ms=0, accuracy_floor_pct=0, 
 
 
 class Setting(dict):
-    """Knobs by name, each its value as it was given; and where, threads, cpus, speed."""
+    """Knobs by name, each its value as it was given; and where, threads, cpus, speed. What a job has measured
+    goes into `measured`, by the monitors' names."""
+
+    measured = None
 
 
 class _Job:
@@ -110,10 +113,11 @@ class _Job:
         self._session, self._release_ns = session, release_ns
 
     def __enter__(self):
-        return self._session._begin(self._release_ns)
+        self._setting = self._session._begin(self._release_ns)
+        return self._setting
 
     def __exit__(self, kind, value, trace):
-        self._session._end()
+        self._session._end(self._setting.measured or {})
 
 
 class Session:
@@ -164,9 +168,10 @@ class Session:
     def _begin(self, release_ns=0):
         return self._setting(self._library.flyball_begin(self._handle, release_ns))
 
-    def _end(self, values=()):
-        row = (ctypes.c_double * max(1, len(values)))(*values)
-        return self._library.flyball_end_with(self._handle, row, len(values))
+    def _end(self, measured):
+        names = self._monitors if measured else []
+        row = (ctypes.c_double * max(1, len(names)))(*[measured.get(name, math.nan) for name in names])
+        return self._library.flyball_end_with(self._handle, row, len(names))
 
     def job(self, release_ns=0):
         """`with app.job() as setting:` is one job; `release_ns` by time.monotonic_ns(), 0: now."""

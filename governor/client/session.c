@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,7 +205,7 @@ int flyball_end_with(flyball_session* s, const double* values, size_t count) {
   memset(&job, 0, sizeof job);
   job.release_ns = s->release_ns;
   job.start_ns = s->start_ns;
-  job.finish_ns = s->last_finish_ns = fly_now_ns();
+  job.finish_ns = fly_now_ns();
   job.setting = (uint32_t)s->now.number;
   job.level = s->now.level;
   job.values = (uint8_t)count;
@@ -227,13 +228,15 @@ int flyball_report(flyball_session* s, const flyball_job* from) {
     return fly_fail(EINVAL, "job: its times are not in order; release, start, finish, now");
   if (from->level < -1 || from->level >= (int)s->hello.level_count)
     return fly_fail(EINVAL, "job: level %d; -1 to %u", from->level, s->hello.level_count - 1);
+  if (from->level >= 0 && isnan(s->hello.accuracy_pct[from->level]))
+    return fly_fail(EINVAL, "job: level %d is not offered; one that accuracy_pct has", from->level);
   if (now_ns >= s->check_ns) fly_attend(s, now_ns, 0);
   flyball_now(s);
   struct fly_job job;
   memset(&job, 0, sizeof job);
   job.release_ns = from->release_ns;
   job.start_ns = from->start_ns;
-  job.finish_ns = s->last_finish_ns = from->finish_ns;
+  job.finish_ns = from->finish_ns;
   job.deadline_ns = from->deadline_ns;
   job.cpu_ns = from->cpu_ns;
   job.gpu_ns = from->gpu_ns;

@@ -16,7 +16,6 @@ struct flyball_session {
   uint64_t head;                /* of the ring that is mapped */
   uint64_t sequence;            /* of the next report */
   int64_t release_ns, start_ns; /* of the job that has begun */
-  int64_t last_finish_ns;
 
   int socket; /* -1: none */
   int welcomed;

@@ -17,23 +17,26 @@ Action setting_in_force(const Observation& now) {
   return action;
 }
 
-/// Sums up whatever the shield turns into what is executed.
+/// Sums up whatever the shield and the platform turn into what is executed.
 float ControlLoop::executed_probability(const Observation& now, const Decision& decided,
                                         const Action& applied) const {
   if (decided.probability == 1) return 1;
   struct Sum final : DrawnActions {
-    Sum(const Shield& shield_in, const Observation& now_in, const Action& applied_in)
-        : shield(shield_in), now(now_in), applied(applied_in) {}
+    Sum(const Shield& shield_in, const Platform& platform_in, const Observation& now_in,
+        const Action& applied_in)
+        : shield(shield_in), platform(platform_in), now(now_in), applied(applied_in) {}
     void take(const Action& action, double probability) override {
       Action executed = action;
       shield.check(now, executed);
+      platform.amend(executed);
       if (executed == applied) sum += probability;
     }
     const Shield& shield;
+    const Platform& platform;
     const Observation& now;
     const Action& applied;
     double sum = 0;
-  } executed(shield_, now, applied);
+  } executed(shield_, platform_, now, applied);
   if (!agent_.alternatives(now, decided, executed)) return std::numeric_limits<float>::quiet_NaN();
   return static_cast<float>(std::min(1.0, executed.sum));
 }
@@ -84,6 +87,7 @@ Status ControlLoop::run() {
 
     Action applied = decided.action;
     const Shield::Verdict verdict = shield_.check(*before, applied);
+    platform_.amend(applied);
     const Status turned = platform_.apply(applied);
     // The knobs turn meanwhile.
     decided.probability = executed_probability(*before, decided, applied);

@@ -90,7 +90,12 @@ void MetricsServer::body() noexcept {
 
 void MetricsServer::answer_one() {
   const FileDescriptor client(accept4(listener_->get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!client) return;
+  if (!client) {
+    // With no descriptors left the caller stays where it is: not asked again at once.
+    pollfd stop{stop_.get(), POLLIN, 0};
+    if (errno != EAGAIN) poll(&stop, 1, kPatienceMs);
+    return;
+  }
   const timeval patience{kPatienceMs / 1000, 0};
   setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   // Who closes with something unread gets no answer across: the request is taken off first.

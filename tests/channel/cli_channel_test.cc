@@ -112,22 +112,33 @@ TEST(CliChannel, APythonProgramJoins) {
   const SocketDir dir;
   TestGovernor governor(dir.path());
   const std::string program =
-      "'import flyball\n"
+      "'import flyball, sys\n"
       "app = flyball.open(\"detector\", knobs={\"model\": [\"small\", \"large\"]},\n"
-      "                   accuracy_pct=[61, 68], deadline_ms=50)\n"
+      "                   accuracy_pct=[61, 68], monitors=[\"heat\", \"fog\"], deadline_ms=50)\n"
       "assert app.connected\n"
       "for i in range(40):\n"
       "    with app.job() as setting:\n"
       "        assert setting[\"model\"] in (\"small\", \"large\")\n"
+      "        setting.measured = {\"fog\": 7.5}\n"
       "app.require(deadline_ms=30)\n"
+      "sys.stdin.readline()\n"
       "app.close()\n'";
   const std::string command = "FLYBALL_SOCKET=" + dir.socket() +
                               " PYTHONPATH=" FLYBALL_SOURCE_DIR
                               "/governor/client FLYBALL_LIBRARY=" FLYBALL_LIBRARY " python3 -c " +
                               program;
-  EXPECT_EQ(std::system(command.c_str()), 0);
-  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 1; }));
+  std::FILE* const running = popen(command.c_str(), "w");
+  ASSERT_NE(running, nullptr);
   EXPECT_TRUE(comes_about([&] { return governor.agent.seen().finished == 40; }));
+  ASSERT_EQ(governor.agent.seen().bound.size(), 1u);
+  const auto monitors = [&] {
+    const json all = json::parse(ask_for_applications(dir.path())).at("applications");
+    return all.empty() ? json() : all[0].value("monitors", json());
+  };
+  const json expected = {{"heat", nullptr}, {"fog", 7.5}};
+  EXPECT_TRUE(comes_about([&] { return monitors() == expected; })) << monitors();
+  std::fputs("\n", running);
+  EXPECT_EQ(pclose(running), 0);
   EXPECT_EQ(governor.agent.seen().bound[0].levels[1].accuracy_pct, 68);
 }
 

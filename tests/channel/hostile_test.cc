@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "tests/channel/channel_fixture.h"
@@ -191,6 +192,28 @@ TEST(Hostile, WhatIsWrittenIntoMemoryIsNotBelieved) {
     EXPECT_LT(job.setting.level, 1);
   }
   serves_others(dir, governor);
+}
+
+TEST(Hostile, AReportThatIsNotBelievedIsLostOnce) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  RawClient client(dir.socket());
+  ASSERT_NE(client.shared, nullptr);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound_now == 1; }));
+  const std::int64_t now_ns = monotonic_ns();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    fly_job& job = client.shared->job[i];
+    job.sequence = i;
+    job.release_ns = job.start_ns = job.finish_ns = now_ns;
+    job.level = i % 4 == 3 ? 1 : 0;  // 1 is not offered
+  }
+  __atomic_store_n(&client.shared->head, 20, __ATOMIC_RELEASE);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().finished == 15; }));
+  const auto lost = [&] {
+    const auto all = nlohmann::json::parse(ask_for_applications(dir.path()));
+    return all.at("applications").at(0).value("lost", 0);
+  };
+  EXPECT_TRUE(comes_about([&] { return lost() == 5; })) << lost();
 }
 
 TEST(Hostile, OneThatFloodsIsHungUpOn) {

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 TEST(Install, PutsThereAllThatAServiceNeeds) {
   const InstalledTree& tree = InstalledTree::get();
@@ -81,6 +82,22 @@ TEST(Install, UninstallTakesAwayExactlyThat) {
   expected = before;
   expected.insert({"etc/", "etc/flyball/", "etc/flyball/flyball.yaml"});
   EXPECT_EQ(entries_below(prefix), expected);
+
+  // Those of an earlier version that nobody changed make room for this one's, and go with it.
+  std::filesystem::remove_all(prefix + "/etc");
+  ASSERT_EQ(shell("cd " + build + " && " + install).exit_code, 0);
+  std::ofstream(config) << "schema: 1\n";
+  ASSERT_EQ(shell("hash=$(sha256sum <" + config +
+                  " | cut -d' ' -f1); sed -i \"s/CONFIG_SHA256 .*/CONFIG_SHA256 "
+                  "$hash)/\" " +
+                  build + "/installed.cmake")
+                .exit_code,
+            0);
+  const ShellResult updated = shell("cd " + build + " && " + install);
+  EXPECT_THAT(updated.said, Not(HasSubstr("Kept: ")));
+  EXPECT_NE(read_text(config), "schema: 1\n");
+  EXPECT_EQ(shell(uninstall).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(config));
 }
 
 TEST(Install, ThePackageForDebianHoldsItAndKnowsWhatItNeeds) {

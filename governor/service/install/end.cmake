@@ -13,7 +13,6 @@ if("$ENV{DESTDIR}" STREQUAL "")
     list(REMOVE_DUPLICATES folders)
   endif()
   file(WRITE ${record} "set(FLYBALL_INSTALLED_FILES [==[${files}]==])\nset(FLYBALL_INSTALLED_FOLDERS [==[${folders}]==])\n"
-       "set(FLYBALL_INSTALLED_CONFIG [==[${FLYBALL_CONFIG_DIR}/flyball.yaml]==])\n"
-       "set(FLYBALL_INSTALLED_PROGRAM [==[${CMAKE_INSTALL_PREFIX}/${FLYBALL_BINDIR}/flyball]==])\n"
-       "set(FLYBALL_SHIPPED_CONFIG [==[${FLYBALL_SERVICE_DIR}/flyball.yaml]==])\n")
+       "set(FLYBALL_INSTALLED_CONFIG_SHA256 ${FLYBALL_CONFIG_SHA256})\n"
+       "set(FLYBALL_INSTALLED_PROGRAM [==[${CMAKE_INSTALL_PREFIX}/${FLYBALL_BINDIR}/flyball]==])\n")
 endif()
