@@ -53,40 +53,26 @@ void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help
       ->type_name("N");
 }
 
-void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
-                    double max, const std::string& help) {
+void number_option(CLI::App& parser, const std::string& flag, double& value, double min, double max,
+                   const std::string& unit, const std::string& help, const char* kind) {
   parser
       .add_option_function<std::string>(
           flag,
           [=, &value](const std::string& text) {
-            value = parse_number(flag, text, min, max, "a number of seconds");
+            value = parse_number(flag, text, min, max, kind);
           },
           help)
-      ->type_name("SECONDS");
+      ->type_name(unit);
 }
 
-void percent_option(CLI::App& parser, const std::string& flag, double& value, double min,
+void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help) {
-  parser
-      .add_option_function<std::string>(
-          flag,
-          [=, &value](const std::string& text) {
-            value = parse_number(flag, text, min, max, "a number");
-          },
-          help)
-      ->type_name("PERCENT");
+  number_option(parser, flag, value, min, max, "SECONDS", help, "a number of seconds");
 }
 
 void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help) {
-  parser
-      .add_option_function<std::string>(
-          flag,
-          [=, &value](const std::string& text) {
-            value = parse_number(flag, text, min, max, "a number of minutes");
-          },
-          help)
-      ->type_name("MINUTES");
+  number_option(parser, flag, value, min, max, "MINUTES", help, "a number of minutes");
 }
 
 namespace {
@@ -160,6 +146,14 @@ void check_policy_name(const std::string& policy) {
   input_error(fmt::format("policy '{}'", policy),
               "there is none of that name" + did_you_mean(policy, known),
               "use one of " + joined(known));
+}
+
+void check_decides_live(const std::string& what, const std::string& policy,
+                        const std::string& remedy) {
+  check_policy_name(policy);
+  const AgentInfo* info = find_agent(policy);
+  if (!info->knows_future && !info->searched) return;
+  input_error(what, "has to know what happens later, which only a simulation can tell", remedy);
 }
 
 bool policy_learns(const std::string& policy) {

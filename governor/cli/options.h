@@ -48,10 +48,10 @@ Verb add_documentation(CLI::App& program);
 void integer_option(CLI::App& parser, const std::string& flag, int& value, int min, int max,
                     const std::string& help);
 void seed_option(CLI::App& parser, std::uint64_t& value, const std::string& help);
+/// A number that need not be whole; `kind` is what a complaint calls it.
+void number_option(CLI::App& parser, const std::string& flag, double& value, double min, double max,
+                   const std::string& unit, const std::string& help, const char* kind = "a number");
 void seconds_option(CLI::App& parser, const std::string& flag, double& value, double min,
-                    double max, const std::string& help);
-/// A number that need not be whole.
-void percent_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help);
 void minutes_option(CLI::App& parser, const std::string& flag, double& value, double min,
                     double max, const std::string& help);
@@ -72,5 +72,8 @@ std::vector<std::string> split_names(const std::string& flag, const std::string&
 /// what is known.
 void check_policy_name(const std::string& policy);
 bool policy_learns(const std::string& policy);
+/// Throws unless it is one that can decide while things happen; `what` names the option.
+void check_decides_live(const std::string& what, const std::string& policy,
+                        const std::string& remedy);
 
 }  // namespace flyball::cli

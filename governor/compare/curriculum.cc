@@ -167,20 +167,25 @@ TrainedPolicy Training::run() {
     }
   }
   if (stopped()) {
-    if (!lanes_[0].learned.empty()) out.learned = lanes_[0].learned;
+    // Of what was tried the best, where that was learned at all; else what is there, untried.
+    if (out.kept == 0u && !lanes_[0].learned.empty()) {
+      out.learned = lanes_[0].learned;
+      out.kept.reset();
+    }
     return out;
   }
   std::vector<double> before, after;
   parallel_for(
-      2, c_.threads, c_.stop,
+      out.kept == 0u ? 1 : 2, c_.threads, c_.stop,
       [&](std::size_t which) {
         if (which == 0) {
           play(first, c_.start_as_prior, kJudgeSeed, kJudgeRuns, before);
         } else {
-          play(out.learned, out.kept == 0 && c_.start_as_prior, kJudgeSeed, kJudgeRuns, after);
+          play(out.learned, false, kJudgeSeed, kJudgeRuns, after);
         }
       },
       [](std::size_t) {});
+  if (out.kept == 0u) after = before;  // it is the same
   if (!stopped()) out.gain = paired_difference(after, before);
   progress(1);
   return out;

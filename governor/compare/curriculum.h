@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ struct Checkpoint {
 struct TrainedPolicy {
   std::vector<std::uint8_t> learned;
   std::vector<Checkpoint> checkpoints;  ///< the first is what they began with
-  std::size_t kept = 0;                 ///< of these
+  std::optional<std::size_t> kept = 0;  ///< of these; none when it was not tried
   bool ended_early = false;             ///< nothing better for half of the training
   /// Reward of a run with it, less that with what was there at the beginning, on seeds by which nothing was
   /// learned or chosen. No pairs when it was stopped.
@@ -53,8 +54,9 @@ struct TrainedPolicy {
 };
 
 /// Learned with seeds first_seed + k * lanes + lane. Tried with seeds from 2^40 on and judged by seeds
-/// from 2^41 on, which no comparison draws unless it is asked to. Stopped, it returns what the first
-/// learner has learned by then. Throws Error.
+/// from 2^41 on, which no comparison draws unless it is asked to. Stopped, it returns the best
+/// of what was tried after learning, or without such a one what the first learner has learned by then.
+/// Throws Error.
 TrainedPolicy train_curriculum(const Curriculum& curriculum);
 
 }  // namespace flyball

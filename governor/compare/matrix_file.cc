@@ -38,14 +38,20 @@ std::string line_of(LineJson json) {
   return dumped(json);
 }
 
+/// Rows have their figures in this order.
+LineJson metric_keys() {
+  LineJson keys = LineJson::array();
+  for (const MetricField& field : metric_fields()) keys.push_back(field.key);
+  return keys;
+}
+
 LineJson head_json(const MatrixResults& m) {
   LineJson json{{"flyball", kKind},           {"schema", 1},
                 {"build", m.build},           {"policies", m.policies},
                 {"against", m.against},       {"seeds", m.seeds},
                 {"first_seed", m.first_seed}, {"bounds", m.search},
                 {"times", m.times},           {"shard", {m.shard.index, m.shard.count}}};
-  LineJson& metrics = json["metrics"] = LineJson::array();
-  for (const MetricField& field : metric_fields()) metrics.push_back(field.key);
+  json["metrics"] = metric_keys();
   LineJson& cells = json["cells"] = LineJson::array();
   for (const CellContext& c : m.cells) {
     LineJson files = LineJson::array();
@@ -185,7 +191,7 @@ MatrixResults read_records(const std::string& path, const std::vector<std::strin
       if (json.value("flyball", "") != kKind)
         throw std::runtime_error("does not begin such a file");
       if (json.at("schema") != 1) throw std::runtime_error("is of another version of flyball");
-      if (json.at("metrics").size() != metric_fields().size())
+      if (json.at("metrics") != metric_keys())
         throw std::runtime_error("is of a version of flyball with other metrics");
       m = head_of(json);
     } catch (const std::exception& error) {

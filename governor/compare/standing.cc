@@ -13,10 +13,6 @@ namespace {
 constexpr double kNoFigure = Standing::kNone;
 constexpr double kLevel = 0.05;
 
-const MetricField& field_of(double Metrics::*value) {
-  return *std::ranges::find(metric_fields(), value, &MetricField::value);
-}
-
 std::vector<double> pooled(const Strata& values) {
   std::vector<double> all;
   for (const auto& stratum : values)

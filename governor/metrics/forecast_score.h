@@ -38,9 +38,11 @@ class ForecastScore {
                     kHalf * static_cast<double>(forecast.energy_sd_mj);
     const auto took_ns = static_cast<double>(std::max<std::int64_t>(1, job.execution_ns()));
     time_error_ += std::abs(static_cast<double>(forecast.time_ns) - took_ns) / took_ns;
-    if (job.energy_mj > 0)
+    if (job.energy_mj > 0) {  // there is no share of nothing
+      ++energy_jobs_;
       energy_error_ +=
           std::abs(static_cast<double>(forecast.energy_mj) - job.energy_mj) / job.energy_mj;
+    }
     const double off = static_cast<double>(forecast.miss_probability) - (job.missed ? 1 : 0);
     brier_ += off * off;
   }
@@ -48,10 +50,10 @@ class ForecastScore {
   double time_held_pct() const { return pct(time_held_); }
   double energy_held_pct() const { return pct(energy_held_); }
   /// How far off it was, as a share of what it took, mean.
-  double time_error_pct() const { return mean(100 * time_error_); }
-  double energy_error_pct() const { return mean(100 * energy_error_); }
+  double time_error_pct() const { return mean(100 * time_error_, jobs_); }
+  double energy_error_pct() const { return mean(100 * energy_error_, energy_jobs_); }
   /// Of the probabilities of a miss: the mean square of how far they were off (Brier's score).
-  double miss_brier() const { return mean(brier_); }
+  double miss_brier() const { return mean(brier_, jobs_); }
 
  private:
   static constexpr double kHalf =
@@ -64,11 +66,11 @@ class ForecastScore {
     return jobs_ > 0 ? 100.0 / static_cast<double>(jobs_) * static_cast<double>(held)
                      : std::numeric_limits<double>::quiet_NaN();
   }
-  double mean(double sum) const {
-    return jobs_ > 0 ? sum / static_cast<double>(jobs_) : std::numeric_limits<double>::quiet_NaN();
+  static double mean(double sum, std::uint64_t jobs) {
+    return jobs > 0 ? sum / static_cast<double>(jobs) : std::numeric_limits<double>::quiet_NaN();
   }
   std::array<Open, kMaxApps> open_{};
-  std::uint64_t jobs_ = 0, time_held_ = 0, energy_held_ = 0;
+  std::uint64_t jobs_ = 0, energy_jobs_ = 0, time_held_ = 0, energy_held_ = 0;
   double time_error_ = 0, energy_error_ = 0, brier_ = 0;
 };
 

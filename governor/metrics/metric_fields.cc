@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "governor/metrics/metrics.h"
 
 namespace flyball {
@@ -471,6 +473,10 @@ const std::vector<MetricField>& metric_fields() {
        .measured = true},
   };
   return kFields;
+}
+
+const MetricField& field_of(double Metrics::*value) {
+  return *std::ranges::find(metric_fields(), value, &MetricField::value);
 }
 
 }  // namespace flyball

@@ -81,6 +81,7 @@ struct MetricField {
 };
 /// Every field, in the order of the printed table.
 const std::vector<MetricField>& metric_fields();
+const MetricField& field_of(double Metrics::*value);
 
 /// Collects Metrics from the loop.
 class MetricsSink final : public EpochSink {

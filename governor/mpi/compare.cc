@@ -25,6 +25,20 @@ Words take_output_options(Words& words) {
   return output;
 }
 
+/// How what was found is to be printed is said to `merge`, once all is done: too late for a typo.
+int checked(const Rank& rank, const Words& words) {
+  int code = 0;
+  if (rank.index == 0) {
+    Words check = {"compare", "--check"};
+    check.insert(check.end(), words.begin(), words.end());
+    const ChildEnd end = run_flyball(check, true);
+    code = judge(
+        {{rank.name(), problem_of(end), "", end.exit_code}},
+        [](int) { return std::string("the check of what was asked for"); }, "run it again");
+  }
+  return agree(rank, code);
+}
+
 }  // namespace
 
 int compare(const Rank& rank, Words words) {
@@ -37,6 +51,7 @@ int compare(const Rank& rank, Words words) {
       return kWrongUse;
     }
   }
+  if (const int code = checked(rank, words); code != 0) return code;
   const Words output = take_output_options(words);
   const std::string folder = folder_for(state);
   const auto file_of = [&](int index) {
@@ -54,6 +69,7 @@ int compare(const Rank& rank, Words words) {
                   end.exit_code};
   const std::vector<Told> all = gather(rank, told);
   int code = 0;
+  bool keeps = false;
   if (rank.index == 0) {
     code = judge(
         all, [&](int i) { return fmt::format("shard {}/{}", i + 1, rank.count); },
@@ -67,9 +83,18 @@ int compare(const Rank& rank, Words words) {
       if (all[i].problem.empty()) std::ofstream(merge.back(), std::ios::binary) << all[i].bytes;
     }
     merge.insert(merge.end(), output.begin(), output.end());
-    if (code == 0) code = run_flyball(merge, false).exit_code;
+    if (code == 0) {
+      code = run_flyball(merge, false).exit_code;
+      if (code != 0) {
+        keeps = true;
+        complain(
+            fmt::format("the shards are kept in {}; 'flyball merge {}/shard-*-of-{}' prints them",
+                        folder, folder, rank.count));
+      }
+    }
+    keeps = keeps || code == kFailed;
   }
-  if (state.empty() && (rank.index > 0 || code != kFailed)) {
+  if (state.empty() && !keeps) {
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
   }

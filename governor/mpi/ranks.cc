@@ -78,6 +78,13 @@ std::vector<Told> gather(const Rank& rank, const Told& mine) {
   return all;
 }
 
+int agree(const Rank&, int said) {
+  MPI_Request request;
+  MPI_Ibcast(&said, 1, MPI_INT, 0, MPI_COMM_WORLD, &request);
+  wait_quietly(request);
+  return said;
+}
+
 std::string problem_of(const ChildEnd& end) {
   if (end.good()) return "";
   if (end.signal != 0)

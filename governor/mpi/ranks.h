@@ -29,6 +29,8 @@ void complain(const std::string& line);
 void wait_for_all();
 /// On rank 0 what all tell, in order; nothing on the others.
 std::vector<Told> gather(const Rank& rank, const Told& mine);
+/// What rank 0 says, on all.
+int agree(const Rank& rank, int said);
 /// Nothing when it ended well.
 std::string problem_of(const ChildEnd& end);
 /// What is wrong is said once where all say the same, and of each rank otherwise. 0 when nothing is.

@@ -6,13 +6,17 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "agents/policy_file.h"
 #include "governor/mpi/ranks.h"
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball::mpi {
 namespace {
 
-namespace fs = std::filesystem;
-constexpr std::uint64_t kTrainEpisodes = 200, kTrainLanes = 2;  // `flyball train`'s defaults
+constexpr std::pair<const char*, std::uint64_t> kCounts[] = {{"--episodes", 200},
+                                                             {"--lanes", 2}};  // otherwise
 
 std::uint64_t number_of(const Words& words, const std::string& option, std::uint64_t otherwise) {
   Words copy = words;
@@ -54,18 +58,39 @@ int best_of(const Rank& rank, const Words& words, const std::vector<std::string>
   return best;
 }
 
+/// Before the training, not after it.
+int checked(const Rank& rank, const std::string& out) {
+  int code = 0;
+  if (rank.index == 0) {
+    try {
+      if (out.empty()) input_error("--out", "is missing", "name the policy file to write");
+      if (out == "-")
+        input_error("--out -", "what is learned is no text for standard output", "name a file");
+      check_output("--out " + out, out, kPolicyOutput);
+    } catch (const Error& error) {
+      complain(error.what());
+      code = error.kind() == Error::Kind::kInput ? kWrongUse : kFailed;
+    }
+  }
+  return agree(rank, code);
+}
+
 }  // namespace
 
 int train(const Rank& rank, Words words) {
   const std::string out = take_value(words, "--out");
-  if (out.empty()) {
-    if (rank.index == 0) complain("--out: is missing; name the policy file to write");
-    return kWrongUse;
-  }
+  if (const int code = checked(rank, out); code != 0) return code;
   const std::uint64_t first_seed = number_of(words, "--seed", 1);
   // As many as a rank's learners draw: none plays what another has, or what all are judged by.
-  const std::uint64_t seeds =
-      number_of(words, "--episodes", kTrainEpisodes) * number_of(words, "--lanes", kTrainLanes);
+  std::uint64_t seeds = 1;
+  for (const auto& [option, otherwise] : kCounts) {
+    const std::uint64_t count = number_of(words, option, otherwise);
+    seeds *= count;
+    // Said in any case: it must be what seeds are counted by.
+    Words copy = words;
+    if (take_value(copy, option).empty())
+      words.insert(words.end(), {option, std::to_string(count)});
+  }
   Words mine = {"train"};
   Words others = words;
   take_value(others, "--seed");
@@ -96,23 +121,18 @@ int train(const Rank& rank, Words words) {
       code = kFailed;
     }
     if (best >= 0) {
-      // Beside it first: a reader finds the old file or the new one.
-      std::error_code error;
-      const std::string beside = out + ".new";
-      fs::copy_file(files[static_cast<std::size_t>(best)], beside,
-                    fs::copy_options::overwrite_existing, error);
-      if (!error) fs::rename(beside, out, error);
-      if (error)
-        complain(fmt::format("--out {}: cannot be written: {}; name another file", out,
-                             error.message()));
-      code = error ? kFailed : 0;
-      if (!error)
+      try {
+        write_file_atomically(out, all[static_cast<std::size_t>(best)].bytes);
         fmt::print("wrote {}: of {} trainings that of rank {}, paid best on seeds from {}\n", out,
                    rank.count, best, first_seed + static_cast<std::uint64_t>(rank.count) * seeds);
+      } catch (const Error& error) {
+        complain(error.what());
+        code = kFailed;
+      }
     }
   }
   std::error_code ignored;
-  fs::remove_all(folder, ignored);
+  std::filesystem::remove_all(folder, ignored);
   return code;
 }
 

@@ -33,8 +33,6 @@ void SummaryReader::epoch(const Observation& now, const DecisionRow& row) {
   elapsed_ns_ += ns;
   summary_.energy_mj += now.energy_mj;
   if (row.recorded) summary_.forecasts.expect(row.decision);
-  for (const JobRecord& job : ended_) summary_.forecasts.ended(job);
-  ended_.clear();
   summary_.explored += row.recorded && row.decision.explored();
   summary_.replaced +=
       row.verdict == Shield::Verdict::kReplaced || row.verdict == Shield::Verdict::kTakenOver;
@@ -51,7 +49,8 @@ void SummaryReader::epoch(const Observation& now, const DecisionRow& row) {
 }
 
 void SummaryReader::job(const JobRecord& job) {
-  ended_.push_back(job);
+  summary_.forecasts.ended(
+      job);  // told after the epoch in which it ended, whose forecasts it may have
   summary_.missed += job.missed;
   summary_.infeasible += job.infeasible;
   if (job.dropped) {

@@ -54,7 +54,6 @@ class SummaryReader {
     std::uint64_t changes = 0;
   };
   RecordingSummary summary_;
-  std::vector<JobRecord> ended_;  ///< in the epoch that comes: its decision is told after them
   std::array<Cluster, kMaxClusters> clusters_{};
   double elapsed_ns_ = 0, accuracy_sum_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "agents/agent.h"
 #include "governor/metrics/paired.h"
@@ -20,6 +21,7 @@ struct Policy {
   std::string name;
   bool bound = false;  ///< knows the future
   bool on_time = false;
+  std::optional<std::string> mark;  ///< in the ranking; none in a file that is older than that
   Figured energy, missed, infeasible, accuracy, latency, power, temp, utility, to_bound;
 };
 
@@ -64,6 +66,14 @@ std::vector<Policy> policies_of(const Json& json, const Options& options) {
     policy.utility = figured(row, "utility_pct");
     policy.to_bound = figured(row, "energy_gap_to_bound_pct");
     policy.on_time = avoidable(policy.missed.mean, policy.infeasible.mean) <= options.max_miss_pct;
+  }
+  if (const auto ranking = json.find("ranking"); ranking != json.end()) {
+    for (const Json& row : ranking->at("policies")) {
+      const auto found =
+          std::ranges::find(policies, row.at("policy").get<std::string>(), &Policy::name);
+      const Json& mark = row.at("mark");
+      if (found != policies.end()) found->mark = mark.is_null() ? "" : mark.get<std::string>();
+    }
   }
   // NaN last.
   const auto rank = [&](const Policy& policy) {
@@ -115,6 +125,24 @@ Figured utility_difference(const Policy& mine, const Policy& theirs) {
   return off;
 }
 
+/// A sentence that names those that cannot be told apart from the best: by the ranking's marks, where the best
+/// is the ranking's too; otherwise by the interval of the difference.
+template <typename Off>
+std::string tied_with(const Policy& best, const std::vector<Policy>& policies,
+                      const Off& off_from) {
+  std::string tied;
+  for (const Policy& policy : policies) {
+    if (&policy == &best || policy.bound || !policy.on_time) continue;
+    const auto within = [&] {
+      const Figured off = off_from(policy, best);
+      return off.lo <= 0 && off.hi >= 0;
+    };
+    if (best.mark == "best" ? policy.mark == "tied" : within())
+      tied += (tied.empty() ? "" : ", ") + policy.name;
+  }
+  return tied.empty() ? "" : fmt::format(" Not to be told apart from it: {}.", tied);
+}
+
 std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy& best) {
   std::string text = fmt::format(
       "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} mJ "
@@ -122,14 +150,7 @@ std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy
       "that energy alone ranks nobody.",
       best.name, digits(best.utility.mean, 1), digits(best.energy.mean, 2),
       digits(best.missed.mean, 2));
-  std::string tied;
-  for (const Policy& policy : policies) {
-    if (&policy == &best || policy.bound || !policy.on_time) continue;
-    const Figured off = utility_difference(policy, best);
-    if (off.lo <= 0 && off.hi >= 0) tied += (tied.empty() ? "" : ", ") + policy.name;
-  }
-  if (!tied.empty()) text += fmt::format(" Not to be told apart from it: {}.", tied);
-  return text;
+  return text + tied_with(best, policies, utility_difference);
 }
 
 std::string verdict(const std::vector<Policy>& policies, const Policy* best,
@@ -150,14 +171,7 @@ std::string verdict(const std::vector<Policy>& policies, const Policy* best,
     text += fmt::format(", at {} % instead of {} % accuracy", digits(best->accuracy.mean, 1),
                         digits(reference.accuracy.mean, 1));
   text += fmt::format("; it misses {} % of its deadlines.", digits(best->missed.mean, 2));
-  std::string tied;
-  for (const Policy& policy : policies) {
-    if (&policy == best || policy.bound || !policy.on_time) continue;
-    const Figured off = difference_pct(policy, *best);
-    if (off.lo <= 0 && off.hi >= 0) tied += (tied.empty() ? "" : ", ") + policy.name;
-  }
-  if (!tied.empty()) text += fmt::format(" Not to be told apart from it: {}.", tied);
-  return text;
+  return text + tied_with(*best, policies, difference_pct);
 }
 
 Table table_of(const std::vector<Policy>& policies, const Policy* best, const Policy& reference,

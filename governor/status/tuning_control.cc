@@ -14,8 +14,6 @@
 namespace flyball {
 namespace {
 
-const std::vector<std::string> kKeys = {"epoch_ms", "min_khz", "max_khz", "preference",
-                                        "exploration"};
 constexpr const char* kDefault = "default";
 
 std::string refused(const std::string& what, const std::string& why, const std::string& remedy) {
@@ -42,6 +40,12 @@ std::optional<Number> number_within(const std::string& text, Number least, Numbe
 }
 
 }  // namespace
+
+const std::vector<std::string>& tuning_keys() {
+  static const std::vector<std::string> kKeys = {"epoch_ms", "min_khz", "max_khz", "preference",
+                                                 "exploration"};
+  return kKeys;
+}
 
 TuningControl::TuningControl(LinuxPlatform& platform, const SeqSlot<CounterTotals>& counters,
                              std::string policy, bool explores)
@@ -73,8 +77,9 @@ std::string TuningControl::set(const std::vector<std::string>& words) {
     return refused("set", "takes a key and a value", "as in 'flyball set epoch_ms 20'");
   const std::string &key = words[1], &value = words[2];
   const std::string policy = words.size() == 4 ? words[3] : "";
+  const std::vector<std::string>& known = tuning_keys();
   const bool limit = key == "min_khz" || key == "max_khz";
-  if (!policy.empty() && !limit && std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end())
+  if (!policy.empty() && !limit && std::ranges::find(known, key) != known.end())
     return refused("--policy " + policy, fmt::format("{} is the same for all policies", key),
                    "leave it out");
   if (limit) return set_limit(key == "max_khz", value, policy);
@@ -84,8 +89,8 @@ std::string TuningControl::set(const std::vector<std::string>& words) {
     return refused(key, fmt::format("policy '{}' leaves nothing to chance", policy_),
                    explores_ ? "run it with --no-learn" : "it needs none");
   }
-  return refused("key '" + key + "'", "cannot be set" + did_you_mean(key, kKeys),
-                 fmt::format("use one of {}", fmt::join(kKeys, ", ")));
+  return refused("key '" + key + "'", "cannot be set" + did_you_mean(key, known),
+                 fmt::format("use one of {}", fmt::join(known, ", ")));
 }
 
 std::string TuningControl::set_epoch(const std::string& value) {

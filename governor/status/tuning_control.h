@@ -12,6 +12,9 @@
 
 namespace flyball {
 
+/// What 'set' takes.
+const std::vector<std::string>& tuning_keys();
+
 /// What may be set of a running governor: answers requests "set KEY VALUE [POLICY]" and "counters"
 /// by the control socket's thread, and hands what is set to the loop's.
 class TuningControl final : public EpochSink {

@@ -46,7 +46,7 @@ TEST_F(CurriculumTest, WhatWasLearnedPays) {
   Curriculum more = curriculum(8);
   more.start = trained.learned;
   const TrainedPolicy went_on = train_curriculum(more);
-  EXPECT_EQ(went_on.checkpoints[0].reward, trained.checkpoints[trained.kept].reward)
+  EXPECT_EQ(went_on.checkpoints[0].reward, trained.checkpoints[trained.kept.value()].reward)
       << "it goes on from what was learned";
 }
 
@@ -72,7 +72,7 @@ TEST_F(CurriculumTest, KeepsTheBestOfWhatWasTried) {
   const TrainedPolicy trained = train_curriculum(of);
   const auto worse = [](const Checkpoint& a, const Checkpoint& b) { return a.reward < b.reward; };
   const double best = std::ranges::max_element(trained.checkpoints, worse)->reward;
-  EXPECT_EQ(trained.checkpoints[trained.kept].reward, best);
+  EXPECT_EQ(trained.checkpoints[trained.kept.value()].reward, best);
   EXPECT_EQ(trained.checkpoints.size(), 1u + 3 * 5);
   std::set<double> apart;
   for (std::size_t i = 1; i <= 3; ++i) apart.insert(trained.checkpoints[i].reward);

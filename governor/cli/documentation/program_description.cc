@@ -4,6 +4,10 @@
 
 #include "agents/agent.h"
 #include "env/config/yaml.h"
+#include "governor/cli/verbs/infer.h"
+#include "governor/cli/verbs/linux_holding.h"
+#include "governor/cli/verbs/list.h"
+#include "governor/status/tuning_control.h"
 
 namespace flyball::cli {
 namespace {
@@ -17,10 +21,10 @@ std::vector<std::string> known_policies() {
 /// Words that an option takes, by its name; a verb of its own meaning has a line of its own.
 std::vector<std::string> value_words(const std::string& verb, const std::string& option) {
   if (verb == "set") {
-    if (option == "KEY") return {"epoch_ms", "min_khz", "max_khz", "preference", "exploration"};
+    if (option == "KEY") return tuning_keys();
     return option == "VALUE" ? std::vector<std::string>{"default"} : std::vector<std::string>{};
   }
-  if (verb == "list") return {"platforms", "scenarios", "policies", "agents"};
+  if (verb == "list") return list_kinds();
   static const std::vector<std::string> kPolicies = {"--policy",       "--agent",    "--agents",
                                                      "--compare-with", "--policies", "--against"};
   if (std::find(kPolicies.begin(), kPolicies.end(), option) != kPolicies.end())
@@ -31,7 +35,8 @@ std::vector<std::string> value_words(const std::string& verb, const std::string&
     return names;
   }
   if (option == "--scenario" || option == "--scenarios") return list_configs("scenarios");
-  if (option == "--actuator") return {"auto", "setspeed", "bounds"};
+  if (option == "--actuator") return actuator_names();
+  if (option == "--objective") return infer_objectives();
   return {};
 }
 

@@ -26,6 +26,7 @@
 #include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
 #include "kernels/base/hash.h"
+#include "kernels/base/output_file.h"
 #include "kernels/base/whole_file.h"
 
 namespace flyball::cli {
@@ -47,6 +48,7 @@ struct CompareVerb {
   std::optional<Shard> shard;
   int threads = 0;  ///< 0: all cores
   ComparisonOutput output;
+  bool check = false;
 };
 
 /// A platform with a scenario, as loaded.
@@ -202,6 +204,8 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
 
 int run_compare(CompareVerb verb) {
   check_comparison_output(verb.output);
+  check_distinct({{"--resume " + verb.resume, verb.resume},
+                  {"--csv " + verb.output.csv, verb.output.csv == "-" ? "" : verb.output.csv}});
   const std::vector<ComparedPolicy> policies = parse_compared(verb.policies);
   MatrixResults results;
   results.build = fmt::format("{} {}", FLYBALL_VERSION, kBuildId);
@@ -231,14 +235,11 @@ int run_compare(CompareVerb verb) {
   // What is measured differs from run to run, so that it is left out of what is put together.
   results.times =
       verb.times.value_or(results.cells.size() == 1 && !verb.shard && verb.resume.empty());
+  if (verb.check) return 0;
   std::optional<MatrixState> state;
   if (!verb.resume.empty()) state.emplace(verb.resume, results);
 
-  std::vector<std::string> warnings;
-  for (const CellContext& cell : results.cells)
-    for (const std::string& one : cell.warnings)
-      if (std::ranges::find(warnings, one) == warnings.end()) warnings.push_back(one);
-  show_warnings(warnings);
+  show_warnings(warnings_of(results));
   const InterruptScope interrupt;
   run_cells(verb, loaded, state ? &*state : nullptr, interrupt.stop(), results);
   if (verb.shard && !results.complete()) interrupted(verb, results);
@@ -357,6 +358,8 @@ Verb add_compare(CLI::App& program) {
   integer_option(*parser, "--threads", verb->threads, 1, 4096,
                  "How many threads (default: as many as cores); results do not depend on it");
   add_comparison_output(*parser, verb->output);
+  // For programs that run the parts and print the result by itself: what it would be refused for.
+  parser->add_flag("--check", verb->check, "Check what was asked for, and do nothing")->group("");
   parser->footer(
       "Interrupted, it prints the seeds that are done, marked as partial, and ends with status 1.\n"
       "Example:\n  flyball compare --platform odroid_xu3 --scenario background --policies "

@@ -241,8 +241,8 @@ Verb add_evaluate(CLI::App& program) {
       ->type_name("FILE");
   integer_option(*parser, "--pulls", bandit->pulls, 1, 100000,
                  "bandit: how many rows may be tried (default 100)");
-  percent_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50,
-                 "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
+  number_option(*parser, "--noise-pct", bandit->noise_pct, 0, 50, "PERCENT",
+                "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
       "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"

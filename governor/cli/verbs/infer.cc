@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +13,7 @@
 #include "governor/cli/interrupt.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/infer_output.h"
+#include "governor/cli/verbs/made_file.h"
 #include "governor/cli/views/infer_lines.h"
 #include "governor/infer/infer_loop.h"
 #include "governor/machine/named_model.h"
@@ -33,23 +34,6 @@ struct InferVerb {
   std::string out;
   bool json = false, quiet = false;
 };
-
-void number_option(CLI::App& parser, const std::string& flag, double& value, double min, double max,
-                   const std::string& unit, const std::string& help) {
-  parser
-      .add_option_function<std::string>(
-          flag,
-          [=, &value](const std::string& text) {
-            const char* const end = text.data() + text.size();
-            const auto [stop, code] = std::from_chars(text.data(), end, value);
-            if (code == std::errc() && stop == end && value >= min && value <= max) return;
-            input_error(fmt::format("{} {}", flag, text),
-                        fmt::format("is not a number from {} to {}", min, max),
-                        fmt::format("give one, as in '{} {}'", flag, std::max(min, 1.0)));
-          },
-          help)
-      ->type_name(unit);
-}
 
 std::int64_t ns_of_ms(double ms) { return std::llround(ms * 1e6); }
 
@@ -72,11 +56,12 @@ JobPlan plan_of(const InferVerb& verb, const CLI::App& parser) {
 }
 
 int objective_of(const std::string& name) {
-  if (name == "energy") return FLYBALL_ENERGY;
-  if (name == "accuracy") return FLYBALL_ACCURACY;
-  if (name == "latency") return FLYBALL_LATENCY;
-  input_error("--objective " + name, "there is no such objective",
-              "use energy, accuracy or latency");
+  const std::vector<std::string>& known = infer_objectives();
+  const auto found = std::ranges::find(known, name);
+  if (found == known.end())
+    input_error("--objective " + name, "there is no such objective", "use one of " + joined(known));
+  constexpr std::array kObjectives = {FLYBALL_ENERGY, FLYBALL_ACCURACY, FLYBALL_LATENCY};
+  return kObjectives[static_cast<std::size_t>(found - known.begin())];
 }
 
 flyball_requirements requirements_of(const InferVerb& verb, const JobPlan& plan) {
@@ -125,8 +110,8 @@ void warn_of_accuracy(const Network& network, double floor_pct) {
 int run_infer_verb(const InferVerb& verb, const CLI::App& parser) {
   const JobPlan plan = plan_of(verb, parser);
   const flyball_requirements required = requirements_of(verb, plan);
-  std::unique_ptr<InferOutput> output;
-  if (!verb.out.empty()) InferOutput::check(verb.out, verb.json);
+  const std::string file = is_standard_output(verb.out) ? "" : verb.out;
+  if (!file.empty()) InferOutput::check(file, verb.json);
   const InterruptScope interrupt;
   const NamedModel named = load_named_model(verb.model);
   const JobImages images = open_job_images(verb.images, named.model);
@@ -144,7 +129,7 @@ int run_infer_verb(const InferVerb& verb, const CLI::App& parser) {
   warn_of_accuracy(engine->network(), verb.accuracy_pct);
 
   const InferLines lines({named.path, named.model.spec.widths, plan, required}, images, verb.json);
-  InferOutput out(verb.out, lines.first(!verb.quiet));
+  InferOutput out(file, lines.first(!verb.quiet));
   InferEvents events;
   events.done = [&](const JobResult& result) {
     if (!verb.quiet) out.write(lines.job(result));
@@ -167,6 +152,11 @@ int run_infer_verb(const InferVerb& verb, const CLI::App& parser) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& infer_objectives() {
+  static const std::vector<std::string> kNames = {"energy", "accuracy", "latency"};
+  return kNames;
+}
 
 Verb add_infer(CLI::App& program) {
   auto verb = std::make_shared<InferVerb>();
@@ -215,7 +205,9 @@ Verb add_infer(CLI::App& program) {
       ->add_option("--name", verb->name,
                    "What the governor calls it, which learns by this name (default: the model's)")
       ->type_name("NAME");
-  parser->add_option("--out", verb->out, "Write the results to this file, as they come")
+  parser
+      ->add_option("--out", verb->out,
+                   "Write the results to this file, as they come (-: standard output)")
       ->type_name("FILE");
   parser->add_flag("--quiet", verb->quiet, "No line for each job");
   parser->add_flag("--json", verb->json, "Print a JSON object a line, with units in the keys");

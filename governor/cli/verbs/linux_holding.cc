@@ -12,6 +12,9 @@
 namespace flyball::cli {
 namespace {
 
+constexpr ActuatorKind kAskedActuators[] = {ActuatorKind::kAuto, ActuatorKind::kSetSpeed,
+                                            ActuatorKind::kBounds};
+
 Takeover begin_takeover(const std::string& state_dir, const SysTree& tree, bool& found_anew) {
   TakeoverOptions options;
   options.state_dir = state_dir;
@@ -26,12 +29,19 @@ Takeover begin_takeover(const std::string& state_dir, const SysTree& tree, bool&
 
 }  // namespace
 
+const std::vector<std::string>& actuator_names() {
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (const ActuatorKind kind : kAskedActuators) names.emplace_back(actuator_name(kind));
+    return names;
+  }();
+  return kNames;
+}
+
 ActuatorKind actuator_of(const std::string& name) {
-  for (const ActuatorKind kind :
-       {ActuatorKind::kAuto, ActuatorKind::kSetSpeed, ActuatorKind::kBounds}) {
+  for (const ActuatorKind kind : kAskedActuators)
     if (name == actuator_name(kind)) return kind;
-  }
-  const std::vector<std::string> known = {"auto", "setspeed", "bounds"};
+  const std::vector<std::string>& known = actuator_names();
   input_error("--actuator " + name, "there is no such actuator" + did_you_mean(name, known),
               "use one of " + joined(known));
 }

@@ -14,6 +14,9 @@ namespace flyball::cli {
 /// Throws Error (kInput) when there is none of that name.
 ActuatorKind actuator_of(const std::string& name);
 
+/// What 'run --actuator' takes.
+const std::vector<std::string>& actuator_names();
+
 /// Whether a governor would write anything here.
 bool writes_any(const LinuxMachine& machine, ActuatorKind asked);
 

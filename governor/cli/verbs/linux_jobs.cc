@@ -45,13 +45,10 @@ Scenario scenario_of(const std::string& name, const PlatformSpec& spec, double d
   return duration_s > 0 ? with_duration(std::move(scenario), duration_s) : scenario;
 }
 
-void check_jobs_policy(const std::string& policy) {
-  check_policy_name(policy);
-  const AgentInfo* info = find_agent(policy);
-  if (!info->knows_future && !info->searched) return;
-  input_error(fmt::format("policy '{}'", policy),
-              "has to know what happens later, which only a simulation can tell",
-              "compare with it by 'flyball compare'");
+const std::string& checked(const std::string& policy) {
+  check_decides_live(fmt::format("policy '{}'", policy), policy,
+                     "compare with it by 'flyball compare'");
+  return policy;
 }
 
 bool is_left_out(const MetricView& view) {
@@ -64,7 +61,7 @@ bool is_left_out(const MetricView& view) {
 LinuxJobs::LinuxJobs(const LinuxJobsAsked& asked, const std::string& policy, double duration_s,
                      std::uint64_t seed, const LinuxMachine& machine)
     : asked_(asked),
-      policy_((check_jobs_policy(policy), policy)),
+      policy_(checked(policy)),
       seed_(seed),
       host_(load_governed_platform(kTimedBy, asked.profile)),
       made_(with_jobs(machine, host_.spec)),

@@ -1,3 +1,5 @@
+#include "governor/cli/verbs/list.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -6,14 +8,14 @@
 #include <sstream>
 
 #include "agents/agent.h"
-#include "kernels/base/control_character.h"
-#include "kernels/base/error.h"
 #include "env/config/yaml.h"
 #include "env/model/platform_spec.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
-#include "governor/cli/verbs/policies.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/policies.h"
+#include "kernels/base/control_character.h"
+#include "kernels/base/error.h"
 
 namespace flyball::cli {
 namespace {
@@ -91,7 +93,7 @@ struct ListOptions {
 };
 
 int list(const ListOptions& options) {
-  const std::vector<std::string> kinds = {"platforms", "scenarios", "policies", "agents"};
+  const std::vector<std::string>& kinds = list_kinds();
   if (!options.what.empty() && std::find(kinds.begin(), kinds.end(), options.what) == kinds.end()) {
     input_error(fmt::format("list '{}'", options.what),
                 "there is no such kind" + did_you_mean(options.what, kinds),
@@ -134,6 +136,11 @@ int list(const ListOptions& options) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& list_kinds() {
+  static const std::vector<std::string> kKinds = {"platforms", "scenarios", "policies", "agents"};
+  return kKinds;
+}
 
 Verb add_list(CLI::App& program) {
   auto options = std::make_shared<ListOptions>();

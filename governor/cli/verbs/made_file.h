@@ -8,7 +8,8 @@
 
 namespace flyball::cli {
 
-/// `--out -` is standard output, as everywhere: what is made goes there, and nothing else does.
+/// `--out -` is standard output of every verb that makes text: what is made goes there, and nothing else
+/// does. A policy file is none, and 'train' refuses it.
 inline bool is_standard_output(const std::string& out) { return out == "-"; }
 
 /// Throws Error (kInput) where standard output is wanted twice.

@@ -67,6 +67,7 @@ int run_merge(const MergeVerb& verb) {
   check_comparison_output(verb.output);
   const MatrixResults results = merged(verb.files);
   check_requirements(verb.output.required, results.policies);
+  show_warnings(warnings_of(results));
   return report_comparison(results, verb.output);
 }
 

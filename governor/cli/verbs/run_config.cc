@@ -42,7 +42,8 @@ void take_config(const CLI::App& parser, const ServiceOptions& options, RunLinux
   const auto take = [&](const char* option, auto& field, const auto& from_file) {
     if (from_file && parser.count(option) == 0) field = *from_file;
   };
-  take("--policy", verb.policy, config.policy);
+  // The service's is of clocks alone, which no scenario's jobs are governed by.
+  if (verb.jobs.scenario.empty()) take("--policy", verb.policy, config.policy);
   take("--actuator", verb.actuator, config.actuator);
   take("--force", verb.force, config.force);
   take("--dry-run", verb.dry_run, config.dry_run);

@@ -179,15 +179,6 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, L
   }
 }
 
-void check_job_policy(const std::string& policy) {
-  check_policy_name(policy);
-  const AgentInfo* info = find_agent(policy);
-  if (!info->knows_future && !info->searched) return;
-  input_error(fmt::format("--applications {}", policy),
-              "has to know what happens later, which only a simulation can tell",
-              "use 'q_learning', 'planner' or another of 'flyball list policies'");
-}
-
 }  // namespace
 
 void check_plain_policy(const std::string& policy) {
@@ -205,7 +196,8 @@ void check_plain_policy(const std::string& policy) {
 int run_linux(const RunLinux& verb) {
   const bool with_jobs = !verb.jobs.scenario.empty();
   if (!with_jobs) check_plain_policy(verb.policy);
-  check_job_policy(verb.applications);
+  check_decides_live("--applications " + verb.applications, verb.applications,
+                     "use 'q_learning', 'planner' or another of 'flyball list policies'");
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;

@@ -16,6 +16,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/figure_output.h"
+#include "governor/cli/verbs/made_file.h"
 #include "governor/cli/verbs/policies.h"
 #include "governor/cli/views/learning_curve.h"
 #include "governor/cli/views/validation.h"
@@ -174,6 +175,8 @@ Json train_one(TrainVerb verb, const std::string& platform_name, bool& interrupt
 
 int run_train(const TrainVerb& verb) {
   check_agent(verb.agent);
+  if (is_standard_output(verb.out))
+    input_error("--out -", "what is learned is no text for standard output", "name a file");
   check_curve(verb.curve);
   bool interrupted = false;
   if (verb.platforms.size() == 1) {

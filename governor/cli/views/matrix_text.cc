@@ -27,10 +27,6 @@ constexpr std::array<Shown, 5> kMarks = {{{"", "", ""},
 
 constexpr std::array kTaus = {1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0};
 
-const MetricField& field_of(double Metrics::*value) {
-  return *std::ranges::find(metric_fields(), value, &MetricField::value);
-}
-
 Json interval_json(const Interval& of) { return {number_or_null(of.lo), number_or_null(of.hi)}; }
 
 Json standing_json(const Standing& of, const MetricField& field) {

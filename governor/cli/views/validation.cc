@@ -27,8 +27,9 @@ std::string worth_text(const PairedDifference& gain) {
 }  // namespace
 
 std::string validation_text(const TrainedPolicy& trained) {
-  const Checkpoint& kept = trained.checkpoints[trained.kept];
-  if (trained.kept == 0)
+  if (!trained.kept) return "";
+  const Checkpoint& kept = trained.checkpoints[*trained.kept];
+  if (trained.kept == 0u)
     return "Nothing that was learned did better than what it began with, which is what is kept: "
            "train "
            "longer, or on what varies more (--randomise).";
@@ -54,7 +55,9 @@ Json validation_json(const TrainedPolicy& trained) {
     gain["mean"] = number_or_null(trained.gain.mean);
     gain["ci95"] = {number_or_null(trained.gain.lo), number_or_null(trained.gain.hi)};
   }
-  return {{"checkpoints", checkpoints}, {"kept", trained.kept}, {"reward_gain", gain}};
+  return {{"checkpoints", checkpoints},
+          {"kept", trained.kept ? Json(*trained.kept) : Json(nullptr)},
+          {"reward_gain", gain}};
 }
 
 std::string validation_csv(const TrainedPolicy& trained) {
@@ -93,7 +96,8 @@ report::Figure validation_figure(const TrainedPolicy& trained, const std::string
     }
     figure.series.push_back(std::move(line));
   }
-  const Checkpoint& kept = trained.checkpoints[trained.kept];
+  if (!trained.kept) return figure;
+  const Checkpoint& kept = trained.checkpoints[*trained.kept];
   figure.series.push_back({.name = "kept",
                            .colour = lanes,
                            .x = {static_cast<double>(kept.episodes)},

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "governor/cli/terminal.h"
 
 namespace flyball::cli {
@@ -10,6 +12,14 @@ std::vector<std::string> warnings_of(const PlatformSpec& platform, const std::ve
   std::vector<std::string> all = platform.warnings;
   for (const Scenario& scenario : scenarios)
     all.insert(all.end(), scenario.warnings.begin(), scenario.warnings.end());
+  return all;
+}
+
+std::vector<std::string> warnings_of(const MatrixResults& results) {
+  std::vector<std::string> all;
+  for (const CellContext& cell : results.cells)
+    for (const std::string& one : cell.warnings)
+      if (std::ranges::find(all, one) == all.end()) all.push_back(one);
   return all;
 }
 

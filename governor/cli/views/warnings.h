@@ -5,6 +5,7 @@
 
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
+#include "governor/compare/matrix_results.h"
 
 namespace flyball::cli {
 
@@ -12,6 +13,8 @@ namespace flyball::cli {
 /// loads them, in JSON as "warnings".
 std::vector<std::string> warnings_of(const PlatformSpec& platform,
                                      const std::vector<Scenario>& scenarios = {});
+/// Those of all its cells, each once.
+std::vector<std::string> warnings_of(const MatrixResults& results);
 /// On standard error, before the work.
 void show_warnings(const std::vector<std::string>& warnings);
 
