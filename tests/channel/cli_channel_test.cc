@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "tests/channel/channel_fixture.h"
 #include "tests/status/governed.h"
 
@@ -93,6 +95,63 @@ TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
   EXPECT_THAT(run.err_so_far(), HasSubstr("Applications of other processes can join, at"));
   run.signal(SIGINT);
   EXPECT_EQ(run.wait().exit_code, 0);
+}
+
+struct Footprint {
+  std::size_t descriptors = 0;
+  long resident_kb = 0;
+};
+
+Footprint footprint_of(pid_t process) {
+  const std::filesystem::path proc = "/proc/" + std::to_string(process);
+  Footprint out;
+  for (const auto& each : std::filesystem::directory_iterator(proc / "fd"))
+    out.descriptors += !each.path().empty();
+  std::ifstream statm(proc / "statm");
+  long pages = 0;
+  statm >> pages >> pages;
+  out.resident_kb = pages * (sysconf(_SC_PAGESIZE) / 1024);
+  return out;
+}
+
+/// FLYBALL_SOAK_SESSIONS=10080 is a week with a session a minute (some two minutes).
+TEST(CliChannel, WhoComesAndGoesLeavesNothingBehind) {
+  FLYBALL_STARTS_PROGRAMS();
+  const char* asked = std::getenv("FLYBALL_SOAK_SESSIONS");
+  const int sessions = asked != nullptr ? std::max(64, std::atoi(asked)) : 192;
+  constexpr int kAtATime = 16;  // as many as a user may have
+  Governed governed;
+  const pid_t governor = governed.status().at("pid").get<pid_t>();
+  Footprint before;
+  int served = 0;
+  for (int done = 0; done < sessions; done += kAtATime) {
+    if (done == 64) before = footprint_of(governor);  // every name has been there
+    std::vector<std::unique_ptr<TestSession>> together;
+    for (int i = 0; i < kAtATime; ++i) {
+      const std::string name = "app" + std::to_string(i % 8);
+      ASSERT_TRUE(comes_about([&] {
+        auto session = std::make_unique<TestSession>(governed.state_dir() + "/" FLY_SOCKET_NAME, 0,
+                                                     name.c_str());
+        if (session->error != 0 || flyball_connected(session->session) != 1)
+          return false;  // one before is not gone yet
+        together.push_back(std::move(session));
+        return true;
+      }));
+    }
+    for (const auto& session : together) session->jobs(3);
+    ASSERT_TRUE(
+        works_until(*together.front(), [&] { return effect_of(*together.front()).jobs > 0; }));
+    ++served;
+  }
+  EXPECT_EQ(served, sessions / kAtATime);
+  Footprint after;
+  EXPECT_TRUE(comes_about([&] {
+    after = footprint_of(governor);
+    return after.descriptors <= before.descriptors;
+  })) << after.descriptors
+      << " descriptors, and before " << before.descriptors;
+  EXPECT_LE(after.resident_kb, before.resident_kb + 512);
+  EXPECT_TRUE(governed.status().at("applications").empty());
 }
 
 TEST(CliChannel, AFolderThatCannotBeHadIsSaid) {
