@@ -27,7 +27,6 @@ class BesideLoad final : public Agent {
   static constexpr std::int64_t kLeastLookNs = 4'000'000;
 
   BesideLoad(std::unique_ptr<Agent> of_jobs, const AgentContext& context);
-  Agent& of_jobs() { return *of_jobs_; }
 
   std::string_view name() const override { return of_jobs_->name(); }
   EpochRequest epoch() const override;

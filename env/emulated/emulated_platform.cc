@@ -12,6 +12,7 @@
 
 #include "env/emulated/background_threads.h"
 #include "env/emulated/executor.h"
+#include "env/emulated/lateness.h"
 #include "env/emulated/machine.h"
 #include "env/ledger/settings.h"
 #include "env/linux/perf_counter_source.h"
@@ -30,7 +31,6 @@ namespace {
 constexpr std::int64_t kFarNs = 3'600'000'000'000;  // 1 h: longer than anything that is waited for
 constexpr std::int64_t kReapNs =
     2'000'000;  // background threads that were stopped have ended by then
-constexpr std::int64_t kLateNs = 5'000'000;  // a release that is this late is worth a note
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -142,8 +142,7 @@ EmulatedPlatform::Parts::Parts(const PlatformSpec& spec_in, const Scenario& scen
   inference_ns = options.inference_ns > 0 ? options.inference_ns : measured;
   for (std::size_t a = 0; a < scenario.apps.size(); ++a) {
     const double job_ns = reference_time_ns(spec, spec.apps[at(scenario.apps[a].profile)]);
-    const double count = std::round(job_ns / static_cast<double>(inference_ns));
-    inferences[a] = static_cast<int>(std::clamp(count, 1.0, 1e6));
+    inferences[a] = whole_inferences(job_ns, inference_ns);
   }
   machine = std::make_unique<EmulatedMachine>(spec, scenario, options.seed, inferences,
                                               inference_ns, knobs, *this);
@@ -328,16 +327,7 @@ std::unique_ptr<CounterSource> thread_counters(const std::vector<int>& thread_id
       new PerfCounterSource(PerfCounterSource::of_threads(thread_ids)));
 }
 
-std::string lateness_note(std::int64_t lateness_ns, std::int64_t suspended_ns) {
-  constexpr std::int64_t kSuspend_ns = 100'000'000;  // less is the distance of two clock readings
-  const double lateness_ms = static_cast<double>(lateness_ns) * 1e-6;
-  if (suspended_ns < kSuspend_ns)
-    return fmt::format("the machine is overloaded: a job was released {:.1f} ms late", lateness_ms);
-  return fmt::format("the machine was suspended for {:.1f} s: a job was released {:.1f} ms late",
-                     static_cast<double>(suspended_ns) * 1e-9, lateness_ms);
-}
-
-bool EmulatedPlatform::ran_late() const { return parts_->worst_lateness_ns > kLateNs; }
+bool EmulatedPlatform::ran_late() const { return parts_->worst_lateness_ns > kLateReleaseNs; }
 
 std::vector<std::string> EmulatedPlatform::notes() const {
   const Parts& parts = *parts_;

@@ -77,7 +77,4 @@ class EmulatedPlatform final : public Platform {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Why jobs were released late: a suspend of the machine, or else too much to do.
-std::string lateness_note(std::int64_t lateness_ns, std::int64_t suspended_ns);
-
 }  // namespace flyball

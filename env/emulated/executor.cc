@@ -42,6 +42,11 @@ bool before(const ReadyJob& a, const ReadyJob& b) {
 
 }  // namespace
 
+int whole_inferences(double job_ns, std::int64_t inference_ns) {
+  return static_cast<int>(
+      std::clamp(std::round(job_ns / static_cast<double>(inference_ns)), 1.0, 1e6));
+}
+
 ReadyJob newest_job(LedgerApp& app, int index, double inferences) {
   constexpr double kMost = 1e9;  // a work that varies widely has no upper end
   LedgerJob& job = app.queue[(app.head + app.waiting - 1) % kMaxQueue];

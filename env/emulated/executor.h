@@ -82,9 +82,25 @@ struct ReadyJob {
   int priority = 1;
   std::uint8_t app = 0;
 };
+/// Of a job that takes `job_ns` at work 1: a whole number, at least one.
+int whole_inferences(double job_ns, std::int64_t inference_ns);
 /// The newest job of an application, `inferences` of which are one of work 1; its work becomes that of
 /// the whole number of them that it is.
 ReadyJob newest_job(LedgerApp& app, int index, double inferences);
+
+/// Counters of jobs, or parts of them; what one of them lacks, the sum lacks.
+class CounterSum {
+ public:
+  void add(const Counters& job, double part = 1) {
+    sum_.add(job, part, !any_);
+    any_ = true;
+  }
+  const Counters& counters() const { return sum_; }
+
+ private:
+  Counters sum_;
+  bool any_ = false;
+};
 
 /// A start or a finish, from the executor to the machine thread. Absolute monotonic time.
 struct JobEvent {

@@ -198,7 +198,7 @@ void EmulatedMachine::finished(const JobEvent& event, std::int64_t at_ns) {
 // A job counts where it ends; the clusters that served it share by their cores.
 void EmulatedMachine::take_counters(const JobEvent& event) {
   held_ += event.held;
-  app_counted_[to_index(busy_app_)].add(event.counters, 1);
+  app_counted_[to_index(busy_app_)].add(event.counters);
   const Mapping& mapping = spec_.mappings[jobs_.app[to_index(busy_app_)].job_setting.mapping];
   int cores = 0;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) cores += mapping.cores[c];
@@ -248,7 +248,7 @@ void EmulatedMachine::fill(Observation& out) {
   meter_.report(out);
   ledger().observe(out);
   for (int a = 0; a < model_.apps; ++a)
-    out.app[to_index(a)].counters = app_counted_[to_index(a)].sum;
+    out.app[to_index(a)].counters = app_counted_[to_index(a)].counters();
   out.held = held_;
   out.sensors_ok = held_ == 0;
   double fastest = 0;
@@ -259,7 +259,7 @@ void EmulatedMachine::fill(Observation& out) {
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];
     ClusterObservation& to = out.cluster[c];
-    to.counters = cluster_counted_[c].sum;
+    to.counters = cluster_counted_[c].counters();
     to.asked_opp = turned_.cluster[c].asked;
     to.asked_khz = cluster.opps[to.asked_opp].freq_khz;
     to.capacity = 1024 * cluster.capacity_per_mhz * static_cast<double>(to.freq_khz) / fastest;

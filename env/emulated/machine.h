@@ -105,17 +105,9 @@ class EmulatedMachine final : private ScriptWorld {
   std::int64_t counted_ns_ = 0;  ///< cycles are, up to here
   std::int64_t next_poll_ns_ = 0;
   std::int64_t assert_ratio_ns_ = kNeverNs;
-  /// Of the jobs that finished in the epoch.
-  struct Counted {
-    Counters sum;
-    bool any = false;
-    void add(const Counters& job, double part) {
-      sum.add(job, part, !any);
-      any = true;
-    }
-  };
-  std::array<Counted, kMaxApps> app_counted_{};
-  std::array<Counted, kMaxClusters> cluster_counted_{};
+  // Of the jobs that finished in the epoch.
+  std::array<CounterSum, kMaxApps> app_counted_{};
+  std::array<CounterSum, kMaxClusters> cluster_counted_{};
   std::uint32_t held_ = 0;
   std::vector<Background> background_;
   ScriptState script_;

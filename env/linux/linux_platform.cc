@@ -304,7 +304,8 @@ struct LinuxPlatform::Parts {
     out.epoch_ns = last_epoch_ns;
     out.cluster_count = static_cast<int>(cluster_list.size());
     out.app_count = 0;
-    out.energy_preference = tuning.preference;
+    out.energy_preference =
+        tuning.preference.value_or(jobs != nullptr ? jobs->energy_preference() : 0.5);
     out.roster_version = 0;
     out.sensors_ok = held == 0;
     out.held = held;

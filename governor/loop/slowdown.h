@@ -55,6 +55,9 @@ class OppHistory {
 /// were in force while it ran. Samples are winsorised to a factor of 2 around the estimate, so that
 /// one preempted job moves it by at most its EWMA weight. What is not used drifts back to 1 at 2 %
 /// a job (half gone after 34), or clusters that were once crowded would never be tried again.
+///
+/// It is the shield's own, whatever agents make of the same jobs (JobTracker): who guards does not ask
+/// the guarded.
 class SlowdownEstimate {
  public:
   SlowdownEstimate() : SlowdownEstimate(0.05) {}

@@ -119,7 +119,7 @@ LinuxTuning tuning_of(const ServiceConfig& config, const LinuxMachine& machine,
                       const MachineSpec& made) {
   LinuxTuning tuning;
   if (config.epoch_ms) tuning.epoch_ns = std::llround(*config.epoch_ms * 1e6);
-  tuning.preference = config.preference.value_or(tuning.preference);
+  if (config.preference) tuning.preference = config.preference;
   std::vector<std::string> known;
   std::vector<std::size_t> cluster_of;
   for (std::size_t c = 0; c < made.members.size(); ++c) {

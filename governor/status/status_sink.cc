@@ -157,7 +157,7 @@ void StatusSink::end_window(const Observation& out) noexcept {
   now_.clusters = out.cluster_count;
   const LinuxTuning& tuning = platform_.tuning();
   now_.epoch_ns = tuning.epoch_ns;
-  now_.preference = tuning.preference;
+  now_.preference = out.energy_preference;
   StatusSecond second;
   second.number = seconds_;
   second.power_mw = static_cast<float>(now_.power_mw);

@@ -110,16 +110,16 @@ std::string TuningControl::set_epoch(const std::string& value) {
 }
 
 std::string TuningControl::set_preference(const std::string& value) {
-  const auto preference =
-      value == kDefault ? std::optional<double>(0.5) : number_within<double>(value, 0, 1);
-  if (!preference) {
+  const auto preference = number_within<double>(value, 0, 1);
+  if (!preference && value != kDefault) {
     return refused("preference " + value,
                    "is not a number from 0 (performance first) to 1 (battery first)",
                    "give one, or 'default'");
   }
-  tuning_.preference = *preference;
+  tuning_.preference = preference;
   wanted_.put(tuning_);
-  return fmt::format("{} preference {}", kReplyOk, *preference);
+  return fmt::format("{} preference {}", kReplyOk,
+                     preference ? fmt::to_string(*preference) : value);
 }
 
 /// Of all policies, or none.

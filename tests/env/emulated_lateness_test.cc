@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "env/emulated/emulated_platform.h"
+#include "env/emulated/lateness.h"
 
 namespace flyball {
 namespace {

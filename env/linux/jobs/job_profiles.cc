@@ -23,6 +23,7 @@ bool is_small_when_mixed(const PlatformSpec& spec) {
 
 void add_job_profiles(const PlatformSpec& timed, MachineSpec& made) {
   PlatformSpec& spec = made.spec;
+  spec.time_spread = timed.time_spread;
   spec.mappings = make_mappings(spec.clusters, is_small_when_mixed(spec));
   const double described_mhz = highest_mhz(timed.clusters.front());
   const ClusterSpec& fastest = spec.clusters[static_cast<std::size_t>(spec.big_cluster())];

@@ -49,6 +49,8 @@ class JobSource {
   virtual void close_epoch(Observation& out) noexcept = 0;
   /// No more releases.
   virtual void end() noexcept = 0;
+  /// What the user prefers, where nobody sets it: 0 performance first, 1 battery first.
+  virtual double energy_preference() const noexcept = 0;
   virtual const Binding& binding(int slot) const = 0;
 };
 

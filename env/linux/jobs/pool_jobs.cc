@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "env/emulated/lateness.h"
 #include "env/model/model.h"
 #include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {
-
-constexpr std::int64_t kLateReleaseNs = 5'000'000;  // a release that is this late is worth a note
 
 std::size_t place(int index) { return static_cast<std::size_t>(index); }
 
@@ -41,11 +39,11 @@ PoolJobs::PoolJobs(const PlatformSpec& spec, const std::vector<CpuSet>& cpus,
   knobs_.cpus.store(available);
   for (int a = 0; a < model_.apps; ++a) {
     const double job_ns = reference_time_ns(spec, *model_.profile[place(a)]);
-    const double count = std::round(job_ns / static_cast<double>(inference_ns_));
-    inferences_[place(a)] = static_cast<int>(std::clamp(count, 1.0, 1e6));
+    inferences_[place(a)] = whole_inferences(job_ns, inference_ns_);
     model_.scale[place(a)] = inferences_[place(a)] * static_cast<double>(inference_ns_) / job_ns;
   }
   ledger().reset(options.seed);
+  script_ = begin_script(model_);
   for (int a = 0; a < model_.apps; ++a) knobs_.set_app(a, jobs_.app[place(a)].setting);
 }
 
@@ -60,16 +58,16 @@ void PoolJobs::ask(const Action& action) noexcept {
 
 std::int64_t PoolJobs::next_ns() const noexcept {
   if (ended_) return kNeverNs;
-  std::int64_t next = std::min(scenario_.duration_ns, jobs_.roster_ns);
+  std::int64_t next = std::min({scenario_.duration_ns, jobs_.roster_ns, script_.next_ns});
   for (int a = 0; a < model_.apps; ++a)
     next = std::min(next, jobs_.app[place(a)].arrivals.next_ns());
-  if (next_event_ < scenario_.events.size())
-    next = std::min(next, scenario_.events[next_event_].at_ns);
   return next;
 }
 
 void PoolJobs::run_until(std::int64_t now_ns, double energy_mj,
                          const std::array<std::int64_t, kMaxClusters>& clock_khz) noexcept {
+  for (int a = 0; a < model_.apps && !ended_; ++a)
+    late_ns_ = std::max(late_ns_, now_ns - jobs_.app[place(a)].arrivals.next_ns());
   ledger().charge(energy_mj);
   if (busy_app_ >= 0) {
     LedgerApp& app = jobs_.app[place(busy_app_)];
@@ -97,21 +95,13 @@ void PoolJobs::due(std::int64_t now_ns) noexcept {
       end();
       return;
     }
-    while (next_event_ < scenario_.events.size() && scenario_.events[next_event_].at_ns <= moment)
-      follow(scenario_.events[next_event_++]);
+    JobLedger told = ledger();
+    play_script(model_, moment, script_, told, *this);
     if (jobs_.roster_ns <= moment) ledger().turn_roster(moment);
     for (int a = 0; a < model_.apps; ++a) {
       while (jobs_.app[place(a)].arrivals.next_ns() <= moment) release(a);
     }
-    late_ns_ = std::max(late_ns_, now_ns - moment);
   }
-}
-
-void PoolJobs::follow(const ScenarioEvent& event) noexcept {
-  if (event.kind == ScenarioEvent::Kind::kRequirements)
-    ledger().set_required(event.app, event.required);
-  if (event.kind == ScenarioEvent::Kind::kPeriod)
-    ledger().set_period(event.app, std::llround(event.value));
 }
 
 void PoolJobs::release(int a) noexcept {
@@ -126,10 +116,7 @@ void PoolJobs::on_event(const JobEvent& event) noexcept {
     if (ended_) return;
     ledger().start(event.app, event.setting, event.cpus, at_ns);
     busy_app_ = event.app;
-    busy_cpus_ = event.cpus;
-    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
-      if (spec_.mappings[event.setting.mapping].cores[c] > 0) served_ |= 1u << c;
-    }
+    served_ |= cluster_mask(spec_.mappings[event.setting.mapping]);
     return;
   }
   if (busy_app_ < 0 || ended_) return;
@@ -141,9 +128,7 @@ void PoolJobs::on_event(const JobEvent& event) noexcept {
 /// Cycles that were counted are better than those reckoned from the clock.
 void PoolJobs::count_job(const JobEvent& event) noexcept {
   held_ += event.held;
-  const auto a = place(busy_app_);
-  counted_[a].add(event.counters, 1, !counted_any_[a]);
-  counted_any_[a] = true;
+  counted_[place(busy_app_)].add(event.counters);
 }
 
 double PoolJobs::busy_cores(int cluster) const noexcept {
@@ -167,8 +152,7 @@ bool PoolJobs::stops(const EpochRequest& request) const noexcept {
 
 void PoolJobs::observe(Observation& out) const noexcept {
   JobLedger::observe(model_, jobs_, out);
-  if (busy_app_ >= 0) out.app[place(busy_app_)].running.cpus = busy_cpus_;
-  for (int a = 0; a < model_.apps; ++a) out.app[place(a)].counters = counted_[place(a)];
+  for (int a = 0; a < model_.apps; ++a) out.app[place(a)].counters = counted_[place(a)].counters();
 }
 
 void PoolJobs::close_epoch(Observation& out) noexcept {
@@ -177,12 +161,10 @@ void PoolJobs::close_epoch(Observation& out) noexcept {
   out.sensors_ok = out.sensors_ok && held_ == 0;
   ledger().clear_epoch();
   counted_ = {};
-  counted_any_ = {};
   held_ = 0;
-  served_ = 0;
-  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
-    if (busy_cores(static_cast<int>(c)) > 0) served_ |= 1u << c;
-  }
+  served_ = busy_app_ < 0
+                ? 0
+                : cluster_mask(spec_.mappings[jobs_.app[place(busy_app_)].job_setting.mapping]);
   jobs_.released_any = jobs_.finished_any = false;
 }
 
@@ -208,8 +190,7 @@ std::string PoolJobs::counters() const {
 std::vector<std::string> PoolJobs::notes() const {
   std::vector<std::string> notes;
   if (late_ns_ > kLateReleaseNs)
-    notes.push_back(fmt::format("the machine is overloaded: a job was released {:.1f} ms late",
-                                static_cast<double>(late_ns_) * 1e-6));
+    notes.push_back(lateness_note(late_ns_, suspended_ns() - suspended_before_ns_));
   if (const char* problem = executor_.problem())
     notes.push_back(fmt::format("some jobs did not run where they were mapped: {}", problem));
   if (const char* reason = executor_.failure_reason())

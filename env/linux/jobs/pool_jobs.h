@@ -8,7 +8,9 @@
 
 #include "env/emulated/executor.h"
 #include "env/ledger/job_ledger.h"
+#include "env/ledger/script.h"
 #include "env/linux/jobs/job_source.h"
+#include "kernels/base/suspend.h"
 
 namespace flyball {
 
@@ -22,12 +24,12 @@ struct PoolJobsOptions {
 /// The applications of a scenario as real jobs in the pinned pool of a JobEngine, on the CPUs of a
 /// Linux machine's clusters and at the clocks that those really have. As on the emulated platform
 /// (same executor, same ledger, same arrivals), but for what makes it emulated: no duty cycle, no
-/// modelled clock, and of the scenario only applications and what changes of them. Its other load is not
-/// played, for the machine's own is real.
+/// modelled clock, and of the scenario only applications, what changes of them, and the preference. Its other
+/// load, heat and battery are not played, for the machine's own are real.
 ///
 /// The control thread releases jobs while it waits for the end of an epoch, so a release that falls
 /// into a decision is late by what is left of that; its record keeps the true times.
-class PoolJobs final : public JobSource {
+class PoolJobs final : public JobSource, private ScriptWorld {
  public:
   /// `cpus`: of each cluster of `spec`. All references outlive it. Throws Error (kFailure) when no
   /// thread can be started, or the engine fails while it is measured.
@@ -51,6 +53,7 @@ class PoolJobs final : public JobSource {
   void observe(Observation& out) const noexcept override;
   void close_epoch(Observation& out) noexcept override;
   void end() noexcept override;
+  double energy_preference() const noexcept override { return script_.energy_preference; }
   const Binding& binding(int slot) const override {
     return model_.bindings[static_cast<std::size_t>(slot)];
   }
@@ -66,7 +69,9 @@ class PoolJobs final : public JobSource {
 
   JobLedger ledger() noexcept { return JobLedger(model_, jobs_, records_); }
   void due(std::int64_t now_ns) noexcept;
-  void follow(const ScenarioEvent& event) noexcept;
+  void set_background(int) override {}
+  void set_ambient(double) override {}
+  void set_battery(double) override {}
   void release(int app) noexcept;
   void on_event(const JobEvent& event) noexcept;
   void count_job(const JobEvent& event) noexcept;
@@ -82,13 +87,12 @@ class PoolJobs final : public JobSource {
   Observation* records_ = nullptr;
   std::array<int, kMaxApps> inferences_{};
   std::int64_t inference_ns_ = 0, origin_ns_ = 0, now_ns_ = 0, looked_ns_ = 0, late_ns_ = 0;
-  std::array<Counters, kMaxApps> counted_{};  ///< of the jobs that finished within the epoch
-  std::array<bool, kMaxApps> counted_any_{};
+  const std::int64_t suspended_before_ns_ = suspended_ns();
+  std::array<CounterSum, kMaxApps> counted_{};  ///< of the jobs that finished within the epoch
   unsigned served_ = 0;  ///< clusters where a job ran within the epoch, as bits
   std::uint32_t held_ = 0;
   int busy_app_ = -1;
-  CpuSet busy_cpus_;
-  std::size_t next_event_ = 0;
+  ScriptState script_;
   bool ended_ = false;
 };
 
