@@ -24,6 +24,12 @@ bool outdone(const AppProfile& app, std::size_t level, std::size_t by) {
          by < level;
 }
 
+bool differ_in_time_only(const Condition& one, const Condition& other) {
+  const BackgroundSegment &a = *one.background, &b = *other.background;
+  return one.leakage_mw == other.leakage_mw && a.cores == b.cores &&
+         a.whole_cores == b.whole_cores && a.nf == b.nf && a.slowdown == b.slowdown;
+}
+
 /// The operating points of these clusters, those of the last one fastest.
 std::vector<OppChoice> choices_of(const PlatformSpec& spec, unsigned clusters) {
   std::vector<OppChoice> all = {{}};
@@ -65,6 +71,13 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
   const bool apart = sim_.apps == 2 && joint_points() > kMostPoints;
   const std::array<ApartPower::Users, kMaxClusters> all_users = users();
   for (std::size_t k = 0; k < conditions_.size(); ++k) {
+    const std::size_t like = conditions_[k].like;
+    if (like < k) {  // load that comes again: a table of two applications may take seconds
+      floor_mw_.push_back(floor_mw_[like]);
+      repeat_ways(k, like);
+      tables_.emplace_back();
+      continue;
+    }
     std::vector<Point>& points = alone[k];
     const ApartPower split(sim_, conditions_[k], all_users);
     std::vector<ClocksOn> clocks;
@@ -115,6 +128,9 @@ void BoundModel::find_conditions() {
       if (at_ns <= edges[e]) ambient_c = value;
     for (int c = 0; c < sim_.clusters; ++c)
       condition.leakage_mw[c] = sim_.leakage(c, ambient_c + rise_k[c]);
+    const auto like = std::ranges::find_if(
+        conditions_, [&](const Condition& other) { return differ_in_time_only(condition, other); });
+    condition.like = static_cast<std::size_t>(like - conditions_.begin());
     conditions_.push_back(condition);
   }
 }

@@ -79,6 +79,7 @@ class BoundModel {
   void add_together(const JointPower& power, std::vector<Point>& points);
   void choose_prices(const std::vector<std::vector<Point>>& alone);
   void find_ways(std::size_t condition, const std::vector<Point>& points);
+  void repeat_ways(std::size_t condition, std::size_t like);
   void tabulate(const std::vector<Point>& points);
   std::array<ApartPower::Users, kMaxClusters> users() const;
   std::vector<ClocksOn> clocks_on(const JointPower& power, const ApartPower& apart) const;
@@ -98,7 +99,7 @@ class BoundModel {
   std::vector<std::vector<OppChoice>> choices_;   ///< per set of clusters, made when asked for
   std::vector<std::vector<double>> prices_;       ///< per application; the first is 0
   std::vector<std::vector<PriceTable>>
-      tables_;  ///< per condition, class_a * classes of b + class_b
+      tables_;  ///< per condition, class_a * classes of b + class_b; of one like another none
 };
 
 }  // namespace flyball

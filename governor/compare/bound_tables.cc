@@ -63,6 +63,15 @@ void BoundModel::find_ways(std::size_t k, const std::vector<Point>& points) {
   }
 }
 
+void BoundModel::repeat_ways(std::size_t k, std::size_t like) {
+  for (auto& classes : classes_) {
+    for (FloorClass& one : classes) {
+      for (Way& way : one.ways)
+        if (!way.hull.empty()) way.hull[k] = way.hull[like];
+    }
+  }
+}
+
 void BoundModel::tabulate(const std::vector<Point>& points) {
   std::vector<PriceTable>& tables = tables_.emplace_back();
   const std::vector<double> nothing = {0};
@@ -189,7 +198,7 @@ void BoundModel::tabulate_apart(const std::vector<Point>& alone,
 
 const PriceTable& BoundModel::table(std::size_t condition, int class_a, int class_b) const {
   const std::size_t others = sim_.apps == 2 ? classes_[1].size() : 1;
-  return tables_[condition]
+  return tables_[conditions_[condition].like]
                 [static_cast<std::size_t>(class_a) * others + static_cast<std::size_t>(class_b)];
 }
 

@@ -15,6 +15,7 @@ struct Condition {
   std::int64_t start_ns = 0, stop_ns = 0;
   const BackgroundSegment* background = nullptr;
   std::array<double, kMaxClusters> leakage_mw{};  ///< at 1 V
+  std::size_t like = 0;  ///< index of the first one that differs in nothing but time
 };
 
 /// Jobs that run at the same time: their costs, and which application has a say in whether idle cores
