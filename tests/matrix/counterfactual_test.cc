@@ -190,5 +190,78 @@ TEST(CliCounterfactual, ASimulatedRunIsRecordedAndReplayed) {
   EXPECT_THAT(refused.err, HasSubstr("--learn-to: has no meaning in a simulation"));
 }
 
+class CliComparedRecord : public ::testing::Test {
+ protected:
+  json recorded(const std::string& scenario, const std::vector<std::string>& more) const {
+    std::vector<std::string> words = {"run",    "--platform", "odroid_xu3", "--scenario",
+                                      scenario, "--policy",   "schedutil",  "--seed",
+                                      "4",      "--record",   record_,      "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished ran = flyball_run(words);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return json::parse(ran.out).at("figures");
+  }
+  static Finished compared(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"compare", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return flyball_run(words);
+  }
+  static double energy(const json& comparison, std::size_t policy) {
+    return comparison.at("policies")[policy].at("energy_mj_per_job").at("mean").get<double>();
+  }
+  const TempDir dir_;
+  const std::string record_ = dir_ / "run.flyrec";
+};
+
+TEST_F(CliComparedRecord, StandsWithItsOwnFiguresAmongOthersOnItsWorkload) {
+  const json run = recorded("dual_dnn", {"--duration", "8"});
+  const std::vector<std::string> words = {"--platform", "odroid_xu3", "--policies",
+                                          "rule,schedutil,mine=" + record_};
+  const Finished finished = compared(words);
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  const json found = json::parse(finished.out);
+  EXPECT_EQ(found.at("policies")[2].at("policy"), "mine");
+  const double mine = energy(found, 2);
+  EXPECT_NEAR(mine, run.at("energy_mj_per_job").get<double>(), 0.1);
+  EXPECT_NEAR(energy(found, 1) / mine, 1, 0.01) << "the policy that was recorded, simulated again";
+  EXPECT_LT(energy(found, 0), 0.8 * mine);
+  EXPECT_TRUE(found.at("policies")[2].at("energy_gap_to_bound_pct").at("mean").is_null());
+  EXPECT_THAT(finished.out, HasSubstr("mine is the recorded run"));
+  EXPECT_THAT(finished.out, HasSubstr("No gap of mine"));
+
+  const auto refused = [&](const std::vector<std::string>& words, const std::string& why) {
+    const Finished wrong = compared(words);
+    EXPECT_EQ(wrong.exit_code, 2) << wrong.out;
+    EXPECT_EQ(wrong.out, "");
+    EXPECT_THAT(wrong.err, HasSubstr(why));
+  };
+  const std::string policies = "rule,mine=" + record_;
+  refused({"--platform", "jetson_nano", "--policies", policies}, "is of a platform 'odroid_xu3'");
+  refused({"--platform", "odroid_xu3", "--policies", policies, "--scenario", "bursty"},
+          "is of scenario 'dual_dnn'");
+  refused({"--platform", "odroid_xu3", "--policies", policies, "--seeds", "3"}, "was of one seed");
+  refused({"--platform", "odroid_xu3", "--policies", "rule,schedutil"}, "--scenario is required");
+}
+
+TEST_F(CliComparedRecord, IsPairedWithOthersOnItsSeedOfItsScenario) {
+  const std::string scenario = dir_ / "short.yaml";
+  std::ofstream(scenario) << "schema: 1\nname: short\ndescription: short\nduration_s: 6\napps:\n"
+                             "  - {name: camera, profile: dynamic_cnn, arrival: {kind: periodic, "
+                             "period_x: 2}, work_cv: 0.2, deadline_x: 2}\n";
+  recorded(scenario, {});
+  const std::vector<std::string> where = {"--platform", "odroid_xu3", "--scenario", scenario,
+                                          "--policies"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), where.begin(), where.end());
+    const Finished finished = compared(more);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return json::parse(finished.out);
+  };
+  const json found = with({"rule,mine=" + record_});
+  const json really = with({"rule,schedutil", "--seeds", "1", "--seed", "4"});
+  EXPECT_EQ(energy(found, 0), energy(really, 0));
+  EXPECT_NEAR(energy(found, 1), energy(really, 1), 0.01);
+}
+
 }  // namespace
 }  // namespace flyball::testing
