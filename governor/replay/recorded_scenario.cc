@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kMostRounds = 60;   // jobs that queue settle one after the other
 constexpr double kEnough = 1e-6;  // mean error of the jobs' times
+constexpr double kGoodPct = 1;    // the same, where there is no need to try otherwise
 constexpr double kLeastWork = 1e-4, kMostWork = 1e4;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kLongestNs = 7 * 86'400 * kSecondNs;
@@ -110,8 +111,8 @@ void add_battery(const RecordedRun& run, Scenario& scenario) {
 
 class Finder {
  public:
-  Finder(const RecordedRun& run, const PlatformSpec& platform)
-      : run_(run), platform_(platform), load_(run, platform) {
+  Finder(const RecordedRun& run, const PlatformSpec& platform, bool by_cycles)
+      : run_(run), platform_(platform), by_cycles_(by_cycles), load_(run, platform) {
     Scenario& scenario = found_.scenario;
     scenario.name = run.report.info.scenario;
     scenario.duration_ns = run.duration_ns();
@@ -268,7 +269,7 @@ class Finder {
     const double slower = static_cast<double>(recorded.execution_ns()) /
                           static_cast<double>(std::max<std::int64_t>(1, played.execution_ns()));
     error_ += std::abs(1 / slower - 1);
-    const bool counted = recorded.cycles > 0 && played.cycles > 0;
+    const bool counted = by_cycles_ && recorded.cycles > 0 && played.cycles > 0;
     double& mine = work(played.app, played.sequence);
     mine = std::clamp(mine * (counted ? recorded.cycles / played.cycles : slower), kLeastWork,
                       kMostWork);
@@ -285,6 +286,7 @@ class Finder {
   static constexpr double kLeastK = 0.1;
   const RecordedRun& run_;
   const PlatformSpec& platform_;
+  const bool by_cycles_;
   RecordedScenario found_;
   RecordedLoad load_;
   std::vector<ScenarioEvent> fixed_events_;
@@ -303,7 +305,11 @@ RecordedScenario recorded_scenario(const RecordedRun& run, const PlatformSpec& p
     none.refusal = std::move(why);
     return none;
   }
-  return Finder(run, platform).find();
+  // Cycles tell work apart from waiting for a core, where they are those that the model has.
+  RecordedScenario found = Finder(run, platform, true).find();
+  if (found.work_error_pct < kGoodPct) return found;
+  RecordedScenario by_time = Finder(run, platform, false).find();
+  return by_time.work_error_pct < found.work_error_pct ? by_time : found;
 }
 
 Metrics play_recorded_decisions(const RecordedRun& run, const PlatformSpec& platform,
