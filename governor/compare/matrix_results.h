@@ -23,6 +23,7 @@ struct CellContext {
   std::vector<std::string> notes;                                 ///< on what policies start from
   std::vector<std::string> footnotes;  ///< on accuracies and measured times
   std::vector<std::string> warnings;
+  std::string recorded;  ///< the policy that is a recorded run, and no simulated one; empty: none
   // Found when the cell was prepared; the same however its seeds are divided.
   bool prepared = false;
   std::vector<std::string> agents;

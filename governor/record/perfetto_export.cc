@@ -22,37 +22,34 @@ constexpr int kDecisions = 1;                    // a thread of the platform's
 /// Writes the events of the trace event format, one a line. Time stamps are in microseconds.
 class Trace {
  public:
-  Trace(OutputText& file, const RecordingInfo& info) : file_(file), info_(info) {
+  Trace(OutputText& file, const RecordingInfo& info)
+      : file_(file), info_(info), monitors_(info.platform, info.weights, info.measured) {
     name("process_name", kPlatform, 0, info.platform.name);
     name("thread_name", kPlatform, kDecisions, "decisions of " + info.policy);
     name("process_name", kApplications, 0, "applications");
-    counters_.resize(info.platform.clusters.size() * 4 + 2, std::nan(""));
+    forget_counters();
   }
 
   void bind(int slot, const Binding& binding) {
     bindings_[slot] = binding;
+    monitors_.bind(slot, binding, {});
+    forget_counters();
     const auto [thread, is_new] =
         threads_.emplace(std::pair(slot, binding.name), threads_.size() + 1);
     if (is_new) name("thread_name", kApplications, thread->second, binding.name);
   }
 
-  /// Means go where their epoch begins, and what is read at its end there.
+  void unbind(int slot) {
+    monitors_.unbind(slot);
+    forget_counters();
+  }
+
+  /// Whatever is in the monitor table, over the epoch at whose end it was read.
   void epoch(const Observation& now, const DecisionRow& row) {
     const std::int64_t began_ns = now.now_ns - now.epoch_ns;
-    counter(0, began_ns, "power", "mW", now.power_mw);
-    counter(1, now.now_ns, "battery", "%", now.battery_pct);
-    for (int c = 0; c < now.cluster_count; ++c) {
-      const auto index = static_cast<std::size_t>(c);
-      const ClusterObservation& cluster = now.cluster[index];
-      const std::string& who = info_.platform.clusters[index].name;
-      const std::size_t first = 2 + 4 * index;
-      counter(first, now.now_ns, who + " clock asked", "MHz",
-              static_cast<double>(cluster.asked_khz) / 1e3);
-      counter(first + 1, now.now_ns, who + " clock delivered", "MHz",
-              static_cast<double>(cluster.freq_khz) / 1e3);
-      counter(first + 2, began_ns, who + " power", "mW", cluster.power_mw);
-      counter(first + 3, now.now_ns, who + " temperature", "C", cluster.temp_c);
-    }
+    const std::vector<Monitor>& rows = monitors_.rows();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (rows[i].shown) counter(i, began_ns, rows[i], flyball::read(rows[i], now).value);
     if (row.recorded && row.decision.fresh) decision(began_ns, row);
   }
 
@@ -115,16 +112,20 @@ class Trace {
   }
 
   /// Only what has changed: Perfetto holds a counter until its next value.
-  void counter(std::size_t index, std::int64_t at_ns, const std::string& name, const char* unit,
-               double value) {
+  void counter(std::size_t index, std::int64_t at_ns, const Monitor& row, double value) {
     if (!std::isfinite(value) || counters_[index] == value) return;
     counters_[index] = value;
-    std::string& out = begin("C", kPlatform, 0, at_ns, name);
-    out += fmt::format(", \"args\": {{\"{}\": ", unit);
+    const bool of_app = row.scope == Monitor::Scope::kApp;
+    std::string& out = begin("C", of_app ? kApplications : kPlatform, 0, at_ns, row.name);
+    out += ", \"args\": {";
+    append_json(out, row.unit.empty() ? "value" : row.unit);
+    out += ": ";
     append_json(out, value);
     out += '}';
     end();
   }
+  /// Rows have come or gone.
+  void forget_counters() { counters_.assign(monitors_.rows().size(), std::nan("")); }
 
   void name(const char* what, int process, std::size_t thread, const std::string& name) {
     std::string& out = begin("M", process, thread, 0, what);
@@ -152,7 +153,8 @@ class Trace {
   const RecordingInfo& info_;
   std::map<int, Binding> bindings_;
   std::map<std::pair<int, std::string>, std::size_t> threads_;
-  std::vector<double> counters_;
+  MonitorTable monitors_;
+  std::vector<double> counters_;  ///< as last written, of each row of the table
   std::size_t events_ = 0;
 };
 
@@ -175,6 +177,7 @@ RecordingReport export_perfetto(const std::string& recording, const std::string&
   visitor.on_bind = [&](int slot, const Binding& binding, const Observation&) {
     trace.bind(slot, binding);
   };
+  visitor.on_unbind = [&](int slot) { trace.unbind(slot); };
   visitor.on_epoch = [&](const Observation& now, const DecisionRow& row) { trace.epoch(now, row); };
   visitor.on_job = [&](const JobRecord& job) { trace.job(job); };
   const RecordingReport report = read_recording(recording, visitor);

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 
 #include "governor/loop/shield.h"
 #include "governor/metrics/session.h"
-#include "kernels/base/error.h"
+#include "governor/replay/record_guard.h"
 
 namespace flyball {
 namespace {
@@ -28,44 +27,20 @@ struct Stretch {
 class Retelling {
  public:
   Retelling(const Belief& belief, Agent& agent)
-      : belief_(belief), agent_(agent), shield_(belief, shield_options(agent)) {
+      : belief_(belief), guard_(belief.mean), agent_(agent), shield_(belief, shield_options(agent)) {
     agent_.begin_run();
   }
 
   void on_info(const RecordingInfo& info) {
     weights_ = info.weights;
-    const PlatformSpec& here = belief_.mean;
-    bool same = info.platform.clusters.size() == here.clusters.size() &&
-                info.platform.mappings.size() == here.mappings.size();
-    for (std::size_t m = 0; same && m < here.mappings.size(); ++m)
-      same = info.platform.mappings[m].name == here.mappings[m].name;
-    for (std::size_t c = 0; same && c < here.clusters.size(); ++c) {
-      const auto& there = info.platform.clusters[c].opps;
-      same = there.size() == here.clusters[c].opps.size();
-      for (std::size_t o = 0; same && o < there.size(); ++o)
-        same = there[o].freq_khz == here.clusters[c].opps[o].freq_khz;
-    }
-    if (!same)
-      input_error("--platform " + here.name,
-                  fmt::format("the recording is of a platform '{}' with other clusters, operating "
-                              "points or mappings",
-                              info.platform.name),
-                  "name the platform file that the run was made with");
+    guard_.on_info(info);
   }
   void on_start(const Observation& now) {
     *before_ = now;
     in_force_ = setting_in_force(now);
   }
   void on_bind(int slot, const Binding& binding, const Observation& now) {
-    const int known = belief_.mean.find_app(binding.profile);
-    const std::size_t levels = binding.levels.size();
-    if (known >= 0 && belief_.mean.apps[static_cast<std::size_t>(known)].levels.size() != levels)
-      input_error(
-          "--platform " + belief_.mean.name,
-          fmt::format("'{}' has {} levels in the recording and {} there", binding.profile, levels,
-                      belief_.mean.apps[static_cast<std::size_t>(known)].levels.size()),
-          "name the platform file and the profile that the run was made with");
-    levels_[static_cast<std::size_t>(slot)] = levels;
+    guard_.on_bind(slot, binding);
     agent_.bind(slot, binding, now);
     shield_.bind(slot, binding, now);
     *before_ = now;  // the next decision is made on it
@@ -79,7 +54,7 @@ class Retelling {
   }
 
   void on_epoch(const Observation& now, const DecisionRow& row) {
-    check_indices(now, row);
+    guard_.on_epoch(now, row);
     decided_.reset();
     decided_.action = in_force_;
     agent_.decide(*before_, decided_);
@@ -144,41 +119,6 @@ class Retelling {
     double weight = 0;
   };
 
-  /// What is read from a file indexes the platform's tables.
-  void check_indices(const Observation& now, const DecisionRow& row) const {
-    const PlatformSpec& here = belief_.mean;
-    bool sound = now.cluster_count == static_cast<int>(here.clusters.size()) &&
-                 now.app_count >= 0 && now.app_count <= kMaxApps;
-    for (std::size_t c = 0; sound && c < here.clusters.size(); ++c) {
-      const std::size_t opps = here.clusters[c].opps.size();
-      const ClusterObservation& cluster = now.cluster[c];
-      for (const std::size_t opp : {cluster.opp, cluster.asked_opp, cluster.opp_cap,
-                                    row.applied.opp[c], row.decision.action.opp[c]})
-        sound = sound && opp < opps;
-    }
-    const auto check = [&](std::size_t slot, const AppSetting& setting) {
-      sound = sound && setting.mapping < here.mappings.size() &&
-              setting.level < std::max<std::size_t>(1, levels_[slot]);
-    };
-    for (std::size_t a = 0; sound && a < static_cast<std::size_t>(now.app_count); ++a) {
-      const AppObservation& app = now.app[a];
-      if (!app.bound()) continue;
-      for (const AppSetting& setting :
-           {app.setting, app.last_setting, app.running.setting, row.applied.app[a]})
-        check(a, setting);
-    }
-    for (const JobRecord& job : now.jobs()) {
-      sound = sound && job.app < kMaxApps;
-      if (sound) check(job.app, job.setting);
-    }
-    if (!sound)
-      input_error("the recording",
-                  fmt::format("at {} ms it names operating points, mappings or levels that '{}' "
-                              "has not",
-                              now.now_ns / 1'000'000, here.name),
-                  "name the platform file that the run was made with");
-  }
-
   /// Ends a job's stretch.
   void count(const JobRecord& job) {
     const Stretch before = last_stretch_;
@@ -237,6 +177,7 @@ class Retelling {
   }
 
   const Belief& belief_;
+  RecordGuard guard_;
   Agent& agent_;
   RewardWeights weights_;  ///< of the record
   Shield shield_;
@@ -247,7 +188,6 @@ class Retelling {
   Forecast forecast_;
   Stretch stretch_, last_stretch_;
   std::vector<Outcome> jobs_;
-  std::array<std::size_t, kMaxApps> levels_{};
   std::uint64_t unlisted_ = 0;
   std::int64_t last_finish_ns_ = 0;
   int bound_ = 0;

@@ -23,7 +23,11 @@ struct Series {
   std::vector<double> x_lo{}, x_hi{}, y_lo{}, y_hi{};  ///< intervals of points; empty: none
   std::vector<std::string> text{};                     ///< of each point, for people; or empty
   bool labelled = false;                               ///< its name stands at its first point
+  bool cell = false;  ///< points fill their cell of a grid of categories, without a gap
 };
+
+/// Colours from here on go from what is less to what is more, over seven; those below tell policies apart.
+inline constexpr int kFirstCellColour = 100;
 
 /// One plot, as data: the page draws it with a library, and svg_of() for papers.
 struct Figure {

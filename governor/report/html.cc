@@ -87,6 +87,7 @@ void write(JsonWriter& out, const Figure& figure, std::size_t index) {
   out.key("colour"), out.value(static_cast<double>(series.colour));
   if (series.dashed) out.key("dashed"), out.value(true);
   if (series.labelled) out.key("labelled"), out.value(true);
+  if (series.cell) out.key("cell"), out.value(true);
   std::size_t same = 0;
   while (figure.series[same].x != series.x) ++same;
   if (same < index) {

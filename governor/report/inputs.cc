@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "agents/policy_file.h"
 #include "governor/record/recording_header.h"
 #include "governor/report/report.h"
 #include "governor/report/sections.h"
@@ -19,16 +20,19 @@ namespace {
 constexpr std::size_t kMaxJsonBytes = 256 << 20;
 
 [[noreturn]] void refuse(const std::string& input, const std::string& why) {
-  input_error("input " + input, why,
-              "name recordings, or what 'compare', 'characterise' or 'train' print with --json");
+  input_error(
+      "input " + input, why,
+      "name recordings, policy files, or what 'compare', 'characterise' or 'train' print with "
+      "--json");
 }
 
-bool is_recording(const std::string& path) {
+/// A recording, or a policy file.
+bool begins_with(const std::string& path, std::string_view expected) {
   std::string start;
   FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  start.resize(sizeof kRecordingMagic);
+  start.resize(expected.size());
   const ssize_t got = file ? ::read(file.get(), start.data(), start.size()) : -1;
-  return got == static_cast<ssize_t>(start.size()) && start == kRecordingOutput.start;
+  return got == static_cast<ssize_t>(start.size()) && start == expected;
 }
 
 /// Verbs' figures have names of their own; two inputs of one verb have the same.
@@ -66,8 +70,12 @@ Report read_inputs(const std::vector<std::string>& inputs, const Options& option
     // However it is spelled, a file is drawn once.
     struct stat file {};
     if (stat(input.c_str(), &file) == 0 && !drawn.emplace(file.st_dev, file.st_ino).second) continue;
-    if (is_recording(input)) {
+    if (begins_with(input, kRecordingOutput.start)) {
       recordings.push_back(input);
+      continue;
+    }
+    if (begins_with(input, kPolicyOutput.start)) {
+      others.push_back(policy_section(input));
       continue;
     }
     const std::string text = read_file(input, kMaxJsonBytes);

@@ -43,7 +43,7 @@ struct Report {
   std::vector<Section> sections;
 };
 
-/// Reads the inputs, each a recording or the JSON of `compare`, `characterise` or `train`. Throws
+/// Reads the inputs, each a recording, a policy file or the JSON of `compare`, `characterise` or `train`. Throws
 /// Error (kInput) that names the one that is none of them.
 Report read_inputs(const std::vector<std::string>& inputs, const Options& options);
 

@@ -38,6 +38,8 @@ Section characterise_section(const Json& json);
 /// The one of that name. Throws Error (kInput) when there is none.
 Figure characterise_figure(const Json& json, const std::string& name);
 Section training_section(const Json& json);
+/// What is in the tables of a policy file, as heat maps. Throws Error (kInput) when it cannot be read.
+Section policy_section(const std::string& path);
 /// How often each policy is within a factor of the best one; no figures when there is one problem.
 Section profile_section(const std::vector<ComparedRun>& runs, const Options& options,
                         Colours& colours);

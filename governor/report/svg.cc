@@ -15,11 +15,15 @@ namespace {
 constexpr double kWidth = 800, kHeight = 500, kTop = 44, kBottom = 62, kFont = 13;
 constexpr std::array<const char*, 8> kColours{"#0067b1", "#c05a00", "#00795f", "#a6337f",
                                               "#7a5c00", "#5b4bc4", "#3f6f1f", "#9b3b2f"};
+constexpr std::array<const char*, 7> kCellColours{"#08519c", "#4a90c8", "#a9cfe8", "#e4e4e0",
+                                                  "#f7c08a", "#e07b2e", "#9a3c00"};
 
 const char* colour_of(int index) {
   if (index == -1) return "#1c2126";
   if (index == -2) return "#0b6b3a";
   if (index == -3) return "#b3261e";
+  if (index >= kFirstCellColour)
+    return kCellColours[static_cast<std::size_t>(index - kFirstCellColour) % kCellColours.size()];
   return kColours[static_cast<std::size_t>(index) % kColours.size()];
 }
 
@@ -85,8 +89,16 @@ class Picture {
       left = std::max(left, 30 + text_width(name));
     left = std::min(left, 240.0);
     const auto x = range_of(figure, figure.x, false), y = range_of(figure, figure.y, true);
+    // Names that would run into each other.
+    double wide = 0, longest = 0;
+    for (const std::string& name : figure.x.categories) {
+      wide += text_width(name) + 8;
+      longest = std::max(longest, text_width(name));
+    }
+    tilted_ = wide > kWidth - 20 - legend - left;
+    const double below = tilted_ ? kBottom + std::min(0.8 * longest, 120.0) : kBottom;
     x_ = {x[0], x[1], left, kWidth - 20 - legend, figure.x.log};
-    y_ = {y[0], y[1], kHeight - kBottom, kTop, figure.y.log};
+    y_ = {y[0], y[1], kHeight - below, kTop, figure.y.log};
   }
 
   std::string draw() {
@@ -138,7 +150,12 @@ class Picture {
     for (const Tick& tick : ticks(figure_.x, x_.from, x_.to, 8)) {
       const double x = x_.place(tick.value);
       rule(x, bottom, x, y_.at_to, "#e3e6e9");
-      text(x, bottom + 18, "middle", tick.text);
+      if (tilted_)
+        text(x + 4, bottom + 14, "end", tick.text,
+             fmt::format("fill=\"#1c2126\" transform=\"rotate(-60 {:.1f} {:.1f})\"", x + 4,
+                         bottom + 14));
+      else
+        text(x, bottom + 18, "middle", tick.text);
     }
     for (const Tick& tick : ticks(figure_.y, y_.from, y_.to, 7)) {
       const double y = y_.place(tick.value);
@@ -183,6 +200,13 @@ class Picture {
     for (std::size_t i = 0; i < one.y.size(); ++i) {
       if (!drawable(one.x[i], one.y[i])) continue;
       const double x = x_.place(one.x[i]), y = y_.place(one.y[i]);
+      if (one.cell) {
+        const double left = x_.place(one.x[i] - 0.5), top = y_.place(one.y[i] + 0.5);
+        put("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\" "
+            "stroke=\"white\"/>\n",
+            left, top, 2 * (x - left), 2 * (y - top), colour_of(one.colour));
+        continue;
+      }
       const auto whisker = [&](const std::vector<double>& lo, const std::vector<double>& hi,
                                bool vertical) {
         if (i >= lo.size() || !std::isfinite(lo[i]) || !std::isfinite(hi[i])) return;
@@ -202,7 +226,7 @@ class Picture {
     const std::string paint =
         one.dashed ? fmt::format("fill=\"white\" stroke=\"{}\"", colour_of(one.colour))
                    : fmt::format("fill=\"{}\"", colour_of(one.colour));
-    const int shape = one.colour < 0 ? 0 : (one.colour + one.colour / 8) % 4;
+    const int shape = one.cell ? 1 : one.colour < 0 ? 0 : (one.colour + one.colour / 8) % 4;
     if (one.colour == -3)
       put("<path d=\"M{:.1f} {:.1f}l{r:g} {r:g}m0 -{r:g}l-{r:g} {r:g}\" stroke=\"{}\"/>\n", x - r,
           y - r, colour_of(one.colour), fmt::arg("r", 2 * r));
@@ -262,6 +286,7 @@ class Picture {
 
   const Figure& figure_;
   Scale x_, y_;
+  bool tilted_ = false;
   std::string out_{kPictureStart};
   std::vector<std::array<double, 3>> labels_;  ///< begin, end, middle of each that is there
 };

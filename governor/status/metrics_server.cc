@@ -30,14 +30,14 @@ constexpr OutputKind kMetricsOutput = {"a file of flyball's metrics", kMetricsSt
 constexpr int kPatienceMs = 1000;
 constexpr std::int64_t kFirstNs = 1'500'000'000;  // a first second is over then
 
-constexpr const char* kRemedy = "free it, or leave the socket of metrics out";
+constexpr const char* kMetricsRemedy = "free it, or leave the socket of metrics out";
 
 }  // namespace
 
 MetricsServer::MetricsServer(const StateDir& dir, const StatusPage& page,
                              const MetricsOptions& options)
     : page_(page), options_(options), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!stop_) failure(dir.path_of(kMetricsSocket), error_text(errno), kRemedy);
+  if (!stop_) failure(dir.path_of(kMetricsSocket), error_text(errno), kMetricsRemedy);
   if (!options_.file.empty()) {
     check_output("--metrics-file " + options_.file, options_.file, kMetricsOutput);
     std::error_code error;  // a link that is there now is meant; write_file() obeys no later one
@@ -47,12 +47,12 @@ MetricsServer::MetricsServer(const StateDir& dir, const StatusPage& page,
   // Only who holds the governor's lock, or nobody else, gets here.
   if (options_.socket)
     listener_.emplace(dir, kMetricsSocket,
-                      ServedSocket::Options{.type = SOCK_STREAM, .take_over = true}, kRemedy);
+                      ServedSocket::Options{.type = SOCK_STREAM, .take_over = true}, kMetricsRemedy);
   try {
     thread_ = quiet_thread([this] { body(); });
   } catch (const std::system_error& error) {
     failure(dir.path_of(kMetricsSocket), std::string("no thread to serve it: ") + error.what(),
-            kRemedy);
+            kMetricsRemedy);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/compared_policies.h"
+#include "governor/cli/verbs/compared_records.h"
 #include "governor/cli/views/accuracy.h"
 #include "governor/cli/views/comparison_report.h"
 #include "governor/cli/views/warnings.h"
@@ -49,6 +50,7 @@ struct CompareVerb {
   int threads = 0;  ///< 0: all cores
   ComparisonOutput output;
   bool check = false;
+  bool seeds_asked = false;
 };
 
 /// A platform with a scenario, as loaded.
@@ -57,6 +59,7 @@ struct LoadedCell {
   Belief belief;
   Scenario scenario;
   std::vector<PolicyChoice> choices;
+  std::optional<ComparedRecord> record;
 };
 
 /// The bytes of a file that was read; nothing of one that was not.
@@ -72,7 +75,9 @@ std::string inputs_of(const CompareVerb& verb, const std::string& platform,
                       const std::string& scenario, const LoadedCell& cell) {
   Fnv1a hash;
   add_file(hash, find_config("platforms", platform));
-  add_file(hash, scenario.ends_with(".json") ? scenario : find_config("scenarios", scenario));
+  if (!scenario.empty())
+    add_file(hash, scenario.ends_with(".json") ? scenario : find_config("scenarios", scenario));
+  if (cell.record) add_file(hash, cell.record->file);
   if (!verb.belief.empty()) add_file(hash, find_config("platforms", verb.belief));
   for (const PlatformSpec* spec : {&cell.governed.spec, &cell.belief.mean}) {
     hash.add(spec->content_hash);
@@ -99,9 +104,16 @@ std::unique_ptr<LoadedCell> load_cell(const CompareVerb& verb,
   cell->governed = load_governed_platform(platform, verb.profile);
   cell->belief = load_belief(verb.belief, cell->governed);
   const PlatformSpec& spec = cell->governed.spec;
-  add_task_profiles(scenario, cell->governed.spec);
-  add_task_profiles(scenario, cell->belief.mean);
-  cell->scenario = load_scenario(scenario, as_declared(spec, cell->belief));
+  // With a recorded run among the policies there need not be a scenario: it has one.
+  const bool own_workload = scenario.empty();
+  if (!own_workload) {
+    add_task_profiles(scenario, cell->governed.spec);
+    add_task_profiles(scenario, cell->belief.mean);
+    cell->scenario = load_scenario(scenario, as_declared(spec, cell->belief));
+  }
+  if (record_among(policies) != nullptr)
+    cell->record = load_compared_record(policies, as_declared(spec, cell->belief), cell->belief,
+                                        own_workload, cell->scenario, context);
   context.platform = spec.name;
   context.scenario = cell->scenario.name;
   context.profile = cell->governed.profile;
@@ -143,7 +155,7 @@ std::vector<MatrixCell> cells_to_run(const CompareVerb& verb, const MatrixResult
     cell.options.search = verb.search;
     cell.options.static_best = results.cells[c].static_best;
     cell.options.seeds = verb.seeds;
-    cell.options.first_seed = verb.first_seed;
+    cell.options.first_seed = results.first_seed;
     const std::size_t first = c * static_cast<std::size_t>(verb.seeds);
     for (std::size_t s = 0; s < static_cast<std::size_t>(verb.seeds); ++s)
       if (results.shard.has(first + s) && !results.seeds_done.contains({c, s}))
@@ -167,6 +179,9 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
     if (cell.prepared) return;
     cell.prepared = true;
     cell.agents = contest.agents();
+    if (const auto& record = loaded[c]->record)
+      cell.agents.insert(cell.agents.begin() + static_cast<std::ptrdiff_t>(record->index),
+                         record->info.policy);
     cell.static_best = contest.static_best();
     cell.no_bound_reason = contest.why_no_bound();
     if (state != nullptr) state->add_cell(results, c);
@@ -179,6 +194,9 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
             std::ranges::find(verb.output.columns, &field) != verb.output.columns.end());
   };
   progress.on_seed = [&](std::size_t c, std::size_t seed, SeedFigures figures) {
+    if (const auto& record = loaded[c]->record)
+      figures.policies.insert(figures.policies.begin() + static_cast<std::ptrdiff_t>(record->index),
+                              record->metrics);
     for (Metrics& metrics : figures.policies)
       for (const MetricField& field : metric_fields())
         if (!shows(field)) metrics.*field.value = Metrics::kAbsent;
@@ -202,6 +220,22 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
                               : "run it again, and it goes on");
 }
 
+/// A run is one seed of one scenario on one platform, and is there once.
+void check_with_record(const CompareVerb& verb, const ComparedPolicy& record) {
+  const auto refuse = [&](const std::string& what, const std::string& why) {
+    input_error(what,
+                fmt::format("the recorded run {} is among the policies, and {}", record.file, why),
+                "leave one of the two out");
+  };
+  if (verb.platforms.size() > 1) refuse("--platform", "was on one platform");
+  if (verb.scenarios.size() > 1) refuse("--scenario", "was of one scenario");
+  if (verb.seeds_asked) refuse("--seeds, --seed", "was of one seed");
+  if (verb.shard) refuse("--shard", "is not run in parts");
+  if (!verb.resume.empty()) refuse("--resume", "is not run again");
+  if (verb.policies.size() == 1 && verb.policies[0].find(',') == std::string::npos)
+    refuse("--policies", "there is nothing to compare it with");
+}
+
 int run_compare(CompareVerb verb) {
   check_comparison_output(verb.output);
   check_distinct({{"--resume " + verb.resume, verb.resume},
@@ -223,6 +257,15 @@ int run_compare(CompareVerb verb) {
                      !verb.output.required.empty() || !verb.output.columns.empty()))
     input_error("--shard", "a part of the seeds has no result of its own",
                 "give what is to be printed or required to 'flyball merge'");
+  if (const ComparedPolicy* record = record_among(policies)) {
+    check_with_record(verb, *record);
+    verb.seeds = 1;
+    verb.first_seed = read_recording(record->file, {}).info.seed;
+    if (verb.scenarios.empty()) verb.scenarios = {""};
+  } else if (verb.scenarios.empty()) {
+    input_error("compare", "--scenario is required, since no policy is a recorded run",
+                "add --scenario NAME; 'flyball list' shows them");
+  }
   results.seeds = verb.seeds;
   results.first_seed = verb.first_seed;
   results.search = verb.search;
@@ -267,7 +310,7 @@ Shard parse_shard(const std::string& text) {
 
 /// Names or files, each option as often as one likes; a file may have commas in its name.
 void places_option(CLI::App& parser, const std::string& flag, std::vector<std::string>& values,
-                   const std::string& help) {
+                   const std::string& help, bool required) {
   parser
       .add_option_function<std::vector<std::string>>(
           flag,
@@ -286,7 +329,7 @@ void places_option(CLI::App& parser, const std::string& flag, std::vector<std::s
               input_error(fmt::format("{} '{}'", flag, *twice), "is named twice", "name each once");
           },
           help)
-      ->required()
+      ->required(required)
       ->type_name("NAME|FILE[,...]")
       ->expected(1)
       ->take_all();
@@ -313,16 +356,20 @@ Verb add_compare(CLI::App& program) {
   CLI::App* parser = program.add_subcommand(
       "compare", "Run policies side by side in simulation, on the same seeds");
   places_option(*parser, "--platform", verb->platforms,
-                "Platforms' names or files; each runs every scenario");
-  places_option(*parser, "--scenario", verb->scenarios,
-                "Scenarios' names or files; FILE.json is rt-app's");
+                "Platforms' names or files; each runs every scenario", true);
+  places_option(
+      *parser, "--scenario", verb->scenarios,
+      "Scenarios' names or files; FILE.json is rt-app's. Required but beside a recorded run",
+      false);
   profile_option(*parser, verb->profile);
   belief_option(*parser, verb->belief);
   parser
       ->add_option_function<std::vector<std::string>>(
           "--policies,--policy",
           [verb](const std::vector<std::string>& texts) { verb->policies = texts; },
-          "What to compare: names, policy files, or NAME=FILE under a name of its own (default: " +
+          "What to compare: names, policy files, recorded runs, or NAME=FILE under a name of its "
+          "own "
+          "(default: " +
               joined(verb->policies) + ")")
       ->type_name("NAME|FILE|NAME=FILE[,...]")
       ->expected(1)
@@ -365,8 +412,19 @@ Verb add_compare(CLI::App& program) {
       "Example:\n  flyball compare --platform odroid_xu3 --scenario background --policies "
       "schedutil,q_learning,oracle\n"
       "  flyball compare --platform odroid_xu3,jetson_nano --scenario background,bursty --policies "
-      "schedutil,mine=xu3.policy --resume runs.state");
-  return {parser, [verb] { return run_compare(*verb); }};
+      "schedutil,mine=xu3.policy --resume runs.state\n"
+      "A recorded run (one, FILE.flyrec) stands with the figures that it had. Without --scenario "
+      "the\n"
+      "others are simulated on its workload, as 'flyball replay' does, and a note says how far its "
+      "own\n"
+      "decisions come out otherwise there; with the very scenario that it is of, they run on its "
+      "seed.\n"
+      "It is one run: there are no intervals, and its gaps to bounds are absent.\n"
+      "  flyball compare --platform odroid_xu3 --policies schedutil,q_learning,mine=run.flyrec");
+  return {parser, [verb, parser] {
+            verb->seeds_asked = parser->count("--seeds") + parser->count("--seed") > 0;
+            return run_compare(*verb);
+          }};
 }
 
 }  // namespace flyball::cli

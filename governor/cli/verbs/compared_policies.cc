@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "agents/agent.h"
 #include "governor/cli/options.h"
 #include "governor/cli/verbs/policies.h"
+#include "governor/record/recording_header.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
@@ -23,11 +25,20 @@ bool is_file(const std::string& text) {
 }
 
 bool looks_like_file(const std::string& text) {
-  return text.find('/') != text.npos || text.ends_with(".policy") || is_file(text);
+  return text.find('/') != text.npos || text.ends_with(".policy") || text.ends_with(".flyrec") ||
+         is_file(text);
+}
+
+bool is_recording(const std::string& file) {
+  std::string start(sizeof kRecordingMagic, '\0');
+  std::ifstream bytes(file, std::ios::binary);
+  return bytes.read(start.data(), static_cast<std::streamsize>(start.size())) &&
+         start == kRecordingOutput.start;
 }
 
 ComparedPolicy of_file(const std::string& label, const std::string& file, const std::string& text) {
-  const std::string agent = read_policy(file).identity.agent;
+  const bool recorded = is_recording(file);
+  const std::string agent = recorded ? "" : read_policy(file).identity.agent;
   if (label.empty() || label.find_first_of(":,\n\"") != label.npos)
     input_error(fmt::format("{} {}", kOption, text),
                 "its name is empty, or has a colon or comma in it",
@@ -35,10 +46,13 @@ ComparedPolicy of_file(const std::string& label, const std::string& file, const 
   // Tables call yardsticks and governors by their names.
   if (find_agent(label) != nullptr && label != agent)
     input_error(fmt::format("{} {}", kOption, text),
-                fmt::format("it is called as the policy '{}', and '{}' learned what is in it",
-                            label, agent),
+                recorded
+                    ? fmt::format("it is called as the policy '{}', and is a recorded run", label)
+                    : fmt::format("it is called as the policy '{}', and '{}' learned what is "
+                                  "in it",
+                                  label, agent),
                 fmt::format("name it as in '{} mine={}'", kOption, file));
-  return {label, agent, file};
+  return {label, recorded ? label : agent, file, recorded};
 }
 
 ComparedPolicy parse_compared_policy(const std::string& text) {
@@ -54,7 +68,7 @@ ComparedPolicy parse_compared_policy(const std::string& text) {
   if (looks_like_file(text))
     return of_file(std::filesystem::path(text).stem().string(), text, text);
   check_policy_name(text);
-  return {text, text, ""};
+  return {text, text, "", false};
 }
 
 /// Of several files the one that is of this platform.
@@ -128,6 +142,7 @@ std::vector<PolicyChoice> starting_choices(const std::vector<ComparedPolicy>& po
                                            CellContext& cell) {
   std::vector<PolicyChoice> choices;
   for (const ComparedPolicy& policy : policies) {
+    if (policy.recorded) continue;
     const PolicyIdentity here = policy_identity(policy.agent, belief, times_hash);
     const std::string file =
         policy.file.empty() ? file_for(files, policy.label, here) : policy.file;

@@ -11,11 +11,13 @@
 
 namespace flyball::cli {
 
-/// What `compare --policies` names: a policy of the catalogue, or a policy file under a name of its own.
+/// What `compare --policies` names: a policy of the catalogue, or a policy file or a recorded run under a
+/// name of its own.
 struct ComparedPolicy {
   std::string label;  ///< in tables
-  std::string agent;
-  std::string file;  ///< empty: what is stored, or another option says
+  std::string agent;  ///< of a recorded run: its label
+  std::string file;   ///< empty: what is stored, or another option says
+  bool recorded = false;
 };
 
 /// "rule", "static_best:A15=...", "my.policy", "mine=my.policy", separated by commas. Throws Error (kInput).

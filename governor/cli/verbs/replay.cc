@@ -7,11 +7,13 @@
 #include <memory>
 
 #include "agents/agent.h"
+#include "env/model/declared.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/policies.h"
+#include "governor/cli/views/counterfactual.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/metrics/session.h"
 #include "kernels/base/error.h"
@@ -25,7 +27,8 @@ struct ReplayVerb {
   bool json = false;
 };
 
-Json to_json(const ReplayVerb& verb, const Replay& replayed, const std::string& platform) {
+Json to_json(const ReplayVerb& verb, const Replay& replayed, const Counterfactual& simulated,
+             const std::string& platform) {
   const RecordingReport& recording = replayed.recording;
   Json json{{"schema", 1},
             {"record", verb.recording},
@@ -51,19 +54,25 @@ Json to_json(const ReplayVerb& verb, const Replay& replayed, const std::string& 
       one[estimate.method] = {
           {"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}};
   }
+  json["simulation"] = counterfactual_json(simulated);
   return json;
 }
 
-std::string to_text(const ReplayVerb& verb, const Replay& replayed, const std::string& platform,
-                    int columns) {
-  std::string text = fmt::format(
-      "{}: what {} would have done in the run of {} on {}, scenario {}\n\n"
-      "It would have done what was done in {} of {} decisions and {} % of {} jobs, which tell of "
-      "it "
-      "as much as {:.0f} jobs of its own.\n",
-      verb.recording, verb.policy, replayed.recording.info.policy, platform,
-      replayed.recording.info.scenario, replayed.agreed_decisions, replayed.decisions,
-      fixed(replayed.overlap.agreed_pct, 1), replayed.jobs, replayed.overlap.effective_jobs);
+std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counterfactual& simulated,
+                    const std::string& platform, int columns) {
+  std::string text =
+      wrapped(fmt::format("{}: what {} would have done in the run of {} on {}, scenario {}",
+                          verb.recording, verb.policy, replayed.recording.info.policy, platform,
+                          replayed.recording.info.scenario),
+              columns) +
+      '\n' + counterfactual_text(simulated, verb.policy, columns) + '\n' +
+      wrapped(fmt::format("From the record alone: it would have done what was done in {} of {} "
+                          "decisions and {} % of {} jobs, which tell of it as much as {:.0f} jobs "
+                          "of its own.",
+                          replayed.agreed_decisions, replayed.decisions,
+                          fixed(replayed.overlap.agreed_pct, 1), replayed.jobs,
+                          replayed.overlap.effective_jobs),
+              columns);
   if (!replayed.refusal.empty())
     return text + wrapped("No estimate: " + replayed.refusal + ".", columns);
   Table table({{"per job", "", true},
@@ -99,15 +108,19 @@ int run_replay(const ReplayVerb& verb) {
   const StartingPoint start =
       starting_point(policy_identity(verb.policy, belief, governed.times_hash), belief,
                      verb.policy_file, verb.from);
-  const auto agent = make_agent(verb.policy, {belief, reward_weights(belief), verb.seed, nullptr});
-  if (!start.learned.empty()) agent->load(start.learned, start.as_prior);
-
-  const Replay replayed = replay(verb.recording, belief, *agent);
+  const auto agent = [&] {
+    auto made = make_agent(verb.policy, {belief, reward_weights(belief), verb.seed, nullptr});
+    if (!start.learned.empty()) made->load(start.learned, start.as_prior);
+    return made;
+  };
+  const Replay replayed = replay(verb.recording, belief, *agent());
+  const Counterfactual simulated =
+      counterfactual(verb.recording, as_declared(governed.spec, belief), belief, *agent());
   const int columns = Terminal::of(STDOUT_FILENO).columns;
   if (verb.json) {
-    write_result(json_text(to_json(verb, replayed, governed.spec.name)));
+    write_result(json_text(to_json(verb, replayed, simulated, governed.spec.name)));
   } else {
-    std::string text = to_text(verb, replayed, governed.spec.name, columns);
+    std::string text = to_text(verb, replayed, simulated, governed.spec.name, columns);
     if (!replayed.recording.complete)
       text +=
           wrapped("The recording is not complete: " + replayed.recording.problem() + ".", columns);
@@ -121,12 +134,13 @@ int run_replay(const ReplayVerb& verb) {
 
 Verb add_replay(CLI::App& program) {
   auto verb = std::make_shared<ReplayVerb>();
-  CLI::App* parser = program.add_subcommand(
-      "replay", "Estimate from a recording what another policy would have had");
+  CLI::App* parser = program.add_subcommand("replay",
+                                            "What another policy would have had in a recorded run: "
+                                            "by simulation, and from the record alone");
   parser->add_option("recording", verb->recording, "The file that 'run --record' wrote")
       ->required()
       ->type_name("FILE");
-  parser->add_option("--policy", verb->policy, "What to ask in the states of the recording")
+  parser->add_option("--policy", verb->policy, "What to play in the recorded run")
       ->required()
       ->type_name("NAME");
   parser->add_option("--platform", verb->platform, "That the run was on (default: by its name)")
@@ -140,11 +154,14 @@ Verb add_replay(CLI::App& program) {
   seed_option(*parser, verb->seed, "For what the policy leaves to chance (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
-      "The recorded policy must have left something to chance: jobs in which it did by chance "
-      "what\n"
-      "the other would have done count by how unlikely that was. Without that, with queues, heat "
-      "or\n"
-      "several applications, no estimate is made and the reason is said.\n"
+      "By simulation: jobs, their work, what was asked for, other load and ambient temperature are\n"
+      "the record's, and the policy is played among them on the platform's model, beside the\n"
+      "record's own decisions. Queues, heat and several applications are no hindrance. It is as\n"
+      "good as the model, of which the model error is the measure: how far the recorded decisions\n"
+      "come out otherwise than recorded.\n"
+      "From the record alone: jobs in which the recorded policy did by chance what the other would\n"
+      "have done count by how unlikely that was. Without chance, with queues, heat or several\n"
+      "applications, no estimate is made and the reason is said.\n"
       "Example:\n  flyball replay run.flyrec --policy rule");
   return {parser, [verb] { return run_replay(*verb); }};
 }

@@ -65,10 +65,13 @@ int run_report(const ReportVerb& verb) {
 Verb add_report(CLI::App& program) {
   auto verb = std::make_shared<ReportVerb>();
   CLI::App* parser = program.add_subcommand(
-      "report", "Turn comparisons, recordings and operating points into one page of plots");
+      "report",
+      "Turn comparisons, recordings, operating points and policies into one page of plots");
   parser
-      ->add_option("inputs", verb->inputs,
-                   "Recordings, and what 'compare', 'characterise' or 'train' print with --json")
+      ->add_option(
+          "inputs", verb->inputs,
+          "Recordings, policy files, and what 'compare', 'characterise' or 'train' print with "
+          "--json")
       ->required()
       ->type_name("FILE");
   parser
@@ -99,7 +102,10 @@ Verb add_report(CLI::App& program) {
   parser->footer(
       "Example:\n  flyball report xu3.json run.flyrec --out report.html\nwith xu3.json made by\n"
       "  flyball compare --platform odroid_xu3 --scenario background --json > xu3.json\nand\n"
-      "  flyball report xu3.json --figure energy_latency --out energy.svg");
+      "  flyball report xu3.json --figure energy_latency --out energy.svg\n"
+      "  flyball report xu3.policy --figure q_mappings --out learned.svg    # what q_learning "
+      "learned"
+      "\n    of each mapping in each state that it met, as a heat map");
   return {parser, [verb] { return run_report(*verb); }};
 }
 

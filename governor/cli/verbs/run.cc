@@ -25,6 +25,7 @@
 #include "governor/cli/verbs/policies.h"
 #include "governor/cli/verbs/run_config.h"
 #include "governor/cli/verbs/run_linux.h"
+#include "governor/cli/verbs/run_simulated.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/accuracy.h"
 #include "governor/cli/views/engine.h"
@@ -80,6 +81,9 @@ const std::vector<std::string> kNotOnLinux = {
     "--belief", "--compare-with", "--no-compare", "--compare-duration", "--csv", "--plain"};
 const std::vector<std::string> kOfJobs = {"--policy-file", "--from",    "--learn-to",
                                           "--no-learn",    "--profile", "--record"};
+/// Those that a simulated board has no use for.
+const std::vector<std::string> kOfRealJobs = {
+    "--compare-with", "--compare-duration", "--learn-to", "--state-dir", "--plain", "--profile"};
 
 void refuse_options(const CLI::App& parser, const std::vector<std::string>& options,
                     const std::string& why, const std::string& remedy) {
@@ -328,8 +332,15 @@ int run_run(const RunVerb& verb, const CLI::App& parser) {
   const GovernedPlatform governed = load_governed_platform(verb.platform, verb.profile);
   const PlatformSpec& platform = governed.spec;
   if (!platform.emulated) {
-    input_error(fmt::format("platform '{}'", platform.name), "is simulated only here",
-                "use 'flyball compare' or 'flyball train' with it, or run on '--platform host'");
+    if (verb.record.empty())
+      input_error(fmt::format("platform '{}'", platform.name), "is simulated only here",
+                  "use 'flyball compare' or 'flyball train' with it, record a simulated run with "
+                  "--record FILE, or run on '--platform host'");
+    refuse_options(parser, kOfRealJobs, "has no meaning in a simulation", "leave it out");
+    check_outputs(verb);
+    return run_simulated({governed, load_belief(verb.belief, governed), verb.scenario, verb.policy,
+                          verb.policy_file, verb.from, verb.record, verb.csv, verb.duration_s,
+                          verb.seed, verb.json, verb.check});
   }
   const Belief belief = load_belief(verb.belief, governed);
   const Scenario scenario = load_scenario(verb.scenario, as_declared(platform, belief));
@@ -432,7 +443,10 @@ Verb add_run(CLI::App& program) {
                  "How long each of those (default: as --duration)");
   parser->add_flag("--no-compare", verb->no_compare, "Run nothing else");
   seed_option(*parser, verb->seed, "Seed of the arrivals, the work and the agent (default 1)");
-  parser->add_option("--record", verb->record, "Write every epoch and job to this file")
+  parser
+      ->add_option("--record", verb->record,
+                   "Write every epoch and job to this file; a platform that is simulated only is "
+                   "then simulated, with one policy")
       ->type_name("FILE");
   parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
       ->type_name("DIR");
@@ -463,6 +477,7 @@ Verb add_run(CLI::App& program) {
       "Example:\n  flyball run --duration 30 --record run.flyrec\n"
       "  flyball run --platform linux --dry-run    # what would be done with this machine's "
       "clocks\n"
+      "  flyball run --platform odroid_xu3 --record run.flyrec    # simulated, to be recorded\n"
       "  flyball run --platform linux --scenario live    # with jobs of its own");
   return {parser, [verb, parser] { return run_run(*verb, *parser); }};
 }

@@ -49,6 +49,7 @@ std::string gap_note(const CellContext& cell, const std::vector<PolicyResult>& r
     return "No gaps of energy: an application wants accuracy or low latency instead.";
   std::string who;
   for (const PolicyResult& result : results) {
+    if (result.policy == cell.recorded) continue;
     const auto absent = [](const Metrics& one) {
       return one.jobs > 0 && (std::isnan(one.energy_gap_to_best_found_pct) ||
                               std::isnan(one.energy_gap_to_informed_pct));
@@ -56,12 +57,17 @@ std::string gap_note(const CellContext& cell, const std::vector<PolicyResult>& r
     if (std::ranges::any_of(result.per_seed, absent))
       who += (who.empty() ? "" : ", ") + result.policy;
   }
-  if (who.empty()) return "";
-  return fmt::format(
-      "No gap to what leaves fewer jobs unmet by more than {} points: {}. The gap to the bound is "
-      "to "
-      "that of the jobs that a policy met itself.",
-      kUnmetPoints, who);
+  const std::string recorded =
+      cell.recorded.empty()
+          ? ""
+          : fmt::format("No gap of {}: a recorded run is held against no simulation.",
+                        cell.recorded);
+  if (who.empty()) return recorded;
+  return recorded + (recorded.empty() ? "" : " ") +
+         fmt::format(
+             "No gap to what leaves fewer jobs unmet by more than {} points: {}. The gap to the bound "
+             "is to that of the jobs that a policy met itself.",
+             kUnmetPoints, who);
 }
 
 /// Why rt-app's efficiency is absent; empty when it is not.

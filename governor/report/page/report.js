@@ -17,10 +17,10 @@ function make(tag, attributes, ...children) {
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colourOf = (index) =>
-  index === -1 ? css("--ink") : index === -2 ? css("--good") : index === -3 ? css("--bad") : css("--c" + index % 8);
+  index === -1 ? css("--ink") : index === -2 ? css("--good") : index === -3 ? css("--bad") : index >= 100 ? css("--h" + (index - 100) % 7) : css("--c" + index % 8);
 const kGlyphs = ["●", "■", "▲", "◆", "▼", "✚", "⬟", "★"];
 const glyphOf = (series) =>
-  series.kind !== "points" ? (series.dashed ? "╌" : "━")
+  series.cell ? "■" : series.kind !== "points" ? (series.dashed ? "╌" : "━")
   : series.colour === -3 ? "✕" : series.colour === -2 ? "★"
   : series.dashed ? "◇" : kGlyphs[shapeOf(series)];
 /* A colour that comes again has another shape. */
@@ -151,6 +151,11 @@ function drawPoints(u, figure) {
     const jitter = figure.y.categories && many < 5000;
     one.y.forEach((y, i) => {
       if (y === null || one.x[i] === null) return;
+      if (one.cell) {
+        const left = px(one.x[i] - .5), top = py(y + .5);
+        c.fillRect(left + .5 * scale, top + .5 * scale, px(one.x[i] + .5) - left - scale, py(y - .5) - top - scale);
+        return;
+      }
       const x = px(one.x[i]), at = py(y) + (jitter ? ((i * 7) % 11 - 5) * scale : 0);
       for (const [axis, lo, hi] of [["x", one.x_lo, one.x_hi], ["y", one.y_lo, one.y_hi]]) {
         if (!lo || lo[i] === null || hi[i] === null) continue;
@@ -230,13 +235,18 @@ class Plot {
   build() {
     this.u?.destroy();
     const {figure} = this, width = Math.max(220, this.place.clientWidth);
+    const most = width > 600 ? 34 : 18;
+    const cells = figure.series.some((one) => one.cell);
+    /* Names that would run into each other. */
+    const tilted = (axis, side) => side === 2 && axis.categories && axis.categories.reduce((sum, text) => sum + 7 * text.length + 10, 0) > .7 * width;
     const axisOf = (axis, side) => ({
       side, stroke: css("--soft"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
       label: side === 2 || !axis.categories ? axisTitle(axis) : undefined, labelSize: 18, labelGap: 2,
       grid: {stroke: css("--grid"), width: 1}, ticks: {stroke: css("--line"), width: 1, size: 5},
+      ...(tilted(axis, side) ? {rotate: -60} : {}),
       ...(axis.categories ? {
-        splits: () => axis.categories.map((_, i) => i).filter((i) => i % Math.ceil(axis.categories.length / 16) === 0),
-        values: (u, splits) => splits.map((i) => { const text = axis.categories[i] ?? ""; return text.length > 18 ? text.slice(0, 17) + "…" : text; }),
+        splits: () => axis.categories.map((_, i) => i).filter((i) => i % Math.ceil(axis.categories.length / (cells ? 64 : 16)) === 0),
+        values: (u, splits) => splits.map((i) => { const text = axis.categories[i] ?? ""; return text.length > most ? text.slice(0, most - 1) + "…" : text; }),
       } : axis.log ? {splits: (u, i, least, most) => logSplits(least, most), filter: (u, splits) => splits, values: (u, splits) => splits.map(number)} : {values: (u, splits) => splits.map(number)}),
       ...(side === 3 ? {size: (u, values) => {
         if (!values) return 44;
@@ -247,7 +257,7 @@ class Plot {
         const widest = Math.max(0, ...values.map((v) => u.ctx.measureText(v ?? "").width)) / devicePixelRatio;
         u.ctx.restore();
         return Math.ceil(widest) + 14;
-      }} : {size: 32}),
+      }} : {size: tilted(axis, side) ? 24 + Math.ceil(6 * Math.max(...axis.categories.map((text) => Math.min(text.length, most)))) : 32}),
     });
     const range = (which) => (u, least, most) => {
       const axis = figure[which], [from, to] = this.full[which], xs = this.columns[0];
@@ -263,7 +273,7 @@ class Plot {
         y: {distr: figure.y.log ? 3 : 1, range: range("y")},
       },
       axes: [axisOf(figure.x, 2), axisOf(figure.y, 3)],
-      padding: [10, 14, 0, 4],
+      padding: [10, tilted(figure.x, 2) ? 40 : 14, 0, 4],
       cursor: {
         drag: {x: true, y: false}, points: {show: false}, y: this.scatter,
         ...(figure.timeline ? {sync: {key: figure.timeline, scales: ["x", null]}} : {}),
@@ -385,7 +395,7 @@ function figureOf(figure) {
   const details = make("details", {}, make("summary", {}, "Data as a table"));
   details.addEventListener("toggle", () => details.children.length < 2 && details.append(pointsTable(figure)));
   const legend = make("div", {class: "legend", role: "group", "aria-label": "Series of " + figure.title});
-  const element = make("figure", {class: figure.timeline ? "wide" : undefined, id: "figure-" + figure.name},
+  const element = make("figure", {class: figure.timeline || figure.series.some((one) => one.cell) ? "wide" : undefined, id: "figure-" + figure.name},
     make("figcaption", {}, make("h3", {}, figure.title), make("p", {class: "caption"}, figure.caption)),
     legend, place, readout, live, details);
   return {element, start() {

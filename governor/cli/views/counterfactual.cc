@@ -1,0 +1,91 @@
+#include "governor/cli/views/counterfactual.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "governor/cli/table.h"
+#include "governor/cli/terminal.h"
+
+namespace flyball::cli {
+namespace {
+
+const std::vector<const MetricField*>& figures() {
+  static const std::vector<const MetricField*> fields = [] {
+    std::vector<const MetricField*> of;
+    for (const auto value :
+         {&Metrics::energy_mj_per_job, &Metrics::power_mean_mw, &Metrics::deadline_miss_pct,
+          &Metrics::latency_p50_ms, &Metrics::latency_p99_ms, &Metrics::accuracy_pct,
+          &Metrics::temp_peak_c, &Metrics::throttled_s})
+      of.push_back(&field_of(value));
+    return of;
+  }();
+  return fields;
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+/// With its sign.
+std::string difference(double value, int decimals) {
+  const std::string text = fixed(value, decimals);
+  return text == "-" || text[0] == '-' ? text : "+" + text;
+}
+
+}  // namespace
+
+Json counterfactual_json(const Counterfactual& found) {
+  Json json{{"reason", found.refusal.empty() ? Json(nullptr) : Json(found.refusal)}};
+  if (!found.refusal.empty()) return json;
+  json["unknown_work_jobs"] = found.open_jobs;
+  json["job_time_error_pct"] = number(found.time_error_pct);
+  Json& of = json["figures"] = Json::object();
+  for (const MetricField* field : figures()) {
+    const double recorded = found.recorded.*field->value, replayed = found.replayed.*field->value;
+    const double other = found.other.*field->value;
+    of[std::string(field->key)] = {{"recorded", number(recorded)},
+                                   {"replayed", number(replayed)},
+                                   {"model_error", number(replayed - recorded)},
+                                   {"policy", number(other)},
+                                   {"difference", number(other - replayed)}};
+  }
+  return json;
+}
+
+std::string counterfactual_text(const Counterfactual& found, const std::string& policy,
+                                int columns) {
+  if (!found.refusal.empty()) return wrapped("No simulation: " + found.refusal + ".", columns);
+  Table table({{"by simulation", "", true},
+               {"unit", "", true},
+               {"recorded", ""},
+               {"replayed", ""},
+               {"model error", ""},
+               {policy, ""},
+               {"difference", ""}});
+  for (const MetricField* field : figures()) {
+    const double recorded = found.recorded.*field->value, replayed = found.replayed.*field->value;
+    const double other = found.other.*field->value;
+    const int decimals = std::max(1, field->decimals);
+    table.add_row({std::string(field->heading), std::string(field->unit), fixed(recorded, decimals),
+                   fixed(replayed, decimals), difference(replayed - recorded, decimals),
+                   fixed(other, decimals), difference(other - replayed, decimals)});
+  }
+  std::string text = table.render(columns) + '\n';
+  text += wrapped(
+      fmt::format(
+          "Replayed: the record's own decisions in the simulation. What a simulation says is "
+          "as good as its model, of which the model error is the measure; the jobs' times are "
+          "met within {:.2g} % in the mean. The difference is between {} and what was "
+          "replayed.",
+          found.time_error_pct, policy),
+      columns);
+  if (found.open_jobs > 0)
+    text += wrapped(fmt::format("{} jobs were dropped or open at the end: they are taken to be as "
+                                "the others in the mean.",
+                                found.open_jobs),
+                    columns);
+  return text;
+}
+
+}  // namespace flyball::cli

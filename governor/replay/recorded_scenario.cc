@@ -1,0 +1,343 @@
+#include "governor/replay/recorded_scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "env/ledger/arrivals.h"
+#include "env/model/model.h"
+#include "env/sim/simulator.h"
+#include "governor/replay/recorded_load.h"
+
+namespace flyball {
+namespace {
+
+constexpr int kMostRounds = 60;   // jobs that queue settle one after the other
+constexpr double kEnough = 1e-6;  // mean error of the jobs' times
+constexpr double kGoodPct = 1;    // the same, where there is no need to try otherwise
+constexpr double kLeastWork = 1e-4, kMostWork = 1e4;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kLongestNs = 7 * 86'400 * kSecondNs;
+constexpr std::int64_t kMostSteps = 10'000;  // of the ambient temperature
+constexpr int kPatience = 12;                // rounds in which nothing gets better
+
+/// From start to end of a run, epoch by epoch.
+void play(const RecordedRun& run, Simulator& simulator, Observation& now,
+          const std::function<void(const RecordedRun::Epoch&, Status)>& after) {
+  for (const RecordedRun::Epoch& epoch : run.epochs) {
+    simulator.apply(epoch.applied);
+    const Status status = simulator.advance(
+        {.interval_ns = std::max<std::int64_t>(1, epoch.end_ns - now.now_ns)}, now);
+    after(epoch, status);
+    if (status != Status::kOk) break;
+  }
+}
+
+std::string why_not(const RecordedRun& run, const PlatformSpec& platform) {
+  if (run.epochs.empty()) return "the recording has no epochs";
+  if (run.duration_ns() > kLongestNs) return "it lasts for more than a week";
+  if (run.report.damaged_blocks + run.report.missing_blocks > 0)
+    return "parts of the recording are missing, and with them jobs";
+  if (run.jobs_unlisted > 0)
+    return fmt::format("{} jobs are not in the recording, which lists 32 an epoch",
+                       run.jobs_unlisted);
+  if (run.apps.size() > kMaxApps)
+    return fmt::format("applications came {} times; a simulation has room for {}", run.apps.size(),
+                       kMaxApps);
+  for (const RecordedRun::App& app : run.apps) {
+    if (app.binding.plain_load)
+      return fmt::format("'{}' is plain load, whose work nobody announces", app.binding.name);
+    const int profile = platform.find_app(app.binding.profile);
+    if (profile < 0)
+      return fmt::format(
+          "'{}' is none of the platform's applications: what its jobs take is in no "
+          "model",
+          app.binding.profile);
+    if (platform.apps[static_cast<std::size_t>(profile)].levels.size() != app.binding.levels.size())
+      return fmt::format("'{}' has other levels on the platform than in the recording",
+                         app.binding.profile);
+  }
+  if (std::ranges::all_of(run.apps, [](const auto& app) { return app.jobs.empty(); }))
+    return "no job is in the recording";
+  return "";
+}
+
+/// When the change was seen by a job first; else when it was seen at all.
+std::int64_t change_ns(const RecordedRun& run, const RecordedRun::Change& change) {
+  for (const JobRecord& job : run.apps[change.app].jobs) {
+    if (job.release_ns <= change.after_ns) continue;
+    if (job.release_ns > change.by_ns) break;
+    const auto floor = static_cast<float>(change.required.accuracy_floor_pct);
+    if (change.before.accuracy_floor_pct != change.required.accuracy_floor_pct &&
+        job.accuracy_floor_pct == floor)
+      return job.release_ns;
+    if (change.before.deadline_ns != change.required.deadline_ns &&
+        job.deadline_ns - job.release_ns == change.required.deadline_ns)
+      return job.release_ns;
+  }
+  return change.by_ns;
+}
+
+AppSpec app_of(const RecordedRun::App& from, const PlatformSpec& platform) {
+  AppSpec app;
+  app.name = from.binding.name;
+  app.profile = platform.find_app(from.binding.profile);
+  app.arrival.kind = Arrival::Kind::kListed;
+  app.required = from.required;
+  app.threads = from.binding.threads;
+  app.start_ns = from.start_ns;
+  app.stop_ns = from.stop_ns;
+  const auto longest = static_cast<int>(from.longest_backlog);
+  app.queue_limit =
+      std::clamp(from.dropped_any ? longest : std::max(app.queue_limit, longest), 1, kMaxQueue);
+  for (const JobRecord& job : from.jobs)
+    app.arrival.listed.push_back({job.release_ns, job.deadline_ns - job.release_ns, 1});
+  return app;
+}
+
+/// The capacity that its charge fell by; none where it did not fall.
+void add_battery(const RecordedRun& run, Scenario& scenario) {
+  const double fell_pct = run.battery_first_pct - run.battery_last_pct;
+  if (!(fell_pct > 0)) return;
+  scenario.battery_mj = 100 * run.energy_mj / fell_pct;
+  scenario.battery_pct = run.battery_first_pct;
+  if (run.sustainable_mw > 0)
+    scenario.battery_until_ns =
+        std::llround(1e9 * scenario.battery_mj * scenario.battery_pct / 100 / run.sustainable_mw);
+}
+
+class Finder {
+ public:
+  Finder(const RecordedRun& run, const PlatformSpec& platform, bool by_cycles)
+      : run_(run), platform_(platform), by_cycles_(by_cycles), load_(run, platform) {
+    Scenario& scenario = found_.scenario;
+    scenario.name = run.report.info.scenario;
+    scenario.duration_ns = run.duration_ns();
+    scenario.energy_preference = run.preferences.front().value;
+    for (const RecordedRun::App& app : run.apps) scenario.apps.push_back(app_of(app, platform));
+    add_battery(run, scenario);
+    for (const RecordedRun::Change& change : run.changes)
+      fixed_events_.push_back({change_ns(run, change), ScenarioEvent::Kind::kRequirements,
+                               static_cast<int>(change.app), change.required, 0});
+    for (std::size_t i = 1; i < run.preferences.size(); ++i)
+      fixed_events_.push_back({run.preferences[i].at_ns,
+                               ScenarioEvent::Kind::kPreference,
+                               -1,
+                               {},
+                               run.preferences[i].value});
+    guess_work();
+    step_ns_ = std::max(kSecondNs, scenario.duration_ns / kMostSteps + 1);
+    const auto steps = static_cast<std::size_t>(scenario.duration_ns / step_ns_) + 1;
+    ambient_c_.assign(steps, scenario.ambient_c);
+  }
+
+  RecordedScenario find() {
+    lay_out();
+    // The jobs first: as long as they do not run when they ran, what else ran cannot be told.
+    for (const bool with_load : {false, true}) {
+      double least = std::numeric_limits<double>::infinity();
+      int in_vain = 0;
+      do {
+        correct(with_load);
+        lay_out();
+        in_vain = error_ < 0.95 * least ? 0 : in_vain + 1;
+        least = std::min(least, error_);
+      } while (++rounds_ < kMostRounds && in_vain < kPatience && !found_enough(with_load));
+    }
+    found_.work_error_pct = jobs_ > 0 ? 100 * error_ / static_cast<double>(jobs_) : 0;
+    return std::move(found_);
+  }
+
+ private:
+  bool ran(const JobRecord& job) const { return !job.dropped && job.finish_ns > job.start_ns; }
+
+  /// By the clocks in force while it ran, as if it had been alone.
+  void guess_work() {
+    for (std::size_t a = 0; a < run_.apps.size(); ++a) {
+      const AppSpec& app = found_.scenario.apps[a];
+      const AppProfile& profile = platform_.apps[static_cast<std::size_t>(app.profile)];
+      std::size_t e = 0;
+      for (std::size_t j = 0; j < run_.apps[a].jobs.size(); ++j) {
+        const JobRecord& job = run_.apps[a].jobs[j];
+        if (!ran(job)) {
+          ++found_.open_jobs;
+          continue;
+        }
+        while (e + 1 < run_.epochs.size() && run_.epochs[e].end_ns <= job.start_ns) ++e;
+        double done = 0;
+        for (std::size_t i = e; i < run_.epochs.size(); ++i) {
+          const RecordedRun::Epoch& epoch = run_.epochs[i];
+          if (epoch.start_ns >= job.finish_ns) break;
+          OppChoice opp{};
+          for (std::size_t c = 0; c < platform_.clusters.size(); ++c) opp[c] = epoch.cluster[c].opp;
+          const std::int64_t ns =
+              std::min(epoch.end_ns, job.finish_ns) - std::max(epoch.start_ns, job.start_ns);
+          done += static_cast<double>(ns) / execution_ns(platform_, profile,
+                                                         platform_.mappings[job.setting.mapping],
+                                                         job.setting.level, opp);
+        }
+        work(a, j) = std::clamp(done, kLeastWork, kMostWork);
+      }
+    }
+    fill_unknown();
+  }
+  double& work(std::size_t a, std::size_t j) {
+    return found_.scenario.apps[a].arrival.listed[j].work;
+  }
+  /// Of whose work nothing is known it is the mean of the others.
+  void fill_unknown() {
+    for (std::size_t a = 0; a < run_.apps.size(); ++a) {
+      const auto& jobs = run_.apps[a].jobs;
+      double sum = 0;
+      std::size_t known = 0;
+      for (std::size_t j = 0; j < jobs.size(); ++j) {
+        if (!ran(jobs[j])) continue;
+        sum += work(a, j);
+        ++known;
+      }
+      const double mean = known > 0 ? sum / static_cast<double>(known) : 1;
+      for (std::size_t j = 0; j < jobs.size(); ++j)
+        if (!ran(jobs[j])) work(a, j) = mean;
+    }
+  }
+
+  /// Load and temperatures as they are believed by now.
+  void lay_out() {
+    Scenario& scenario = found_.scenario;
+    scenario.background = load_.loads();
+    scenario.ambient_c = ambient_c_.front();
+    scenario.events = fixed_events_;
+    double said_c = scenario.ambient_c;
+    for (std::size_t s = 1; s < ambient_c_.size(); ++s) {
+      if (std::abs(ambient_c_[s] - said_c) < kLeastK) continue;
+      said_c = ambient_c_[s];
+      scenario.events.push_back(
+          {static_cast<std::int64_t>(s) * step_ns_, ScenarioEvent::Kind::kAmbient, -1, {}, said_c});
+    }
+    std::ranges::stable_sort(scenario.events, {}, &ScenarioEvent::at_ns);
+  }
+
+  void correct(bool with_load) {
+    Simulator simulator(platform_, found_.scenario);
+    auto now = std::make_unique<Observation>();
+    simulator.observe(*now);
+    const std::size_t clusters = platform_.clusters.size();
+    std::vector<double> off_k(ambient_c_.size()), seen(ambient_c_.size());
+    for (std::size_t c = 0; c < clusters; ++c)
+      off_k[0] += run_.start->cluster[c].temp_c - now->cluster[c].temp_c;
+    seen[0] = static_cast<double>(clusters);
+    load_.begin_round();
+    error_ = 0;
+    jobs_ = 0;
+    std::vector<std::pair<JobRecord, JobRecord>> ended;
+    play(run_, simulator, *now, [&](const RecordedRun::Epoch& epoch, Status) {
+      const auto step =
+          std::min(ambient_c_.size() - 1, static_cast<std::size_t>(epoch.end_ns / step_ns_));
+      for (std::size_t c = 0; c < clusters; ++c)
+        off_k[step] += static_cast<double>(epoch.cluster[c].temp_c) - now->cluster[c].temp_c;
+      seen[step] += static_cast<double>(clusters);
+      load_.add_epoch(*now);
+      for (const JobRecord& job : now->jobs()) {
+        const auto& recorded = run_.apps[job.app].jobs;
+        if (job.sequence < recorded.size() && ran(recorded[job.sequence]) && !job.dropped)
+          ended.emplace_back(recorded[job.sequence], job);
+      }
+    });
+    for (const auto& [recorded, played] : ended) correct_work(recorded, played);
+    fill_unknown();
+    if (with_load) load_.correct();
+    // Heat takes its time: what was not seen within a step is as in the one before.
+    double off = 0;
+    for (std::size_t s = 0; s < off_k.size(); ++s) {
+      if (seen[s] > 0) off = off_k[s] / seen[s];
+      ambient_c_[s] += off;
+    }
+  }
+
+  void correct_work(const JobRecord& recorded, const JobRecord& played) {
+    ++jobs_;
+    // It began at another time, when something else was in force: the one before is to be put right first.
+    if (!(recorded.setting == played.setting)) {
+      error_ += 1;
+      load_.distrust(recorded.start_ns, recorded.finish_ns);
+      load_.distrust(played.start_ns, played.finish_ns);
+      return;
+    }
+    const double slower = static_cast<double>(recorded.execution_ns()) /
+                          static_cast<double>(std::max<std::int64_t>(1, played.execution_ns()));
+    error_ += std::abs(1 / slower - 1);
+    const bool counted = by_cycles_ && recorded.cycles > 0 && played.cycles > 0;
+    double& mine = work(played.app, played.sequence);
+    mine = std::clamp(mine * (counted ? recorded.cycles / played.cycles : slower), kLeastWork,
+                      kMostWork);
+    // Without so many more cycles it took that much longer: it had to share its cores.
+    if (counted)
+      load_.add_job(recorded, platform_.mappings[recorded.setting.mapping],
+                    slower * played.cycles / recorded.cycles);
+  }
+
+  bool found_enough(bool with_load) const {
+    return error_ <= kEnough * static_cast<double>(jobs_) && (!with_load || load_.settled());
+  }
+
+  static constexpr double kLeastK = 0.1;
+  const RecordedRun& run_;
+  const PlatformSpec& platform_;
+  const bool by_cycles_;
+  RecordedScenario found_;
+  RecordedLoad load_;
+  std::vector<ScenarioEvent> fixed_events_;
+  std::vector<double> ambient_c_;  ///< of each step
+  std::int64_t step_ns_ = kSecondNs;
+  int rounds_ = 0;
+  double error_ = 0;
+  std::size_t jobs_ = 0;
+};
+
+}  // namespace
+
+RecordedScenario recorded_scenario(const RecordedRun& run, const PlatformSpec& platform) {
+  if (std::string why = why_not(run, platform); !why.empty()) {
+    RecordedScenario none;
+    none.refusal = std::move(why);
+    return none;
+  }
+  // Cycles tell work apart from waiting for a core, where they are those that the model has.
+  RecordedScenario found = Finder(run, platform, true).find();
+  if (found.work_error_pct < kGoodPct) return found;
+  RecordedScenario by_time = Finder(run, platform, false).find();
+  return by_time.work_error_pct < found.work_error_pct ? by_time : found;
+}
+
+Metrics play_recorded_decisions(const RecordedRun& run, const PlatformSpec& platform,
+                                const Scenario& scenario, const RewardWeights& weights) {
+  Simulator simulator(platform, scenario);
+  MetricsSink metrics(platform, &platform);
+  auto now = std::make_unique<Observation>(), before = std::make_unique<Observation>();
+  auto reward = std::make_unique<Reward>();
+  std::array<std::uint32_t, kMaxApps> generation{};
+  simulator.observe(*now);
+  const auto follow_roster = [&] {
+    for (int a = 0; a < now->app_count; ++a) {
+      const auto i = static_cast<std::size_t>(a);
+      if (generation[i] == now->app[i].generation) continue;
+      generation[i] = now->app[i].generation;
+      if (now->app[i].bound()) metrics.on_bind(a, simulator.binding(a), *now);
+    }
+  };
+  follow_roster();
+  *before = *now;
+  const Decision none;
+  play(run, simulator, *now, [&](const RecordedRun::Epoch& epoch, Status) {
+    judge(weights, *now, *reward);
+    metrics.on_epoch({*before, none, epoch.applied, Shield::Verdict::kPassed, *now, *reward, 0});
+    follow_roster();
+    *before = *now;
+  });
+  return metrics.result();
+}
+
+}  // namespace flyball
