@@ -50,6 +50,8 @@ int run_program(int argc, char** argv) {
   verbs.insert(verbs.end(), network.begin(), network.end());
   const std::vector<Verb> record = add_record(program);
   verbs.insert(verbs.end(), record.begin(), record.end());
+  const std::vector<Verb> import = add_import(program);
+  verbs.insert(verbs.end(), import.begin(), import.end());
   const std::vector<Verb> others = {
       add_report(program),  add_characterise(program), add_fit(program),
       add_list(program),    add_export(program),       add_replay(program),

@@ -25,6 +25,8 @@ Verb add_profile(CLI::App& program);
 std::vector<Verb> add_network(CLI::App& program);
 Verb add_characterise(CLI::App& program);
 Verb add_fit(CLI::App& program);
+/// One per format: ftrace, prime, freqbench, csv.
+std::vector<Verb> add_import(CLI::App& program);
 Verb add_list(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_replay(CLI::App& program);

@@ -1,11 +1,13 @@
 #include "governor/record/recorder.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 #include <system_error>
 
+#include "governor/record/frame.h"
 #include "governor/record/recording_header.h"
 #include "kernels/base/error.h"
 #include "kernels/base/file_descriptor.h"
@@ -50,6 +52,8 @@ Recorder::Recorder(const std::string& path, const RecordingInfo& info, Options o
   follow_roster();
   const std::string header = encode_header(info);
   FileDescriptor file = open_for_recording(path, header);
+  struct stat status;
+  if (fstat(file.get(), &status) == 0) inode_ = status.st_ino;
   try {
     writer_ = std::make_unique<BlockWriter>(std::move(file), header.size(), options.wait_for_disk);
   } catch (const std::system_error& error) {
@@ -188,6 +192,8 @@ std::string Recorder::finish() {
   const std::uint64_t lost = writer_->lost_blocks();
   const int error = writer_->error();
   writer_.reset();
+  // What stands is readable: that it could not be made smaller, for lack of room, is no failure.
+  if (options_.compress && error == 0) (void)compress_recording(path_, inode_);
   if (error != 0)
     return fmt::format(
         "recording {}: {} block(s) could not be written: {}; make room on the disk, what was "

@@ -27,6 +27,8 @@ class Recorder final : public EpochSink {
     /// When the disk cannot follow: true waits for it (simulation, where nothing is urgent), false
     /// drops a block and counts it (a live run).
     bool wait_for_disk = false;
+    /// Once it is closed in order.
+    bool compress = false;
   };
 
   /// Writes the header at once. Throws Error: kInput when `path` cannot be written, or is there and
@@ -73,6 +75,7 @@ class Recorder final : public EpochSink {
   bool started_ = false;  ///< the state before the first epoch is written
   std::uint8_t* reserved_end_ = nullptr;
   std::uint64_t epochs_ = 0, jobs_ = 0;
+  std::uint64_t inode_ = 0;  ///< of the file
   std::int64_t flushed_ns_ = 0;
   std::unique_ptr<BlockWriter> writer_;
 };

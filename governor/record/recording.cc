@@ -12,9 +12,11 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "governor/record/block_reader.h"
 #include "governor/record/block_writer.h"
+#include "governor/record/frame.h"
 #include "governor/record/record_codec.h"
 #include "governor/record/recording_header.h"
 #include "kernels/base/crc32c.h"
@@ -78,7 +80,12 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
       std::memcmp(start, kRecordingMagic, sizeof kRecordingMagic) != 0)
     reject(path, "is not a flyball recording");
   const auto version = number_at<std::uint32_t>(start + 8);
-  if (version != kRecordingVersion) {
+  if (version == kCompressedVersion && !can_compress()) {
+    input_error(fmt::format("recording {}", path),
+                "is compressed, and this program was built without Zstandard",
+                "build it where libzstd-dev is, or read it with the program that wrote it");
+  }
+  if (version != kRecordingVersion && version != kCompressedVersion) {
     input_error(
         fmt::format("recording {}", path),
         fmt::format("has format version {}, this program reads {}", version, kRecordingVersion),
@@ -103,7 +110,11 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
 
 enum class BlockState { kWhole, kDamaged, kCutOff, kNone };
 
-/// Finds the blocks of a file, whatever was done to it. In a file of nothing but headers each may
+bool is_frame(const std::vector<std::uint8_t>& block) {
+  return std::memcmp(block.data(), kFrameMagic, 8) == 0;
+}
+
+/// Finds the blocks of a file, and the frames of them, whatever was done to it. In a file of nothing but headers each may
 /// claim half a megabyte behind it: checksums that come out wrong may cost so many bytes in all, and
 /// a header beyond that is taken for no block until reading has gone further.
 class BlockFinder {
@@ -115,7 +126,7 @@ class BlockFinder {
     block.resize(kBlockHeaderBytes);
     const std::size_t got = file_.read(offset, block.data(), block.size());
     if (got < block.size()) return BlockState::kCutOff;
-    if (std::memcmp(block.data(), kBlockMagic, 8) != 0) return BlockState::kNone;
+    if (std::memcmp(block.data(), kBlockMagic, 8) != 0 && !is_frame(block)) return BlockState::kNone;
     const auto length = number_at<std::uint32_t>(block.data() + 12);
     if (length > kBlockPayloadBytes) return BlockState::kDamaged;
     const std::size_t bytes = kBlockHeaderBytes + length + 4;
@@ -137,9 +148,11 @@ class BlockFinder {
       const std::size_t got = file_.read(offset, chunk.data(), chunk.size());
       if (got < kBlockHeaderBytes) break;
       const std::string_view text(chunk.data(), got);
-      for (std::size_t i = text.find(kBlockMagic); i != text.npos;
-           i = text.find(kBlockMagic, i + 1))
+      for (std::size_t i = text.find("FLY"); i != text.npos; i = text.find("FLY", i + 1)) {
+        const std::string_view magic = text.substr(i, 8);
+        if (magic != kBlockMagic && magic != kFrameMagic) continue;
         if (look(offset + i, block) == BlockState::kWhole) return offset + i;
+      }
       offset += got - 7;  // a magic may straddle two chunks
     }
     return file_.size();
@@ -149,6 +162,18 @@ class BlockFinder {
   const File& file_;
   std::uint64_t wrong_bytes_ = 0;
 };
+
+/// How long the block at `at` of a frame is; 0 when there is none, or it is damaged.
+std::size_t whole_block(const std::vector<std::uint8_t>& frame, std::size_t at) {
+  const std::size_t left = frame.size() - at;
+  if (left < kBlockHeaderBytes + 4 || std::memcmp(frame.data() + at, kBlockMagic, 8) != 0) return 0;
+  const std::size_t length = number_at<std::uint32_t>(frame.data() + at + 12);
+  if (length > left - kBlockHeaderBytes - 4) return 0;
+  const std::size_t covered = kBlockHeaderBytes + length;
+  const bool right =
+      number_at<std::uint32_t>(frame.data() + at + covered) == crc32c(frame.data() + at, covered);
+  return right ? covered + 4 : 0;
+}
 
 }  // namespace
 
@@ -160,10 +185,25 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
 
   BlockReader reading(visitor, report);
   std::uint64_t next_number = 0;
+  bool frame_lost = false;
+  // A block whose checksum is right.
+  const auto read_block = [&](const std::uint8_t* at, std::size_t bytes) {
+    const std::uint64_t number = number_at<std::uint32_t>(at + 8);
+    if (number > next_number) {
+      report.missing_blocks += number - next_number;
+      // The blocks of a damaged frame, which was counted as one, are damaged all.
+      if (std::exchange(frame_lost, false)) report.damaged_blocks += number - next_number - 1;
+    }
+    next_number = number + 1;
+    ++report.blocks;
+    if (!reading.read(at + kBlockHeaderBytes, at + bytes - 4)) ++report.damaged_blocks;
+  };
+  FrameReader frames;
   std::vector<std::uint8_t> block;
   BlockFinder blocks(file);
   while (offset < file.size()) {
     if (const BlockState state = blocks.look(offset, block); state != BlockState::kWhole) {
+      frame_lost = frame_lost || (state == BlockState::kDamaged && is_frame(block));
       // Reading goes on at the next whole block. Without one, what is left is torn off, unless the
       // length says that it is all there.
       const std::uint64_t resume = blocks.next_whole(offset + 1, block);
@@ -174,13 +214,18 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
       offset = resume;
       continue;
     }
-    const std::uint64_t number = number_at<std::uint32_t>(block.data() + 8);
-    if (number > next_number) report.missing_blocks += number - next_number;
-    next_number = number + 1;
-    ++report.blocks;
-    if (!reading.read(block.data() + kBlockHeaderBytes, block.data() + block.size() - 4))
-      ++report.damaged_blocks;
     offset += block.size();
+    if (!is_frame(block)) {
+      read_block(block.data(), block.size());
+      continue;
+    }
+    const std::vector<std::uint8_t>& within = frames.unpack(block);
+    std::size_t at = 0;
+    while (const std::size_t bytes = whole_block(within, at)) {
+      read_block(within.data() + at, bytes);
+      at += bytes;
+    }
+    if (at < within.size() || within.empty()) ++report.damaged_blocks;
   }
   report.ended = reading.end().has_value();
   report.complete = report.ended && report.damaged_blocks == 0 && report.missing_blocks == 0 &&

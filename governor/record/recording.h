@@ -35,6 +35,9 @@ namespace flyball {
 //            epoch    u8 absolute, decision, observation at its end
 //            end      how many epochs, jobs and lost blocks there were
 //
+// A file that was closed in order is compressed: its version is one higher, and instead of blocks it has
+// frames of them (frame.h).
+//
 // Integers and IEEE floats are little-endian. An observation is what the monitor table stores of it
 // (row_codec.h): every row at its resolution, by how it differs from the one before. The first of a
 // block and the first after the roster changes are absolute, so that every block can be read alone.

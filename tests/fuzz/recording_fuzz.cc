@@ -23,10 +23,11 @@ void mend_part(std::uint8_t* data, std::size_t size, std::size_t at) {
 void mend_all(std::uint8_t* data, std::size_t size) {
   mend_part(data, size, 0);
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  constexpr std::string_view kBlock = "FLYBLOCK";
-  for (std::size_t at = bytes.find(kBlock); at != std::string_view::npos;
-       at = bytes.find(kBlock, at + kBlock.size())) {
-    mend_part(data, size, at);
+  for (const std::string_view magic : {"FLYBLOCK", "FLYZSTD1"}) {
+    for (std::size_t at = bytes.find(magic); at != std::string_view::npos;
+         at = bytes.find(magic, at + magic.size())) {
+      mend_part(data, size, at);
+    }
   }
 }
 

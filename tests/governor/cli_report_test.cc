@@ -246,8 +246,8 @@ TEST_F(CliReport, RefusesWhatIsNoneOfItsInputsAndWritesOverNothing) {
   EXPECT_EQ(contents(letter), "Dear reader,\n");
   refused({"report", path_, "--figure", "nope", "--out", file("f.svg")},
           "--figure nope: there is none of that name", "use one of deadline_share, latency, clock");
-  refused({"report", path_, "--figure", "clock", "--out", file("f.png")},
-          "--out " + file("f.png") + ": pictures are written as SVG only", "rsvg-convert");
+  refused({"report", path_, "--figure", "clock", "--out", file("f.pdf")},
+          "--out " + file("f.pdf") + ": pictures are written as SVG or PNG only", "rsvg-convert");
   EXPECT_EQ(flyball_run({"report", path_, "--out", out}).exit_code, 0);
   EXPECT_EQ(flyball_run({"report", path_, "--out", out}).exit_code, 0) << "its own kind";
 }

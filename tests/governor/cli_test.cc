@@ -20,7 +20,7 @@ using ::testing::StartsWith;
 const std::vector<std::string> kVerbs = {
     "run", "train", "compare", "merge", "evaluate", "profile", "network", "characterise",
     "fit", "list",  "export",  "restore",  "doctor",  "record",  "report",
-    "replay"};
+    "replay", "import"};
 
 /// One line on stderr that begins as given, nothing on stdout, exit 2.
 void expect_wrong_use(const std::vector<std::string>& arguments, const std::string& beginning,

@@ -193,7 +193,7 @@ int run_characterise(const CharacteriseOptions& options) {
     // The same figures as a report of this verb's JSON has.
     const report::Figure figure =
         report::characterise_figure(to_json(governed, app, points, options), options.figure);
-    write_made(options.out, report::svg_of(figure));
+    write_figure(options.out, figure);
     if (is_standard_output(options.out)) return 0;
     write_result(options.json
                      ? json_text({{"schema", 1}, {"points", figure.points()}, {"out", options.out}})
@@ -259,7 +259,7 @@ Verb add_characterise(CLI::App& program) {
       ->add_option("--figure", options->figure,
                    "Draw instead: energy_time (energy against time, with the front) or power_time")
       ->type_name("NAME");
-  parser->add_option("--out", options->out, "The file for the figure")->type_name("FILE.svg");
+  parser->add_option("--out", options->out, "The file for the figure, .svg or .png")->type_name("FILE");
   profile_option(*parser, options->profile);
   json_option(*parser, options->json);
   parser->footer(

@@ -130,7 +130,7 @@ void LinuxJobs::listen_to(ControlLoop& loop, Agent& agent, const RewardWeights& 
     RecordingInfo info =
         recording_info(made_.spec, belief_, scenario_, policy_, seed_, weights, measured);
     info.hashes.profile = host_.times_hash;
-    recorder_ = std::make_unique<Recorder>(asked_.record, info);
+    recorder_ = std::make_unique<Recorder>(asked_.record, info, Recorder::Options{.compress = true});
     loop.add_sink(*recorder_);
   }
   if (const std::string path = place_for_learned(); !path.empty()) {

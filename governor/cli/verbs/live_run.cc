@@ -174,7 +174,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
                                         stream.seed, weights, kMeasured);
     info.hashes.profile = stream.times_hash;
     info.hashes.policy = hash_of(run.start.learned);
-    recorder = std::make_unique<Recorder>(run.record, info);
+    recorder = std::make_unique<Recorder>(run.record, info, Recorder::Options{.compress = true});
   }
   std::unique_ptr<LearnedWriter> learned;
   if (!run.learn_to.empty()) {

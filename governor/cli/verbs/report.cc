@@ -45,7 +45,7 @@ int run_report(const ReportVerb& verb) {
     const report::Figure& figure = report::figure_of(report, verb.figure);
     figures = 1;
     points = figure.points();
-    write_made(verb.out, report::svg_of(figure));
+    write_figure(verb.out, figure);
   }
   if (is_standard_output(verb.out)) return 0;
   if (verb.json)
@@ -76,8 +76,8 @@ Verb add_report(CLI::App& program) {
       ->type_name("FILE");
   parser
       ->add_option("--out", verb->out,
-                   "The page to write, HTML that needs nothing else; with --figure an SVG file; - is "
-                   "standard output")
+                   "The page to write, HTML that needs nothing else; with --figure an .svg or a .png; - is "
+                   "standard output (SVG)")
       ->required()
       ->type_name("FILE");
   parser

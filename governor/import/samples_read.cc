@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "governor/fit/columns.h"
+#include "governor/fit/measurement.h"
+#include "governor/import/samples.h"
+#include "kernels/base/error.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::size_t kMaxSamples = 5'000'000;
+constexpr double kMostMw = 1e9, kMostC = 10'000, kMostSeconds = 1e11;
+
+/// In `fit`, time is a job's; here it is the log's, mostly in seconds.
+std::optional<double> seconds_of(std::string_view heading) {
+  std::string name;
+  for (const char c : heading) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (std::isalnum(letter) != 0)
+      name += static_cast<char>(std::tolower(letter));
+    else if (!name.empty() && name.back() != '_')
+      name += '_';
+  }
+  while (!name.empty() && name.back() == '_') name.pop_back();
+  constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
+      {{"", 1}, {"_s", 1}, {"_ms", 1e-3}, {"_us", 1e-6}, {"_ns", 1e-9}}};
+  for (const std::string_view word : {"time", "timestamp", "t", "ts", "elapsed"})
+    for (const auto& [unit, factor] : kUnits)
+      if (name == std::string(word) + std::string(unit)) return factor;
+  return std::nullopt;
+}
+
+std::vector<std::string_view> cells_between(std::string_view line, char separator) {
+  std::vector<std::string_view> cells;
+  while (true) {
+    const std::size_t end = std::min(line.find(separator), line.size());
+    std::string_view cell = line.substr(0, end);
+    while (!cell.empty() && (cell.front() == ' ' || cell.front() == '"' || cell.front() == '\t'))
+      cell.remove_prefix(1);
+    while (!cell.empty() && (cell.back() == ' ' || cell.back() == '"' || cell.back() == '\t'))
+      cell.remove_suffix(1);
+    cells.push_back(cell);
+    if (end == line.size()) return cells;
+    line.remove_prefix(end + 1);
+  }
+}
+
+class SampleReader {
+ public:
+  SampleReader(const std::string& path, SampleLog& into) : path_(path), into_(into), lines_(path) {}
+
+  void read() {
+    into_.files.push_back(path_);
+    const std::size_t before = into_.samples.size();
+    std::string_view line;
+    while (lines_.next(line)) {
+      if (line.empty() || line.front() == '#') continue;
+      if (headings_.empty())
+        read_headings(line);
+      else
+        read_row(line);
+    }
+    if (into_.samples.size() == before)
+      input_error(path_, "has no rows", "name a table with samples below its heading");
+  }
+
+ private:
+  void read_headings(std::string_view line) {
+    for (const char each : {',', ';', '\t'})
+      if (line.find(each) != line.npos) {
+        separator_ = each;
+        break;
+      }
+    for (const std::string_view cell : cells_between(line, separator_))
+      headings_.emplace_back(cell);
+    std::string ignored;
+    for (std::size_t c = 0; c < headings_.size(); ++c) {
+      if (const auto factor = seconds_of(headings_[c])) {
+        claim(time_, c);
+        seconds_ = *factor;
+        continue;
+      }
+      const std::optional<Column> column = column_of(headings_[c]);
+      const std::map<Quantity, int*> places = {{Quantity::kMhz, &mhz_},
+                                               {Quantity::kPowerMw, &power_},
+                                               {Quantity::kTempC, &temp_},
+                                               {Quantity::kUnit, &unit_},
+                                               {Quantity::kCores, &cores_}};
+      const auto place = column ? places.find(column->quantity) : places.end();
+      if (place == places.end()) {
+        if (!headings_[c].empty())
+          ignored += (ignored.empty() ? "" : ", ") + shown_text(headings_[c]);
+        continue;
+      }
+      claim(*place->second, c);
+      scales_[c] = *column;
+      if (column->quantity == Quantity::kPowerMw && bare(headings_[c]))
+        note_unit(headings_[c], "mW");
+      if (column->quantity == Quantity::kMhz && bare(headings_[c])) note_unit(headings_[c], "MHz");
+    }
+    if (time_ < 0) missing("time", "time_s");
+    if (mhz_ < 0) missing("clock", "freq_mhz");
+    if (power_ < 0) missing("power", "power_mw");
+    if (cores_ >= 0) into_.has_cores = true;
+    if (!ignored.empty())
+      into_.notes.push_back(fmt::format("{}: ignored columns: {}.", path_, ignored));
+  }
+
+  static bool bare(const std::string& heading) {
+    return heading.find_first_of("_ (") == heading.npos && heading != "mhz" && heading != "MHz" &&
+           heading != "khz" && heading != "kHz" && heading != "hz" && heading != "Hz" &&
+           heading != "ghz" && heading != "GHz";
+  }
+  void note_unit(const std::string& heading, const char* unit) {
+    into_.notes.push_back(
+        fmt::format("{}: column '{}' names no unit and is taken as {}.", path_, heading, unit));
+  }
+
+  void claim(int& place, std::size_t column) {
+    if (place >= 0)
+      input_error(lines_.where(),
+                  fmt::format("columns '{}' and '{}' are the same quantity",
+                              shown_text(headings_[static_cast<std::size_t>(place)]),
+                              shown_text(headings_[column])),
+                  "keep one of the two");
+    place = static_cast<int>(column);
+  }
+
+  [[noreturn]] void missing(const char* what, const char* heading) const {
+    input_error(lines_.where(),
+                fmt::format("no column gives the {}; it has: {}", what,
+                            shown_text(fmt::format("{}", fmt::join(headings_, ", ")))),
+                fmt::format("add a column '{}', or name it so", heading));
+  }
+
+  double cell(const std::vector<std::string_view>& cells, int column, double factor, double offset,
+              double least, double most) const {
+    const std::string_view text = cells[static_cast<std::size_t>(column)];
+    const std::string what =
+        fmt::format("{}: {} '{}'", lines_.where(),
+                    shown_text(headings_[static_cast<std::size_t>(column)]), shown_text(text));
+    double value = 0;
+    if (!to_number(text, value)) input_error(what, "is not a number", "mend it, or remove the row");
+    value = value * factor + offset;
+    if (!(value >= least && value <= most))
+      input_error(what, "is beyond what any board has",
+                  "check the number, and the unit in the heading");
+    return value;
+  }
+
+  double scaled(const std::vector<std::string_view>& cells, int column, double least,
+                double most) const {
+    const Column& scale = scales_.at(static_cast<std::size_t>(column));
+    return cell(cells, column, scale.factor, scale.offset, least, most);
+  }
+
+  void read_row(std::string_view line) {
+    const std::vector<std::string_view> cells = cells_between(line, separator_);
+    if (cells.size() != headings_.size())
+      input_error(
+          lines_.where(),
+          fmt::format("has {} cells, and {} columns are named", cells.size(), headings_.size()),
+          "it may be cut off: mend the row, or remove it");
+    Sample sample;
+    sample.file = static_cast<int>(into_.files.size()) - 1;
+    sample.line = lines_.number();
+    sample.time_s = cell(cells, time_, seconds_, 0, -kMostSeconds, kMostSeconds);
+    sample.mhz = scaled(cells, mhz_, 1, 10'000);
+    sample.power_mw = scaled(cells, power_, -kMostMw, kMostMw);
+    if (temp_ >= 0 && !cells[static_cast<std::size_t>(temp_)].empty())
+      sample.temp_c = scaled(cells, temp_, -kMostC, kMostC);
+    if (cores_ >= 0) sample.cores = static_cast<int>(scaled(cells, cores_, 0, 255));
+    sample.unit = unit_ < 0 ? "cpu" : unit_name(cells[static_cast<std::size_t>(unit_)]);
+    if (sample.unit.empty()) input_error(lines_.where(), "names no unit", "give the unit a name");
+    const auto [last, first] = last_s_.try_emplace(sample.unit, sample.time_s);
+    if (!first && sample.time_s < last->second)
+      input_error(
+          lines_.where(),
+          fmt::format("time goes back from {:.10g} to {:.10g} s", last->second, sample.time_s),
+          "sort the rows by time, or import the logs one after the other");
+    last->second = sample.time_s;
+    into_.samples.push_back(std::move(sample));
+    if (into_.samples.size() > kMaxSamples)
+      input_error(path_, fmt::format("has more than {} rows", kMaxSamples), "split it");
+  }
+
+  const std::string path_;
+  SampleLog& into_;
+  TextLines lines_;
+  char separator_ = ',';
+  std::vector<std::string> headings_;
+  std::map<std::size_t, Column> scales_;
+  int time_ = -1, mhz_ = -1, power_ = -1, temp_ = -1, unit_ = -1, cores_ = -1;
+  double seconds_ = 1;
+  std::map<std::string, double> last_s_;
+};
+
+}  // namespace
+
+void read_samples(const std::string& path, SampleLog& into) { SampleReader(path, into).read(); }
+
+}  // namespace flyball

@@ -1,0 +1,338 @@
+// 'flyball import' as it is typed: what other tools measured goes in, and what cannot be true is named.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/governor/measured_chips.h"
+#include "tests/governor/subprocess.h"
+
+namespace flyball::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class CliImport : public ::testing::Test {
+ protected:
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(dir_ / name, std::ios::binary) << text;
+    return dir_ / name;
+  }
+  /// Refused in one line, and nothing is made.
+  void expect_refused(const std::string& format, const std::string& text,
+                      const std::string& part) const {
+    const std::string out = dir_ / "refused.out";
+    const Finished finished = flyball_run({"import", format, file("input", text), "--out", out});
+    EXPECT_EQ(finished.exit_code, 2) << finished.err;
+    EXPECT_EQ(finished.out, "");
+    EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+    EXPECT_THAT(finished.err, AllOf(StartsWith("flyball: "), HasSubstr(part)));
+    EXPECT_FALSE(std::filesystem::exists(out));
+  }
+  Finished imported(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> all{"import"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const Finished finished = flyball_run(all);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return finished;
+  }
+  TempDir dir_;
+};
+
+/// Four A15 cores as the XU3 has them, half a second apart, with the clock stuck at the end.
+std::string power_log(const char* end_of_line) {
+  std::string text = fmt::format("time_s,freq_mhz,power_w,temp_c{}", end_of_line);
+  double time_s = 0;
+  const auto rows = [&](int mhz, double watt, double celsius) {
+    for (const double factor : {0.98, 1.0, 1.02, 1.0, 0.99})
+      text +=
+          fmt::format("{},{},{:.4f},{}{}", time_s += 0.5, mhz, watt * factor, celsius, end_of_line);
+  };
+  rows(2000, 6.4, 93);
+  rows(1400, 2.79, 64);
+  rows(800, 1.17, 55);
+  rows(200, 0.32, 50);
+  text += fmt::format("11,200,3.0,64{0}11.5,200,3.1,65{0}12,200,-1,64{0}12.5,200,0.32,900{0}",
+                      end_of_line);
+  return text;
+}
+
+TEST_F(CliImport, APowerLogBecomesATableAndWhatCannotBeTrueIsNamed) {
+  for (const char* end : {"\n", "\r\n"}) {
+    const std::string log = file("log.csv", power_log(end)), table = dir_ / "table.csv";
+    const Finished text = imported({"csv", log, "--out", table});
+    EXPECT_THAT(text.out, AllOf(HasSubstr("log.csv:22-23: a clock of 200 MHz beside 3 to 3.1 W"),
+                                HasSubstr("log.csv:24: a power of -1 W"),
+                                HasSubstr("log.csv:25: a temperature of 900 C"),
+                                HasSubstr("4 lines flagged and not used")));
+    EXPECT_THAT(read_text(table), HasSubstr("unit,mhz,power_mw,temp_c\n"
+                                            "cpu,200,320,50\ncpu,800,1170,55\ncpu,1400,2790,64\n"
+                                            "cpu,2000,6400,93\n"));
+    const json result = json::parse(imported({"csv", log, "--out", table, "--json"}).out);
+    EXPECT_EQ(result.at("points"), 24);
+    EXPECT_EQ(result.at("used"), 20);
+    EXPECT_EQ(result.at("flagged"), 4);
+    ASSERT_EQ(result.at("flags").size(), 3u);
+    EXPECT_EQ(result.at("operating_points"), 4);
+    EXPECT_EQ(flyball_run({"fit", "--data", table}).exit_code, 0);
+  }
+}
+
+TEST_F(CliImport, AClockThatNeverMovesIsStuckWherePowerSaysSo) {
+  const std::string stuck = file("a.csv", "time_ms,khz,power_mw\n0,200000,3000\n1,200000,300\n");
+  EXPECT_THAT(imported({"csv", stuck, "--out", dir_ / "a.out"}).out,
+              HasSubstr("a.csv:2: a clock of 200 MHz beside 3 W throughout: it is stuck"));
+  // A whole board at rest takes as much beside a low clock.
+  const std::string board = file("b.csv", "time_ms,khz,power_mw\n0,102000,1500\n1,102000,1600\n");
+  EXPECT_EQ(
+      json::parse(imported({"csv", board, "--out", dir_ / "b.out", "--json"}).out).at("flagged"),
+      0);
+}
+
+TEST_F(CliImport, APictureShowsEachSample) {
+  const std::string log = file("log.csv", power_log("\n"));
+  imported({"csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.svg"});
+  EXPECT_THAT(read_text(dir_ / "p.svg"), AllOf(HasSubstr("flagged"), HasSubstr("power, W")));
+  const Finished png =
+      flyball_run({"import", "csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.png"});
+  if (png.exit_code == 2) {  // no librsvg here
+    EXPECT_THAT(png.err,
+                HasSubstr("p.png: PNG needs librsvg, which is not installed; install librsvg2-2"));
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "p.png"));
+    return;
+  }
+  const std::string bytes = read_text(dir_ / "p.png");
+  EXPECT_THAT(bytes, StartsWith("\x89PNG\r\n"));
+  EXPECT_GT(bytes.size(), 10'000u);
+  EXPECT_THAT(bytes, ::testing::EndsWith("IEND\xae\x42\x60\x82"));
+  // Its own kind is replaced, and another picture is not.
+  imported({"csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.png"});
+  std::string photo = bytes;
+  photo[18] = 1;  // of another width
+  file("photo.png", photo);
+  EXPECT_EQ(
+      flyball_run({"import", "csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "photo.png"})
+          .exit_code,
+      2);
+  EXPECT_EQ(read_text(dir_ / "photo.png"), photo);
+}
+
+TEST_F(CliImport, BrokenLogsAreRefusedInALine) {
+  const std::string head = "time_s,freq_mhz,power_w\n";
+  expect_refused("csv", "", "input: is empty");
+  expect_refused("csv", "a,b\n1,2\n", "input:1: no column gives the time");
+  expect_refused("csv", head, "input: has no rows");
+  expect_refused("csv", head + "1,200,0.3\n2,20", "input:3: has 2 cells, and 3 columns are named");
+  expect_refused("csv", head + "1,200,1e999\n", "input:2: power_w '1e999': is not a number");
+  expect_refused("csv", head + "1,99999999999999999999,1\n", "is beyond what any board has");
+  expect_refused("csv", head + "2,200,1\n1,200,1\n", "input:3: time goes back from 2 to 1 s");
+  expect_refused("csv", head + "1,200,-1\n", "nothing is left that could be used");
+  expect_refused("csv", std::string("a\0b", 3), "is no text");
+  expect_refused("freqbench", "CPU,Frequency (kHz)\n1,300000\n", "no column gives the power");
+}
+
+// ---- traces
+
+/// Of two CPUs: 'work' wakes at 1.000, runs 10 ms on CPU 0 at half its clock, is preempted for 2 ms, runs
+/// 4 ms on CPU 1 at full clock, and sleeps; then 6 ms at full clock on CPU 0 from 1.100 on.
+const std::vector<std::string> kTrace{
+    "<idle>-0 [000] 1.000000: cpu_frequency: state=500000 cpu_id=0",
+    "<idle>-0 [001] 1.000000: cpu_frequency: state=1000000 cpu_id=1",
+    "<idle>-0 [000] 1.000000: sched_wakeup: comm=work it pid=7 prio=120 success=1 target_cpu=0",
+    "<idle>-0 [000] 1.000000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 "
+    "prev_state=0 "
+    "next_comm=work it next_pid=7 next_prio=120",
+    "work it-7 [000] 1.010000: sched_switch: prev_comm=work it prev_pid=7 prev_prio=120 "
+    "prev_state=256 "
+    "next_comm=swapper/0 next_pid=0 next_prio=120",
+    "<idle>-0 [001] 1.012000: sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 "
+    "prev_state=0 "
+    "next_comm=work it next_pid=7 next_prio=120",
+    "work it-7 [001] 1.016000: sched_switch: prev_comm=work it prev_pid=7 prev_prio=120 "
+    "prev_state=1 "
+    "next_comm=swapper/1 next_pid=0 next_prio=120",
+    "<idle>-0 [000] 1.100000: cpu_frequency: state=1000000 cpu_id=0",
+    "<idle>-0 [000] 1.100000: sched_wakeup: comm=work it pid=7 prio=120 success=1 target_cpu=0",
+    "<idle>-0 [000] 1.100000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 "
+    "prev_state=0 "
+    "next_comm=work it next_pid=7 next_prio=120",
+    "work it-7 [000] 1.106000: sched_switch: prev_comm=work it prev_pid=7 prev_prio=120 "
+    "prev_state=2 "
+    "next_comm=swapper/0 next_pid=0 next_prio=120",
+    "<idle>-0 [000] 1.200000: cpu_idle: state=1 cpu_id=0"};
+
+std::string trace_of(const std::vector<std::string>& lines, const char* end = "\n") {
+  std::string text;
+  for (const std::string& line : lines) text += line + end;
+  return text;
+}
+
+/// The same as /sys/kernel/tracing/trace has it, and as plugins of trace-cmd print it.
+std::string otherwise(std::string text, bool plugin) {
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  if (plugin) {
+    replace("prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=0", "swapper/0:0 [120] R ==>");
+    replace("prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=0", "swapper/1:0 [120] R ==>");
+    replace("prev_comm=work it prev_pid=7 prev_prio=120 prev_state=256", "work it:7 [120] R+ ==>");
+    replace("prev_comm=work it prev_pid=7 prev_prio=120 prev_state=1", "work it:7 [120] S ==>");
+    replace("prev_comm=work it prev_pid=7 prev_prio=120 prev_state=2", "work it:7 [120] D ==>");
+    replace("next_comm=work it next_pid=7 next_prio=120", "work it:7 [120]");
+    replace("next_comm=swapper/0 next_pid=0 next_prio=120", "swapper/0:0 [120]");
+    replace("next_comm=swapper/1 next_pid=0 next_prio=120", "swapper/1:0 [120]");
+    replace("comm=work it pid=7 prio=120 success=1 target_cpu=0",
+            "work it:7 [120]<CANT FIND FIELD success> CPU:000");
+    return "cpus=2\nCPU 2 is empty\n" + text;
+  }
+  replace(" next_comm=", " ==> next_comm=");
+  replace("prev_state=256", "prev_state=R+");
+  replace("prev_state=1 ", "prev_state=S ");
+  replace("[000] ", "(-----) [000] d..2. ");
+  replace("[001] ", "(-----) [001] .... ");
+  return "# tracer: nop\n#\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n" + text;
+}
+
+TEST_F(CliImport, ATraceBecomesTheWorkThatItsThreadsDid) {
+  const std::string text = trace_of(kTrace);
+  for (const std::string& form :
+       {text, trace_of(kTrace, "\r\n"), otherwise(text, false), otherwise(text, true)}) {
+    const std::string load = dir_ / "load.json", clocks = dir_ / "clocks.csv";
+    const json result = json::parse(
+        imported({"ftrace", file("trace.txt", form), "--out", load, "--clocks", clocks, "--json"})
+            .out);
+    EXPECT_EQ(result.at("flagged"), 0) << form;
+    // 10 ms at half the clock are 5 ms of work, and 4 ms more.
+    const json task = json::parse(read_text(load)).at("tasks").at("work_it-7");
+    EXPECT_EQ(task.at("delay"), 0);
+    EXPECT_EQ(task.at("run0"), 9000);
+    EXPECT_EQ(task.at("timer0").at("period"), 100'000);
+    EXPECT_EQ(task.at("run1"), 6000);
+    EXPECT_EQ(read_text(clocks),
+              "time_s,cpu,freq_khz,busy_pct\n0,0,500000,10.00\n0,1,1000000,4.00\n"
+              "0.1,0,1000000,6.00\n0.1,1,1000000,0.00\n");
+    // CPU 0 does half in a cycle of what CPU 1 does.
+    imported({"ftrace", file("trace.txt", form), "--out", load, "--capacity", "512,1024"});
+    EXPECT_EQ(json::parse(read_text(load)).at("tasks").at("work_it-7").at("run0"), 6500);
+    const Finished compared =
+        flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", load, "--policies",
+                     "schedutil", "--seeds", "1", "--json"});
+    EXPECT_EQ(compared.exit_code, 0) << compared.err;
+  }
+}
+
+TEST_F(CliImport, WhatATraceLostIsFlagged) {
+  std::vector<std::string> lines = kTrace;
+  lines[4] = "CPU:0 [LOST 3 EVENTS]";  // the switch away from CPU 0
+  lines.push_back("<idle>-0 [000] 1.300000: cpu_frequency: state=0 cpu_id=0");
+  const Finished finished =
+      imported({"ftrace", file("trace.txt", trace_of(lines)), "--out", dir_ / "l.json"});
+  EXPECT_THAT(finished.out,
+              AllOf(HasSubstr("trace.txt:5: the kernel lost events"),
+                    HasSubstr("trace.txt:6: a thread is put on a CPU while it runs on another"),
+                    HasSubstr("trace.txt:13: a clock of 0 kHz")));
+}
+
+TEST_F(CliImport, BrokenTracesAreRefusedInALine) {
+  const std::string good = trace_of(kTrace);
+  expect_refused("ftrace", "", "input: is empty");
+  expect_refused("ftrace", "time,freq\n1,2\n", "input:1: is no line of a trace");
+  expect_refused("ftrace", "# tracer: nop\n", "no line of it is an event");
+  expect_refused("ftrace", kTrace[0] + "\n", "has no event sched_switch");
+  expect_refused("ftrace", good.substr(0, good.find("next_prio=120\nwork it-7 [001]")),
+                 "input:6: has no 'next_prio='");
+  expect_refused("ftrace", good + kTrace[0] + "\n",
+                 "input:13: time goes back from 1.200000 to 1.000000 s");
+  expect_refused("ftrace", good + "a-1 [000] 99999999999.0: cpu_idle: state=1 cpu_id=0\n",
+                 "is beyond 30 years");
+  expect_refused("ftrace", good + "a-1 [99999999999] 2.0: cpu_idle: state=1 cpu_id=0\n",
+                 "CPU beyond 1023");
+  expect_refused("ftrace",
+                 good + "a-1 [000] 2.0: cpu_frequency: state=99999999999999999999 cpu_id=0\n",
+                 "without 'state='");
+}
+
+// ---- the PRiME framework's logger
+
+const char kPrimeLog[] =
+    "source:UDS,api:PRIME_API_DEV_RETURN_KNOB_DISC_REG,ts:1503589331664547,id:16777216,type:PRIME_"
+    "FREQ,"
+    "min:0,max:12,init:12,id:33554432,type:PRIME_FREQ,min:0,max:18,init:18,\n"
+    "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:1503589331849056,id:33554432,val:18,type:PRIME_"
+    "FREQ,\n"
+    "source:UDS,api:PRIME_API_APP_RETURN_APP_REG,ts:1503589332712819,proc_id:16971,\n"
+    "source:UDS,api:PRIME_API_APP_MON_CONT_SET,ts:1503589333218467,id:1,val:3.46114,proc_id:16971,"
+    "type:PRIME_PERF,\n"
+    "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589334355158,id:33816583,val:84."
+    "000000,"
+    "type:PRIME_TEMP,\n"
+    "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589343726944,id:33619968,val:6.554632,"
+    "type:PRIME_POW,\n"
+    "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:1503589343728284,id:33554432,val:20,type:PRIME_"
+    "FREQ,\n"
+    "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589344726944,id:33619968,val:-1,"
+    "type:PRIME_POW,\n";
+
+TEST_F(CliImport, APrimeLogBecomesItsKnobsAndMonitors) {
+  const std::string out = dir_ / "log.csv", table = dir_ / "table.csv";
+  const json result = json::parse(imported({"prime", file("log.txt", kPrimeLog), "--out", out,
+                                            "--table", table, "--platform", "odroid_xu3", "--json"})
+                                      .out);
+  EXPECT_EQ(result.at("applications"), 1);
+  EXPECT_EQ(result.at("flagged"),
+            2);  // a knob's value that it does not have, a power below nothing
+  EXPECT_THAT(read_text(out),
+              AllOf(StartsWith("time_s,of,process,kind,id,type,value,unit,used\n"),
+                    HasSubstr("1.553920,application,16971,monitor,1,PRIME_PERF,3.46114,,1\n"),
+                    HasSubstr(",device,,knob,33554432,PRIME_FREQ,20,index,0\n")));
+  // Of the board's A15, whose 19 operating points end at 2 GHz.
+  EXPECT_THAT(read_text(table), HasSubstr("unit,mhz,power_mw,temp_c\nA15,2000,6554.63,84\n"));
+  expect_refused("prime", "x\n", "does not begin with 'source:'");
+  expect_refused("prime", "", "is empty");
+  expect_refused("prime", std::string(kPrimeLog).substr(0, 300), "does not end with a comma");
+  expect_refused("prime", std::string(kPrimeLog) + std::string(kPrimeLog),
+                 "input:9: time goes back by 13.1 s");
+}
+
+TEST_F(CliImport, TheMessagesThemselvesAreReadToo) {
+  const std::string log = file(
+      "log.json",
+      R"({"ts":"100","type":"PRIME_API_DEV_KNOB_DISC_SET","data":{"knob":{"id":"5","type":"1","val":"18"},"val":"12"}})"
+      "\n"
+      R"({"ts":"200","type":"PRIME_API_DEV_MON_CONT_GET","data":{"mon":{"id":"9","type":"0","val":"0"}}})"
+      "\n"
+      R"({"ts":"300","type":"PRIME_API_DEV_RETURN_MON_CONT_GET","data":"2.79"})"
+      "\n");
+  const std::string out = dir_ / "log.csv";
+  imported({"prime", log, "--out", out});
+  EXPECT_EQ(read_text(out),
+            "time_s,of,process,kind,id,type,value,unit,used\n"
+            "0.000000,device,,knob,5,PRIME_FREQ,12,index,1\n"
+            "0.000200,device,,monitor,9,PRIME_POW,2.79,W,1\n");
+}
+
+TEST_F(CliImport, DisturbedRowsOfATableAreNamed) {
+  std::string table = kExynos5250;
+  const json before = json::parse(
+      imported({"freqbench", file("good.csv", table), "--out", dir_ / "good.out", "--json"}).out);
+  EXPECT_EQ(before.at("flagged"), 0);
+  EXPECT_EQ(before.at("used"), before.at("points"));
+  EXPECT_EQ(flyball_run({"fit", "--data", dir_ / "good.out"}).exit_code, 0);
+  table.replace(table.find("677.7"), 5, "2033.1");
+  const std::string out = dir_ / "bad.out";
+  EXPECT_THAT(
+      imported({"freqbench", file("bad.csv", table), "--out", out}).out,
+      AllOf(HasSubstr("bad.csv:8: A15 at 800 MHz: draws 2033 mW"), HasSubstr("15 of 16 rows")));
+  EXPECT_THAT(read_text(out), ::testing::Not(HasSubstr("2033")));
+}
+
+}  // namespace
+}  // namespace flyball::testing
