@@ -27,6 +27,7 @@ class Gaussian {
     ++size_;
   }
   double mean(int i) const { return mean_[i]; }
+  double first(int i) const { return first_[i]; }
   void set_mean(int i, double value) { mean_[i] = value; }
   double covariance(int i, int j) const { return covariance_[i][j]; }
   double deviation(int i) const { return std::sqrt(covariance_[i][i]); }
@@ -43,6 +44,12 @@ class Gaussian {
     double sum = 0;
     for (int i = 0; i < size_; ++i) sum += x[i] * mean_[i];
     return sum;
+  }
+  /// Number i is believed to be so, independent of the others.
+  void restart(int i, double mean, double variance) {
+    for (int j = 0; j < size_; ++j) covariance_[i][j] = covariance_[j][i] = 0;
+    mean_[i] = mean;
+    covariance_[i][i] = variance;
   }
   /// Number i may have changed since, by about so much.
   void widen(int i, double deviation) { covariance_[i][i] += deviation * deviation; }
@@ -98,6 +105,29 @@ class Gaussian {
       if (!(read.covariance_[i][i] >= 0)) in.reject("a variance is below 0");
     }
     *this = read;
+  }
+  /// Of another board: how far its numbers are off what its file said, and how sure that is. first()
+  /// is 0.
+  static Gaussian of_another(ByteReader& in) {
+    Gaussian read;
+    const std::uint32_t size = in.u32();
+    if (size > static_cast<std::uint32_t>(kMax)) in.reject("its number of beliefs is out of range");
+    for (std::uint32_t i = 0; i < size; ++i) read.add(0, 0);
+    for (int i = 0; i < read.size_; ++i) read.mean_[i] = static_cast<double>(in.f32());
+    for (int i = 0; i < read.size_; ++i) {
+      for (int j = 0; j <= i; ++j)
+        read.covariance_[i][j] = read.covariance_[j][i] = static_cast<double>(in.f32());
+      if (!(read.covariance_[i][i] >= 0)) in.reject("a variance is below 0");
+    }
+    for (int i = 0; i < read.size_; ++i) read.mean_[i] -= static_cast<double>(in.f32());
+    return read;
+  }
+  /// What save() leaves out: what was believed at first, which says how far off it is.
+  void save_first(ByteWriter& out) const {
+    for (int i = 0; i < size_; ++i) out.f32(static_cast<float>(first_[i]));
+  }
+  void skip_first(ByteReader& in) const {
+    for (int i = 0; i < size_; ++i) in.f32();
   }
   /// Passes over one of any size.
   static void skip(ByteReader& in) {

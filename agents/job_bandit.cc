@@ -16,7 +16,7 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kBanditPayload = 1;
+constexpr std::uint32_t kBanditPayload = 2;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxProfileNameBytes = 256;
 }  // namespace
@@ -67,8 +67,11 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
   const std::uint32_t own_mappings = in.u32(), own_clusters = in.u32();
   const bool same = own_mappings == static_cast<std::uint32_t>(mappings()) &&
                     own_clusters == static_cast<std::uint32_t>(clusters());
-  if (!same && as_prior) return {"nothing is taken: its clusters and mappings are others"};
-  if (!same) {
+  if (own_mappings < 1 || own_mappings > static_cast<std::uint32_t>(kMaxMappings) ||
+      own_clusters < 1 || own_clusters > static_cast<std::uint32_t>(kMaxClusters)) {
+    in.reject("its number of mappings or clusters is out of range");
+  }
+  if (!same && !as_prior) {
     in.reject(fmt::format("it has {} mappings of {} clusters where this platform has {} of {}",
                           own_mappings, own_clusters, mappings(), clusters()));
   }
@@ -82,6 +85,12 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
     auto learned = std::make_unique<Learned>(mappings(), hash);
     learned->jobs = in.u64();
     learned->fresh = false;
+    if (!same) {  // costs are by mappings and clusters, and others mean nothing here
+      make_arm_learner(std::string(name()), LinearPrior::of_board(static_cast<int>(own_clusters)),
+                       static_cast<int>(own_mappings))
+          ->load(in);
+      continue;
+    }
     learned->arms = make_arms();
     learned->arms->load(in);
     meet_profile(in, profile, as_prior, *learned, notes);
@@ -90,7 +99,11 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
   ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits
   board_.load(in, false);
   in.end();
-  board_.load(rest, !as_prior);
+  if (as_prior) {
+    for (std::string& note : board_.load_as_prior(rest)) notes.push_back(std::move(note));
+  } else {
+    board_.load(rest, true);
+  }
   apps_.clear();
   learned_ = std::move(read);
   return notes;

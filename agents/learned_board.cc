@@ -1,7 +1,11 @@
 #include "agents/learned_board.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+
+#include "agents/board_transfer.h"
 
 namespace flyball {
 namespace {
@@ -111,7 +115,7 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
     const ClusterSpec& cluster = prior_.mean.clusters[c];
     const double volts = cluster.opps[opp[c]].voltage_mv / 1000;
     const double lowest_volts = cluster.opps[0].voltage_mv / 1000;
-    const double mhz = static_cast<double>(cluster.opps[opp[c]].freq_khz) / 1000;
+    const double mhz = cluster.opps[opp[c]].delivered_khz() / 1000;
     const bool gated = cluster.gate_idle_cores || first.unit[c].gate_idle_cores;
     const double busy = load[c].busy_cores;
     const double powered = gated ? busy : cluster.cores;
@@ -121,7 +125,7 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
                                cluster.idle_core_nf * (powered - busy);
     const double idle = cluster.gate_idle_cores ? 0 : cluster.cores;
     const double idle_nf = cluster.uncore_nf * std::min(1.0, idle) + cluster.idle_core_nf * idle;
-    const double lowest_mhz = static_cast<double>(cluster.opps[0].freq_khz) / 1000;
+    const double lowest_mhz = cluster.opps[0].delivered_khz() / 1000;
     parts[2 * c] =
         (volts * volts * mhz * switched_nf - lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
         seconds;
@@ -145,7 +149,9 @@ void LearnedBoard::ablate(Ablation how, Random& random) {
 }
 
 void LearnedBoard::save(ByteWriter& out) const {
+  save_meanings(meanings_of(prior_.mean), out);
   power_.factors().save(out);
+  power_.factors().save_first(out);
   out.u32(static_cast<std::uint32_t>(std::count_if(
       times_.begin(), times_.end(), [](const auto& each) { return each != nullptr; })));
   for (std::size_t a = 0; a < times_.size(); ++a) {
@@ -153,24 +159,34 @@ void LearnedBoard::save(ByteWriter& out) const {
     out.text(prior_.mean.apps[a].name);
     out.u64(prior_.mean.apps[a].content_hash);
     times_[a]->numbers().save(out);
+    times_[a]->numbers().save_first(out);
   }
 }
 
 std::size_t LearnedBoard::saved_bytes() const {
-  std::size_t bytes = power_.factors().saved_bytes() + 4;
+  const auto of = [](const auto& numbers) {
+    return numbers.saved_bytes() + 4 * static_cast<std::size_t>(numbers.size());
+  };
+  std::size_t bytes = flyball::saved_bytes(meanings_of(prior_.mean)) + of(power_.factors()) + 4;
   for (std::size_t a = 0; a < times_.size(); ++a) {
     if (times_[a] == nullptr) continue;
-    bytes += 2 * 8 + prior_.mean.apps[a].name.size() + times_[a]->numbers().saved_bytes();
+    bytes += 2 * 8 + prior_.mean.apps[a].name.size() + of(times_[a]->numbers());
   }
   return bytes;
 }
 
 void LearnedBoard::load(ByteReader& in, bool keep) {
+  const auto clusters = static_cast<int>(load_meanings(in).size());
+  const auto pass_over = [&](const auto& numbers) {
+    if (numbers.size() != 2 * clusters + 1)
+      in.reject("its number of beliefs does not fit its clusters");
+  };
   auto power = power_.factors();
   if (keep) {
     power.load(in);
+    power.skip_first(in);
   } else {
-    decltype(power)::skip(in);
+    pass_over(decltype(power)::of_another(in));
   }
   std::vector<std::pair<std::size_t, Gaussian<TimeEstimate::kMax>>> read;
   const std::uint32_t profiles = in.u32();
@@ -182,8 +198,9 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
     // One that has other costs now is believed as its new description says.
     if (keep && known && prior_.mean.apps[a].content_hash == hash) {
       read.emplace_back(a, times_[a]->numbers()).second.load(in);
+      times_[a]->numbers().skip_first(in);
     } else {
-      Gaussian<TimeEstimate::kMax>::skip(in);
+      pass_over(Gaussian<TimeEstimate::kMax>::of_another(in));
     }
   }
   if (!keep) return;
@@ -193,6 +210,54 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
     times_[a]->correct();
   }
   correct_power();
+}
+
+std::vector<std::string> LearnedBoard::load_as_prior(ByteReader& in) {
+  ByteReader all = in;
+  load(all, false);
+  const std::vector<ClusterMeaning> theirs = load_meanings(in), own = meanings_of(prior_.mean);
+  const std::vector<int> like = alike(own, theirs);
+  // Two numbers per cluster, the same two on every board, and what is the whole board's last.
+  const auto take = [&](const auto& off, auto& numbers) {
+    const auto move = [&](int to, int from) {
+      const double spread = numbers.deviation(to);
+      const Transferred is = transferred(numbers.first(to), spread * spread, off.mean(from),
+                                         off.covariance(from, from));
+      numbers.restart(to, is.mean, is.variance);
+    };
+    for (std::size_t c = 0; c < own.size(); ++c) {
+      if (like[c] < 0) continue;
+      for (const int number : {0, 1}) move(2 * static_cast<int>(c) + number, 2 * like[c] + number);
+    }
+    return move;
+  };
+  // What is outside the clusters is every board's own.
+  take(Gaussian<PowerEstimate::kMax>::of_another(in), power_.factors());
+  const std::uint32_t profiles = in.u32();
+  for (std::uint32_t i = 0; i < profiles; ++i) {
+    const int app = prior_.mean.find_app(in.text(kMaxAppNameBytes));
+    in.u64();
+    const auto off = Gaussian<TimeEstimate::kMax>::of_another(in);
+    TimeEstimate* const estimate = app < 0 ? nullptr : times(app);
+    if (estimate == nullptr) continue;
+    const auto move = take(off, estimate->numbers());
+    // How far a job spreads over cores is the application's.
+    move(2 * static_cast<int>(own.size()), 2 * static_cast<int>(theirs.size()));
+    estimate->correct();
+  }
+  correct_power();
+  // Nobody needs to be told that clusters are like themselves.
+  bool other = own.size() != theirs.size();
+  std::string text;
+  for (std::size_t c = 0; c < own.size(); ++c) {
+    other = other || like[c] < 0 || own[c].name != theirs[static_cast<std::size_t>(like[c])].name;
+    if (like[c] < 0) continue;
+    text += fmt::format("{}{} from its {}", text.empty() ? "" : ", ", own[c].name,
+                        theirs[static_cast<std::size_t>(like[c])].name);
+  }
+  if (!other) return {};
+  if (text.empty()) return {"nothing is taken of its clusters: none is of a kind that is here"};
+  return {"what is believed begins with what it learned: " + text};
 }
 
 }  // namespace flyball

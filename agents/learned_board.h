@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agents/ablation.h"
@@ -43,6 +44,10 @@ class LearnedBoard {
   /// `keep`: false passes over it, for it is of another board. Throws Error (kInput) when it does not
   /// fit; then nothing has changed.
   void load(ByteReader& in, bool keep);
+  /// Of another board, as far as its clusters are like ones of this (board_transfer.h): by how much it
+  /// was off its file moves what is believed here, less surely. Returns notes for the user, and throws
+  /// as load().
+  std::vector<std::string> load_as_prior(ByteReader& in);
   void ablate(Ablation how, Random& random);
 
  private:

@@ -99,7 +99,7 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     const double leaking = 1 - cluster.leak_core_share * (1 - powered / cluster.cores);
     const double on = own_cores[c] > 0 ? 1 : 0;
     stretch_.believed_mj[2 * c] +=
-        1e-3 * ms * volts * volts * static_cast<double>(opp.freq_khz) * 1e-3 * switched_nf;
+        1e-3 * ms * volts * volts * opp.delivered_khz() * 1e-3 * switched_nf;
     stretch_.believed_mj[2 * c + 1] +=
         1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
   }

@@ -83,12 +83,12 @@ void Profile::keep_choices(std::vector<ProfilePoint>& all, const Mapping& mappin
           // What the cluster takes of it is about as V^2 f of its clock.
           const OperatingPoint& opp = platform_.clusters[static_cast<std::size_t>(c)]
                                           .opps[all[i].opp[static_cast<std::size_t>(c)]];
-          const double weight = opp.voltage_mv * opp.voltage_mv * static_cast<double>(opp.freq_khz);
+          const double weight = opp.voltage_mv * opp.voltage_mv * opp.delivered_khz();
           double sum = 0;
           for (std::size_t other = 0; other < platform_.clusters.size(); ++other) {
             if (mapping.cores[other] == 0) continue;
             const OperatingPoint& its = platform_.clusters[other].opps[all[i].opp[other]];
-            sum += its.voltage_mv * its.voltage_mv * static_cast<double>(its.freq_khz) *
+            sum += its.voltage_mv * its.voltage_mv * its.delivered_khz() *
                    app_.unit[other].core_nf * mapping.cores[other];
           }
           const double share = weight * app_.unit[static_cast<std::size_t>(c)].core_nf *

@@ -10,7 +10,7 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kQLearningPayload = 3;
+constexpr std::uint32_t kQLearningPayload = 4;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxNameBytes = 256;
 }  // namespace
@@ -102,7 +102,11 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
   ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits
   board_.load(in, false);
   in.end();
-  board_.load(rest, !as_prior);
+  if (as_prior) {
+    for (std::string& note : board_.load_as_prior(rest)) notes.push_back(std::move(note));
+  } else {
+    board_.load(rest, true);
+  }
   apps_.clear();
   learned_ = std::move(read);
   return notes;

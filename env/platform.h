@@ -64,6 +64,9 @@ class Platform {
   virtual Status apply(const Action& action) noexcept = 0;
   /// Lets an epoch pass and fills `out`.
   virtual Status advance(const EpochRequest& request, Observation& out) noexcept = 0;
+  /// What really was in the epoch that advance() filled in last, where that is something else than what
+  /// it shows; nullptr: it shows what was. For whoever measures, never for whoever decides.
+  virtual const Observation* truth() const { return nullptr; }
   /// Another thread or a signal handler asks `advance` to return soon with kInterrupted.
   virtual void interrupt() = 0;
 

@@ -66,8 +66,7 @@ double speed_ratio(const PlatformSpec& spec, const Mapping& mapping, const LiveK
   for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
     const auto& opps = spec.clusters[c].opps;
     const std::size_t opp = knobs.opp[c].load(std::memory_order_acquire);
-    sum += mapping.cores[c] * static_cast<double>(opps[opp].freq_khz) /
-           static_cast<double>(opps.back().freq_khz);
+    sum += mapping.cores[c] * opps[opp].delivered_khz() / opps.back().delivered_khz();
     cores += mapping.cores[c];
   }
   return cores > 0 ? sum / cores : 1;

@@ -213,17 +213,16 @@ void EmulatedMachine::take_counters(const JobEvent& event) {
 void EmulatedMachine::count_cycles() {
   if (busy_app_ < 0) return;
   LedgerApp& app = jobs_.app[to_index(busy_app_)];
-  std::int64_t freq_khz = 0;
+  double khz = 0;
   double share = 1;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     if (spec_.mappings[app.job_setting.mapping].cores[c] == 0) continue;
     const std::size_t opp = knobs_.opp[c].load(std::memory_order_relaxed);
-    if (spec_.clusters[c].opps[opp].freq_khz <= freq_khz) continue;
-    freq_khz = spec_.clusters[c].opps[opp].freq_khz;
+    if (spec_.clusters[c].opps[opp].delivered_khz() <= khz) continue;
+    khz = spec_.clusters[c].opps[opp].delivered_khz();
     share = meter_.share(c);
   }
-  app.job_cycles += share * static_cast<double>(freq_khz) * 1e-6 *
-                    static_cast<double>(meter_.now_ns() - counted_ns_);
+  app.job_cycles += share * khz * 1e-6 * static_cast<double>(meter_.now_ns() - counted_ns_);
   counted_ns_ = meter_.now_ns();
 }
 

@@ -24,7 +24,7 @@ JobCost job_cost(const PlatformSpec& spec, const AppProfile& app, const AppSetti
     cost.static_ma[c] = load[c].static_ma;
     cost.core_busy[c] = load[c].core_busy;
     if (mapping.cores[c] == 0) continue;
-    const auto khz = static_cast<double>(spec.clusters[c].opps[opp[c]].freq_khz);
+    const double khz = spec.clusters[c].opps[opp[c]].delivered_khz();
     const double memory_ns = app.unit[c].memory_ms * 1e6;
     const double core_ns = app.unit[c].mcycles * 1e12 / khz + memory_ns;
     cost.speed_share[c] = mapping.cores[c] / core_ns;

@@ -55,10 +55,10 @@ void JobLedger::ask(const Action& action) {
   }
 }
 
-void JobLedger::set_period(int a, std::int64_t period_ns) {
+void JobLedger::set_period(int a, std::int64_t period_ns, bool announced) {
   const AppSpec& spec = m_.scenario.apps[static_cast<std::size_t>(a)];
   s_.app[a].arrivals.set_period(period_ns);
-  s_.app[a].required.period_ns = spec.arrival.nominal_gap_ns(period_ns);
+  if (announced) s_.app[a].required.period_ns = spec.arrival.nominal_gap_ns(period_ns);
 }
 
 /// An application has its slot from its start on until it has stopped and its last job is done.
@@ -87,7 +87,8 @@ bool JobLedger::release(int a) {
   job.release_ns = app.arrivals.next_ns();
   job.deadline_ns =
       app.required.deadline_ns > 0 ? job.release_ns + app.required.deadline_ns : kNeverNs;
-  job.work = app.work.next();  // drawn for a dropped job, too: the stream stays the same
+  // Drawn for a dropped job, too: the stream stays the same.
+  job.work = app.work.next() * spec.work_at(job.release_ns);
   if (const ListedJob* listed = app.arrivals.listed(spec); listed != nullptr) {
     job.deadline_ns = job.release_ns + listed->deadline_ns;
     job.work = listed->work;

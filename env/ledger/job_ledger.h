@@ -138,8 +138,8 @@ class JobLedger {
       app.job_mj += each_mj;
     }
   }
-  /// Of the releases after the next.
-  void set_period(int app, std::int64_t period_ns);
+  /// Of the releases after the next; announced: the application says so as well.
+  void set_period(int app, std::int64_t period_ns, bool announced = true);
   void set_required(int app, const Requirements& required) { s_.app[app].required = required; }
 
   /// Fills in what is known of the applications.

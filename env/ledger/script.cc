@@ -14,7 +14,7 @@ void take_event(const LedgerModel& model, const ScenarioEvent& event, ScriptStat
       ledger.set_required(event.app, event.required);
       break;
     case Kind::kPeriod:
-      ledger.set_period(event.app, std::llround(event.value));
+      ledger.set_period(event.app, std::llround(event.value), event.announced);
       break;
     case Kind::kAmbient:
       world.set_ambient(event.value);

@@ -32,6 +32,7 @@ std::uint64_t content_hash(const PlatformSpec& platform) {
     for (const OperatingPoint& opp : c.opps) {
       hash.add(opp.freq_khz);
       hash.add(opp.voltage_mv);
+      if (opp.delivered_share != 1) hash.add(opp.delivered_share);
     }
     for (const double number :
          {c.capacity_per_mhz, c.uncore_nf, c.idle_core_nf, c.gate_idle_cores ? 1.0 : 0.0, c.leak_a,

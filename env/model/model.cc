@@ -24,7 +24,7 @@ struct JobTime {
 double core_ns(const PlatformSpec& spec, const AppProfile& app, int cluster, const OppChoice& opp) {
   const UnitProfile& unit = app.unit[cluster];
   // Mcycles / kHz = 1000 s.
-  const auto khz = static_cast<double>(spec.clusters[cluster].opps[opp[cluster]].freq_khz);
+  const double khz = spec.clusters[cluster].opps[opp[cluster]].delivered_khz();
   return unit.mcycles * 1e12 / khz + unit.memory_ms * 1e6;
 }
 
@@ -127,7 +127,7 @@ double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c) {
 ClusterPower cluster_power(const ClusterSpec& cluster, const ClusterLoad& load) {
   const OperatingPoint& opp = cluster.opps[load.opp];
   const double volts = opp.voltage_mv / 1000;
-  const double mhz = static_cast<double>(opp.freq_khz) / 1000;
+  const double mhz = opp.delivered_khz() / 1000;
   const double cores = cluster.cores;
   const double busy = std::min(load.busy_cores, cores);
   const double powered = load.gate_idle_cores ? busy : cores;

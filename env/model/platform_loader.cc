@@ -29,19 +29,26 @@ int cpus_of_machine() {
 
 std::vector<OperatingPoint> read_opps(const YamlMap& cluster) {
   std::vector<OperatingPoint> opps;
-  const std::vector<YamlMap> list = cluster.list("opps", {"mhz", "mv"});
+  const std::vector<YamlMap> list = cluster.list("opps", {"mhz", "mv", "delivered_share"});
   if (!cluster.has("opps")) cluster.reject("opps", "is missing", "list {mhz, mv} pairs");
   check_count(cluster, "opps", list.size(), kMaxOpps);
   for (const YamlMap& entry : list) {
     const OperatingPoint opp{
         .freq_khz = static_cast<std::int64_t>(std::llround(entry.number("mhz", 1, 10'000) * 1000)),
-        .voltage_mv = entry.number("mv", 100, 3000)};
+        .voltage_mv = entry.number("mv", 100, 3000),
+        .delivered_share = entry.number_or("delivered_share", 1, 0.05, 1)};
     if (!opps.empty() && opp.freq_khz <= opps.back().freq_khz) {
       entry.reject("mhz", "is not above that of the operating point before it",
                    "sort the list by ascending frequency");
     }
     if (!opps.empty() && opp.voltage_mv < opps.back().voltage_mv) {
       entry.reject("mv", "falls while the frequency rises", "check the voltages");
+    }
+    // Whoever searches a clock takes a higher one for a faster one.
+    if (!opps.empty() && opp.delivered_khz() <= opps.back().delivered_khz()) {
+      entry.reject(entry.has("delivered_share") ? "delivered_share" : "mhz",
+                   "the operating point before it delivers as much",
+                   "let the clocks that are delivered ascend, too");
     }
     opps.push_back(opp);
   }

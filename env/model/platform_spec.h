@@ -16,6 +16,11 @@ namespace flyball {
 struct OperatingPoint {
   std::int64_t freq_khz;
   double voltage_mv;
+  /// Of what it is called: some lowest operating points run at half their frequency, and no register
+  /// says so. Times and power are those of the clock that is delivered; whoever looks is shown the name.
+  double delivered_share = 1;
+
+  double delivered_khz() const { return static_cast<double>(freq_khz) * delivered_share; }
 };
 
 /// A cluster: cores of one kind that share one clock and one supply. Power in it is

@@ -7,7 +7,9 @@
 #include "env/model/fastest.h"
 #include "env/model/model.h"
 #include "env/scenario/load_background.h"
+#include "env/scenario/load_sensors.h"
 #include "env/scenario/load_tasks.h"
+#include "env/scenario/load_work.h"
 #include "env/scenario/plain_tasks.h"
 #include "env/scenario/rtapp_scenario.h"
 #include "env/scenario/scenario.h"
@@ -67,6 +69,7 @@ class Loader {
     load_apps();
     out_.background = load_background(root_, platform_, out_.duration_ns);
     load_events();
+    out_.sensors = load_sensors(root_, out_.duration_ns);
     return std::move(out_);
   }
 
@@ -102,7 +105,8 @@ class Loader {
                             "grace_x", "objective",
                             "accuracy_floor_pct", "accuracy_floor_x", "energy_budget_mj",
                             "energy_budget_x", "power_budget_mw", "priority", "work_cv",
-                            "work_correlation", "threads", "queue_limit", "start_s", "stop_s"});
+                            "work_correlation", "work", "threads", "queue_limit", "start_s",
+                            "stop_s"});
     const auto tasks = root_.list("tasks", kTaskKeys);
     const std::size_t count = apps.size() + tasks.size();
     if (count == 0 || count > kMaxApps) {
@@ -156,6 +160,8 @@ class Loader {
       map.reject(map.has("stop_s") ? "stop_s" : "start_s", "it stops before it starts",
                  "make 'stop_s' later than 'start_s'");
     }
+    app.work_trends = load_work(map, app.start_ns, app.stop_ns);
+    work_now_.push_back(1);
     warn_of_deadline(map, app, app.required, "from the start");
     out_.apps.push_back(std::move(app));
   }
@@ -271,8 +277,8 @@ class Loader {
         root_.list("events", {"at_s", "app", "deadline_ms", "deadline_x", "grace_ms", "grace_x",
                               "objective", "accuracy_floor_pct",
                               "accuracy_floor_x", "energy_budget_mj", "energy_budget_x",
-                              "power_budget_mw", "priority", "period_ms", "period_x", "ambient_c",
-                              "energy_preference", "battery_pct"});
+                              "power_budget_mw", "priority", "period_ms", "period_x", "announced",
+                              "work_x", "ambient_c", "energy_preference", "battery_pct"});
     const double duration_s = static_cast<double>(out_.duration_ns) / 1e9;
     // Requirements build on those before them, so time order comes first. Pointers are sorted: to
     // assign a YAML::Node is to change the document.
@@ -306,7 +312,7 @@ class Loader {
         "deadline_ms",      "deadline_x",      "grace_ms",           "grace_x",
         "objective",        "accuracy_floor_pct", "accuracy_floor_x",
         "energy_budget_mj", "energy_budget_x", "power_budget_mw",    "priority",
-        "period_ms",        "period_x"};
+        "period_ms",        "period_x",        "work_x"};
     bool any = out_.events.size() > before, of_an_app = false;
     for (const std::string_view key : kOfAnApp) {
       if (!map.has(key)) continue;
@@ -325,6 +331,22 @@ class Loader {
     if (map.has("app")) load_app_event(map, at_ns, now);
   }
 
+  /// False: the application keeps a change of its rate to itself.
+  static bool announced(const YamlMap& map) {
+    if (map.has("announced") && !map.has("period_ms") && !map.has("period_x")) {
+      map.reject("announced", "it is of a new period, and the event has none",
+                 "give 'period_ms' or 'period_x', or remove it: work is never announced");
+    }
+    const bool said = map.boolean_or("announced", true);
+    if (!said) {
+      map.refuse_keys({"deadline_ms", "deadline_x", "grace_ms", "grace_x", "objective",
+                       "accuracy_floor_pct", "accuracy_floor_x", "energy_budget_mj",
+                       "energy_budget_x", "power_budget_mw", "priority"},
+                      "what is asked for is announced, and this event is not");
+    }
+    return said;
+  }
+
   void load_app_event(const YamlMap& map, std::int64_t at_ns, std::vector<Requirements>& now) {
     const int index = event_app(map);
     const auto a = static_cast<std::size_t>(index);
@@ -332,15 +354,21 @@ class Loader {
     Requirements& required = now[a];
     const std::int64_t period_ns = time_or(map, "period", references_[a].time_ns, 0);
     const Requirements old = required;
+    const bool said = announced(map);
+    if (map.has("work_x")) {
+      const double work = map.number("work_x", kLeastWork, kMostWork);
+      out_.apps[a].work_trends.push_back({at_ns, at_ns, 1, work / work_now_[a]});
+      work_now_[a] = work;
+    }
     if (period_ns > 0) {
       if (!burst_fits(app.arrival, period_ns)) {
         map.reject(map.has("period_ms") ? "period_ms" : "period_x",
                    "a burst lasts longer than this period", "use a longer one");
       }
       out_.events.push_back(
-          {at_ns, ScenarioEvent::Kind::kPeriod, index, {}, static_cast<double>(period_ns)});
-      required.period_ns = app.arrival.nominal_gap_ns(period_ns);
-      if (deadline_follows_[a]) required.deadline_ns = period_ns;
+          {at_ns, ScenarioEvent::Kind::kPeriod, index, {}, static_cast<double>(period_ns), said});
+      if (said) required.period_ns = app.arrival.nominal_gap_ns(period_ns);
+      if (said && deadline_follows_[a]) required.deadline_ns = period_ns;
     }
     if (map.has("deadline_ms") || map.has("deadline_x")) deadline_follows_[a] = false;
     read_requirements(map, app, references_[a], required);
@@ -355,6 +383,7 @@ class Loader {
   Scenario out_;
   std::vector<Reference> references_;   ///< per application
   std::vector<bool> deadline_follows_;  ///< per application: none is given, it is the period
+  std::vector<double> work_now_;        ///< per application: by the events so far
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "env/model/platform_spec.h"
+#include "env/scenario/sensor_faults.h"
 #include "env/spaces/binding.h"
 #include "env/spaces/limits.h"
 #include "env/spaces/requirements.h"
@@ -40,6 +41,20 @@ struct Arrival {
   }
 };
 
+/// How the work of an application's jobs changes over time, which it announces to nobody: a factor that
+/// goes from one value to another in a line, and is constant before and after.
+struct WorkTrend {
+  std::int64_t from_ns = 0, to_ns = 0;  ///< equal: a step
+  double before = 1, after = 1;
+
+  double at(std::int64_t ns) const {
+    if (ns >= to_ns) return after;
+    if (ns <= from_ns) return before;
+    return before + (after - before) * static_cast<double>(ns - from_ns) /
+                        static_cast<double>(to_ns - from_ns);
+  }
+};
+
 /// An application of a scenario, with all times resolved against the platform.
 struct AppSpec {
   std::string name;
@@ -53,6 +68,14 @@ struct AppSpec {
   int queue_limit = 4;  ///< a job released beyond this backlog is dropped and counts as missed
   std::int64_t start_ns = 0;
   std::int64_t stop_ns = 0;
+  std::vector<WorkTrend> work_trends{};  ///< of all of which a job has the product
+
+  /// Of a job that is released then, relative to one at the beginning.
+  double work_at(std::int64_t release_ns) const {
+    double factor = 1;
+    for (const WorkTrend& trend : work_trends) factor *= trend.at(release_ns);
+    return factor;
+  }
 };
 
 /// What it tells the roster of itself when it comes.
@@ -78,6 +101,7 @@ struct ScenarioEvent {
   int app = -1;           ///< kRequirements, kPeriod
   Requirements required;  ///< kRequirements: the complete new ones
   double value = 0;       ///< ambient_c, preference, battery_pct, period_ns
+  bool announced = true;  ///< kPeriod: false: what the application says of itself stays as it was
 };
 
 /// What happens over time. Constant after loading.
@@ -94,6 +118,7 @@ struct Scenario {
   bool plain_load = false;  ///< all of them are tasks, which leave nothing but clocks to choose
   std::vector<BackgroundLoad> background;
   std::vector<ScenarioEvent> events;  ///< ascending in time
+  SensorFaults sensors;               ///< of the platform that plays it
   std::vector<std::string>
       warnings;  ///< one line each, for the user: what cannot be met from the start
 };

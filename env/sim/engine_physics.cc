@@ -110,8 +110,7 @@ void Engine::compute_job(int a, const JobCost& cost, double slowdown,
     speed += cost.speed_share[c] * share[c];
     rates.core_busy[c] = share[c] * cost.core_busy[c];
     const UnitProfile& unit = m_.ledger.profile[a]->unit[c];
-    const double khz = static_cast<double>(
-        m_.spec.clusters[c].opps[s_.knobs.cluster[c].opp].freq_khz);
+    const double khz = m_.spec.clusters[c].opps[s_.knobs.cluster[c].opp].delivered_khz();
     const double busy = cost.busy_cores[c] * share[c];
     const double cycles = busy * khz * 1e-6;
     const double misses = busy * cost.memory_share / (slowdown * unit.miss_ns);
@@ -154,7 +153,7 @@ void Engine::compute_cluster(int c, double share,
   cluster.leak = power.leak;
   // The background's instructions: those of an assumed mean program, which waits for memory for as
   // long as it makes others wait. The jobs add theirs in compute_job().
-  const double ghz = static_cast<double>(spec.opps[load.opp].freq_khz) * 1e-6;
+  const double ghz = spec.opps[load.opp].delivered_khz() * 1e-6;
   const double others = share * background.cores[c] * ghz;
   const double stalled = background.slowdown / (1 + background.slowdown);
   const UnitProfile assumed;

@@ -7,13 +7,29 @@
 namespace flyball {
 namespace {
 
-constexpr std::uint64_t kNoiseStream = 0x736e6f69;
+constexpr std::uint64_t kNoiseStream = 0x736e6f69, kTempNoiseStream = 0x74656d70;
 
 }  // namespace
 
+FaultySensors::FaultySensors(Platform& platform, const PlatformSpec& board,
+                             const SensorFaults& faults, std::uint64_t seed)
+    : platform_(platform),
+      board_(board),
+      faults_(faults),
+      random_(seed, kNoiseStream),
+      temp_random_(seed, kTempNoiseStream) {
+  if (faults.any()) truth_ = std::make_unique<Observation>();
+}
+
 FaultySensors::FaultySensors(Platform& platform, const Belief& belief, const SensorFaults& faults,
                              std::uint64_t seed)
-    : platform_(platform), belief_(belief), faults_(faults), random_(seed, kNoiseStream) {}
+    : FaultySensors(platform, belief.mean, faults, seed) {}
+
+FaultySensors::FaultySensors(std::unique_ptr<Platform> platform, const PlatformSpec& board,
+                             const SensorFaults& faults, std::uint64_t seed)
+    : FaultySensors(*platform, board, faults, seed) {
+  own_ = std::move(platform);
+}
 
 void FaultySensors::observe(Observation& out) const noexcept {
   platform_.observe(out);
@@ -23,7 +39,7 @@ void FaultySensors::observe(Observation& out) const noexcept {
 /// Nobody is told that an operating point delivers less than it is called.
 void FaultySensors::name_clocks(Observation& out) const {
   for (int c = 0; c < out.cluster_count; ++c) {
-    const std::vector<OperatingPoint>& opps = belief_.mean.clusters[c].opps;
+    const std::vector<OperatingPoint>& opps = board_.clusters[c].opps;
     ClusterObservation& cluster = out.cluster[c];
     const double shown = static_cast<double>(opps[cluster.opp].freq_khz);
     if (cluster.freq_khz > 0) cluster.capacity *= shown / static_cast<double>(cluster.freq_khz);
@@ -46,7 +62,7 @@ double FaultySensors::energy_at(std::int64_t ns) const {
 
 /// Of a board without a sensor: what is believed, at the clocks and the load that are seen.
 double FaultySensors::modelled_mj(const Observation& truth) const {
-  const PlatformSpec& board = belief_.mean;
+  const PlatformSpec& board = board_;
   double power_mw = board.board_mw;
   for (int c = 0; c < truth.cluster_count; ++c) {
     const ClusterSpec& cluster = board.clusters[c];
@@ -96,7 +112,34 @@ double FaultySensors::shown_mj(const Observation& truth) {
 Status FaultySensors::advance(const EpochRequest& request, Observation& out) noexcept {
   const Status status = platform_.advance(request, out);
   name_clocks(out);
-  if (out.epoch_ns <= 0 || !(out.energy_mj > 0)) return status;
+  if (truth_) *truth_ = out;
+  if (out.epoch_ns > 0 && out.energy_mj > 0) show_power(out);
+  if (out.epoch_ns > 0 && faults_.of_temperature()) show_temperatures(out);
+  return status;
+}
+
+void FaultySensors::show_temperatures(Observation& out) {
+  temp_head_ = (temp_head_ + 1) % kHistory;
+  temp_marks_ = std::min(temp_marks_ + 1, kHistory);
+  Temperatures& now = temps_[temp_head_];
+  now.ns = out.now_ns;
+  for (int c = 0; c < out.cluster_count; ++c) now.c[c] = out.cluster[c].temp_c;
+  // The newest that is old enough; until there is one, the first.
+  int back = 0;
+  const auto mark = [&](int i) { return (temp_head_ - i + kHistory) % kHistory; };
+  while (back + 1 < temp_marks_ && temps_[mark(back)].ns > out.now_ns - faults_.temp_delay_ns)
+    ++back;
+  const bool stuck = faults_.temp_stuck_from_ns >= 0 && out.now_ns >= faults_.temp_stuck_from_ns;
+  for (int c = 0; c < out.cluster_count; ++c) {
+    double shown_c = temps_[mark(back)].c[c];
+    if (faults_.temp_noise_c > 0) shown_c += faults_.temp_noise_c * temp_random_.normal();
+    if (stuck && !temp_stuck_) stuck_c_[c] = shown_c;
+    out.cluster[c].temp_c = stuck ? stuck_c_[c] : shown_c;
+  }
+  temp_stuck_ = stuck;
+}
+
+void FaultySensors::show_power(Observation& out) {
   const double ratio = shown_mj(out) / out.energy_mj;
   const bool stuck = stuck_mw_ >= 0;
   out.energy_mj *= ratio;
@@ -115,7 +158,6 @@ Status FaultySensors::advance(const EpochRequest& request, Observation& out) noe
     }
     if (app.finished > 0) share = {};
   }
-  return status;
 }
 
 }  // namespace flyball

@@ -10,7 +10,7 @@ double ApartPower::on_mw(int c, int opp) const {
   const OperatingPoint& point = spec.opps[static_cast<std::size_t>(opp)];
   const Users& users = users_[static_cast<std::size_t>(c)];
   const double volts = point.voltage_mv / 1000;
-  const double mhz = static_cast<double>(point.freq_khz) / 1000;
+  const double mhz = point.delivered_khz() / 1000;
   const double cores = m_.cores[c], busy = k_.background->cores[c];
   const double nf = k_.background->nf[c];
   // The part that is left to the background when everybody is there.
@@ -38,7 +38,7 @@ double ApartPower::earned_mw(const RunningJob& job, const OppChoice& opp, double
     const ClusterSpec& spec = m_.spec.clusters[static_cast<std::size_t>(c)];
     const OperatingPoint& point = spec.opps[opp[static_cast<std::size_t>(c)]];
     const double volts = point.voltage_mv / 1000;
-    const double mhz = static_cast<double>(point.freq_khz) / 1000;
+    const double mhz = point.delivered_khz() / 1000;
     const bool gated = users_[static_cast<std::size_t>(c)].gated;
     const double share = std::min(1.0, m_.cores[c] / (k_.background->cores[c] + cost.cores[c]));
     const double nf = cost.busy_nf[c] - (gated ? 0 : spec.idle_core_nf * cost.busy_cores[c]);

@@ -233,7 +233,7 @@ class Contest::Runs {
     SessionOptions session;
     session.truth = &truth_;
     RecoverySink recovery(changes_);
-    session.sinks = {&ledger, &tally, &recovery};
+    session.measuring = {&ledger, &tally, &recovery};
     session.stop = options_.stop;
     SessionResult result = run_session(*stage.platform, belief, agent, weights_, session);
     result.metrics.recovery_s = recovery.mean_s();

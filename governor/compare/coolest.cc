@@ -46,7 +46,7 @@ double most_mw(const SimModel& model, int c) {
   const ClusterSpec& cluster = model.spec.clusters[static_cast<std::size_t>(c)];
   const Extremes most = extremes(model, c);
   const double volts = cluster.opps.back().voltage_mv / 1000;
-  const double mhz = static_cast<double>(cluster.opps.back().freq_khz) / 1000;
+  const double mhz = cluster.opps.back().delivered_khz() / 1000;
   const double nf =
       cluster.uncore_nf + cluster.cores * std::max(most.core_nf, cluster.idle_core_nf);
   return volts * (volts * mhz * nf + most.static_ma + model.leakage(c, kHottestC));

@@ -10,7 +10,11 @@ std::vector<std::int64_t> changes_of(const Scenario& scenario) {
   const auto add = [&](std::int64_t at_ns) {
     if (at_ns > 0 && at_ns < scenario.duration_ns) changes.push_back(at_ns);
   };
-  for (const AppSpec& app : scenario.apps) add(app.start_ns), add(app.stop_ns);
+  for (const AppSpec& app : scenario.apps) {
+    add(app.start_ns), add(app.stop_ns);
+    for (const WorkTrend& trend : app.work_trends) add(trend.from_ns), add(trend.to_ns);
+  }
+  add(scenario.sensors.stuck_from_ns), add(scenario.sensors.temp_stuck_from_ns);
   for (const BackgroundLoad& load : scenario.background) add(load.start_ns), add(load.stop_ns);
   for (const ScenarioEvent& event : scenario.events) add(event.at_ns);
   std::ranges::sort(changes);

@@ -9,7 +9,7 @@
 namespace flyball {
 
 /// When something changes within a scenario: an application or other load comes or goes, what is asked
-/// for, the temperature or the battery. Ascending, each once.
+/// for, its work or rate, the temperature, the battery or a sensor. Ascending, each once.
 std::vector<std::int64_t> changes_of(const Scenario& scenario);
 
 /// How long a policy takes after each change until its jobs are on time again (recovery_s).

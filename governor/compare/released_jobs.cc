@@ -22,7 +22,7 @@ std::vector<ReleasedJob> released_jobs(const LedgerModel& model, std::uint64_t s
       if (event->kind == ScenarioEvent::Kind::kRequirements)
         ledger.set_required(event->app, event->required);
       if (event->kind == ScenarioEvent::Kind::kPeriod)
-        ledger.set_period(event->app, std::llround(event->value));
+        ledger.set_period(event->app, std::llround(event->value), event->announced);
     }
     if (state->roster_ns <= now_ns) ledger.turn_roster(now_ns);
     for (int a = 0; a < model.apps; ++a) {

@@ -23,7 +23,7 @@ struct Stage {
 using PlatformFactory = std::function<Stage(const PlatformSpec& spec, const Scenario& scenario,
                                             std::uint64_t seed)>;
 
-/// The simulator.
+/// The simulator, seen through the sensors that the scenario has.
 Stage simulate(const PlatformSpec& spec, const Scenario& scenario, std::uint64_t seed);
 
 }  // namespace flyball

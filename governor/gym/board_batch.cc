@@ -6,6 +6,7 @@
 #include "env/model/model.h"
 #include "env/scenario/plain_tasks.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
@@ -67,6 +68,11 @@ BoardBatch::BoardBatch(const std::string& platform, const std::string& scenario,
       knobs_(knobs_of_board(governed_.spec, scenario_)),
       features_(features_of_board(governed_.spec, scenario_, weights_)),
       boards_(static_cast<std::size_t>(options.count)) {
+  if (scenario_.sensors.any()) {
+    input_error(fmt::format("scenario '{}'", scenario_.name),
+                "says what is wrong with sensors, which a batch of boards has none of",
+                "take 'sensors' out, and spoil what is observed");
+  }
   for (std::size_t i = 0; i < boards_.size(); ++i) {
     boards_[i].next_seed = options.seed + i;
     begin(boards_[i], nullptr);

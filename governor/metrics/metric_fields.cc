@@ -350,8 +350,10 @@ const std::vector<MetricField>& metric_fields() {
        .decimals = 2,
        .value = &Metrics::recovery_s,
        .definition =
-           "After each change (an application or other load comes or goes, what is asked for, the "
-           "temperature or the battery change), the time until the last miss before ten jobs in a "
+           "After each change (an application or other load comes or goes, what is asked for, "
+           "work, "
+           "rate, temperature, battery or a sensor change), the time until the last miss before "
+           "ten jobs in a "
            "row "
            "were on time; 0 when none of the first ten missed, and the time to the next change or "
            "the "

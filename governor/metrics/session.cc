@@ -1,6 +1,7 @@
 #include "governor/metrics/session.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "env/model/model.h"
 
@@ -20,6 +21,30 @@ class StopSink final : public EpochSink {
  private:
   Platform& platform_;
   const std::atomic<bool>* stop_;
+};
+
+/// Shows somebody what really was, where the platform shows something else.
+class TruthSink final : public EpochSink {
+ public:
+  TruthSink(const Platform& platform, const RewardWeights& weights, EpochSink& to)
+      : platform_(platform), weights_(weights), to_(to) {}
+  void on_bind(int slot, const Binding& binding, const Observation& now) override {
+    to_.on_bind(slot, binding, now);
+  }
+  void on_unbind(int slot) override { to_.on_unbind(slot); }
+  void on_epoch(const EpochEvent& event) noexcept override {
+    const Observation* const truth = platform_.truth();
+    if (truth == nullptr) return to_.on_epoch(event);
+    judge(weights_, *truth, reward_);
+    to_.on_epoch({event.before, event.decided, event.applied, event.verdict, *truth, reward_,
+                  event.decide_ns});
+  }
+
+ private:
+  const Platform& platform_;
+  const RewardWeights weights_;
+  EpochSink& to_;
+  Reward reward_;
 };
 
 }  // namespace
@@ -56,7 +81,10 @@ SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent
   ControlLoop loop(platform, agent, shield, weights);
   MetricsSink metrics(belief.mean, options.truth);
   StopSink stop(platform, options.stop);
-  loop.add_sink(metrics);
+  std::vector<EpochSink*> measuring = {&metrics};
+  measuring.insert(measuring.end(), options.measuring.begin(), options.measuring.end());
+  std::deque<TruthSink> truths;
+  for (EpochSink* sink : measuring) loop.add_sink(truths.emplace_back(platform, weights, *sink));
   for (EpochSink* sink : options.sinks) loop.add_sink(*sink);
   loop.add_sink(stop);
   SessionResult result;

@@ -134,6 +134,8 @@ std::uint64_t hash_of(const Scenario& scenario) {
     add_required(app.required);
     hash.add_all(app.work_cv, app.work_correlation, app.threads, app.queue_limit, app.start_ns,
                  app.stop_ns);
+    for (const WorkTrend& trend : app.work_trends)
+      hash.add_all(trend.from_ns, trend.to_ns, trend.before, trend.after);
   }
   for (const BackgroundLoad& load : scenario.background) {
     hash.add_all(load.name, load.cluster, load.cores, load.core_nf, load.memory_slowdown,
@@ -145,6 +147,11 @@ std::uint64_t hash_of(const Scenario& scenario) {
     hash.add(event.app);
     add_required(event.required);
     hash.add(event.value);
+    if (!event.announced) hash.add("unannounced");
+  }
+  if (const SensorFaults& faults = scenario.sensors; faults.any()) {
+    hash.add_all(faults.noise, faults.delay_ns, faults.stuck_from_ns, faults.temp_noise_c,
+                 faults.temp_delay_ns, faults.temp_stuck_from_ns);
   }
   return hash.value();
 }

@@ -46,5 +46,52 @@ TEST(Boards, OnTheZynqASlowerClockSavesNothing) {
       execution_ns(spec, app, mapping, level, highest_opps(spec)));
 }
 
+/// Of the whole network on one core of a cluster, at one of its points.
+SteadyState on_one_core(const PlatformSpec& spec, int cluster, std::size_t opp) {
+  const AppProfile& app = spec.apps[static_cast<std::size_t>(spec.find_app("dynamic_cnn"))];
+  OppChoice choice{};
+  choice[static_cast<std::size_t>(cluster)] = static_cast<std::uint8_t>(opp);
+  return steady_state(spec, app, spec.mappings[spec.find_mapping(cluster, 1)],
+                      app.level_count() - 1, choice);
+}
+
+// freqbench's table of it: whatever the LITTLE core does, a middle one does sooner and for less.
+TEST(Boards, OnTheTensorG3AMiddleCoreBeatsALittleOneAtEveryPoint) {
+  const PlatformSpec spec = load_platform("tensor_g3");
+  const int little = spec.find_cluster("cpu1"), middle = spec.find_cluster("cpu4");
+  for (std::size_t l = 0; l < spec.clusters[little].opps.size(); ++l) {
+    const SteadyState slow = on_one_core(spec, little, l);
+    bool beaten = false;
+    for (std::size_t m = 0; m < spec.clusters[middle].opps.size(); ++m) {
+      const SteadyState other = on_one_core(spec, middle, m);
+      beaten = beaten || (other.time_ms < slow.time_ms && other.energy_mj < slow.energy_mj);
+    }
+    EXPECT_TRUE(beaten) << l;
+  }
+}
+
+// freqbench's table of it: a slow LITTLE core leaks for so long that its highest clock is its cheapest.
+TEST(Boards, OnTheSnapdragon888ALittleCoreIsCheapestAtItsTop) {
+  const PlatformSpec spec = load_platform("snapdragon_888");
+  const int little = spec.find_cluster("cpu1");
+  const std::size_t top = spec.clusters[little].opps.size() - 1;
+  for (std::size_t l = 0; l < top; ++l)
+    EXPECT_GT(on_one_core(spec, little, l).energy_mj, on_one_core(spec, little, top).energy_mj);
+}
+
+TEST(Boards, OnTheHalfClockTheLowestPointTakesTwiceWhatItsNameSays) {
+  const PlatformSpec spec = load_platform("half_clock");
+  const int little = spec.find_cluster("A7");
+  PlatformSpec believed = spec;
+  believed.clusters[little].opps[0].delivered_share = 1;
+  const UnitProfile& unit = spec.apps[0].unit[little];
+  const double said_ms = unit.mcycles / 0.6 + unit.memory_ms;  // at 600 MHz
+  EXPECT_NEAR(on_one_core(believed, little, 0).time_ms, said_ms, 1e-6);
+  EXPECT_NEAR(on_one_core(spec, little, 0).time_ms, 2 * said_ms - unit.memory_ms, 1e-6);
+  // And what looked cheapest of all is dearer than the next.
+  EXPECT_LT(on_one_core(believed, little, 0).energy_mj, on_one_core(believed, little, 1).energy_mj);
+  EXPECT_GT(on_one_core(spec, little, 0).energy_mj, on_one_core(spec, little, 1).energy_mj);
+}
+
 }  // namespace
 }  // namespace flyball

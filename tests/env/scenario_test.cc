@@ -322,7 +322,8 @@ TEST(Scenarios, LoadOnEveryPlatformWithoutAWarning) {
   const std::vector<std::string> names = list_configs("scenarios");
   for (const char* expected :
        {"single_periodic", "bursty", "event_driven", "dual_dnn", "background", "contention",
-        "thermal_soak", "battery", "budget_grid", "accuracy_in_budget", "live"}) {
+        "thermal_soak", "battery", "budget_grid", "accuracy_in_budget", "live", "drifting",
+        "unannounced", "bad_sensors"}) {
     EXPECT_THAT(names, ::testing::Contains(expected));
   }
   const std::vector<std::string> platforms = list_configs("platforms");

@@ -367,7 +367,8 @@ Verb add_compare(CLI::App& program) {
       ->add_option_function<std::vector<std::string>>(
           "--policies,--policy",
           [verb](const std::vector<std::string>& texts) { verb->policies = texts; },
-          "What to compare: names, policy files, recorded runs, or NAME=FILE under a name of its "
+          "What to compare: names, policy files, recorded runs, or NAME=FILE or NAME=POLICY under a "
+          "name of its "
           "own "
           "(default: " +
               joined(verb->policies) + ")")
@@ -376,8 +377,10 @@ Verb add_compare(CLI::App& program) {
       ->take_all();
   files_option(*parser, "--policy-file", verb->policy_files,
                "What a policy has learned; may be repeated, also for another platform");
-  files_option(*parser, "--from", verb->priors,
-               "The same of another platform, taken as a prior; may be repeated");
+  files_option(
+      *parser, "--from", verb->priors,
+      "The same of another platform, taken as a prior of what its clusters are alike; may be "
+      "repeated");
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
                  "How many seeds each policy runs (default 10)");
   seed_option(*parser, verb->first_seed, "The first of them (default 1)");

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 #include "agents/agent.h"
 #include "governor/cli/options.h"
@@ -36,22 +35,25 @@ bool is_recording(const std::string& file) {
          start == kRecordingOutput.start;
 }
 
-ComparedPolicy of_file(const std::string& label, const std::string& file, const std::string& text) {
-  const bool recorded = is_recording(file);
-  const std::string agent = recorded ? "" : read_policy(file).identity.agent;
+/// `agent`: none of a recorded run. `what` is named in the remedy.
+void check_label(const std::string& label, const std::string& agent, const std::string& text,
+                 const std::string& what) {
   if (label.empty() || label.find_first_of(":,\n\"") != label.npos)
     input_error(fmt::format("{} {}", kOption, text),
                 "its name is empty, or has a colon or comma in it",
-                fmt::format("name it as in '{} mine={}'", kOption, file));
+                fmt::format("name it as in '{} mine={}'", kOption, what));
   // Tables call yardsticks and governors by their names.
   if (find_agent(label) != nullptr && label != agent)
     input_error(fmt::format("{} {}", kOption, text),
-                recorded
-                    ? fmt::format("it is called as the policy '{}', and is a recorded run", label)
-                    : fmt::format("it is called as the policy '{}', and '{}' learned what is "
-                                  "in it",
-                                  label, agent),
-                fmt::format("name it as in '{} mine={}'", kOption, file));
+                fmt::format("it is called as the policy '{}', and is {}", label,
+                            agent.empty() ? "a recorded run" : fmt::format("'{}'", agent)),
+                fmt::format("name it as in '{} mine={}'", kOption, what));
+}
+
+ComparedPolicy of_file(const std::string& label, const std::string& file, const std::string& text) {
+  const bool recorded = is_recording(file);
+  const std::string agent = recorded ? "" : read_policy(file).identity.agent;
+  check_label(label, agent, text, file);
   return {label, recorded ? label : agent, file, recorded};
 }
 
@@ -61,7 +63,12 @@ ComparedPolicy parse_compared_policy(const std::string& text) {
     const std::string file = text.substr(equals + 1);
     if (file.empty())
       input_error(fmt::format("{} {}", kOption, text), "names no file", "write it after the '='");
-    if (looks_like_file(file)) return of_file(text.substr(0, equals), file, text);
+    const std::string label = text.substr(0, equals);
+    if (looks_like_file(file) && find_agent(file) == nullptr) return of_file(label, file, text);
+    if (find_agent(file) != nullptr) {
+      check_label(label, file, text, file);
+      return {label, file, "", false};
+    }
   }
   // The name of a policy is that, whatever files there are; './rule' is a file.
   if (find_agent(text) != nullptr) return {text, text, ""};
@@ -116,9 +123,13 @@ std::vector<ComparedPolicy> parse_compared(const std::vector<std::string>& texts
 }
 
 void add_policy_file(const std::string& option, const std::string& text, FilesByPolicy& files) {
-  std::map<std::string, std::string> one;
-  parse_policy_file(option, text, one);
-  files.push_back(*one.begin());
+  // Whether it is the name of one that is compared is known when all are.
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    input_error(fmt::format("{} {}", option, text), "is not of the form NAME=FILE",
+                fmt::format("write for example {} q_learning=xu3.policy", option));
+  }
+  files.emplace_back(text.substr(0, equals), text.substr(equals + 1));
 }
 
 void check_policy_files(const std::string& option, const FilesByPolicy& files,

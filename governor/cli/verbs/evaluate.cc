@@ -165,8 +165,13 @@ int run_evaluate(EvaluateVerb verb) {
   for (const std::string& name : verb.platforms) {
     options.platforms.push_back(load_governed_platform(name, "none").spec);
     std::vector<Scenario> scenarios;
-    for (const std::string& scenario : verb.scenarios)
+    for (const std::string& scenario : verb.scenarios) {
       scenarios.push_back(load_scenario(scenario, options.platforms.back()));
+      if (!scenarios.back().sensors.any()) continue;
+      input_error(fmt::format("scenario '{}'", scenarios.back().name),
+                  "says what is wrong with sensors, and the suite draws that",
+                  "take 'sensors' out, or use 'flyball compare'");
+    }
     for (std::string& warning : warnings_of(options.platforms.back(), scenarios))
       warnings.push_back(std::move(warning));
   }

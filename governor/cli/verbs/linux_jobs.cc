@@ -37,6 +37,11 @@ Scenario scenario_of(const std::string& name, const PlatformSpec& spec, double d
     input_error(fmt::format("scenario '{}'", scenario.name), "has no jobs to run",
                 "leave '--scenario' out: plain load is governed as it comes");
   }
+  if (scenario.sensors.any()) {
+    input_error(fmt::format("scenario '{}'", scenario.name),
+                "says what is wrong with sensors, and a machine has its own",
+                "take 'sensors' out, or run it on another platform");
+  }
   for (const AppSpec& app : scenario.apps) {
     if (!spec.apps[static_cast<std::size_t>(app.profile)].plain_load) continue;
     input_error(fmt::format("scenario '{}', application '{}'", scenario.name, app.name),

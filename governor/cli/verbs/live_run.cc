@@ -11,6 +11,7 @@
 #include "env/ledger/cpu_allocator.h"
 #include "env/model/declared.h"
 #include "env/model/network_levels.h"
+#include "env/sim/faulty_sensors.h"
 #include "governor/channel/channel_service.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/views/display.h"
@@ -185,6 +186,9 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   const std::unique_ptr<ChannelService> channel =
       serve_applications(run, platform, declared, scenario, channel_problem);
   Platform& joined = channel ? channel->platform() : static_cast<Platform&>(platform);
+  // What the scenario makes of the sensors is what is seen and recorded; the figures are of what was.
+  FaultySensors sensed(joined, declared, scenario.sensors, stream.seed);
+  Platform& seen = scenario.sensors.any() ? static_cast<Platform&>(sensed) : joined;
   if (before_start) before_start(channel_problem);
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
@@ -201,7 +205,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     const InterruptsPlatform interrupts(platform);
     const Display display(stream.platform, scenario, run.title, live, plain);
     if (!interrupt.stopped())
-      result.metrics = run_session(joined, stream.belief, *agent, weights, session).metrics;
+      result.metrics = run_session(seen, stream.belief, *agent, weights, session).metrics;
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.counters = platform.counters();

@@ -244,19 +244,4 @@ StartingPoint starting_point(const PolicyIdentity& here, const Belief& belief,
   return start;
 }
 
-void parse_policy_file(const std::string& option, const std::string& text,
-                       std::map<std::string, std::string>& files) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    input_error(fmt::format("{} {}", option, text), "is not of the form NAME=FILE",
-                fmt::format("write for example {} q_learning=xu3.policy", option));
-  }
-  const std::string name = text.substr(0, equals);
-  check_policy_name(name);
-  if (!files.emplace(name, text.substr(equals + 1)).second) {
-    input_error(fmt::format("{} {}", option, text), fmt::format("'{}' has a file already", name),
-                "give it one");
-  }
-}
-
 }  // namespace flyball::cli

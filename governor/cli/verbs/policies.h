@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -42,9 +41,5 @@ std::string make_place_for_policy(const std::string& agent, const Belief& belief
 /// What is stored in that place, and was not started from, is renamed: replacing it would lose it.
 /// Returns a sentence that says so, empty when there was nothing. Throws Error (kFailure).
 std::string keep_beside(const std::string& place, const StartingPoint& start);
-
-/// "q_learning=a.policy" of `option`, into the map. Throws Error (kInput) on any other form.
-void parse_policy_file(const std::string& option, const std::string& text,
-                       std::map<std::string, std::string>& files);
 
 }  // namespace flyball::cli
