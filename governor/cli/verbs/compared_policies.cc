@@ -71,7 +71,7 @@ ComparedPolicy parse_compared_policy(const std::string& text) {
     }
   }
   // The name of a policy is that, whatever files there are; './rule' is a file.
-  if (find_agent(text) != nullptr) return {text, text, ""};
+  if (find_agent(text) != nullptr) return {text, text, "", false};
   if (looks_like_file(text))
     return of_file(std::filesystem::path(text).stem().string(), text, text);
   check_policy_name(text);
