@@ -75,6 +75,7 @@ std::string ChannelServer::list(const Client& client) const {
         monitors[guest.offer.monitor_names[m] + unit_suffix(guest.offer.monitor_units[m])] =
             std::isfinite(value) ? Json(value) : Json(nullptr);
       }
+      app["jobs_before"] = guest.offer.first_sequence;  // of governors before this one
       app["jobs"] = shown.effect.jobs;
       app["late"] = shown.effect.late;
       app["lost"] = shown.effect.lost;

@@ -100,6 +100,7 @@ end_all() {
 # As after the boot: what a case left is nobody's.
 reset_board() {
   local file
+  [ ! -d /run/systemd/system ] || systemctl stop flyball
   killall -9 flyball flyball-supervisor 2>/dev/null
   rm -rf /run/flyball /tmp/*
   for file in set_errno verify_errno set_delay_ms; do echo 0,0 >$board/$file; done
