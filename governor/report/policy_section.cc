@@ -24,7 +24,9 @@ constexpr std::array<const char*, 3> kLoad{"", ", some load", ", much load"},
     kPreference{", for speed", "", ", for battery"};
 static_assert(kPressure.size() == QLearning::kPressureBins);
 
-std::string at(const auto& names, int index) { return names[static_cast<std::size_t>(index)]; }
+std::string at(std::span<const char* const> names, int index) {
+  return names[static_cast<std::size_t>(index)];
+}
 
 /// As QLearning::assess() numbers them.
 std::string slow_state(int state) {
