@@ -96,7 +96,7 @@ TEST(Cli, TheBareNamePrintsTheOverview) {
 
 TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   const std::string verbs =
-      "use one of run, train, compare, merge, evaluate, profile, network, record, report, characterise, fit, "
+      "use one of run, train, compare, merge, evaluate, profile, network, record, import, report, characterise, fit, "
       "list, export, replay, restore, doctor, status, explain, set, shadow, audit, top, "
       "infer, metrics, or see "
       "'flyball --help'\n";
