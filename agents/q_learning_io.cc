@@ -10,13 +10,12 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kQLearningPayload = 4;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxNameBytes = 256;
 }  // namespace
 
 void QLearning::save(ByteWriter& out) const {
-  out.u32(kQLearningPayload);
+  out.u32(kPayload);
   out.u32(static_cast<std::uint32_t>(platform_.mappings.size()));
   out.u32(static_cast<std::uint32_t>(std::count_if(
       learned_.begin(), learned_.end(), [](const auto& each) { return !each.second->fresh; })));
@@ -68,7 +67,7 @@ void QLearning::meet_profile(const ByteReader& in, const std::string& profile, b
 
 std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payload, bool as_prior) {
   ByteReader in(payload, "policy of 'q_learning'");
-  in.expect(kQLearningPayload, "payload version");
+  in.expect(kPayload, "payload version");
   const auto mappings = static_cast<int>(in.u32());
   const auto own_mappings = static_cast<int>(platform_.mappings.size());
   if (mappings < 1 || mappings > kMaxMappings) in.reject("its number of mappings is out of range");

@@ -14,7 +14,7 @@ namespace flyball::report {
 namespace {
 
 // Of QLearning::save().
-constexpr std::uint32_t kTablesPayload = 3, kMostProfiles = 256;
+constexpr std::uint32_t kMostProfiles = 256;
 constexpr std::size_t kMostNameBytes = 256;
 
 constexpr std::array<const char*, 8> kPressure{"below 1x", "1-1.3x", "1.3-1.7x", "1.7-2.3x",
@@ -106,7 +106,7 @@ Section policy_section(const std::string& path) {
     return section;
   }
   ByteReader in(policy.payload, path);
-  in.expect(kTablesPayload, "payload version");
+  in.expect(QLearning::kPayload, "payload version");
   const std::uint32_t mappings = in.u32(), profiles = in.u32();
   if (mappings < 1 || mappings > kMaxMappings || profiles > kMostProfiles)
     in.reject("its tables are of no size");

@@ -24,7 +24,7 @@ class CliHeatMap : public ::testing::Test {
   /// One job in one state of each table, found to cost more, and less, than is believed.
   CliHeatMap() {
     ByteWriter out;
-    out.u32(3);
+    out.u32(QLearning::kPayload);
     out.u32(static_cast<std::uint32_t>(board_.mappings.size()));
     out.u32(1);
     out.text("dynamic_cnn");
