@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include "agents/policy_file.h"
 #include "agents/q_learning.h"
