@@ -10,7 +10,6 @@
 #include "agents/agent.h"
 #include "env/model/declared.h"
 #include "env/scenario/plain_tasks.h"
-#include "env/sim/simulator.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/json.h"
 #include "governor/cli/terminal.h"
@@ -18,6 +17,7 @@
 #include "governor/cli/verbs/policies.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
+#include "governor/compare/simulation.h"
 #include "governor/metrics/session.h"
 #include "governor/record/export.h"
 #include "governor/record/recorder.h"
@@ -67,7 +67,7 @@ int run_simulated(RunSimulated verb) {
       starting_point(policy_identity(verb.policy, verb.belief, verb.governed.times_hash),
                      verb.belief, verb.policy_file, verb.from);
   const RewardWeights weights = reward_weights(verb.belief);
-  Simulator simulator(declared, scenario, {.seed = verb.seed});
+  const Stage stage = simulate(declared, scenario, verb.seed);
   const auto agent = make_agent(verb.policy, {verb.belief, weights, verb.seed, nullptr});
   if (!start.learned.empty()) agent->load(start.learned, start.as_prior);
   if (verb.check) return 0;
@@ -81,7 +81,8 @@ int run_simulated(RunSimulated verb) {
   session.truth = &truth;
   session.sinks = {&recorder};
   session.stop = &interrupt.stop();
-  const Metrics metrics = run_session(simulator, verb.belief, *agent, weights, session).metrics;
+  const Metrics metrics =
+      run_session(*stage.platform, verb.belief, *agent, weights, session).metrics;
   if (const std::string problem = recorder.finish(); !problem.empty())
     throw Error(Error::Kind::kFailure, problem);
   if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
