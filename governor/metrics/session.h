@@ -19,9 +19,9 @@ RewardWeights reward_weights(const Belief& belief);
 struct SessionOptions {
   const PlatformSpec* truth = nullptr;  ///< see MetricsSink
   Shield::Options shield;               ///< `guard` is set from what the agent is: see shield_options
-  std::vector<EpochSink*> sinks;  ///< recorder, display; called in this order, after the metrics
+  std::vector<EpochSink*> sinks{};  ///< recorder, display; called in this order, after the metrics
   /// They measure, as the metrics do: faulty sensors (Platform::truth) do not fool them.
-  std::vector<EpochSink*> measuring;
+  std::vector<EpochSink*> measuring{};
   const std::atomic<bool>* stop =
       nullptr;  ///< looked at after every epoch; true interrupts the platform
 };

@@ -49,7 +49,9 @@ class CounterfactualTest : public ::testing::Test {
     }
     const auto agent = make_agent(policy, {belief_, weights_, 5, nullptr});
     const Metrics metrics = run_session(board, belief_, *agent, weights_, options).metrics;
-    if (recorder) EXPECT_EQ(recorder->finish(), "");
+    if (recorder) {
+      EXPECT_EQ(recorder->finish(), "");
+    }
     return metrics;
   }
   Metrics run(const Scenario& scenario, const std::string& policy, bool recorded = false) const {
