@@ -49,6 +49,9 @@ class RunReader {
 
   void on_epoch(const Observation& now, const DecisionRow& row) {
     guard_.on_epoch(now, row);
+    if (run_.preferences.empty())
+      input_error("the recording", "the state before its first epoch cannot be read",
+                  "replay one that is whole");
     if (now.epoch_ns <= 0 || now.now_ns - now.epoch_ns < run_.duration_ns())
       input_error("the recording", "its epochs are not in order", "record the run again");
     if (run_.epochs.size() == kMaxRecordedEpochs)

@@ -13,8 +13,10 @@
 #include "agents/agent.h"
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
+#include "governor/record/block_writer.h"
 #include "governor/record/recorder.h"
 #include "governor/replay/replay.h"
+#include "kernels/base/error.h"
 #include "kernels/base/random.h"
 #include "tests/governor/subprocess.h"
 
@@ -125,6 +127,21 @@ TEST_F(CounterfactualTest, TheRecordsWorkAndLoadAreWhatMakesItTrue) {
   EXPECT_LT(off_pct(played(found.scenario, "schedutil").energy_mj_per_job, truth.energy_mj_per_job),
             1);
   EXPECT_GT(off_pct(played(alone, "schedutil").energy_mj_per_job, truth.energy_mj_per_job), 10);
+}
+
+TEST_F(CounterfactualTest, WithoutItsBeginningARecordIsRefused) {
+  run(scenario("background", 3), "rule", true);
+  std::string bytes = read_text(path_);
+  const std::size_t block = bytes.find(kBlockMagic);
+  ASSERT_NE(block, std::string::npos);
+  bytes[block + 40] ^= 1;
+  std::ofstream(path_, std::ios::binary) << bytes;
+  try {
+    told("schedutil");
+    FAIL() << "of what is not there it tells nothing";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("before its first epoch cannot be read"));
+  }
 }
 
 TEST_F(CounterfactualTest, AmbientTemperatureAndBatteryAreFound) {

@@ -75,7 +75,7 @@ int run_simulated(RunSimulated verb) {
   RecordingInfo info =
       recording_info(declared, verb.belief, scenario, verb.policy, verb.seed, weights);
   info.hashes.policy = hash_of_learned(start.learned);
-  Recorder recorder(verb.record, info, {.wait_for_disk = true});
+  Recorder recorder(verb.record, info, {.wait_for_disk = true, .compress = true});
   const InterruptScope interrupt;
   SessionOptions session;
   session.truth = &truth;
