@@ -21,7 +21,8 @@ double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
 
 }  // namespace
 
-LearnedBoard::LearnedBoard(const Belief& prior) : prior_(prior), belief_(prior), power_(prior) {
+LearnedBoard::LearnedBoard(const Belief& prior)
+    : prior_(prior), meanings_(meanings_of(prior.mean)), belief_(prior), power_(prior) {
   std::size_t numbers =
       static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
   for (AppProfile& app : belief_.mean.apps) {
@@ -149,7 +150,7 @@ void LearnedBoard::ablate(Ablation how, Random& random) {
 }
 
 void LearnedBoard::save(ByteWriter& out) const {
-  save_meanings(meanings_of(prior_.mean), out);
+  save_meanings(meanings_, out);
   power_.factors().save(out);
   power_.factors().save_first(out);
   out.u32(static_cast<std::uint32_t>(std::count_if(
@@ -167,7 +168,7 @@ std::size_t LearnedBoard::saved_bytes() const {
   const auto of = [](const auto& numbers) {
     return numbers.saved_bytes() + 4 * static_cast<std::size_t>(numbers.size());
   };
-  std::size_t bytes = flyball::saved_bytes(meanings_of(prior_.mean)) + of(power_.factors()) + 4;
+  std::size_t bytes = flyball::saved_bytes(meanings_) + of(power_.factors()) + 4;
   for (std::size_t a = 0; a < times_.size(); ++a) {
     if (times_[a] == nullptr) continue;
     bytes += 2 * 8 + prior_.mean.apps[a].name.size() + of(times_[a]->numbers());
@@ -215,7 +216,8 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
 std::vector<std::string> LearnedBoard::load_as_prior(ByteReader& in) {
   ByteReader all = in;
   load(all, false);
-  const std::vector<ClusterMeaning> theirs = load_meanings(in), own = meanings_of(prior_.mean);
+  const std::vector<ClusterMeaning>& own = meanings_;
+  const std::vector<ClusterMeaning> theirs = load_meanings(in);
   const std::vector<int> like = alike(own, theirs);
   // Two numbers per cluster, the same two on every board, and what is the whole board's last.
   const auto take = [&](const auto& off, auto& numbers) {

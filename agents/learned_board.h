@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agents/ablation.h"
+#include "agents/board_transfer.h"
 #include "agents/power_estimate.h"
 #include "agents/time_estimate.h"
 #include "env/model/belief.h"
@@ -55,6 +56,7 @@ class LearnedBoard {
   bool moved() const;
 
   const Belief& prior_;
+  const std::vector<ClusterMeaning> meanings_;  ///< here, for save() may not allocate
   Belief belief_;
   PowerEstimate power_;
   std::vector<std::unique_ptr<TimeEstimate>> times_;  ///< per profile
