@@ -65,19 +65,16 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
     power.emplace_back(sim_, condition);
     std::vector<Point>& points = alone.emplace_back();
     points.push_back({{0, 0, power.back().mw({}, {}, {})}});
+    if (condition.like + 1 < alone.size()) continue;  // as there
     for (int a = 0; a < sim_.apps; ++a) add_alone(power.back(), a, points);
   }
   choose_prices(alone);
+  floor_mw_.resize(conditions_.size());
+  tables_.resize(conditions_.size());
   const bool apart = sim_.apps == 2 && joint_points() > kMostPoints;
   const std::array<ApartPower::Users, kMaxClusters> all_users = users();
   for (std::size_t k = 0; k < conditions_.size(); ++k) {
-    const std::size_t like = conditions_[k].like;
-    if (like < k) {  // load that comes again: a table of two applications may take seconds
-      floor_mw_.push_back(floor_mw_[like]);
-      repeat_ways(k, like);
-      tables_.emplace_back();
-      continue;
-    }
+    if (conditions_[k].like < k) continue;  // a table of two applications may take seconds
     std::vector<Point>& points = alone[k];
     const ApartPower split(sim_, conditions_[k], all_users);
     std::vector<ClocksOn> clocks;
@@ -86,13 +83,13 @@ BoundModel::BoundModel(const PlatformSpec& platform, const Scenario& scenario)
     double floor_mw = std::numeric_limits<double>::infinity();
     for (const Point& point : points) floor_mw = std::min(floor_mw, point.pace.excess_mw);
     for (const ClocksOn& one : clocks) floor_mw = std::min(floor_mw, one.mw);
-    floor_mw_.push_back(floor_mw);
+    floor_mw_[k] = floor_mw;
     for (Point& point : points) point.pace.excess_mw -= floor_mw;
     find_ways(k, points);
     if (apart) {
-      tabulate_apart(points, clocks, split, floor_mw);
+      tabulate_apart(points, clocks, split, floor_mw, tables_[k]);
     } else {
-      tabulate(points);
+      tabulate(points, tables_[k]);
     }
     points = {};
   }

@@ -25,13 +25,13 @@ class BoundModel {
 
   const SimModel& sim() const { return sim_; }
   const std::vector<Condition>& conditions() const { return conditions_; }
-  double floor_mw(std::size_t condition) const { return floor_mw_[condition]; }
+  double floor_mw(std::size_t condition) const { return floor_mw_[conditions_[condition].like]; }
   /// Empty, or why there is no bound.
   const std::string& why_none() const { return why_none_; }
 
   /// The class of a floor: which levels reach it.
   int floor_class(int app, double accuracy_floor_pct) const;
-  /// How an application that is alone can run a job (mapping and level): per condition the hull over the
+  /// How an application that is alone can run a job (mapping and level): per condition (Condition::like) the hull over the
   /// operating points. None where the level does not reach the floor.
   struct Way {
     std::vector<std::vector<Pace>> hull;
@@ -79,12 +79,12 @@ class BoundModel {
   void add_together(const JointPower& power, std::vector<Point>& points);
   void choose_prices(const std::vector<std::vector<Point>>& alone);
   void find_ways(std::size_t condition, const std::vector<Point>& points);
-  void repeat_ways(std::size_t condition, std::size_t like);
-  void tabulate(const std::vector<Point>& points);
+  void tabulate(const std::vector<Point>& points, std::vector<PriceTable>& tables) const;
   std::array<ApartPower::Users, kMaxClusters> users() const;
   std::vector<ClocksOn> clocks_on(const JointPower& power, const ApartPower& apart) const;
   void tabulate_apart(const std::vector<Point>& alone, const std::vector<ClocksOn>& clocks,
-                      const ApartPower& apart, double floor_mw);
+                      const ApartPower& apart, double floor_mw,
+                      std::vector<PriceTable>& tables) const;
   std::vector<double> earned_apart(int app, const FloorClass& floor,
                                    const std::vector<ClocksOn>& clocks,
                                    const ApartPower& apart) const;

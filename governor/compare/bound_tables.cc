@@ -63,17 +63,7 @@ void BoundModel::find_ways(std::size_t k, const std::vector<Point>& points) {
   }
 }
 
-void BoundModel::repeat_ways(std::size_t k, std::size_t like) {
-  for (auto& classes : classes_) {
-    for (FloorClass& one : classes) {
-      for (Way& way : one.ways)
-        if (!way.hull.empty()) way.hull[k] = way.hull[like];
-    }
-  }
-}
-
-void BoundModel::tabulate(const std::vector<Point>& points) {
-  std::vector<PriceTable>& tables = tables_.emplace_back();
+void BoundModel::tabulate(const std::vector<Point>& points, std::vector<PriceTable>& tables) const {
   const std::vector<double> nothing = {0};
   const auto earns = [&](int a, const FloorClass& one, int setting) {
     return setting >= 0 &&
@@ -177,9 +167,8 @@ std::vector<double> BoundModel::earned_apart(int a, const FloorClass& floor,
 
 void BoundModel::tabulate_apart(const std::vector<Point>& alone,
                                 const std::vector<ClocksOn>& clocks, const ApartPower& apart,
-                                double floor_mw) {
-  tabulate(alone);  // either one, or none
-  std::vector<PriceTable>& tables = tables_.back();
+                                double floor_mw, std::vector<PriceTable>& tables) const {
+  tabulate(alone, tables);  // either one, or none
   std::array<std::vector<std::vector<double>>, 2> earned;
   for (int a = 0; a < 2; ++a)
     for (const FloorClass& floor : classes_[static_cast<std::size_t>(a)])

@@ -41,7 +41,8 @@ double LowerBound::alone(std::size_t j) const {
       const Condition& condition = model_.conditions()[k];
       const std::int64_t span_ns =
           std::min(window.to_ns, condition.stop_ns) - std::max(window.from_ns, condition.start_ns);
-      if (span_ns > 0) stretches.push_back({static_cast<double>(span_ns) * 1e-9, way.hull[k]});
+      if (span_ns > 0)
+        stretches.push_back({static_cast<double>(span_ns) * 1e-9, way.hull[condition.like]});
     }
     least_mj = std::min(least_mj, least_energy_mj(jobs_[j].job.work, stretches));
   }
@@ -53,7 +54,7 @@ double LowerBound::cheapest_mj(int app, float floor_pct) const {
   const int kind = model_.floor_class(app, static_cast<double>(floor_pct));
   for (const BoundModel::Way& way : model_.ways(app, kind)) {
     if (way.hull.empty()) continue;
-    const std::vector<Pace>& hull = way.hull.back();
+    const std::vector<Pace>& hull = way.hull[model_.conditions().back().like];
     if (hull.size() > 1) least_mj = std::min(least_mj, hull_slope(hull[0], hull[1]));
   }
   return std::isfinite(least_mj) ? least_mj : 0;
