@@ -20,7 +20,7 @@ constexpr int kQuickJobs = 4;
 // deviations a standard deviation is.
 constexpr double kTimeSpread = 0.075, kDeviations = 1.25;
 constexpr int kEveryJob = 64, kSeldom = 8;  // from then on times are learned from every eighth
-constexpr double kLeastNoise = 0.03;        // of a time, relative, beside that of the work
+constexpr double kLeastWorkNoise = 0.03;    // of a time, relative, beside that of the work
 }  // namespace
 
 OppChoice delivered_opps(const Observation& outcome) {
@@ -91,7 +91,7 @@ void JobTracker::job_finished(const JobRecord& job, const Observation& outcome) 
     // What the board is to blame for is no work.
     const double expected =
         work_ * static_cast<double>(model_error_[static_cast<std::size_t>(job.setting.mapping)]);
-    const double noise = kLeastNoise + deviation_ / work_ + other_load_;
+    const double noise = kLeastWorkNoise + deviation_ / work_ + other_load_;
     progress_ /= times_->take(job.setting, delivered_opps(outcome), progress_ / expected, noise);
     believed_.forget();
   }

@@ -10,7 +10,8 @@
 namespace flyball {
 namespace {
 
-constexpr double kTempC = 60;  // for the leakage of idling: the middle of what the boards reach
+constexpr double kOracleTempC =
+    60;  // for the leakage of idling: the middle of what the boards reach
 
 const Simulator& need_truth(const Simulator* truth) {
   if (truth == nullptr) {
@@ -28,7 +29,7 @@ Oracle::Oracle(const AgentContext& context)
     const ClusterSpec& cluster = model_.spec.clusters[c];
     ClusterLoad load;
     load.gate_idle_cores = cluster.gate_idle_cores;
-    load.temp_c = kTempC;
+    load.temp_c = kOracleTempC;
     const double lowest_mw = cluster_power_mw(cluster, load);
     for (load.opp = 0; load.opp <= cluster.max_opp(); ++load.opp) {
       idle_above_mw_[c][load.opp] = cluster_power_mw(cluster, load) - lowest_mw;

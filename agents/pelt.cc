@@ -8,7 +8,7 @@ namespace flyball {
 namespace {
 
 constexpr double kPeriod = 0.97857206208770013;  // 2^(-1/32)
-constexpr double kStep = 0.99932332750265075;    // 2^(-1/1024)
+constexpr double kPeltStep = 0.99932332750265075;  // 2^(-1/1024)
 
 // Tables and products, because exp2() need not give the same bits on every machine.
 constexpr std::array<double, 32> powers(double base) {
@@ -21,7 +21,7 @@ constexpr std::array<double, 32> powers(double base) {
   return table;
 }
 constexpr std::array<double, 32> kPeriods = powers(kPeriod);
-constexpr std::array<double, 32> kSteps = powers(kStep);
+constexpr std::array<double, 32> kSteps = powers(kPeltStep);
 
 constexpr double kMargin = 1024 / 100;  // UTIL_EST_MARGIN: an integer, 10
 

@@ -7,13 +7,13 @@ namespace flyball {
 
 namespace {
 
-constexpr double kTempC = 60;  // for the leakage: the middle of what the boards reach
+constexpr double kTableTempC = 60;  // for the leakage: the middle of what the boards reach
 
 double idle_power_mw(const ClusterSpec& cluster, int opp) {
   ClusterLoad load;
   load.opp = opp;
   load.gate_idle_cores = cluster.gate_idle_cores;
-  load.temp_c = kTempC;
+  load.temp_c = kTableTempC;
   return cluster_power_mw(cluster, load);
 }
 
@@ -144,7 +144,7 @@ ProfilePoint Profile::point(const Mapping& mapping, int level, const OppChoice& 
     load.busy_nf = job[c].busy_nf;
     load.static_ma = job[c].static_ma;
     load.gate_idle_cores = cluster.gate_idle_cores || app_.unit[c].gate_idle_cores;
-    load.temp_c = kTempC;
+    load.temp_c = kTableTempC;
     const double lowest_mw = idle_power_mw(cluster, 0);
     busy_mw += cluster_power_mw(cluster, load) - lowest_mw;
     p.energy_mj += (idle_power_mw(cluster, opp[c]) - lowest_mw) * tail_ns_ * 1e-9;

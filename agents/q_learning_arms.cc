@@ -9,7 +9,7 @@
 namespace flyball {
 namespace {
 
-constexpr double kNominalMargin = 1.5;  // as the priors'
+constexpr double kArmNominalMargin = 1.5;  // as the priors'
 constexpr double kLeastWeight = 0.1;  // of energy: who asks for none of it still gets a number
 
 }  // namespace
@@ -22,7 +22,7 @@ Arm QLearning::arm_of(const Observation& now, int slot, int mapping) const {
   const auto frontier = app.profile->frontier(mapping, app.level);
   const double slow = app.jobs.slowdown(mapping);
   const double worst = app.jobs.work(kWorstCases[0]);
-  const double nominal_ns = limit_ns(now, slot, Job::kNext, app.jobs.work(kNominalMargin));
+  const double nominal_ns = limit_ns(now, slot, Job::kNext, app.jobs.work(kArmNominalMargin));
   const auto planned = static_cast<std::size_t>(cheapest_within(frontier, nominal_ns / slow, cap));
   const auto top = static_cast<std::size_t>(cheapest_within(frontier, 0, cap));
   const double longer =

@@ -10,7 +10,7 @@
 namespace flyball {
 namespace {
 
-constexpr double kLeastNoise = 0.002;  // reference jobs
+constexpr double kLeastUnknownNoise = 0.002;  // reference jobs
 
 /// Gamma with mean `shape` and scale 1 (Marsaglia and Tsang, 2000); shape >= 1.
 double gamma(double shape, Random& random) {
@@ -50,7 +50,7 @@ void NormalInverseGamma::learn(Vector x, double cost, double known_noise) {
   weights_.update(x, innovation, 1);
   rate_ += innovation * innovation / (2 * spread);
   shape_ += 0.5;
-  rate_ = std::max(rate_, (shape_ - 1) * kLeastNoise * kLeastNoise);
+  rate_ = std::max(rate_, (shape_ - 1) * kLeastUnknownNoise * kLeastUnknownNoise);
   if (shape_ > kMostShape) {
     rate_ *= (kMostShape - 1) / (shape_ - 1);
     shape_ = kMostShape;

@@ -7,7 +7,7 @@ namespace flyball {
 namespace {
 
 /// Where a model lies is no matter.
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view model_file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 void add(const std::vector<QualityKnob>& knobs, Fnv1a& hash) {
   hash.add(static_cast<int>(knobs.size()));
@@ -74,7 +74,7 @@ std::uint64_t content_hash(const PlatformSpec& platform, const AppProfile& app) 
   hash.add(app.plain_load ? 1 : 0);
   hash.add(app.parallel_fraction);
   if (app.equal_shares) hash.add("equal shares");
-  hash.add(file_name(app.model));
+  hash.add(model_file_name(app.model));
   // The dynamic network's as before applications had other knobs: what was learned of it holds.
   const bool network = has_network_knobs(app);
   if (!network) add(app.knobs, hash);

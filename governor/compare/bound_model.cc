@@ -12,7 +12,7 @@ namespace flyball {
 namespace {
 
 constexpr std::size_t kMostPoints = 100'000;  // of two applications together, some 30 ms
-constexpr double kFloorStepPct = 1e-4;  // a record's floor is a float
+constexpr double kClassStepPct = 1e-4;        // a record's floor is a float
 
 /// Any level that is as quick at every number of cores and takes no more power.
 bool outdone(const AppProfile& app, std::size_t level, std::size_t by) {
@@ -139,7 +139,7 @@ void BoundModel::find_classes() {
     const auto add = [&](double floor_pct) {
       std::vector<bool> reaches;
       for (const LevelProfile& level : profile.levels)
-        reaches.push_back(level.accuracy_pct >= floor_pct - kFloorStepPct);
+        reaches.push_back(level.accuracy_pct >= floor_pct - kClassStepPct);
       auto& all = classes_[static_cast<std::size_t>(a)];
       if (std::ranges::find(all, reaches, &FloorClass::reaches) == all.end())
         all.push_back({reaches, {}});
@@ -156,7 +156,7 @@ int BoundModel::floor_class(int a, double floor_pct) const {
   const auto& all = classes_[static_cast<std::size_t>(a)];
   const auto same = [&](const FloorClass& one) {
     for (std::size_t l = 0; l < profile.levels.size(); ++l)
-      if (one.reaches[l] != (profile.levels[l].accuracy_pct >= floor_pct - kFloorStepPct))
+      if (one.reaches[l] != (profile.levels[l].accuracy_pct >= floor_pct - kClassStepPct))
         return false;
     return true;
   };

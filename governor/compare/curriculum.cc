@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::uint64_t kTrySeed = std::uint64_t{1} << 40, kJudgeSeed = std::uint64_t{1} << 41;
 constexpr int kTryRuns = 4, kJudgeRuns = 12;          // of each scenario
-constexpr int kMostRounds = 10, kFewestEpisodes = 8;  // a round
-constexpr int kPatience = 5;                          // rounds without anything better
+constexpr int kMostTrainingRounds = 10, kFewestEpisodes = 8;  // a round
+constexpr int kTrainingPatience = 5;                          // rounds without anything better
 
 class Training {
  public:
@@ -134,7 +134,7 @@ TrainedPolicy Training::run() {
   out.checkpoints.push_back(play(first, c_.start_as_prior, kTrySeed, kTryRuns, rewards));
   out.learned = first;
 
-  const int rounds = std::clamp(c_.episodes / kFewestEpisodes, 1, kMostRounds);
+  const int rounds = std::clamp(c_.episodes / kFewestEpisodes, 1, kMostTrainingRounds);
   double best = out.checkpoints[0].reward;
   int better = 0;  // round of the last one that was
   for (int round = 1; round <= rounds && !stopped(); ++round) {
@@ -161,7 +161,7 @@ TrainedPolicy Training::run() {
       out.kept = out.checkpoints.size() - 1;
     }
     progress(static_cast<double>(round) / (rounds + 1));
-    if (round < rounds && round - better >= kPatience) {
+    if (round < rounds && round - better >= kTrainingPatience) {
       out.ended_early = true;
       break;
     }

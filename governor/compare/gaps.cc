@@ -6,7 +6,7 @@
 namespace flyball {
 namespace {
 
-constexpr double kNothing = Bounds::kNone;
+constexpr double kNoGap = Bounds::kNone;
 
 /// The best of some entrants, and how many jobs somebody may leave unmet who is compared with it.
 struct Best {
@@ -39,11 +39,11 @@ Best best_informed(const std::vector<Entrant>& entrants) {
 }
 
 double above_pct(double energy_mj, double than_mj) {
-  return than_mj > 0 ? 100 * (energy_mj / than_mj - 1) : kNothing;
+  return than_mj > 0 ? 100 * (energy_mj / than_mj - 1) : kNoGap;
 }
 
 double gap_to(const Best& best, const RunLedger& run) {
-  if (best.entrant == nullptr || run.unmet > best.unmet_limit) return kNothing;
+  if (best.entrant == nullptr || run.unmet > best.unmet_limit) return kNoGap;
   return above_pct(run.charged_mj, best.entrant->run->charged_mj);
 }
 
@@ -70,9 +70,8 @@ std::vector<Gaps> find_gaps(const LowerBound* bound, const std::vector<Entrant>&
   std::vector<Gaps> gaps;
   for (const Entrant& one : entrants) {
     const RunLedger& run = *one.run;
-    gaps.push_back(
-        {bound == nullptr ? kNothing : above_pct(run.energy_mj, bound->energy_mj(run.met)),
-         gap_to(found, run), gap_to(informed, run)});
+    gaps.push_back({bound == nullptr ? kNoGap : above_pct(run.energy_mj, bound->energy_mj(run.met)),
+                    gap_to(found, run), gap_to(informed, run)});
   }
   return gaps;
 }

@@ -11,7 +11,7 @@ namespace flyball {
 namespace {
 
 constexpr double kNoFigure = Standing::kNone;
-constexpr double kLevel = 0.05;
+constexpr double kSignificance = 0.05;
 
 std::vector<double> pooled(const Strata& values) {
   std::vector<double> all;
@@ -195,7 +195,7 @@ int MatrixStatistics::pairs_needed() const {
   // All signs alike are as likely as 2 in 2^n, and Holm takes that once for each other policy.
   const auto others = static_cast<double>(std::max<std::size_t>(1, policies_.size() - 1));
   int pairs = 1;
-  while (std::ldexp(2 * others, -pairs) >= kLevel) ++pairs;
+  while (std::ldexp(2 * others, -pairs) >= kSignificance) ++pairs;
   return pairs;
 }
 
@@ -240,7 +240,7 @@ std::vector<Rank> MatrixStatistics::ranking() const {
       p[i] = sign_flip_p(differences_of(ranks[i].policy, best->policy, by));
   const std::vector<double> adjusted = holm(p);
   for (std::size_t i = 0; i < ranks.size(); ++i)
-    if (adjusted[i] >= kLevel) ranks[i].mark = Rank::Mark::kTied;
+    if (adjusted[i] >= kSignificance) ranks[i].mark = Rank::Mark::kTied;
   return ranks;
 }
 

@@ -15,7 +15,7 @@
 namespace flyball {
 namespace {
 
-constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr std::size_t kMaxVoltagesBytes = 1 << 20;
 
 /// The whole of `text` as a number; NaN when it is none.
 double number(std::string_view text) {
@@ -27,7 +27,7 @@ double number(std::string_view text) {
 }  // namespace
 
 Voltages read_voltages(const std::string& path) {
-  std::string bytes = read_file(path, kMaxBytes);
+  std::string bytes = read_file(path, kMaxVoltagesBytes);
   std::replace_if(
       bytes.begin(), bytes.end(), [](char c) { return c == '\t' || c == '\r'; }, ' ');
   Voltages voltages;

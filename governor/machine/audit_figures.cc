@@ -8,9 +8,9 @@
 namespace flyball {
 namespace {
 
-constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
-constexpr double kRounding = 1e-9;  // relative; below that there is no difference
+constexpr double kFigureRounding = 1e-9;  // relative; below that there is no difference
 
 struct Reading {
   const char *key, *heading, *unit;
@@ -21,12 +21,12 @@ struct Reading {
 const Reading kReadings[] = {
     {"power_mw", "power", "mW", 1, [](const AuditBlock& b) { return b.energy_mj / b.ns * 1e9; }},
     {"waited_pct", "tasks waited for a CPU", "% of time", 2,
-     [](const AuditBlock& b) { return b.waited_ns < 0 ? kNothing : 100 * b.waited_ns / b.ns; }},
+     [](const AuditBlock& b) { return b.waited_ns < 0 ? kNotMeasured : 100 * b.waited_ns / b.ns; }},
     {"full_pct", "a core busy throughout", "% of time", 2,
      [](const AuditBlock& b) { return 100 * b.full_ns / b.ns; }},
     {"mips", "work", "M instr./s", 1,
      [](const AuditBlock& b) {
-       return b.instructions < 0 ? kNothing : b.instructions / b.ns * 1e3;
+       return b.instructions < 0 ? kNotMeasured : b.instructions / b.ns * 1e3;
      }},
     {"busy_cores", "cores busy", "", 3, [](const AuditBlock& b) { return b.busy_ns / b.ns; }},
     {"own_cpu_pct", "flyball's own time", "% of a core", 3,
@@ -43,7 +43,7 @@ std::vector<AuditFigure> audit_figures(const std::vector<AuditBlock>& blocks) {
       // A machine that was busy elsewhere may have left a block no epoch of its own.
       if (std::any_of(&blocks[round], &blocks[round] + 3, [](auto& b) { return !(b.ns > 0); }))
         continue;
-      double theirs = kNothing, ours = kNothing;
+      double theirs = kNotMeasured, ours = kNotMeasured;
       for (std::size_t b = round; b < round + 3; ++b) {
         if (blocks[b].arm == AuditArm::kLinux) theirs = reading.of(blocks[b]);
         if (blocks[b].arm == AuditArm::kFlyball) ours = reading.of(blocks[b]);
@@ -51,7 +51,7 @@ std::vector<AuditFigure> audit_figures(const std::vector<AuditBlock>& blocks) {
       linux_governor.push_back(theirs);
       flyball.push_back(ours);
       const double off = ours - theirs;
-      difference.push_back(std::abs(off) < kRounding * std::abs(theirs) ? 0 : off);
+      difference.push_back(std::abs(off) < kFigureRounding * std::abs(theirs) ? 0 : off);
     }
     figures.push_back({reading.key, reading.heading, reading.unit, reading.decimals,
                        estimate(linux_governor), estimate(flyball), estimate(difference)});

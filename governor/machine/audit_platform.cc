@@ -10,7 +10,7 @@
 namespace flyball {
 namespace {
 
-constexpr double kFull = 0.95;
+constexpr double kBusyThroughout = 0.95;
 constexpr std::int64_t kLongestSettlingNs = 2'000'000'000;
 
 /// Clocks follow within an epoch, queues drain; heat takes longer, and is evened out by the draw.
@@ -101,7 +101,7 @@ void AuditPlatform::measure(std::int64_t now_ns, const Observation& seen) noexce
       const ClusterObservation& cluster = seen.cluster[c];
       const double cpus = real_.spec().clusters[static_cast<std::size_t>(c)].cores;
       block_.busy_ns += cluster.util_mean * cpus * static_cast<double>(seen.epoch_ns);
-      full = full || cluster.util_max >= kFull;
+      full = full || cluster.util_max >= kBusyThroughout;
       if (cluster.util_max <= 0) continue;
       counted = counted && cluster.counters.has(Counters::kInstructions);
       instructions += cluster.counters.instructions;

@@ -23,7 +23,7 @@
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kControlSecondNs = 1'000'000'000;
 
 constexpr const char* kRemedy = "free it, or give another folder with --state-dir";
 
@@ -89,13 +89,13 @@ void ControlServer::accept_client(std::int64_t now_ns) {
       FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!client.socket) {
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-      deaf_until_ns_ = now_ns + kSecondNs;
+      deaf_until_ns_ = now_ns + kControlSecondNs;
     return;
   }
   // One who comes again and again would keep this thread busy.
-  if (accept_second_ != now_ns / kSecondNs) accepted_ = 0;
-  accept_second_ = now_ns / kSecondNs;
-  if (++accepted_ >= kMaxPerSecond) deaf_until_ns_ = (accept_second_ + 1) * kSecondNs;
+  if (accept_second_ != now_ns / kControlSecondNs) accepted_ = 0;
+  accept_second_ = now_ns / kControlSecondNs;
+  if (++accepted_ >= kMaxPerSecond) deaf_until_ns_ = (accept_second_ + 1) * kControlSecondNs;
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(client.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
@@ -138,8 +138,8 @@ bool ControlServer::serve_client(Client& client, std::int64_t now_ns) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return now_ns - client.heard_ns < kSilentNs;
   if (got <= 0) return false;
   client.heard_ns = now_ns;
-  if (client.second != now_ns / kSecondNs) client.in_second = 0;
-  client.second = now_ns / kSecondNs;
+  if (client.second != now_ns / kControlSecondNs) client.in_second = 0;
+  client.second = now_ns / kControlSecondNs;
   if (++client.in_second > kMaxPerSecond) return false;
   if (static_cast<std::size_t>(got) > buffer.size())
     return reply(client, "refused request: is too long; this is not how flyball asks");

@@ -18,7 +18,7 @@ constexpr unsigned kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sch
 constexpr int kMaxFirstSearch = 20'000;         // threads
 
 /// linux_dirent64, which glibc shows only through readdir(), and that allocates.
-struct Entry {
+struct ThreadEntry {
   std::uint64_t inode;
   std::int64_t offset;
   std::uint16_t bytes;
@@ -70,7 +70,7 @@ bool RealtimeWatch::next(Listing& listing, int& number) noexcept {
       listing.at = 0;
       if (listing.bytes <= 0) return false;
     }
-    const auto* const entry = reinterpret_cast<const Entry*>(listing.buffer + listing.at);
+    const auto* const entry = reinterpret_cast<const ThreadEntry*>(listing.buffer + listing.at);
     listing.at += entry->bytes;
     if (to_number(entry->name, number)) return true;
   }

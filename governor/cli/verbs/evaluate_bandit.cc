@@ -32,7 +32,7 @@ Estimate of(const std::vector<BanditRow>& rows, const std::string& agent,
   return estimate(values);
 }
 
-std::string interval(const Estimate& figure, int decimals) {
+std::string bandit_interval(const Estimate& figure, int decimals) {
   if (!(figure.lo < figure.hi)) return fixed(figure.mean, decimals);
   return fmt::format("{} [{}, {}]", fixed(figure.mean, decimals), fixed(figure.lo, decimals),
                      fixed(figure.hi, decimals));
@@ -58,9 +58,10 @@ std::string to_text(const BanditSuite& suite, const BanditTable& problem,
     const Estimate away = of(rows, agent, [](const BanditRow& row) { return row.final_pick_pct; });
     // Where all rows cost the same nobody can lose anything.
     const bool met = (flat || share.mean <= 100 * kMostOfUniform) && away.mean <= kMostAwayPct;
-    table.add_row({agent,
-                   interval(of(rows, agent, [](const BanditRow& row) { return row.regret; }), 1),
-                   interval(share, 1), interval(away, 2), met ? "met" : "missed"});
+    table.add_row(
+        {agent,
+         bandit_interval(of(rows, agent, [](const BanditRow& row) { return row.regret; }), 1),
+         bandit_interval(share, 1), bandit_interval(away, 2), met ? "met" : "missed"});
   }
   text += table.render(columns);
   if (flat) text += "All rows cost the same: there is nothing to find, and no regret.\n";

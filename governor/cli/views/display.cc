@@ -12,7 +12,7 @@
 namespace flyball::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kRedraw{200};
+constexpr std::chrono::milliseconds kDisplayRedraw{200};
 constexpr std::chrono::milliseconds kLine{1000};
 
 /// Signals go to the other threads: this one may be waiting for a slow terminal. What it does wrong
@@ -72,7 +72,7 @@ Look Display::look_at(const LiveState& state) {
 
 void Display::show() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, plain_ ? kLine : kRedraw, [this] { return done_; })) {
+  while (!wake_.wait_for(lock, plain_ ? kLine : kDisplayRedraw, [this] { return done_; })) {
     bool asked = false;
     for (char key = '?'; keyboard_ && (key = keyboard_->key()) != '\0';) {
       const auto turn_to = [&](LivePage page) {
