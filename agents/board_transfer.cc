@@ -4,6 +4,7 @@
 
 #include "env/spaces/limits.h"
 #include "kernels/base/control_character.h"
+#include "kernels/base/hash.h"
 
 namespace flyball {
 namespace {
@@ -74,6 +75,14 @@ std::vector<int> alike(const std::vector<ClusterMeaning>& own,
     most.push_back(nearest);
   }
   return most;
+}
+
+std::uint64_t hash_of(const std::vector<Mapping>& mappings) {
+  Fnv1a hash;
+  for (const Mapping& mapping : mappings) {
+    for (const std::uint8_t cores : mapping.cores) hash.add(int{cores});
+  }
+  return hash.value();
 }
 
 /// Of two jointly normal deviations with one variance: E and Var of this one, given what is known of the

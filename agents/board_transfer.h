@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ std::vector<ClusterMeaning> load_meanings(ByteReader& in);
 /// by ratio; of equals the first. -1 where there is none of its kind.
 std::vector<int> alike(const std::vector<ClusterMeaning>& own,
                        const std::vector<ClusterMeaning>& theirs);
+
+/// Of the cores that each mapping takes, in order: what is learned by mapping means nothing of others.
+std::uint64_t hash_of(const std::vector<Mapping>& mappings);
 
 /// How far two boards deviate alike from what their files say: a correlation. Assumed; what makes
 /// files wrong is half of it the same everywhere (energy models that overstate small cores, voltages

@@ -129,12 +129,6 @@ class Gaussian {
   void skip_first(ByteReader& in) const {
     for (int i = 0; i < size_; ++i) in.f32();
   }
-  /// Passes over one of any size.
-  static void skip(ByteReader& in) {
-    const std::size_t size = in.u32();
-    if (size > static_cast<std::size_t>(kMax)) in.reject("its number of beliefs is out of range");
-    in.skip(sizeof(float) * (size + size * (size + 1) / 2));
-  }
 
  private:
   int size_ = 0;

@@ -65,13 +65,13 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
   ByteReader in(payload, fmt::format("policy of '{}'", name()));
   in.expect(kBanditPayload, "payload version");
   const std::uint32_t own_mappings = in.u32(), own_clusters = in.u32();
-  const bool same = own_mappings == static_cast<std::uint32_t>(mappings()) &&
-                    own_clusters == static_cast<std::uint32_t>(clusters());
+  const bool as_many = own_mappings == static_cast<std::uint32_t>(mappings()) &&
+                       own_clusters == static_cast<std::uint32_t>(clusters());
   if (own_mappings < 1 || own_mappings > static_cast<std::uint32_t>(kMaxMappings) ||
       own_clusters < 1 || own_clusters > static_cast<std::uint32_t>(kMaxClusters)) {
     in.reject("its number of mappings or clusters is out of range");
   }
-  if (!same && !as_prior) {
+  if (!as_many && !as_prior) {
     in.reject(fmt::format("it has {} mappings of {} clusters where this platform has {} of {}",
                           own_mappings, own_clusters, mappings(), clusters()));
   }
@@ -85,24 +85,30 @@ std::vector<std::string> JobBandit::load(const std::vector<std::uint8_t>& payloa
     auto learned = std::make_unique<Learned>(mappings(), hash);
     learned->jobs = in.u64();
     learned->fresh = false;
-    if (!same) {  // costs are by mappings and clusters, and others mean nothing here
+    if (!as_many) {
       make_arm_learner(std::string(name()), LinearPrior::of_board(static_cast<int>(own_clusters)),
                        static_cast<int>(own_mappings))
           ->load(in);
-      continue;
+    } else {
+      learned->arms = make_arms();
+      learned->arms->load(in);
     }
-    learned->arms = make_arms();
-    learned->arms->load(in);
     meet_profile(in, profile, as_prior, *learned, notes);
     read[profile] = std::move(learned);
   }
-  ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits
-  board_.load(in, false);
-  in.end();
+  // Costs are by mappings and clusters, and others mean nothing here.
+  if (as_prior && !(as_many && board_.same_mappings(in))) {
+    for (const auto& [profile, learned] : read) {
+      notes.push_back(
+          fmt::format("of '{}' what mappings cost is not taken: mappings differ", profile));
+    }
+    read.clear();
+  }
+  // What is learned of the board is changed last, and only if all fits.
   if (as_prior) {
-    for (std::string& note : board_.load_as_prior(rest)) notes.push_back(std::move(note));
+    for (std::string& note : board_.load_as_prior(in)) notes.push_back(std::move(note));
   } else {
-    board_.load(rest, true);
+    board_.load(in);
   }
   apps_.clear();
   learned_ = std::move(read);

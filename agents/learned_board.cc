@@ -151,6 +151,7 @@ void LearnedBoard::ablate(Ablation how, Random& random) {
 
 void LearnedBoard::save(ByteWriter& out) const {
   save_meanings(meanings_, out);
+  out.u64(hash_of(prior_.mean.mappings));
   power_.factors().save(out);
   power_.factors().save_first(out);
   out.u32(static_cast<std::uint32_t>(std::count_if(
@@ -168,7 +169,7 @@ std::size_t LearnedBoard::saved_bytes() const {
   const auto of = [](const auto& numbers) {
     return numbers.saved_bytes() + 4 * static_cast<std::size_t>(numbers.size());
   };
-  std::size_t bytes = flyball::saved_bytes(meanings_) + of(power_.factors()) + 4;
+  std::size_t bytes = flyball::saved_bytes(meanings_) + 8 + of(power_.factors()) + 4;
   for (std::size_t a = 0; a < times_.size(); ++a) {
     if (times_[a] == nullptr) continue;
     bytes += 2 * 8 + prior_.mean.apps[a].name.size() + of(times_[a]->numbers());
@@ -178,6 +179,7 @@ std::size_t LearnedBoard::saved_bytes() const {
 
 void LearnedBoard::load(ByteReader& in, bool keep) {
   const auto clusters = static_cast<int>(load_meanings(in).size());
+  in.u64();
   const auto pass_over = [&](const auto& numbers) {
     if (numbers.size() != 2 * clusters + 1)
       in.reject("its number of beliefs does not fit its clusters");
@@ -204,6 +206,7 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
       pass_over(Gaussian<TimeEstimate::kMax>::of_another(in));
     }
   }
+  in.end();
   if (!keep) return;
   power_.factors() = power;
   for (const auto& [a, numbers] : read) {
@@ -213,11 +216,21 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
   correct_power();
 }
 
+bool LearnedBoard::same_mappings(ByteReader in) const {
+  const std::vector<int> like = alike(meanings_, load_meanings(in));
+  if (hash_of(prior_.mean.mappings) != in.u64()) return false;
+  for (int c = 0; c < static_cast<int>(like.size()); ++c) {
+    if (like[static_cast<std::size_t>(c)] != c) return false;
+  }
+  return true;
+}
+
 std::vector<std::string> LearnedBoard::load_as_prior(ByteReader& in) {
   ByteReader all = in;
   load(all, false);
   const std::vector<ClusterMeaning>& own = meanings_;
   const std::vector<ClusterMeaning> theirs = load_meanings(in);
+  in.u64();
   const std::vector<int> like = alike(own, theirs);
   // Two numbers per cluster, the same two on every board, and what is the whole board's last.
   const auto take = [&](const auto& off, auto& numbers) {

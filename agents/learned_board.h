@@ -42,9 +42,11 @@ class LearnedBoard {
 
   void save(ByteWriter& out) const;
   std::size_t saved_bytes() const;
-  /// `keep`: false passes over it, for it is of another board. Throws Error (kInput) when it does not
-  /// fit; then nothing has changed.
-  void load(ByteReader& in, bool keep);
+  /// Throws Error (kInput) when it does not fit, or more follows; then nothing has changed.
+  void load(ByteReader& in) { load(in, true); }
+  /// Whether what that board learned by mapping is true of this one's: mappings of as many cores, of
+  /// clusters that are alike one to one and in order.
+  bool same_mappings(ByteReader in) const;
   /// Of another board, as far as its clusters are like ones of this (board_transfer.h): by how much it
   /// was off its file moves what is believed here, less surely. Returns notes for the user, and throws
   /// as load().
@@ -52,6 +54,8 @@ class LearnedBoard {
   void ablate(Ablation how, Random& random);
 
  private:
+  /// `keep`: false passes over it, for it is of another board.
+  void load(ByteReader& in, bool keep);
   void correct_power();
   bool moved() const;
 

@@ -87,24 +87,22 @@ std::vector<std::string> QLearning::load(const std::vector<std::uint8_t>& payloa
     learned->slow.load(in);
     learned->fast.load(in);
     meet_profile(in, profile, as_prior, *learned, notes);
-    if (mappings != own_mappings) {
-      // Margins mean the same on every platform, mappings do not.
-      auto here = std::make_unique<Learned>(own_mappings, learned->profile_hash);
-      here->jobs = learned->jobs;
-      here->fresh = false;
-      here->fast = std::move(learned->fast);
-      learned = std::move(here);
-      notes.push_back(fmt::format("of '{}' only the margins are taken: mappings differ", profile));
-    }
     read[profile] = std::move(learned);
   }
-  ByteReader rest = in;  // what is learned of the board is changed last, and only if all fits
-  board_.load(in, false);
-  in.end();
+  // Margins mean the same on every platform, mappings do not.
+  if (as_prior && !board_.same_mappings(in)) {
+    for (auto& [profile, learned] : read) {
+      learned->slow = DoubleQ(kSlowStates, own_mappings, kSlowTable);
+      notes.push_back(fmt::format(
+          "of '{}' only the margins are taken, not which mapping is best: mappings differ",
+          profile));
+    }
+  }
+  // What is learned of the board is changed last, and only if all fits.
   if (as_prior) {
-    for (std::string& note : board_.load_as_prior(rest)) notes.push_back(std::move(note));
+    for (std::string& note : board_.load_as_prior(in)) notes.push_back(std::move(note));
   } else {
-    board_.load(rest, true);
+    board_.load(in);
   }
   apps_.clear();
   learned_ = std::move(read);

@@ -1,7 +1,8 @@
 #include "governor/metrics/session.h"
 
 #include <algorithm>
-#include <deque>
+#include <utility>
+#include <vector>
 
 #include "env/model/model.h"
 
@@ -23,27 +24,33 @@ class StopSink final : public EpochSink {
   const std::atomic<bool>* stop_;
 };
 
-/// Shows somebody what really was, where the platform shows something else.
+/// Shows those who measure what really was, where the platform shows something else.
 class TruthSink final : public EpochSink {
  public:
-  TruthSink(const Platform& platform, const RewardWeights& weights, EpochSink& to)
-      : platform_(platform), weights_(weights), to_(to) {}
+  TruthSink(const Platform& platform, const RewardWeights& weights, std::vector<EpochSink*> to)
+      : platform_(platform), weights_(weights), to_(std::move(to)) {}
   void on_bind(int slot, const Binding& binding, const Observation& now) override {
-    to_.on_bind(slot, binding, now);
+    for (EpochSink* sink : to_) sink->on_bind(slot, binding, now);
   }
-  void on_unbind(int slot) override { to_.on_unbind(slot); }
+  void on_unbind(int slot) override {
+    for (EpochSink* sink : to_) sink->on_unbind(slot);
+  }
   void on_epoch(const EpochEvent& event) noexcept override {
     const Observation* const truth = platform_.truth();
-    if (truth == nullptr) return to_.on_epoch(event);
+    if (truth == nullptr) return tell(event);
     judge(weights_, *truth, reward_);
-    to_.on_epoch({event.before, event.decided, event.applied, event.verdict, *truth, reward_,
-                  event.decide_ns});
+    tell({event.before, event.decided, event.applied, event.verdict, *truth, reward_,
+          event.decide_ns});
   }
 
  private:
+  void tell(const EpochEvent& event) noexcept {
+    for (EpochSink* sink : to_) sink->on_epoch(event);
+  }
+
   const Platform& platform_;
   const RewardWeights weights_;
-  EpochSink& to_;
+  const std::vector<EpochSink*> to_;
   Reward reward_;
 };
 
@@ -83,8 +90,8 @@ SessionResult run_session(Platform& platform, const Belief& belief, Agent& agent
   StopSink stop(platform, options.stop);
   std::vector<EpochSink*> measuring = {&metrics};
   measuring.insert(measuring.end(), options.measuring.begin(), options.measuring.end());
-  std::deque<TruthSink> truths;
-  for (EpochSink* sink : measuring) loop.add_sink(truths.emplace_back(platform, weights, *sink));
+  TruthSink truth(platform, weights, std::move(measuring));
+  loop.add_sink(truth);
   for (EpochSink* sink : options.sinks) loop.add_sink(*sink);
   loop.add_sink(stop);
   SessionResult result;

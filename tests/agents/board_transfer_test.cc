@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "agents/learned_board.h"
 #include "tests/agents/closed_loop.h"
@@ -12,8 +14,10 @@
 namespace flyball {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(BoardTransfer, ClustersAreAlikeByKindAndSpeedWhateverTheyAreCalled) {
   const std::vector<ClusterMeaning> phone = {
@@ -42,6 +46,7 @@ TEST(BoardTransfer, HalfOfAVarianceIsWhatBoardsHaveInCommon) {
 std::vector<std::uint8_t> another_board(int clusters = 2) {
   ByteWriter out;
   save_meanings({{"A15", true, 1}, {"A7", true, 0.2}}, out);
+  out.u64(hash_of(tiny_platform().mappings));
   Gaussian<PowerEstimate::kMax> power;
   for (int i = 0; i < 2 * clusters + 1; ++i) power.add(1, 0.1);
   if (clusters == 2) power.set_mean(2, 0.4);
@@ -168,6 +173,45 @@ TEST(BoardTransfer, ABoardThatIsAsDescribedTeachesNothingWrong) {
     warm->load(taught(here, agent), true);
     EXPECT_LT(there.energy_mj(*warm, 4), 1.003 * there.energy_mj(*cold, 4)) << agent;
   }
+}
+
+/// The same board, its clusters described in the other order; as many cores, and so as many mappings.
+void turn(TinyWorld& world) {
+  PlatformSpec& board = world.platform;
+  std::swap(board.clusters[0], board.clusters[1]);
+  std::swap(board.apps[0].unit[0], board.apps[0].unit[1]);
+  board.mappings = {{{1, 0}, "littlex1"},
+                    {{2, 0}, "littlex2"},
+                    {{0, 1}, "bigx1"},
+                    {{0, 2}, "bigx2"},
+                    {{2, 2}, "littlex2+bigx2"}};
+}
+
+void expect_no_mapping_taken(const Lie& here, const Lie& there) {
+  for (const char* agent : {"q_learning", "linucb", "ucb"}) {
+    SCOPED_TRACE(agent);
+    const std::vector<std::uint8_t> learned = taught(here, agent);
+    EXPECT_THAT(here.described.make(agent)->load(learned, true), IsEmpty());
+    const auto cold = there.described.make(agent), warm = there.described.make(agent);
+    EXPECT_THAT(warm->load(learned, true), Contains(HasSubstr("of 'cnn'")));
+    EXPECT_LT(there.energy_mj(*warm, 4), 1.003 * there.energy_mj(*cold, 4));
+  }
+}
+
+TEST(BoardTransfer, OfClustersInAnotherOrderWhatWasLearnedByMappingIsLeftOut) {
+  const Lie here(false, 1);
+  Lie there(false, 1);
+  turn(there.described);
+  turn(there.truth);
+  expect_no_mapping_taken(here, there);
+}
+
+TEST(BoardTransfer, OfMappingsInAnotherOrderWhatWasLearnedByMappingIsLeftOut) {
+  const Lie here(false, 1);
+  Lie there(false, 1);
+  std::ranges::reverse(there.described.platform.mappings);
+  std::ranges::reverse(there.truth.platform.mappings);
+  expect_no_mapping_taken(here, there);
 }
 
 }  // namespace

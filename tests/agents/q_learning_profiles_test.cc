@@ -184,7 +184,8 @@ TEST_F(PayloadTest, AsAPriorMarginsOfAnotherPlatformAreTakenWithANote) {
   from.load(good, false);
   const auto notes = to.load(good, true);
   ASSERT_EQ(notes.size(), 1u);
-  EXPECT_EQ(notes[0], "of 'cnn' only the margins are taken: mappings differ");
+  EXPECT_EQ(notes[0],
+            "of 'cnn' only the margins are taken, not which mapping is best: mappings differ");
   const LearnedTables before = LearnedTables::of(from), after = LearnedTables::of(to);
   EXPECT_GT(before.fast().visits, 30u);
   EXPECT_EQ(after.fast().visits, before.fast().visits);

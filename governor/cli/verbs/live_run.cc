@@ -196,7 +196,8 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   MonitorFigures monitors(stream.platform, weights, kMeasured);
   SessionOptions session;
   session.truth = &stream.platform;
-  session.sinks = {&stopwatch, &live, &settings, &monitors};
+  session.measuring = {&monitors};
+  session.sinks = {&stopwatch, &live, &settings};
   const std::vector<Tally> before = tallies_of(stream);
   const CpuThrottling throttled_before = read_cpu_throttling();
   if (recorder) session.sinks.push_back(recorder.get());
