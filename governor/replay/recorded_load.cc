@@ -12,8 +12,10 @@ constexpr std::int64_t kWindowNs = 100'000'000;
 constexpr std::int64_t kMostWindows =
     2000;                             // what a scenario's segments cost grows with their square
 constexpr double kLeastCores = 0.02;  // below it is noise
-constexpr double kFull = 0.98;        // busy share of a cluster that has no time to spare
-constexpr double kMostTimes = 4;      // as many threads as cores want to run there
+constexpr double kLeastMw = 2;
+constexpr double kMostNf = 10;
+constexpr double kFull = 0.98;    // busy share of a cluster that has no time to spare
+constexpr double kMostTimes = 4;  // as many threads as cores want to run there
 
 }  // namespace
 
@@ -112,11 +114,19 @@ void RecordedLoad::correct() {
       if (window.job_ns > 0.1 * window.ns && recorded > kFull * all && played > kFull * all)
         window.cores += (window.slower / window.job_ns - 1) * std::max(all, window.cores);
       window.cores = std::clamp(window.cores, 0.0, kMostTimes * all);
-      settled_ = settled_ && std::abs(window.cores - before) < kLeastCores;
+      // What power was missing was so beside the load as it was: other load brings power of its own.
+      if (std::abs(window.cores - before) >= kLeastCores) {
+        settled_ = false;
+        continue;
+      }
       if (window.cores < kLeastCores) continue;
-      const double share = std::min(1.0, all / window.cores);
-      window.core_nf += 1e-3 * window.missing_mw / (window.v2f * window.cores * share);
-      window.core_nf = std::clamp(window.core_nf, 0.0, 10.0);
+      const double core_mw_per_nf = 1e3 * window.v2f / window.ns;
+      const double cores = std::min(all, window.cores);
+      const double nf_before = window.core_nf;
+      window.core_nf += window.missing_mw / window.ns / (core_mw_per_nf * cores);
+      window.core_nf = std::clamp(window.core_nf, 0.0, kMostNf);
+      const double changed_mw = std::abs(window.core_nf - nf_before) * core_mw_per_nf * cores;
+      settled_ = settled_ && changed_mw < kLeastMw;
     }
   }
 }

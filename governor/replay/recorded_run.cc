@@ -5,15 +5,14 @@
 #include <algorithm>
 
 #include "governor/replay/record_guard.h"
-#include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
 
 class RunReader {
  public:
-  explicit RunReader(const PlatformSpec& platform)
-      : guard_(platform), metrics_(platform, &platform) {
+  RunReader(const PlatformSpec& platform, std::size_t max_epochs)
+      : max_epochs_(max_epochs), guard_(platform), metrics_(platform, &platform) {
     of_slot_.fill(kNobody);
   }
 
@@ -49,35 +48,8 @@ class RunReader {
 
   void on_epoch(const Observation& now, const DecisionRow& row) {
     guard_.on_epoch(now, row);
-    if (run_.preferences.empty())
-      input_error("the recording", "the state before its first epoch cannot be read",
-                  "replay one that is whole");
-    if (now.epoch_ns <= 0 || now.now_ns - now.epoch_ns < run_.duration_ns())
-      input_error("the recording", "its epochs are not in order", "record the run again");
-    if (run_.epochs.size() == kMaxRecordedEpochs)
-      input_error("the recording", fmt::format("it has more than {} epochs", kMaxRecordedEpochs),
-                  "replay a shorter one");
-    RecordedRun::Epoch& epoch = run_.epochs.emplace_back();
-    epoch.start_ns = now.now_ns - now.epoch_ns;
-    epoch.end_ns = now.now_ns;
-    epoch.applied.opp = row.applied.opp;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(now.cluster_count); ++c) {
-      const ClusterObservation& from = now.cluster[c];
-      epoch.cluster[c] = {static_cast<float>(from.util_mean), static_cast<float>(from.power_mw),
-                          static_cast<float>(from.temp_c), from.opp};
-    }
-    for (std::size_t s = 0; s < static_cast<std::size_t>(now.app_count); ++s) {
-      if (of_slot_[s] == kNobody) continue;
-      follow(of_slot_[s], now.app[s], epoch);
-      if (of_slot_[s] < kMaxApps) epoch.applied.app[of_slot_[s]] = row.applied.app[s];
-    }
-    for (const JobRecord& job : now.jobs())
-      if (job.app < kMaxApps && of_slot_[job.app] != kNobody) add(of_slot_[job.app], job);
-    if (run_.preferences.back().value != now.energy_preference)
-      run_.preferences.push_back({now.now_ns, now.energy_preference});
-    run_.energy_mj += now.energy_mj;
-    run_.battery_last_pct = now.battery_pct;
-    run_.jobs_unlisted += now.jobs_unlisted;
+    if (run_.unusable.empty()) run_.unusable = why_unusable(now);
+    if (run_.unusable.empty()) store(now, row);
     judge(weights_, now, *reward_);
     metrics_.on_epoch(
         {*before_, row.decision, row.applied, row.verdict, now, *reward_, row.decide_ns});
@@ -99,6 +71,38 @@ class RunReader {
   static constexpr std::size_t kNobody = ~std::size_t{0};
   static constexpr std::int64_t kOpen = -1;
 
+  std::string why_unusable(const Observation& now) const {
+    if (run_.preferences.empty()) return "the state before its first epoch cannot be read";
+    if (now.epoch_ns <= 0 || now.now_ns - now.epoch_ns < run_.duration_ns())
+      return "its epochs are not in order";
+    if (run_.epochs.size() == max_epochs_)
+      return fmt::format("it has more than {} epochs", max_epochs_);
+    if (jobs_ > max_epochs_) return fmt::format("it has more than {} jobs", max_epochs_);
+    return "";
+  }
+  void store(const Observation& now, const DecisionRow& row) {
+    RecordedRun::Epoch& epoch = run_.epochs.emplace_back();
+    epoch.start_ns = now.now_ns - now.epoch_ns;
+    epoch.end_ns = now.now_ns;
+    epoch.applied.opp = row.applied.opp;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(now.cluster_count); ++c) {
+      const ClusterObservation& from = now.cluster[c];
+      epoch.cluster[c] = {static_cast<float>(from.util_mean), static_cast<float>(from.power_mw),
+                          static_cast<float>(from.temp_c), from.opp};
+    }
+    for (std::size_t s = 0; s < static_cast<std::size_t>(now.app_count); ++s) {
+      if (of_slot_[s] == kNobody) continue;
+      follow(of_slot_[s], now.app[s], epoch);
+      if (of_slot_[s] < kMaxApps) epoch.applied.app[of_slot_[s]] = row.applied.app[s];
+    }
+    for (const JobRecord& job : now.jobs())
+      if (job.app < kMaxApps && of_slot_[job.app] != kNobody) add(of_slot_[job.app], job);
+    if (run_.preferences.back().value != now.energy_preference)
+      run_.preferences.push_back({now.now_ns, now.energy_preference});
+    run_.energy_mj += now.energy_mj;
+    run_.battery_last_pct = now.battery_pct;
+    run_.jobs_unlisted += now.jobs_unlisted;
+  }
   void follow(std::size_t a, const AppObservation& seen, const RecordedRun::Epoch& epoch) {
     RecordedRun::App& app = run_.apps[a];
     Requirements& known = required_[static_cast<std::size_t>(app.slot)];
@@ -113,6 +117,7 @@ class RunReader {
   void add(std::size_t a, const JobRecord& job) {
     RecordedRun::App& app = run_.apps[a];
     app.jobs.push_back(job);
+    ++jobs_;
     app.start_ns = std::min(app.start_ns, job.release_ns);
   }
   /// Jobs that had not ended yet.
@@ -140,6 +145,8 @@ class RunReader {
     if (!app.jobs.empty()) app.stop_ns = std::max(app.stop_ns, app.jobs.back().release_ns + 1);
   }
 
+  const std::size_t max_epochs_;
+  std::size_t jobs_ = 0;
   RecordGuard guard_;
   RecordedRun run_;
   RewardWeights weights_;
@@ -152,8 +159,9 @@ class RunReader {
 
 }  // namespace
 
-RecordedRun read_recorded_run(const std::string& recording, const PlatformSpec& platform) {
-  RunReader reader(platform);
+RecordedRun read_recorded_run(const std::string& recording, const PlatformSpec& platform,
+                              std::size_t max_epochs) {
+  RunReader reader(platform, max_epochs);
   RecordingVisitor visitor;
   visitor.on_info = [&](const RecordingInfo& info) { reader.on_info(info); };
   visitor.on_start = [&](const Observation& now) { reader.on_start(now); };

@@ -54,16 +54,19 @@ struct RecordedRun {
   double energy_mj = 0;
   double battery_first_pct = 100, battery_last_pct = 100, sustainable_mw = 0;
   std::uint64_t jobs_unlisted = 0;
+  std::string
+      unusable;     ///< why it is not all in memory, where it is not: nothing can be played by it
   Metrics metrics;  ///< as of a run that is compared
 
   std::int64_t duration_ns() const { return epochs.empty() ? 0 : epochs.back().end_ns; }
 };
 
-/// More than this many epochs are not held in memory.
+/// More than this many epochs, or jobs, are not held in memory.
 inline constexpr std::size_t kMaxRecordedEpochs = 1'000'000;
 
-/// Reads a record whole. Throws Error (kInput) where the file is no recording, of another platform
-/// (record_guard.h), or has too many epochs.
-RecordedRun read_recorded_run(const std::string& recording, const PlatformSpec& platform);
+/// Reads a record whole. Throws Error (kInput) where the file is no recording, or of another
+/// platform (record_guard.h). Stops storing after `max_epochs`, or as many jobs; `metrics` are of all.
+RecordedRun read_recorded_run(const std::string& recording, const PlatformSpec& platform,
+                              std::size_t max_epochs = kMaxRecordedEpochs);
 
 }  // namespace flyball

@@ -9,6 +9,7 @@
 
 #include "env/ledger/arrivals.h"
 #include "env/model/model.h"
+#include "env/scenario/plain_tasks.h"
 #include "env/sim/simulator.h"
 #include "governor/replay/recorded_load.h"
 
@@ -37,6 +38,7 @@ void play(const RecordedRun& run, Simulator& simulator, Observation& now,
 }
 
 std::string why_not(const RecordedRun& run, const PlatformSpec& platform) {
+  if (!run.unusable.empty()) return run.unusable;
   if (run.epochs.empty()) return "the recording has no epochs";
   if (run.duration_ns() > kLongestNs) return "it lasts for more than a week";
   if (run.report.damaged_blocks + run.report.missing_blocks > 0)
@@ -48,8 +50,11 @@ std::string why_not(const RecordedRun& run, const PlatformSpec& platform) {
     return fmt::format("applications came {} times; a simulation has room for {}", run.apps.size(),
                        kMaxApps);
   for (const RecordedRun::App& app : run.apps) {
-    if (app.binding.plain_load)
-      return fmt::format("'{}' is plain load, whose work nobody announces", app.binding.name);
+    if (app.binding.plain_load || app.binding.profile.starts_with(task_profile_name("")))
+      return fmt::format(
+          "'{}' is a task of plain load: what its activations take is in its scenario, and in no "
+          "recording",
+          app.binding.name);
     const int profile = platform.find_app(app.binding.profile);
     if (profile < 0)
       return fmt::format(
@@ -136,22 +141,41 @@ class Finder {
 
   RecordedScenario find() {
     lay_out();
-    // The jobs first: as long as they do not run when they ran, what else ran cannot be told.
-    for (const bool with_load : {false, true}) {
+    // The jobs first: as long as they do not run when they ran, what else ran cannot be told. The
+    // surroundings last: taken for the heat of power that is missing, they would hold clocks down later.
+    for (const Sought sought : {Sought::kWork, Sought::kLoad, Sought::kHeat}) {
       double least = std::numeric_limits<double>::infinity();
       int in_vain = 0;
-      do {
-        correct(with_load);
+      for (int round = 0; round < kMostRounds && in_vain < kPatience; ++round) {
+        play_own();
+        keep_if_best();
+        in_vain = error() < 0.95 * least ? 0 : in_vain + 1;
+        least = std::min(least, error());
+        if (round > 0 && time_error() <= kEnough && settled(sought)) break;
+        correct(sought);
         lay_out();
-        in_vain = error_ < 0.95 * least ? 0 : in_vain + 1;
-        least = std::min(least, error_);
-      } while (++rounds_ < kMostRounds && in_vain < kPatience && !found_enough(with_load));
+      }
     }
-    found_.work_error_pct = jobs_ > 0 ? 100 * error_ / static_cast<double>(jobs_) : 0;
-    return std::move(found_);
+    return std::move(best_);
   }
 
  private:
+  enum class Sought { kWork, kLoad, kHeat };
+
+  /// Each with those before it.
+  bool settled(Sought sought) const {
+    return sought == Sought::kWork ||
+           (load_.settled() && (sought == Sought::kLoad || heat_settled_));
+  }
+  /// A kelvin weighs as much as a hundredth of the jobs' time, or of the energy.
+  double error() const { return time_error() + std::abs(energy_error_) + 0.01 * temp_error_k_; }
+  void keep_if_best() {
+    if (error() >= best_error_) return;
+    best_error_ = error();
+    best_ = found_;
+    best_.work_error_pct = 100 * time_error();
+  }
+
   bool ran(const JobRecord& job) const { return !job.dropped && job.finish_ns > job.start_ns; }
 
   /// By the clocks in force while it ran, as if it had been alone.
@@ -180,6 +204,7 @@ class Finder {
                                                          job.setting.level, opp);
         }
         work(a, j) = std::clamp(done, kLeastWork, kMostWork);
+        ++expected_jobs_;
       }
     }
     fill_unknown();
@@ -220,67 +245,85 @@ class Finder {
     std::ranges::stable_sort(scenario.events, {}, &ScenarioEvent::at_ns);
   }
 
-  void correct(bool with_load) {
+  /// The record's decisions, in the scenario as it is believed by now.
+  void play_own() {
     Simulator simulator(platform_, found_.scenario);
     auto now = std::make_unique<Observation>();
     simulator.observe(*now);
     const std::size_t clusters = platform_.clusters.size();
-    std::vector<double> off_k(ambient_c_.size()), seen(ambient_c_.size());
+    off_k_.assign(ambient_c_.size(), 0);
+    seen_.assign(ambient_c_.size(), 0);
     for (std::size_t c = 0; c < clusters; ++c)
-      off_k[0] += run_.start->cluster[c].temp_c - now->cluster[c].temp_c;
-    seen[0] = static_cast<double>(clusters);
+      off_k_[0] += run_.start->cluster[c].temp_c - now->cluster[c].temp_c;
+    seen_[0] = static_cast<double>(clusters);
+    start_off_k_ = off_k_[0] / seen_[0];
     load_.begin_round();
-    error_ = 0;
-    jobs_ = 0;
-    std::vector<std::pair<JobRecord, JobRecord>> ended;
+    ended_.clear();
+    double energy_mj = 0, off_k = 0;
     play(run_, simulator, *now, [&](const RecordedRun::Epoch& epoch, Status) {
       const auto step =
           std::min(ambient_c_.size() - 1, static_cast<std::size_t>(epoch.end_ns / step_ns_));
-      for (std::size_t c = 0; c < clusters; ++c)
-        off_k[step] += static_cast<double>(epoch.cluster[c].temp_c) - now->cluster[c].temp_c;
-      seen[step] += static_cast<double>(clusters);
+      for (std::size_t c = 0; c < clusters; ++c) {
+        const double off = static_cast<double>(epoch.cluster[c].temp_c) - now->cluster[c].temp_c;
+        off_k_[step] += off;
+        off_k += std::abs(off);
+      }
+      seen_[step] += static_cast<double>(clusters);
       load_.add_epoch(*now);
+      energy_mj += now->energy_mj;
       for (const JobRecord& job : now->jobs()) {
         const auto& recorded = run_.apps[job.app].jobs;
         if (job.sequence < recorded.size() && ran(recorded[job.sequence]) && !job.dropped)
-          ended.emplace_back(recorded[job.sequence], job);
+          ended_.emplace_back(recorded[job.sequence], job);
       }
     });
-    for (const auto& [recorded, played] : ended) correct_work(recorded, played);
+    energy_error_ = run_.energy_mj > 0 ? energy_mj / run_.energy_mj - 1 : 0;
+    temp_error_k_ = off_k / static_cast<double>(clusters * run_.epochs.size());
+    // A job that does not run at all is as wrong as can be.
+    error_ = static_cast<double>(expected_jobs_) - static_cast<double>(ended_.size());
+    for (const auto& [recorded, played] : ended_) error_ += error_of(recorded, played);
+  }
+  double time_error() const {
+    return expected_jobs_ > 0 ? error_ / static_cast<double>(expected_jobs_) : 0;
+  }
+  static double slower(const JobRecord& recorded, const JobRecord& played) {
+    return static_cast<double>(recorded.execution_ns()) /
+           static_cast<double>(std::max<std::int64_t>(1, played.execution_ns()));
+  }
+  static double error_of(const JobRecord& recorded, const JobRecord& played) {
+    return recorded.setting == played.setting ? std::abs(1 / slower(recorded, played) - 1) : 1;
+  }
+
+  void correct(Sought sought) {
+    for (const auto& [recorded, played] : ended_) correct_work(recorded, played);
     fill_unknown();
-    if (with_load) load_.correct();
+    if (sought != Sought::kWork) load_.correct();
     // Heat takes its time: what was not seen within a step is as in the one before.
-    double off = 0;
-    for (std::size_t s = 0; s < off_k.size(); ++s) {
-      if (seen[s] > 0) off = off_k[s] / seen[s];
+    double off = start_off_k_;
+    heat_settled_ = true;
+    for (std::size_t s = 0; s < off_k_.size(); ++s) {
+      if (sought == Sought::kHeat && seen_[s] > 0) off = off_k_[s] / seen_[s];
+      heat_settled_ = heat_settled_ && std::abs(off) < kLeastK;
       ambient_c_[s] += off;
     }
   }
 
   void correct_work(const JobRecord& recorded, const JobRecord& played) {
-    ++jobs_;
     // It began at another time, when something else was in force: the one before is to be put right first.
     if (!(recorded.setting == played.setting)) {
-      error_ += 1;
       load_.distrust(recorded.start_ns, recorded.finish_ns);
       load_.distrust(played.start_ns, played.finish_ns);
       return;
     }
-    const double slower = static_cast<double>(recorded.execution_ns()) /
-                          static_cast<double>(std::max<std::int64_t>(1, played.execution_ns()));
-    error_ += std::abs(1 / slower - 1);
+    const double times = slower(recorded, played);
     const bool counted = by_cycles_ && recorded.cycles > 0 && played.cycles > 0;
     double& mine = work(played.app, played.sequence);
-    mine = std::clamp(mine * (counted ? recorded.cycles / played.cycles : slower), kLeastWork,
+    mine = std::clamp(mine * (counted ? recorded.cycles / played.cycles : times), kLeastWork,
                       kMostWork);
     // Without so many more cycles it took that much longer: it had to share its cores.
     if (counted)
       load_.add_job(recorded, platform_.mappings[recorded.setting.mapping],
-                    slower * played.cycles / recorded.cycles);
-  }
-
-  bool found_enough(bool with_load) const {
-    return error_ <= kEnough * static_cast<double>(jobs_) && (!with_load || load_.settled());
+                    times * played.cycles / recorded.cycles);
   }
 
   static constexpr double kLeastK = 0.1;
@@ -292,9 +335,15 @@ class Finder {
   std::vector<ScenarioEvent> fixed_events_;
   std::vector<double> ambient_c_;  ///< of each step
   std::int64_t step_ns_ = kSecondNs;
-  int rounds_ = 0;
-  double error_ = 0;
-  std::size_t jobs_ = 0;
+  // Of the last round.
+  std::vector<std::pair<JobRecord, JobRecord>> ended_;  ///< as recorded, and as played
+  std::vector<double> off_k_, seen_;                    ///< of each step of the ambient temperature
+  double start_off_k_ = 0;
+  double error_ = 0, energy_error_ = 0, temp_error_k_ = 0;
+  bool heat_settled_ = false;
+  RecordedScenario best_;  ///< as it was played, with the least error
+  double best_error_ = std::numeric_limits<double>::infinity();
+  std::size_t expected_jobs_ = 0;
 };
 
 }  // namespace
