@@ -302,6 +302,44 @@ TEST_F(CliImport, APrimeLogBecomesItsKnobsAndMonitors) {
                  "input:9: time goes back by 13.1 s");
 }
 
+// It counts as unknown, whatever the number: there is no operating point to take it for.
+TEST_F(CliImport, AKnobBeyondItsLastRegistrationHasNoClock) {
+  const auto registered = [](int most) {
+    return fmt::format(
+        "source:UDS,api:PRIME_API_DEV_RETURN_KNOB_DISC_REG,ts:1,id:33554432,type:PRIME_FREQ,min:0,"
+        "max:{},init:0,\n",
+        most);
+  };
+  const auto set = [](const char* value) {
+    return fmt::format(
+        "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:2,id:33554432,val:{},type:PRIME_FREQ,\n"
+        "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:3,id:33619968,val:6,type:PRIME_POW,\n",
+        value);
+  };
+  const std::string table = dir_ / "table.csv";
+  for (const std::string& before :
+       {set("1e12"), set("-1e12"), set("-1"), set("19"), registered(99) + set("90")}) {
+    const std::string log = file("log.txt", before + registered(18) + set("18"));
+    EXPECT_THAT(imported({"prime", log, "--out", dir_ / "log.csv", "--table", table, "--platform",
+                          "odroid_xu3"})
+                    .out,
+                HasSubstr("Knob 33554432 is set to values that its last registration does not"));
+    EXPECT_THAT(read_text(table), HasSubstr("unit,mhz,power_mw\nA15,2000,6000\n"));
+  }
+}
+
+TEST_F(CliImport, ADeeplyNestedMessageIsRefused) {
+  const std::string head = R"({"ts":"1","type":"PRIME_API_DEV_RETURN_MON_CONT_GET","data":)";
+  for (const auto& [open, close] : {std::pair{"[", "]"}, std::pair{"{\"a\":", "}"}}) {
+    std::string deep = head;
+    for (int i = 0; i < 100'000; ++i) deep += open;
+    std::string shut = deep + '1';
+    for (int i = 0; i < 100'000; ++i) shut += close;
+    expect_refused("prime", deep + '\n', "input:1: is nested too deeply for a message");
+    expect_refused("prime", shut + "}\n", "input:1: is nested too deeply for a message");
+  }
+}
+
 TEST_F(CliImport, TheMessagesThemselvesAreReadToo) {
   const std::string log = file(
       "log.json",
