@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "governor/fit/table_text.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
@@ -137,7 +138,6 @@ class PrimeReader {
         take(one, time_s, fields);
         return;
       }
-    ++log_.others;
   }
 
   double time_of(double us) {
@@ -290,7 +290,6 @@ class PrimeReader {
       take(one, time_s, fields);
       return;
     }
-    ++log_.others;
   }
 
   TextLines lines_;
