@@ -1,27 +1,9 @@
 #include "governor/fit/columns.h"
 
-#include <cctype>
-#include <utility>
+#include "governor/fit/table_text.h"
 
 namespace flyball {
 namespace {
-
-/// "Frequency (kHz)" becomes "frequency_khz".
-std::string plain(std::string_view heading) {
-  std::string text;
-  for (const char each : heading) {
-    const auto c = static_cast<unsigned char>(each);
-    if (std::isalnum(c)) {
-      text += static_cast<char>(std::tolower(c));
-    } else if (c == '%') {
-      text += text.empty() || text.back() == '_' ? "pct" : "_pct";
-    } else if (!text.empty() && text.back() != '_') {
-      text += '_';
-    }
-  }
-  while (!text.empty() && text.back() == '_') text.pop_back();
-  return text;
-}
 
 struct Unit {
   std::string_view name;
@@ -69,14 +51,17 @@ const std::vector<Family>& families() {
 }  // namespace
 
 std::optional<Column> column_of(std::string_view heading) {
-  const std::string text = plain(heading);
+  const std::string text = plain_heading(heading);
   for (const Family& family : families()) {
     for (const Unit& unit : family.units) {
-      const Column column{family.quantity, unit.factor, unit.offset};
+      Column column{family.quantity, unit.factor, unit.offset};
       if (family.unit_alone && text == unit.name) return column;
       for (const std::string_view name : family.names) {
         const bool bare = &unit == &family.units.front() && family.quantity != Quantity::kRate;
-        if (bare && text == name) return column;
+        if (bare && text == name) {
+          column.names_unit = unit.name.empty();
+          return column;
+        }
         if (text == std::string(name) + '_' + std::string(unit.name)) return column;
       }
     }

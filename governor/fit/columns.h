@@ -27,6 +27,7 @@ struct Column {
   Quantity quantity;
   double factor = 1;  ///< from the column's unit to that of the quantity
   double offset = 0;  ///< added after that
+  bool names_unit = true;
 };
 
 /// What a heading means: "Frequency (kHz)", "freq_khz", "khz"; nothing when it is not known.

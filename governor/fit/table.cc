@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
 #include "env/config/yaml.h"
 #include "governor/fit/columns.h"
 #include "governor/fit/measurement.h"
+#include "governor/fit/table_text.h"
 #include "kernels/base/error.h"
 #include "kernels/base/read_file.h"
 
@@ -16,36 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr std::size_t kMaxRows = 10'000;
-constexpr double kMost = 1e9;          // ms, mW, mJ: eleven days, a megawatt
-constexpr std::size_t kMaxShown = 40;  // of a cell, in a message
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-/// Cells may be quoted, so that a name can have a comma in it.
-std::vector<std::string> cells_of(std::string_view line, char separator) {
-  std::vector<std::string> cells(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == separator && !quoted) {
-      cells.emplace_back();
-    } else {
-      cells.back() += c;
-    }
-  }
-  for (std::string& cell : cells) cell = std::string(trimmed(cell));
-  return cells;
-}
-
-std::string shown(std::string_view text) {
-  return std::string(text.substr(0, kMaxShown)) + (text.size() > kMaxShown ? "..." : "");
-}
+constexpr double kMost = 1e9;  // ms, mW, mJ: eleven days, a megawatt
 
 /// What freqbench works out of its other columns.
 bool is_derived(std::string_view heading) {
@@ -64,7 +35,7 @@ class TableReader {
     const std::size_t rows = into_.rows.size();
     while (!text.empty()) {
       const std::size_t end = std::min(text.find('\n'), text.size());
-      const std::string_view line = trimmed(text.substr(0, end));
+      const std::string_view line = without_blanks(text.substr(0, end));
       text.remove_prefix(std::min(end + 1, text.size()));
       ++line_;
       if (line.empty() || line.front() == '#') continue;
@@ -88,22 +59,19 @@ class TableReader {
   }
 
   void read_headings(std::string_view line) {
-    separator_ = line.find(',') != line.npos    ? ','
-                 : line.find(';') != line.npos  ? ';'
-                 : line.find('\t') != line.npos ? '\t'
-                                                : ',';
+    separator_ = separator_of(line);
     headings_ = cells_of(line, separator_);
     std::string ignored;
     for (const std::string& heading : headings_) {
       std::optional<Column> column = column_of(heading);
       if (column && has(column->quantity)) {
         input_error(where(),
-                    fmt::format("column '{}' gives the {} a second time", shown(heading),
+                    fmt::format("column '{}' gives the {} a second time", shown_text(heading),
                                 heading_of(column->quantity)),
                     "keep one of the two");
       }
       if (!column && !heading.empty() && !is_derived(heading))
-        ignored += (ignored.empty() ? "" : ", ") + shown(heading);
+        ignored += (ignored.empty() ? "" : ", ") + shown_text(heading);
       columns_.push_back(column);
     }
     if (!has(Quantity::kMhz)) missing("the clock", "a column 'mhz' or 'freq_khz'");
@@ -121,18 +89,17 @@ class TableReader {
   [[noreturn]] void missing(const char* what, const char* remedy) const {
     input_error(where(),
                 fmt::format("no column gives {}; it has: {}", what,
-                            shown(fmt::format("{}", fmt::join(headings_, ", ")))),
+                            shown_text(fmt::format("{}", fmt::join(headings_, ", ")))),
                 fmt::format("add {}", remedy));
   }
 
   double number(std::size_t column, const std::string& cell) const {
-    double value{};
-    const char* begin = cell.data() + (cell.front() == '+' ? 1 : 0);
-    const auto [stop, code] = std::from_chars(begin, cell.data() + cell.size(), value);
-    if (code != std::errc() || stop != cell.data() + cell.size() || !std::isfinite(value)) {
-      input_error(fmt::format("{}: {} '{}'", where(), shown(headings_[column]), shown(cell)),
-                  "is not a number",
-                  "mend it, leave it empty where nothing was measured, or remove the row");
+    double value = 0;
+    if (!to_number(cell, value)) {
+      input_error(
+          fmt::format("{}: {} '{}'", where(), shown_text(headings_[column]), shown_text(cell)),
+          "is not a number",
+          "mend it, leave it empty where nothing was measured, or remove the row");
     }
     return value * columns_[column]->factor + columns_[column]->offset;
   }
@@ -140,10 +107,11 @@ class TableReader {
   double ranged(std::size_t column, const std::string& cell, double min, double max) const {
     const double value = number(column, cell);
     if (value >= min && value <= max) return value;
-    input_error(fmt::format("{}: {} '{}'", where(), shown(headings_[column]), shown(cell)),
-                fmt::format("is not from {:g} to {:g} in {}", min, max,
-                            heading_of(columns_[column]->quantity)),
-                "check the number and the unit in the heading");
+    input_error(
+        fmt::format("{}: {} '{}'", where(), shown_text(headings_[column]), shown_text(cell)),
+        fmt::format("is not from {:g} to {:g} in {}", min, max,
+                    heading_of(columns_[column]->quantity)),
+        "check the number and the unit in the heading");
   }
 
   void read_row(std::string_view line) {
@@ -166,8 +134,9 @@ class TableReader {
         case Quantity::kUnit:
           row.unit = unit_name(cells[c]);
           if (row.unit.empty())
-            input_error(fmt::format("{}: {} '{}'", where(), shown(headings_[c]), shown(cells[c])),
-                        "has no letter or digit", "give the unit a name");
+            input_error(
+                fmt::format("{}: {} '{}'", where(), shown_text(headings_[c]), shown_text(cells[c])),
+                "has no letter or digit", "give the unit a name");
           break;
         case Quantity::kMhz:
           row.mhz = ranged(c, cells[c], 1, 10'000);
@@ -176,13 +145,13 @@ class TableReader {
         case Quantity::kCores:
           row.cores = ranged(c, cells[c], 0, 255);
           if (row.cores != std::floor(row.cores))
-            input_error(fmt::format("{}: cores '{}'", where(), shown(cells[c])),
+            input_error(fmt::format("{}: cores '{}'", where(), shown_text(cells[c])),
                         "is not a whole number", "give the number of busy cores");
           break;
         case Quantity::kWidth:
           row.width_pct = ranged(c, cells[c], 1, 100);
           if (row.width_pct != std::floor(row.width_pct))
-            input_error(fmt::format("{}: width '{}'", where(), shown(cells[c])),
+            input_error(fmt::format("{}: width '{}'", where(), shown_text(cells[c])),
                         "is not a whole number", "give the width in percent");
           break;
         case Quantity::kIdle:
@@ -224,7 +193,7 @@ class TableReader {
     if (cell == "clocked") return true;
     if (cell == "gated") return false;
     input_error(
-        fmt::format("{}: idle '{}'", where(), shown(cell)), "is neither clocked nor gated",
+        fmt::format("{}: idle '{}'", where(), shown_text(cell)), "is neither clocked nor gated",
         "say which of the two the idle cores were" + did_you_mean(cell, {"clocked", "gated"}));
   }
 

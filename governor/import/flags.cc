@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
+#include "governor/fit/table_text.h"
 #include "kernels/base/error.h"
 #include "kernels/base/read_file.h"
 
@@ -14,14 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxTextBytes = 1u << 30;
 constexpr std::size_t kShownRanges = 8;
-constexpr std::size_t kShownBytes = 60;
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 }  // namespace
 
@@ -31,7 +22,20 @@ void ImportFlags::add(const std::string& file, long line, const std::string& why
   std::vector<long>& of = flags_[place->second].lines;
   if (!of.empty() && of.back() == line) return;
   of.push_back(line);
-  ++lines_;
+}
+
+std::size_t ImportFlags::lines() const {
+  std::map<std::string_view, std::vector<long>> of_file;
+  for (const ImportFlag& flag : flags_) {
+    std::vector<long>& lines = of_file[flag.file];
+    lines.insert(lines.end(), flag.lines.begin(), flag.lines.end());
+  }
+  std::size_t all = 0;
+  for (auto& [file, lines] : of_file) {
+    std::sort(lines.begin(), lines.end());
+    all += static_cast<std::size_t>(std::unique(lines.begin(), lines.end()) - lines.begin());
+  }
+  return all;
 }
 
 std::string flag_line(const ImportFlag& flag) {
@@ -67,15 +71,5 @@ bool TextLines::next(std::string_view& line) {
 }
 
 std::string TextLines::where() const { return fmt::format("{}:{}", path_, number_); }
-
-std::string shown_text(std::string_view text) {
-  return std::string(text.substr(0, kShownBytes)) + (text.size() > kShownBytes ? "..." : "");
-}
-
-bool to_number(std::string_view text, double& value) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc() && stop == text.data() + text.size() && std::isfinite(value);
-}
 
 }  // namespace flyball

@@ -19,12 +19,12 @@ class ImportFlags {
  public:
   void add(const std::string& file, long line, const std::string& why);
   const std::vector<ImportFlag>& all() const { return flags_; }
-  std::size_t lines() const { return lines_; }
+  /// How many lines are flagged, each once.
+  std::size_t lines() const;
 
  private:
   std::vector<ImportFlag> flags_;
   std::map<std::pair<std::string, std::string>, std::size_t> index_;
-  std::size_t lines_ = 0;
 };
 
 /// "log.csv:12,15-18: why"; of very many lines the first.
@@ -46,10 +46,5 @@ class TextLines {
   std::size_t at_ = 0;
   long number_ = 0;
 };
-
-/// Of a file's text in a message.
-std::string shown_text(std::string_view text);
-/// All of `text` as a number; false when it is none, or not finite.
-bool to_number(std::string_view text, double& value);
 
 }  // namespace flyball

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "governor/fit/table_text.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxEvents = 20'000'000;
 constexpr int kMaxCpu = 1023;
-constexpr std::int64_t kMaxSeconds = 1'000'000'000;
+constexpr std::int64_t kMaxSeconds = 9'000'000'000;  // trace_clock may be that of the calendar
 constexpr std::int64_t kMaxKhz = 10'000'000;
 constexpr std::string_view kDigits = "0123456789";
 
@@ -145,7 +146,8 @@ class TraceReader {
     if (!seconds || *seconds < 0 || !is_number(fraction) || fraction.size() > 9)
       cut_off(fmt::format("its time '{}' is none in seconds", shown_text(text)));
     if (*seconds > kMaxSeconds)
-      input_error(lines_.where(), fmt::format("its time '{}' is beyond 30 years", shown_text(text)),
+      input_error(lines_.where(),
+                  fmt::format("its time '{}' is beyond 280 years", shown_text(text)),
                   "mend the line, or remove it");
     fraction.resize(9, '0');
     const std::int64_t at_ns = *seconds * 1'000'000'000 + *whole_number<std::int64_t>(fraction);
@@ -206,6 +208,7 @@ class TraceReader {
     trace_.cpus = std::max(trace_.cpus, event.cpu + 1);
     if (*khz <= 0 || *khz > kMaxKhz) {
       flags_.add(trace_.path, event.line, fmt::format("a clock of {} kHz", *khz));
+      ++trace_.refused_events;
       return;
     }
     add(event);

@@ -28,8 +28,8 @@ struct Trace {
   std::vector<TraceEvent> events;
   std::map<int, std::string> names;  ///< of threads; the last that it had
   int cpus = 0;
-  std::int64_t start_ns = 0, end_ns = 0;  ///< of the first and last event of any kind
-  std::size_t other_events = 0;
+  std::int64_t start_ns = 0, end_ns = 0;             ///< of the first and last event of any kind
+  std::size_t other_events = 0, refused_events = 0;  ///< of other kinds; that cannot be true
   std::vector<std::string> notes;
 };
 

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "governor/fit/table_text.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
@@ -20,6 +21,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxRows = 5'000'000;
 constexpr double kMostUs = 1e17;  // 3,000 years
+constexpr int kMaxDepth = 16;
 constexpr std::array<const char*, 6> kDeviceKnobs{
     "PRIME_VOLT", "PRIME_FREQ", "PRIME_EN", "PRIME_PMC_CNT", "PRIME_GOVERNOR", "PRIME_FREQ_EN"};
 constexpr std::array<const char*, 4> kDeviceMonitors{"PRIME_POW", "PRIME_TEMP", "PRIME_CYCLES",
@@ -136,7 +138,6 @@ class PrimeReader {
         take(one, time_s, fields);
         return;
       }
-    ++log_.others;
   }
 
   double time_of(double us) {
@@ -239,7 +240,12 @@ class PrimeReader {
 
   /// {"ts": ..., "type": "PRIME_API_...", "data": ...}
   void read_json(std::string_view line) {
-    const Json message = Json::parse(line, nullptr, false);
+    // A value is copied and printed by recursion: the stack must not depend on the file.
+    const auto shallow = [this](int depth, Json::parse_event_t, const Json&) {
+      if (depth > kMaxDepth) refuse("is nested too deeply for a message");
+      return true;
+    };
+    const Json message = Json::parse(line, shallow, false);
     if (message.is_discarded() || !message.is_object()) refuse("is no JSON message");
     if (!message.contains("type") || !message["type"].is_string()) refuse("has no 'type'");
     if (!message.contains("ts")) refuse("has no 'ts'");
@@ -284,7 +290,6 @@ class PrimeReader {
       take(one, time_s, fields);
       return;
     }
-    ++log_.others;
   }
 
   TextLines lines_;

@@ -34,7 +34,7 @@ struct PrimeLog {
   std::string path;
   std::vector<PrimeRow> rows;
   std::map<long, PrimeRange> device_knobs;
-  std::size_t applications = 0, others = 0;  ///< registered; messages of other kinds
+  std::size_t applications = 0;  ///< registered
 };
 
 /// Reads what the logger prints ("source:UDS,api:PRIME_API_...,ts:...,id:...,") or the JSON messages

@@ -20,7 +20,7 @@ SampleLog prime_samples(const PrimeLog& log, const PlatformSpec& platform) {
     double temp_s = 0;
   };
   std::map<long, Unit> units;
-  std::set<long> untold;
+  std::set<long> untold, beyond;
   for (const PrimeRow& row : log.rows) {
     if (row.application || !row.used) continue;
     Unit& unit = units[unit_byte(row.id)];
@@ -36,7 +36,14 @@ SampleLog prime_samples(const PrimeLog& log, const PlatformSpec& platform) {
         untold.insert(row.id);
         continue;
       }
-      const auto index = static_cast<std::size_t>(row.value - known->second.least);
+      // It may have been set before it was registered, or under another range than its last.
+      const double at = row.value - known->second.least;
+      if (!(at >= 0 && at < count)) {
+        unit.cluster = nullptr;
+        beyond.insert(row.id);
+        continue;
+      }
+      const auto index = static_cast<std::size_t>(at);
       unit.mhz = static_cast<double>(unit.cluster->opps[index].freq_khz) * 1e-3;
     } else if (row.type == "PRIME_TEMP") {
       // The hottest of those that were read together.
@@ -59,6 +66,11 @@ SampleLog prime_samples(const PrimeLog& log, const PlatformSpec& platform) {
     out.notes.push_back(fmt::format(
         "What clocks the values of knob {} are is not told: '{}' has no cluster with as many.", id,
         platform.name));
+  for (const long id : beyond)
+    out.notes.push_back(fmt::format(
+        "Knob {} is set to values that its last registration does not have: powers beside them are "
+        "left out of the table.",
+        id));
   if (out.samples.empty())
     input_error(log.path, fmt::format("no power was read beside a clock of '{}'", platform.name),
                 "name the platform that the log is of, or leave --table out");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include "governor/import/trace_load.h"
 #include "kernels/base/error.h"
@@ -61,7 +60,6 @@ std::string rtapp_text(const TraceLoad& load, std::size_t threads,
                     load.threads.size(), threads,
                     100 * static_cast<double>(kept_ns) / static_cast<double>(all_ns)));
   std::string text = "{\n  \"tasks\": {\n";
-  std::map<std::string, int> taken;
   for (std::size_t t = 0; t < std::min(threads, load.threads.size()); ++t) {
     const TraceThread& thread = load.threads[t];
     const std::string name = fmt::format("{}-{}", plain_text(thread.name), thread.pid);

@@ -33,7 +33,28 @@ struct OfClock {
   std::vector<double> power_mw;
   double least_mw = INFINITY;
   double high_mw = 0;  ///< that nearly all of its samples stay below
+  // Of all higher clocks: how many samples, the most energy a cycle, and who stays below the least.
+  std::size_t faster = 0;
+  double most_mj = 0, faster_mw = INFINITY, slower_than = 0;
 };
+
+/// From the highest down, so that it takes as long as there are clocks.
+void look_at_higher(std::map<double, OfClock>& clocks, double floor_mw) {
+  OfClock above;
+  for (auto at = clocks.rbegin(); at != clocks.rend(); ++at) {
+    auto& [mhz, of] = *at;
+    of.high_mw = quantile(of.power_mw, 0.9);
+    of.faster = above.faster;
+    of.most_mj = above.most_mj;
+    of.faster_mw = above.faster_mw;
+    of.slower_than = above.slower_than;
+    above.faster += of.power_mw.size();
+    above.most_mj = std::max(above.most_mj, (of.high_mw - floor_mw) / mhz);
+    if (of.high_mw > above.faster_mw) continue;
+    above.faster_mw = of.high_mw;
+    above.slower_than = mhz;
+  }
+}
 
 struct Disagreeing {
   std::vector<const Sample*> samples;
@@ -43,48 +64,39 @@ struct Disagreeing {
 /// Power is the floor's and an energy for each cycle, which voltage makes greater at higher clocks.
 /// So a clock cannot take more energy a cycle than all higher ones did, nor more power than one of
 /// them at its busiest: then the clock that was read is stuck, or power lags behind it.
-void check_clocks(SampleLog& log, const std::string& unit, ImportFlags& flags) {
+void check_clocks(const SampleLog& log, const std::string& unit,
+                  const std::vector<Sample*>& samples, ImportFlags& flags) {
   std::map<double, OfClock> clocks;
   double floor_mw = INFINITY;
   const bool gpu = unit.find("gpu") != unit.npos || unit.find("GPU") != unit.npos ||
                    unit.find("Mali") != unit.npos || unit.find("mali") != unit.npos;
-  for (const Sample& sample : log.samples) {
-    if (!sample.used || sample.unit != unit) continue;
-    OfClock& of = clocks[sample.mhz];
-    of.power_mw.push_back(sample.power_mw);
-    of.least_mw = std::min(of.least_mw, sample.power_mw);
-    floor_mw = std::min(floor_mw, sample.power_mw);
+  for (const Sample* sample : samples) {
+    OfClock& of = clocks[sample->mhz];
+    of.power_mw.push_back(sample->power_mw);
+    of.least_mw = std::min(of.least_mw, sample->power_mw);
+    floor_mw = std::min(floor_mw, sample->power_mw);
   }
-  for (auto& [mhz, of] : clocks) of.high_mw = quantile(of.power_mw, 0.9);
+  look_at_higher(clocks, floor_mw);
   std::map<double, Disagreeing> wrong;
-  for (Sample& sample : log.samples) {
-    if (!sample.used || sample.unit != unit) continue;
-    double most_mj = 0, faster_mw = INFINITY, slower_than = 0;
-    std::size_t faster = 0;
-    for (auto other = clocks.upper_bound(sample.mhz); other != clocks.end(); ++other) {
-      const auto& [mhz, of] = *other;
-      faster += of.power_mw.size();
-      most_mj = std::max(most_mj, (of.high_mw - floor_mw) / mhz);
-      if (of.high_mw >= faster_mw) continue;
-      faster_mw = of.high_mw;
-      slower_than = mhz;
-    }
-    const bool alone = clocks.size() == 1 && sample.mhz < kLowMhz && sample.power_mw > kMuchMw &&
-                       sample.power_mw > kMostNjPerCycle * sample.mhz;
-    const bool above_faster = sample.power_mw > kAboveFaster * faster_mw &&
-                              sample.power_mw > floor_mw + kMargin * most_mj * sample.mhz;
+  for (Sample* sample : samples) {
+    const double mhz = sample->mhz, power_mw = sample->power_mw;
+    const OfClock& of = clocks.at(mhz);
+    const bool alone = clocks.size() == 1 && mhz < kLowMhz && power_mw > kMuchMw &&
+                       power_mw > kMostNjPerCycle * mhz;
+    const bool above_faster =
+        power_mw > kAboveFaster * of.faster_mw && power_mw > floor_mw + kMargin * of.most_mj * mhz;
     // A GPU's memory may take much at any clock.
-    const bool above_own = !gpu && sample.power_mw > kAboveOwn * clocks[sample.mhz].least_mw &&
-                           sample.power_mw > floor_mw + kWildMargin * most_mj * sample.mhz;
-    if (!alone && (faster < kEnough || !(above_faster || above_own))) continue;
-    sample.used = false;
-    Disagreeing& at = wrong[sample.mhz];
-    at.samples.push_back(&sample);
-    at.least_mw = std::min(at.least_mw, sample.power_mw);
-    at.most_mw = std::max(at.most_mw, sample.power_mw);
-    at.slower_than = slower_than;
-    at.faster_mw = faster_mw;
-    at.own_mw = clocks[sample.mhz].least_mw;
+    const bool above_own = !gpu && power_mw > kAboveOwn * of.least_mw &&
+                           power_mw > floor_mw + kWildMargin * of.most_mj * mhz;
+    if (!alone && (of.faster < kEnough || !(above_faster || above_own))) continue;
+    sample->used = false;
+    Disagreeing& at = wrong[mhz];
+    at.samples.push_back(sample);
+    at.least_mw = std::min(at.least_mw, power_mw);
+    at.most_mw = std::max(at.most_mw, power_mw);
+    at.slower_than = of.slower_than;
+    at.faster_mw = of.faster_mw;
+    at.own_mw = of.least_mw;
   }
   for (const auto& [mhz, at] : wrong) {
     const std::string power =
@@ -112,20 +124,20 @@ void check_clocks(SampleLog& log, const std::string& unit, ImportFlags& flags) {
 }  // namespace
 
 void check_samples(SampleLog& log, ImportFlags& flags) {
-  std::vector<std::string> units;
+  std::map<std::string, std::vector<Sample*>> units;
   for (Sample& sample : log.samples) {
     const std::string& file = log.files[static_cast<std::size_t>(sample.file)];
-    if (std::find(units.begin(), units.end(), sample.unit) == units.end())
-      units.push_back(sample.unit);
     if (sample.power_mw <= 0) {
       sample.used = false;
       flags.add(file, sample.line, fmt::format("a power of {:g} W", sample.power_mw / 1e3));
     } else if (sample.temp_c < kColdestC || sample.temp_c > kHottestC) {
       sample.used = false;
       flags.add(file, sample.line, fmt::format("a temperature of {:g} C", sample.temp_c));
+    } else {
+      units[sample.unit].push_back(&sample);
     }
   }
-  for (const std::string& unit : units) check_clocks(log, unit, flags);
+  for (const auto& [unit, samples] : units) check_clocks(log, unit, samples, flags);
   if (std::none_of(log.samples.begin(), log.samples.end(),
                    [](const Sample& sample) { return sample.used; })) {
     const ImportFlag& first = flags.all().front();
@@ -151,8 +163,6 @@ std::vector<SampledPoint> sampled_points(SampleLog& log) {
     std::tie(point.unit, point.cores, point.mhz) = key;
     point.power_mw = quantile(power, 0.5);
     point.temp_c = temp.empty() ? NAN : quantile(temp, 0.5);
-    point.least_mw = *std::min_element(power.begin(), power.end());
-    point.most_mw = *std::max_element(power.begin(), power.end());
     point.samples = power.size();
     if (quantile(power, 0.9) > kSteady * quantile(power, 0.1)) ++uneven;
     points.push_back(std::move(point));

@@ -34,7 +34,6 @@ struct SampledPoint {
   double mhz = 0;
   int cores = 1;
   double power_mw = 0, temp_c = 0;  ///< medians; NaN: none
-  double least_mw = 0, most_mw = 0;
   std::size_t samples = 0;
 };
 

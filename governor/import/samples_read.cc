@@ -8,6 +8,7 @@
 
 #include "governor/fit/columns.h"
 #include "governor/fit/measurement.h"
+#include "governor/fit/table_text.h"
 #include "governor/import/samples.h"
 #include "kernels/base/error.h"
 
@@ -19,36 +20,13 @@ constexpr double kMostMw = 1e9, kMostC = 10'000, kMostSeconds = 1e11;
 
 /// In `fit`, time is a job's; here it is the log's, mostly in seconds.
 std::optional<double> seconds_of(std::string_view heading) {
-  std::string name;
-  for (const char c : heading) {
-    const auto letter = static_cast<unsigned char>(c);
-    if (std::isalnum(letter) != 0)
-      name += static_cast<char>(std::tolower(letter));
-    else if (!name.empty() && name.back() != '_')
-      name += '_';
-  }
-  while (!name.empty() && name.back() == '_') name.pop_back();
+  const std::string name = plain_heading(heading);
   constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
       {{"", 1}, {"_s", 1}, {"_ms", 1e-3}, {"_us", 1e-6}, {"_ns", 1e-9}}};
   for (const std::string_view word : {"time", "timestamp", "t", "ts", "elapsed"})
     for (const auto& [unit, factor] : kUnits)
       if (name == std::string(word) + std::string(unit)) return factor;
   return std::nullopt;
-}
-
-std::vector<std::string_view> cells_between(std::string_view line, char separator) {
-  std::vector<std::string_view> cells;
-  while (true) {
-    const std::size_t end = std::min(line.find(separator), line.size());
-    std::string_view cell = line.substr(0, end);
-    while (!cell.empty() && (cell.front() == ' ' || cell.front() == '"' || cell.front() == '\t'))
-      cell.remove_prefix(1);
-    while (!cell.empty() && (cell.back() == ' ' || cell.back() == '"' || cell.back() == '\t'))
-      cell.remove_suffix(1);
-    cells.push_back(cell);
-    if (end == line.size()) return cells;
-    line.remove_prefix(end + 1);
-  }
 }
 
 class SampleReader {
@@ -72,13 +50,8 @@ class SampleReader {
 
  private:
   void read_headings(std::string_view line) {
-    for (const char each : {',', ';', '\t'})
-      if (line.find(each) != line.npos) {
-        separator_ = each;
-        break;
-      }
-    for (const std::string_view cell : cells_between(line, separator_))
-      headings_.emplace_back(cell);
+    separator_ = separator_of(line);
+    headings_ = cells_of(line, separator_);
     std::string ignored;
     for (std::size_t c = 0; c < headings_.size(); ++c) {
       if (const auto factor = seconds_of(headings_[c])) {
@@ -100,9 +73,9 @@ class SampleReader {
       }
       claim(*place->second, c);
       scales_[c] = *column;
-      if (column->quantity == Quantity::kPowerMw && bare(headings_[c]))
-        note_unit(headings_[c], "mW");
-      if (column->quantity == Quantity::kMhz && bare(headings_[c])) note_unit(headings_[c], "MHz");
+      if (column->names_unit) continue;
+      if (column->quantity == Quantity::kPowerMw) note_unit(headings_[c], "mW");
+      if (column->quantity == Quantity::kMhz) note_unit(headings_[c], "MHz");
     }
     if (time_ < 0) missing("time", "time_s");
     if (mhz_ < 0) missing("clock", "freq_mhz");
@@ -112,11 +85,6 @@ class SampleReader {
       into_.notes.push_back(fmt::format("{}: ignored columns: {}.", path_, ignored));
   }
 
-  static bool bare(const std::string& heading) {
-    return heading.find_first_of("_ (") == heading.npos && heading != "mhz" && heading != "MHz" &&
-           heading != "khz" && heading != "kHz" && heading != "hz" && heading != "Hz" &&
-           heading != "ghz" && heading != "GHz";
-  }
   void note_unit(const std::string& heading, const char* unit) {
     into_.notes.push_back(
         fmt::format("{}: column '{}' names no unit and is taken as {}.", path_, heading, unit));
@@ -139,29 +107,31 @@ class SampleReader {
                 fmt::format("add a column '{}', or name it so", heading));
   }
 
-  double cell(const std::vector<std::string_view>& cells, int column, double factor, double offset,
+  double cell(const std::vector<std::string>& cells, int column, double factor, double offset,
               double least, double most) const {
-    const std::string_view text = cells[static_cast<std::size_t>(column)];
-    const std::string what =
-        fmt::format("{}: {} '{}'", lines_.where(),
-                    shown_text(headings_[static_cast<std::size_t>(column)]), shown_text(text));
+    const std::string& text = cells[static_cast<std::size_t>(column)];
+    const auto what = [&] {
+      return fmt::format("{}: {} '{}'", lines_.where(),
+                         shown_text(headings_[static_cast<std::size_t>(column)]), shown_text(text));
+    };
     double value = 0;
-    if (!to_number(text, value)) input_error(what, "is not a number", "mend it, or remove the row");
+    if (!to_number(text, value))
+      input_error(what(), "is not a number", "mend it, or remove the row");
     value = value * factor + offset;
     if (!(value >= least && value <= most))
-      input_error(what, "is beyond what any board has",
+      input_error(what(), "is beyond what any board has",
                   "check the number, and the unit in the heading");
     return value;
   }
 
-  double scaled(const std::vector<std::string_view>& cells, int column, double least,
+  double scaled(const std::vector<std::string>& cells, int column, double least,
                 double most) const {
     const Column& scale = scales_.at(static_cast<std::size_t>(column));
     return cell(cells, column, scale.factor, scale.offset, least, most);
   }
 
   void read_row(std::string_view line) {
-    const std::vector<std::string_view> cells = cells_between(line, separator_);
+    const std::vector<std::string> cells = cells_of(line, separator_);
     if (cells.size() != headings_.size())
       input_error(
           lines_.where(),
@@ -175,7 +145,13 @@ class SampleReader {
     sample.power_mw = scaled(cells, power_, -kMostMw, kMostMw);
     if (temp_ >= 0 && !cells[static_cast<std::size_t>(temp_)].empty())
       sample.temp_c = scaled(cells, temp_, -kMostC, kMostC);
-    if (cores_ >= 0) sample.cores = static_cast<int>(scaled(cells, cores_, 0, 255));
+    if (cores_ >= 0) {
+      const double cores = scaled(cells, cores_, 0, 255);
+      if (cores != std::floor(cores))
+        input_error(fmt::format("{}: cores '{:g}'", lines_.where(), cores), "is not a whole number",
+                    "give the number of busy cores");
+      sample.cores = static_cast<int>(cores);
+    }
     sample.unit = unit_ < 0 ? "cpu" : unit_name(cells[static_cast<std::size_t>(unit_)]);
     if (sample.unit.empty()) input_error(lines_.where(), "names no unit", "give the unit a name");
     const auto [last, first] = last_s_.try_emplace(sample.unit, sample.time_s);

@@ -17,7 +17,6 @@ struct CpuState {
   int pid = -1;  ///< -1: not known yet
   std::int64_t since_ns = 0;
   double freq_khz = 0;
-  bool told = false;  ///< the clock, by an event before
 };
 
 struct ThreadState {
@@ -39,7 +38,10 @@ class TracePlay {
     load_.notes = trace.notes;
     find_clocks();
     find_speeds();
-    const auto windows = static_cast<std::size_t>((load_.length_ns - 1) / options.window_ns + 1);
+    const auto windows =
+        options.window_ns > 0
+            ? static_cast<std::size_t>((load_.length_ns - 1) / options.window_ns + 1)
+            : 0;
     if (windows * cpus_.size() > kMaxWindows)
       input_error("--window-ms", "makes more than five million rows", "make it longer");
     busy_ns_.assign(windows * cpus_.size(), 0);
@@ -137,7 +139,7 @@ class TracePlay {
       const double clock = cpu.freq_khz > 0 ? cpu.freq_khz / highest_khz_[c] : 1;
       threads_[cpu.pid].work_ns += static_cast<double>(now_ns - at_ns) * clock * speed_[c];
     }
-    while (at_ns < now_ns) {
+    while (at_ns < now_ns && !busy_ns_.empty()) {
       const auto window = static_cast<std::size_t>((at_ns - trace_.start_ns) / options_.window_ns);
       const std::int64_t end_ns = std::min(
           now_ns, trace_.start_ns + static_cast<std::int64_t>(window + 1) * options_.window_ns);

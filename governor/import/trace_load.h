@@ -39,7 +39,7 @@ struct TraceLoad {
 
 struct TraceOptions {
   std::vector<double> capacities;  ///< of each CPU, as Linux's cpu_capacity; empty: not known
-  std::int64_t window_ns = 100'000'000;
+  std::int64_t window_ns = 0;      ///< 0: no windows are wanted
 };
 
 /// Throws Error (kInput) where the capacities are not as many as the trace's CPUs.

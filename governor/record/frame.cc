@@ -1,7 +1,6 @@
 #include "governor/record/frame.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef FLYBALL_ZSTD
@@ -11,10 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
-#include <utility>
 
 #include "governor/record/record_codec.h"
-#include "governor/record/recording_header.h"
 #include "kernels/base/crc32c.h"
 #include "kernels/base/file_descriptor.h"
 #include "kernels/base/whole_file.h"
@@ -147,8 +144,9 @@ std::string compress_recording(const std::string& path, std::uint64_t inode) {
   flush();
   if (!made) return made.why;
   if (bytes >= static_cast<std::uint64_t>(status.st_size)) return {};
-  // What is there already is on the disk as far as it will be: so must this be before it goes.
-  made = smaller.put_in_place(/*durable=*/true);
+  // What is there already is on the disk as far as it will be: so must this be before it goes. All
+  // that took a while, in which somebody else may have begun to record to that name.
+  made = smaller.put_in_place(/*durable=*/true, &status);
   return made ? "" : made.why;
 }
 

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/base/error.h"
@@ -78,6 +79,7 @@ std::string png_of(const std::string& svg) {
     rsvg.surface_destroy(surface);
     if (handle) rsvg.unref(handle);
   }
+  if (drawn) png.insert(std::min(kPngHeaderBytes, png.size()), kPngStart.substr(kPngHeaderBytes));
   if (!drawn) failure("the picture", "librsvg does not draw it as PNG", "write an .svg instead");
   return png;
 }

@@ -136,8 +136,12 @@ FileStatus FileReplacement::write(std::string_view bytes) {
   return write_all(file_.get(), bytes) ? FileStatus{} : refused("write", errno);
 }
 
-FileStatus FileReplacement::put_in_place(bool durable) {
+FileStatus FileReplacement::put_in_place(bool durable, const struct stat* of) {
   if (durable && fsync(file_.get()) != 0) return refused("fsync", errno);
+  struct stat there {};
+  if (of && (stat(target_.c_str(), &there) != 0 || there.st_ino != of->st_ino ||
+             there.st_dev != of->st_dev))
+    return {"another file has taken its place"};
   if (std::rename(temporary_.c_str(), target_.c_str()) != 0) return refused("rename", errno);
   pending_ = false;
   if (!durable) return {};

@@ -9,6 +9,8 @@
 
 #include "kernels/base/file_descriptor.h"
 
+struct stat;  // of <sys/stat.h>
+
 namespace flyball {
 
 /// Why a file was not read or written.
@@ -39,8 +41,9 @@ class FileReplacement {
   FileStatus begin(const std::string& path);
   FileStatus write(std::string_view bytes);
   /// Gives the file its name. `durable`: only after its bytes have reached the disk, and the name
-  /// too; when that very last step is refused, the new file stands.
-  FileStatus put_in_place(bool durable = true);
+  /// too; when that very last step is refused, the new file stands. `of`: only where the file of that
+  /// name is still this one, by its device and inode.
+  FileStatus put_in_place(bool durable = true, const struct stat* of = nullptr);
   /// The file, to go on writing to, once it is in place.
   FileDescriptor take() { return std::move(file_); }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "governor/record/export.h"
 #include "governor/record/frame.h"
 #include "governor/record/record_codec.h"
@@ -85,6 +88,29 @@ TEST_F(RecordingCompressed, WhoRecordsToTheSameNameMeanwhileIsLeftAlone) {
   EXPECT_EQ(second.finish(), "");
   EXPECT_TRUE(read_recording(path_, {}).complete);
   EXPECT_EQ(read_recording(path_, {}).epochs, 200u);
+}
+
+// Compressing takes seconds where a recording is long.
+TEST_F(RecordingCompressed, WhoTakesTheNameWhileItIsCompressedIsLeftAlone) {
+  record(false, 20'000);
+  const std::string other = folder_ + "/other";
+  put(other, "another recording");
+  std::atomic<bool> done = false;
+  std::thread taker([&] {
+    // What is compressed grows beside it.
+    const auto growing = [&] {
+      for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
+        if (entry.path().extension() == ".tmp") return true;
+      return false;
+    };
+    while (!done && !growing()) {
+    }
+    fs::rename(other, path_);
+  });
+  compress_recording(path_);
+  done = true;
+  taker.join();
+  EXPECT_EQ(contents(path_), "another recording");
 }
 
 TEST_F(RecordingCompressed, ADamagedFrameCostsItsBlocksOnly) {

@@ -96,6 +96,50 @@ TEST_F(CliImport, AClockThatNeverMovesIsStuckWherePowerSaysSo) {
       0);
 }
 
+// Each clock is held against all higher ones.
+TEST_F(CliImport, ALogWhoseClocksAllDifferIsReadInOnePass) {
+  std::string text = "time_s,freq_mhz,power_w\n";
+  constexpr int kRows = 60'000;
+  for (int i = 0; i < kRows; ++i)
+    text += fmt::format("{},{:.2f},{:.4f}\n", i, 200 + i * 0.02, i * 1e-4 + 0.1);
+  text += "60000,200.01,5.9\n";
+  const std::string log = file("log.csv", text);
+  const json result = json::parse(
+      imported({"csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.svg", "--json"}).out);
+  EXPECT_EQ(result.at("points"), kRows + 1);
+  EXPECT_EQ(result.at("used"), kRows);
+  EXPECT_THAT(result.at("flags").dump(), HasSubstr("60002"));
+  EXPECT_THAT(read_text(dir_ / "p.svg"), HasSubstr("Some of the samples"));
+}
+
+TEST_F(CliImport, ATableIsReadAsFitReadsIt) {
+  const std::string table = dir_ / "t.csv";
+  const std::string rows = "1,\"A15, big\",800,2,1170\n2,\"A15, big\",800,2,1171\n";
+  const Finished named =
+      imported({"csv", file("a.csv", "time_s,unit,MHz,cores,Power[mW]\n" + rows), "--out", table});
+  EXPECT_THAT(named.out, ::testing::Not(HasSubstr("names no unit")));
+  EXPECT_THAT(read_text(table), HasSubstr("A15_big,800,2,1171\n"));
+  const Finished unnamed = imported(
+      {"csv", file("a.csv", "time_s,unit,clock,cores,avg_power\n" + rows), "--out", table});
+  EXPECT_THAT(unnamed.out, AllOf(HasSubstr("column 'clock' names no unit and is taken as MHz"),
+                                 HasSubstr("column 'avg_power' names no unit and is taken as mW")));
+  expect_refused("csv", "time_s,mhz,cores,power_mw\n1,800,1.5,1170\n",
+                 "input:2: cores '1.5': is not a whole number");
+}
+
+/// PNG's, as its four bytes.
+std::string crc32_of(const std::string& bytes) {
+  std::uint32_t crc = 0xFFFFFFFF;
+  for (const char c : bytes) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
+  }
+  crc = ~crc;
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(crc >> shift);
+  return text;
+}
+
 TEST_F(CliImport, APictureShowsEachSample) {
   const std::string log = file("log.csv", power_log("\n"));
   imported({"csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.svg"});
@@ -114,8 +158,11 @@ TEST_F(CliImport, APictureShowsEachSample) {
   EXPECT_THAT(bytes, ::testing::EndsWith("IEND\xae\x42\x60\x82"));
   // Its own kind is replaced, and another picture is not.
   imported({"csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "p.png"});
+  constexpr std::size_t kHeader = 33, kChunk = 28;
+  EXPECT_EQ(bytes.substr(kHeader + 4, 20), std::string("tEXtSoftware\0flyball", 20));
+  EXPECT_EQ(bytes.substr(kHeader + 24, 4), crc32_of(bytes.substr(kHeader + 4, 20)));
   std::string photo = bytes;
-  photo[18] = 1;  // of another width
+  photo.erase(kHeader, kChunk);  // as another program draws it, as large
   file("photo.png", photo);
   EXPECT_EQ(
       flyball_run({"import", "csv", log, "--out", dir_ / "t.csv", "--figure", dir_ / "photo.png"})
@@ -233,8 +280,14 @@ TEST_F(CliImport, WhatATraceLostIsFlagged) {
   std::vector<std::string> lines = kTrace;
   lines[4] = "CPU:0 [LOST 3 EVENTS]";  // the switch away from CPU 0
   lines.push_back("<idle>-0 [000] 1.300000: cpu_frequency: state=0 cpu_id=0");
-  const Finished finished =
-      imported({"ftrace", file("trace.txt", trace_of(lines)), "--out", dir_ / "l.json"});
+  const std::string trace = file("trace.txt", trace_of(lines));
+  // Two of its 12 events are flagged; that some were lost is none.
+  const json result =
+      json::parse(imported({"ftrace", trace, "--out", dir_ / "l.json", "--json"}).out);
+  EXPECT_EQ(result.at("points"), 12);
+  EXPECT_EQ(result.at("used"), 10);
+  EXPECT_EQ(result.at("flagged"), 3);
+  const Finished finished = imported({"ftrace", trace, "--out", dir_ / "l.json"});
   EXPECT_THAT(finished.out,
               AllOf(HasSubstr("trace.txt:5: the kernel lost events"),
                     HasSubstr("trace.txt:6: a thread is put on a CPU while it runs on another"),
@@ -252,7 +305,12 @@ TEST_F(CliImport, BrokenTracesAreRefusedInALine) {
   expect_refused("ftrace", good + kTrace[0] + "\n",
                  "input:13: time goes back from 1.200000 to 1.000000 s");
   expect_refused("ftrace", good + "a-1 [000] 99999999999.0: cpu_idle: state=1 cpu_id=0\n",
-                 "is beyond 30 years");
+                 "is beyond 280 years");
+  // The clock of the calendar, as trace_clock 'tai' has it.
+  std::string late = good;
+  for (std::size_t at = 0; (at = late.find("] 1.", at)) != late.npos; at += 4)
+    late.replace(at, 4, "] 1764201601.");
+  imported({"ftrace", file("late.txt", late), "--out", dir_ / "late.json"});
   expect_refused("ftrace", good + "a-1 [99999999999] 2.0: cpu_idle: state=1 cpu_id=0\n",
                  "CPU beyond 1023");
   expect_refused("ftrace",
@@ -300,6 +358,69 @@ TEST_F(CliImport, APrimeLogBecomesItsKnobsAndMonitors) {
   expect_refused("prime", std::string(kPrimeLog).substr(0, 300), "does not end with a comma");
   expect_refused("prime", std::string(kPrimeLog) + std::string(kPrimeLog),
                  "input:9: time goes back by 13.1 s");
+}
+
+// What the logger says of a message is no value, and a clock that is stuck is one that is not used.
+TEST_F(CliImport, ValuesOfAPrimeLogAreCountedAsTheyAreUsed) {
+  std::string log =
+      "source:UDS,api:PRIME_API_DEV_RETURN_KNOB_DISC_REG,ts:1,id:33554432,type:PRIME_FREQ,min:0,"
+      "max:18,init:0,\n"
+      "source:UDS,api:\"Not Present\",ts:2,\n";
+  for (const auto& [clock, watt] : {std::pair{18, 6.4}, std::pair{12, 2.8}, std::pair{6, 1.2},
+                                    std::pair{0, 0.3}, std::pair{0, 5.9}})
+    log += fmt::format(
+        "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:3,id:33554432,val:{},type:PRIME_FREQ,\n"
+        "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:4,id:33619968,val:{},type:PRIME_POW,"
+        "\n",
+        clock, watt);
+  const std::string out = dir_ / "log.csv";
+  const json result = json::parse(imported({"prime", file("log.txt", log), "--out", out, "--table",
+                                            dir_ / "t.csv", "--platform", "odroid_xu3", "--json"})
+                                      .out);
+  EXPECT_EQ(result.at("points"), 10);
+  EXPECT_EQ(result.at("flagged"), 2) << result.dump();
+  EXPECT_EQ(result.at("used"), 9);
+  const std::string values = read_text(out);
+  EXPECT_EQ(values.find(",0\n"), values.rfind(",0\n"));
+  EXPECT_THAT(values, HasSubstr("PRIME_POW,5.9,W,0\n"));
+}
+
+// It counts as unknown, whatever the number: there is no operating point to take it for.
+TEST_F(CliImport, AKnobBeyondItsLastRegistrationHasNoClock) {
+  const auto registered = [](int most) {
+    return fmt::format(
+        "source:UDS,api:PRIME_API_DEV_RETURN_KNOB_DISC_REG,ts:1,id:33554432,type:PRIME_FREQ,min:0,"
+        "max:{},init:0,\n",
+        most);
+  };
+  const auto set = [](const char* value) {
+    return fmt::format(
+        "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:2,id:33554432,val:{},type:PRIME_FREQ,\n"
+        "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:3,id:33619968,val:6,type:PRIME_POW,\n",
+        value);
+  };
+  const std::string table = dir_ / "table.csv";
+  for (const std::string& before :
+       {set("1e12"), set("-1e12"), set("-1"), set("19"), registered(99) + set("90")}) {
+    const std::string log = file("log.txt", before + registered(18) + set("18"));
+    EXPECT_THAT(imported({"prime", log, "--out", dir_ / "log.csv", "--table", table, "--platform",
+                          "odroid_xu3"})
+                    .out,
+                HasSubstr("Knob 33554432 is set to values that its last registration does not"));
+    EXPECT_THAT(read_text(table), HasSubstr("unit,mhz,power_mw\nA15,2000,6000\n"));
+  }
+}
+
+TEST_F(CliImport, ADeeplyNestedMessageIsRefused) {
+  const std::string head = R"({"ts":"1","type":"PRIME_API_DEV_RETURN_MON_CONT_GET","data":)";
+  for (const auto& [open, close] : {std::pair{"[", "]"}, std::pair{"{\"a\":", "}"}}) {
+    std::string deep = head;
+    for (int i = 0; i < 100'000; ++i) deep += open;
+    std::string shut = deep + '1';
+    for (int i = 0; i < 100'000; ++i) shut += close;
+    expect_refused("prime", deep + '\n', "input:1: is nested too deeply for a message");
+    expect_refused("prime", shut + "}\n", "input:1: is nested too deeply for a message");
+  }
 }
 
 TEST_F(CliImport, TheMessagesThemselvesAreReadToo) {

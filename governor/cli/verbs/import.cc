@@ -12,6 +12,7 @@
 #include "governor/cli/verbs/figure_output.h"
 #include "governor/cli/verbs/made_file.h"
 #include "governor/fit/fit.h"
+#include "governor/fit/table_text.h"
 #include "governor/import/clean_table.h"
 #include "governor/import/flags.h"
 #include "governor/import/ftrace.h"
@@ -122,10 +123,16 @@ int run_ftrace(const ImportVerb& verb) {
   ImportFlags flags;
   TraceOptions options;
   options.capacities = capacities_of(verb.capacity);
-  options.window_ns = std::llround(verb.window_ms * 1e6);
+  if (!verb.clocks.empty()) options.window_ns = std::llround(verb.window_ms * 1e6);
   const Trace trace = read_trace(verb.files.front(), flags);
+  const std::size_t flagged_before = flags.lines();  // those are not among its events
   TraceLoad load = load_of(trace, options, flags);
-  Imported imported{"ftrace", trace.events.size() + flags.lines(), trace.events.size(), "", {}, {}};
+  Imported imported{"ftrace",
+                    trace.events.size() + trace.refused_events,
+                    trace.events.size() - (flags.lines() - flagged_before),
+                    "",
+                    {},
+                    {}};
   const auto kept = std::min(load.threads.size(), static_cast<std::size_t>(verb.threads));
   const std::string text = rtapp_text(load, kept, load.notes);
   std::size_t activations = 0;
@@ -150,16 +157,31 @@ int run_ftrace(const ImportVerb& verb) {
   return tell(verb, imported, flags);
 }
 
+/// Adds those samples of which `wanted` holds, of very many every n-th; whether it was all of them.
+template <class Wanted>
+bool add_samples(const SampleLog& log, const Wanted& wanted, report::Series& series) {
+  constexpr std::size_t kMost = 5000;
+  const auto all =
+      static_cast<std::size_t>(std::count_if(log.samples.begin(), log.samples.end(), wanted));
+  const std::size_t every = std::max<std::size_t>(1, (all + kMost - 1) / kMost);
+  std::size_t i = 0;
+  for (const Sample& sample : log.samples) {
+    if (!wanted(sample) || i++ % every != 0) continue;
+    series.x.push_back(sample.mhz);
+    series.y.push_back(sample.power_mw / 1e3);
+  }
+  return every == 1;
+}
+
 report::Figure power_figure(const SampleLog& log, const std::vector<SampledPoint>& points) {
   report::Figure figure{.name = "power_clock",
                         .title = "Power at each clock",
-                        .caption =
-                            "Every sample that was read; crosses cannot be true and are not "
-                            "used. Lines join the medians.",
+                        .caption = "",
                         .x = {"clock", "MHz"},
                         .y = {"power", "W"}};
   using Kind = report::Series::Kind;
   std::vector<std::string> units;
+  bool all = true;
   for (const SampledPoint& point : points)
     if (std::find(units.begin(), units.end(), point.unit) == units.end())
       units.push_back(point.unit);
@@ -167,13 +189,8 @@ report::Figure power_figure(const SampleLog& log, const std::vector<SampledPoint
     report::Series samples{.name = units[u], .kind = Kind::kPoints, .colour = static_cast<int>(u)};
     report::Series medians{
         .name = units[u] + ", median", .kind = Kind::kLine, .colour = static_cast<int>(u)};
-    const std::size_t every = std::max<std::size_t>(1, log.samples.size() / 5000);
-    for (std::size_t i = 0; i < log.samples.size(); i += every) {
-      const Sample& sample = log.samples[i];
-      if (!sample.used || sample.unit != units[u]) continue;
-      samples.x.push_back(sample.mhz);
-      samples.y.push_back(sample.power_mw / 1e3);
-    }
+    const auto of_unit = [&](const Sample& one) { return one.used && one.unit == units[u]; };
+    all &= add_samples(log, of_unit, samples);
     for (const SampledPoint& point : points) {
       if (point.unit != units[u]) continue;
       medians.x.push_back(point.mhz);
@@ -183,12 +200,12 @@ report::Figure power_figure(const SampleLog& log, const std::vector<SampledPoint
     figure.series.push_back(std::move(medians));
   }
   report::Series wrong{.name = "flagged", .kind = Kind::kPoints, .colour = -3};
-  for (const Sample& sample : log.samples) {
-    if (sample.used) continue;
-    wrong.x.push_back(sample.mhz);
-    wrong.y.push_back(sample.power_mw / 1e3);
-  }
+  all &= add_samples(
+      log, [](const Sample& one) { return !one.used; }, wrong);
   if (!wrong.x.empty()) figure.series.push_back(std::move(wrong));
+  figure.caption = fmt::format(
+      "{}; crosses cannot be true and are not used. Lines join the medians.",
+      all ? "Every sample that was read" : "Some of the samples that were read, evenly chosen");
   return figure;
 }
 
@@ -225,7 +242,7 @@ int run_prime(const ImportVerb& verb) {
     input_error("--table", "needs --platform, and the other way round",
                 "name the board whose clocks the log's numbers are, as in '--platform odroid_xu3'");
   ImportFlags flags;
-  const PrimeLog log = read_prime_log(verb.files.front(), flags);
+  PrimeLog log = read_prime_log(verb.files.front(), flags);
   Imported imported{"prime", log.rows.size(), 0, "", {}, {}};
   if (!verb.table.empty()) {
     const Imported table = import_samples(
@@ -234,7 +251,16 @@ int run_prime(const ImportVerb& verb) {
     imported.made = "; and " + table.made;
     imported.more = table.more;
   }
-  imported.used = imported.points - std::min(imported.points, flags.lines());
+  // What is wrong beside the platform's clocks is wrong in the log too. A line has one value or none.
+  for (const ImportFlag& flag : flags.all())
+    for (const long line : flag.lines) {
+      const auto row =
+          std::lower_bound(log.rows.begin(), log.rows.end(), line,
+                           [](const PrimeRow& one, long wanted) { return one.line < wanted; });
+      if (row != log.rows.end() && row->line == line) row->used = false;
+    }
+  imported.used = static_cast<std::size_t>(std::count_if(
+      log.rows.begin(), log.rows.end(), [](const PrimeRow& row) { return row.used; }));
   write_made(verb.out, prime_text(log));
   const double seconds = log.rows.back().time_s;
   imported.made = fmt::format("{}: {} values of knobs and monitors, {} application{}, {:.1f} s{}",

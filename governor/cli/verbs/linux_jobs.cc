@@ -168,9 +168,9 @@ std::vector<std::string> LinuxJobs::sentences() const {
 
 void LinuxJobs::finish() {
   for (std::string& note : jobs_->notes()) notes_.push_back(std::move(note));
+  // First: a record is compressed at its end, and who is killed meanwhile keeps what was learned.
+  const std::string learn_problem = learned_ ? learned_->finish() : "";
   if (recorder_) problem_ = recorder_->finish();
-  if (!learned_) return;
-  const std::string learn_problem = learned_->finish();
   if (learn_problem.empty()) return;
   // A place that was not asked for is no promise.
   if (problem_.empty() && !asked_.learn_to.empty()) problem_ = learn_problem;
