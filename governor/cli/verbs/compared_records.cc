@@ -28,11 +28,34 @@ Scenario workload_of(const ComparedRecord& record, const RecordedRun& run,
   cell.notes.push_back(fmt::format(
       "{} is the recorded run {} of {}; the others are simulated on its workload, as 'flyball "
       "replay' does. Its own decisions come to {:+.2g} % of its energy and {:+.2g} points of its "
-      "misses there: differences as small as that are the model's.",
+      "misses there: differences as small as that are the model's. Its figures are as its sensors "
+      "said",
       record.label, record.file, record.info.policy,
       100 * (replayed.energy_mj_per_job / run.metrics.energy_mj_per_job - 1),
       replayed.deadline_miss_pct - run.metrics.deadline_miss_pct));
+  if (const std::string problem = run.report.problem(); !problem.empty())
+    cell.notes.push_back(fmt::format("{}: {}", record.label, problem));
   return std::move(found.scenario);
+}
+
+/// The others live through all of the scenario, and what they had is what was true.
+void check_whole(const ComparedRecord& record, const RecordedRun& run, const Scenario& scenario) {
+  const std::string own = "leave out --scenario: the others run on the record's workload then";
+  if (!run.report.complete) refuse(record, "is not whole: " + run.report.problem(), own);
+  const RecordedRun::Epoch* last = run.epochs.empty() ? nullptr : &run.epochs.back();
+  const std::int64_t epoch_ns = last == nullptr ? 0 : last->end_ns - last->start_ns;
+  if (run.unusable.empty() && run.duration_ns() + epoch_ns < scenario.duration_ns)
+    refuse(record,
+           fmt::format("ends after {:.3g} s of the {:.3g} s of scenario '{}'",
+                       static_cast<double>(run.duration_ns()) * 1e-9,
+                       static_cast<double>(scenario.duration_ns) * 1e-9, scenario.name),
+           own);
+  if (scenario.sensors.any())
+    refuse(record,
+           fmt::format("its figures are what the faulty sensors of scenario '{}' showed, the "
+                       "others' what was true",
+                       scenario.name),
+           "compare policies by name: each is run there");
 }
 
 }  // namespace
@@ -59,11 +82,13 @@ ComparedRecord load_compared_record(const std::vector<ComparedPolicy>& policies,
   record.index = static_cast<std::size_t>(&policy - policies.data());
   record.label = policy.label;
   record.file = policy.file;
-  record.info = read_recording(policy.file, {}).info;
   const RecordedRun run = read_recorded_run(policy.file, platform);
+  record.info = run.report.info;
   record.metrics = run.metrics;
   cell.recorded = record.label;
-  if (run.metrics.jobs == 0) refuse(record, "no job finished in it", "record a longer run");
+  // Where it has to be whole that is said first: a record that was cut may have lost its jobs.
+  if (run.metrics.jobs == 0 && (own_workload || run.report.complete))
+    refuse(record, "no job finished in it", "record a longer run");
   if (own_workload) {
     scenario = workload_of(record, run, platform, belief, cell);
     return record;
@@ -75,7 +100,8 @@ ComparedRecord load_compared_record(const std::vector<ComparedPolicy>& policies,
            fmt::format("is of scenario '{}' on '{}', or of other contents of them than '{}' here",
                        record.info.scenario, record.info.platform.name, scenario.name),
            "leave out --scenario: the others run on the record's workload then");
-  cell.notes.push_back(fmt::format("{} is the recorded run {} of {}; the others run on its seed.",
+  check_whole(record, run, scenario);
+  cell.notes.push_back(fmt::format("{} is the recorded run {} of {}; the others run on its seed",
                                    record.label, record.file, record.info.policy));
   return record;
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <memory>
 #include <string_view>
 
@@ -45,8 +44,7 @@ std::string simulated_json(const RunSimulated& verb, const Scenario& scenario,
             {"record", verb.record}};
   Json& figures = json["figures"] = Json::object();
   for (const MetricView& view : metric_views()) {
-    const double value = metrics.*view.value;
-    figures[std::string(view.key)] = std::isfinite(value) ? Json(value) : Json(nullptr);
+    figures[std::string(view.key)] = number_or_null(metrics.*view.value);
   }
   return json_text(json);
 }

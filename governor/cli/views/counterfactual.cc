@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "governor/cli/table.h"
@@ -25,8 +24,6 @@ const std::vector<const MetricField*>& figures() {
   return fields;
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 /// With its sign.
 std::string difference(double value, int decimals) {
   const std::string text = fixed(value, decimals);
@@ -39,16 +36,16 @@ Json counterfactual_json(const Counterfactual& found) {
   Json json{{"reason", found.refusal.empty() ? Json(nullptr) : Json(found.refusal)}};
   if (!found.refusal.empty()) return json;
   json["unknown_work_jobs"] = found.open_jobs;
-  json["job_time_error_pct"] = number(found.time_error_pct);
+  json["job_time_error_pct"] = number_or_null(found.time_error_pct);
   Json& of = json["figures"] = Json::object();
   for (const MetricField* field : figures()) {
     const double recorded = found.recorded.*field->value, replayed = found.replayed.*field->value;
     const double other = found.other.*field->value;
-    of[std::string(field->key)] = {{"recorded", number(recorded)},
-                                   {"replayed", number(replayed)},
-                                   {"model_error", number(replayed - recorded)},
-                                   {"policy", number(other)},
-                                   {"difference", number(other - replayed)}};
+    of[std::string(field->key)] = {{"recorded", number_or_null(recorded)},
+                                   {"replayed", number_or_null(replayed)},
+                                   {"model_error", number_or_null(replayed - recorded)},
+                                   {"policy", number_or_null(other)},
+                                   {"difference", number_or_null(other - replayed)}};
   }
   return json;
 }
