@@ -52,6 +52,11 @@ std::vector<OperatingPoint> read_opps(const YamlMap& cluster) {
     }
     opps.push_back(opp);
   }
+  // Times and powers of jobs are measured at the highest clock and told by its name.
+  if (opps.back().delivered_share < 1) {
+    list.back().reject("delivered_share", "the highest operating point delivers less than its name",
+                       "give its mhz as what it delivers");
+  }
   return opps;
 }
 

@@ -160,6 +160,10 @@ TEST_F(PlatformFileTest, BadValuesAreRefusedAtTheirLine) {
             "sort the list by ascending frequency");
   EXPECT_EQ(refusal("mv: 1000", "mv: 899"),
             "p.yaml:18: key 'mv': falls while the frequency rises; check the voltages");
+  // Measured times and powers are told by the name of the highest clock.
+  EXPECT_EQ(refusal("{mhz: 1000, mv: 1000}", "{mhz: 1000, mv: 1000, delivered_share: 0.9}"),
+            "p.yaml:18: key 'delivered_share': the highest operating point delivers less than its "
+            "name; give its mhz as what it delivers");
   EXPECT_EQ(refusal("cores: 2", "cores: 0"),
             "p.yaml:10: key 'cores': 0 is out of range; give a whole number from 1 to 255");
   EXPECT_EQ(refusal("cores: 1", "cores: 2"),
