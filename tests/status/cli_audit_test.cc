@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "governor/machine/audit_figures.h"
@@ -69,8 +70,10 @@ class Plays {
     thread_ = std::thread([this, follows_clock] {
       while (!stop_) {
         const bool capped = tree_.line(LinuxTree::policy(4) + "scaling_max_freq") != "2000000";
-        tree_.write("/sys/bus/i2c/drivers/INA231/3-0040/sensor_W",
-                    follows_clock && capped ? "1.000\n" : "2.000\n");
+        // In place: a sensor is never empty, as a file that is written anew is for a moment.
+        std::fstream(tree_.path("/sys/bus/i2c/drivers/INA231/3-0040/sensor_W"),
+                     std::ios::in | std::ios::out)
+            << (follows_clock && capped ? "1.000\n" : "2.000\n");
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
     });
