@@ -122,10 +122,14 @@ TEST(CliChannel, WhoComesAndGoesLeavesNothingBehind) {
   constexpr int kAtATime = 16;  // as many as a user may have
   Governed governed;
   const pid_t governor = governed.status().at("pid").get<pid_t>();
+  const auto nobody_is_there = [&] { return governed.status().at("applications").empty(); };
   Footprint before;
   int served = 0;
   for (int done = 0; done < sessions; done += kAtATime) {
-    if (done == 64) before = footprint_of(governor);  // every name has been there
+    if (done == 64) {  // every name has been there
+      ASSERT_TRUE(comes_about(nobody_is_there));
+      before = footprint_of(governor);
+    }
     std::vector<std::unique_ptr<TestSession>> together;
     for (int i = 0; i < kAtATime; ++i) {
       const std::string name = "app" + std::to_string(i % 8);
@@ -144,6 +148,7 @@ TEST(CliChannel, WhoComesAndGoesLeavesNothingBehind) {
     ++served;
   }
   EXPECT_EQ(served, sessions / kAtATime);
+  EXPECT_TRUE(comes_about(nobody_is_there));
   Footprint after;
   EXPECT_TRUE(comes_about([&] {
     after = footprint_of(governor);
@@ -151,7 +156,6 @@ TEST(CliChannel, WhoComesAndGoesLeavesNothingBehind) {
   })) << after.descriptors
       << " descriptors, and before " << before.descriptors;
   EXPECT_LE(after.resident_kb, before.resident_kb + 512);
-  EXPECT_TRUE(governed.status().at("applications").empty());
 }
 
 TEST(CliChannel, AFolderThatCannotBeHadIsSaid) {
