@@ -9,11 +9,6 @@
 
 namespace flyball {
 
-namespace {
-constexpr std::uint32_t kMaxProfiles = 256;
-constexpr std::size_t kMaxNameBytes = 256;
-}  // namespace
-
 void QLearning::save(ByteWriter& out) const {
   out.u32(kPayload);
   out.u32(static_cast<std::uint32_t>(platform_.mappings.size()));

@@ -1,7 +1,5 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <set>
@@ -11,6 +9,7 @@
 #include "governor/report/report.h"
 #include "governor/report/sections.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 #include "kernels/base/read_file.h"
 #include "kernels/base/whole_file.h"
 
@@ -24,15 +23,6 @@ constexpr std::size_t kMaxJsonBytes = 256 << 20;
       "input " + input, why,
       "name recordings, policy files, or what 'compare', 'characterise' or 'train' print with "
       "--json");
-}
-
-/// A recording, or a policy file.
-bool begins_with(const std::string& path, std::string_view expected) {
-  std::string start;
-  FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  start.resize(expected.size());
-  const ssize_t got = file ? ::read(file.get(), start.data(), start.size()) : -1;
-  return got == static_cast<ssize_t>(start.size()) && start == expected;
 }
 
 /// Verbs' figures have names of their own; two inputs of one verb have the same.
@@ -70,11 +60,11 @@ Report read_inputs(const std::vector<std::string>& inputs, const Options& option
     // However it is spelled, a file is drawn once.
     struct stat file {};
     if (stat(input.c_str(), &file) == 0 && !drawn.emplace(file.st_dev, file.st_ino).second) continue;
-    if (begins_with(input, kRecordingOutput.start)) {
+    if (is_of_kind(input, kRecordingOutput)) {
       recordings.push_back(input);
       continue;
     }
-    if (begins_with(input, kPolicyOutput.start)) {
+    if (is_of_kind(input, kPolicyOutput)) {
       others.push_back(policy_section(input));
       continue;
     }

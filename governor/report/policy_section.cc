@@ -14,10 +14,6 @@
 namespace flyball::report {
 namespace {
 
-// Of QLearning::save().
-constexpr std::uint32_t kMostProfiles = 256;
-constexpr std::size_t kMostNameBytes = 256;
-
 constexpr std::array<const char*, 8> kPressure{"below 1x", "1-1.3x", "1.3-1.7x", "1.7-2.3x",
                                                "2.3-3.3x", "3.3-5x", "5-10x",    "above 10x"};
 constexpr std::array<const char*, 3> kLoad{"", ", some load", ", much load"},
@@ -109,13 +105,13 @@ Section policy_section(const std::string& path) {
   ByteReader in(policy.payload, path);
   in.expect(QLearning::kPayload, "payload version");
   const std::uint32_t mappings = in.u32(), profiles = in.u32();
-  if (mappings < 1 || mappings > kMaxMappings || profiles > kMostProfiles)
+  if (mappings < 1 || mappings > kMaxMappings || profiles > QLearning::kMaxProfiles)
     in.reject("its tables are of no size");
   const std::vector<std::string> names = mapping_names(policy.identity.platform, mappings);
   std::vector<std::string> margins;
   for (const double margin : QLearning::kMargins) margins.push_back(fmt::format("{:g}", margin));
   for (std::uint32_t i = 0; i < profiles; ++i) {
-    const std::string app = printable(in.text(kMostNameBytes));
+    const std::string app = printable(in.text(QLearning::kMaxNameBytes));
     in.u64();
     const std::uint64_t jobs = in.u64();
     DoubleQ slow(QLearning::kSlowStates, static_cast<int>(mappings), QLearning::kSlowTable);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -16,27 +17,36 @@
 namespace flyball {
 namespace {
 
-/// Of a regular file: a pipe is never opened for writing here, and not waited for.
-std::string start_of(const std::string& what, const std::string& path, std::size_t bytes) {
+/// The first bytes, as many as there are: a pipe is never opened for writing here, and not waited for.
+/// False, with errno, where it cannot be read.
+bool read_start(const std::string& path, std::size_t bytes, std::string& start) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file && errno == ENOENT) return "";
-  std::string start(bytes, '\0');
+  if (!file) return false;
+  start.resize(bytes);
   ssize_t got = -1;
-  if (file) {
-    do got = read(file.get(), start.data(), bytes);
-    while (got < 0 && errno == EINTR);
-  }
-  if (got < 0) {
+  do got = read(file.get(), start.data(), bytes);
+  while (got < 0 && errno == EINTR);
+  start.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  return got >= 0;
+}
+
+std::string start_of(const std::string& what, const std::string& path, std::size_t bytes) {
+  std::string start;
+  if (!read_start(path, bytes, start) && errno != ENOENT) {
     input_error(what,
                 fmt::format("is there already and cannot be read: {}",
                             std::generic_category().message(errno)),
                 "name another file");
   }
-  start.resize(static_cast<std::size_t>(got));
   return start;
 }
 
 }  // namespace
+
+bool is_of_kind(const std::string& path, const OutputKind& kind) {
+  std::string start;
+  return read_start(path, kind.start.size(), start) && start == kind.start;
+}
 
 void check_output(const std::string& what, const std::string& path, const OutputKind& kind) {
   if (path.empty()) input_error(what, "is empty", "name the file to write");

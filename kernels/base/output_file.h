@@ -18,6 +18,9 @@ struct OutputKind {
 /// nothing.
 void check_output(const std::string& what, const std::string& path, const OutputKind& kind);
 
+/// Whether a file begins as one of that kind does; false where it cannot be read. Waits for no pipe.
+bool is_of_kind(const std::string& path, const OutputKind& kind);
+
 /// A file that a verb is to make: "--record run.flyrec", and where.
 struct NamedOutput {
   std::string what, path;

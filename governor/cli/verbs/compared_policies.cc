@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "agents/agent.h"
 #include "governor/cli/options.h"
@@ -12,6 +11,7 @@
 #include "governor/record/recording_header.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 
 namespace flyball::cli {
 namespace {
@@ -26,13 +26,6 @@ bool is_file(const std::string& text) {
 bool looks_like_file(const std::string& text) {
   return text.find('/') != text.npos || text.ends_with(".policy") || text.ends_with(".flyrec") ||
          is_file(text);
-}
-
-bool is_recording(const std::string& file) {
-  std::string start(sizeof kRecordingMagic, '\0');
-  std::ifstream bytes(file, std::ios::binary);
-  return bytes.read(start.data(), static_cast<std::streamsize>(start.size())) &&
-         start == kRecordingOutput.start;
 }
 
 /// `agent`: none of a recorded run. `what` is named in the remedy.
@@ -51,7 +44,7 @@ void check_label(const std::string& label, const std::string& agent, const std::
 }
 
 ComparedPolicy of_file(const std::string& label, const std::string& file, const std::string& text) {
-  const bool recorded = is_recording(file);
+  const bool recorded = is_of_kind(file, kRecordingOutput);
   const std::string agent = recorded ? "" : read_policy(file).identity.agent;
   check_label(label, agent, text, file);
   return {label, recorded ? label : agent, file, recorded};

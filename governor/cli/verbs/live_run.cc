@@ -21,7 +21,6 @@
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
 #include "kernels/base/error.h"
-#include "kernels/base/hash.h"
 
 namespace flyball::cli {
 namespace {
@@ -42,13 +41,6 @@ class Stopwatch final : public EpochSink {
 bool is_searched(const std::string& policy) {
   const AgentInfo* info = find_agent(policy);
   return info != nullptr && info->searched && policy == info->name;
-}
-
-std::uint64_t hash_of(const std::vector<std::uint8_t>& bytes) {
-  if (bytes.empty()) return 0;
-  Fnv1a hash;
-  hash.add(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  return hash.value();
 }
 
 /// What a job consists of on this machine: found once, so that every policy meets the same jobs.
@@ -174,7 +166,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
     RecordingInfo info = recording_info(stream.platform, stream.belief, scenario, run.policy,
                                         stream.seed, weights, kMeasured);
     info.hashes.profile = stream.times_hash;
-    info.hashes.policy = hash_of(run.start.learned);
+    info.hashes.policy = run.start.learned_hash();
     recorder = std::make_unique<Recorder>(run.record, info, Recorder::Options{.compress = true});
   }
   std::unique_ptr<LearnedWriter> learned;

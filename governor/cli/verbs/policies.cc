@@ -218,6 +218,13 @@ PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
           belief.mean.content_hash, times_hash};
 }
 
+std::uint64_t StartingPoint::learned_hash() const {
+  if (learned.empty()) return 0;
+  Fnv1a hash;
+  hash.add(std::string_view(reinterpret_cast<const char*>(learned.data()), learned.size()));
+  return hash.value();
+}
+
 StartingPoint starting_point(const PolicyIdentity& here, const Belief& belief,
                              const std::string& given, const std::string& from) {
   if (!policy_learns(here.agent)) {

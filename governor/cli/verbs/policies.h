@@ -27,6 +27,8 @@ struct StartingPoint {
   bool refused = false;               ///< something was stored, and none of it is valid here
   std::string note;
   std::vector<std::string> left_out;  ///< what the agent said when it took it
+
+  std::uint64_t learned_hash() const;  ///< 0 when nothing was
 };
 /// `given` by the user is used or refused (Error, kInput); `from` is taken as a prior, also of
 /// another platform, when the same agent learned it; both are refused. Without either what was

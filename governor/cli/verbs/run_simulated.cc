@@ -21,17 +21,9 @@
 #include "governor/record/export.h"
 #include "governor/record/recorder.h"
 #include "kernels/base/error.h"
-#include "kernels/base/hash.h"
 
 namespace flyball::cli {
 namespace {
-
-std::uint64_t hash_of_learned(const std::vector<std::uint8_t>& bytes) {
-  if (bytes.empty()) return 0;
-  Fnv1a hash;
-  hash.add(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  return hash.value();
-}
 
 std::string simulated_json(const RunSimulated& verb, const Scenario& scenario,
                            const Metrics& metrics) {
@@ -72,7 +64,7 @@ int run_simulated(RunSimulated verb) {
   show_warnings(warnings_of(declared, {scenario}));
   RecordingInfo info =
       recording_info(declared, verb.belief, scenario, verb.policy, verb.seed, weights);
-  info.hashes.policy = hash_of_learned(start.learned);
+  info.hashes.policy = start.learned_hash();
   Recorder recorder(verb.record, info, {.wait_for_disk = true, .compress = true});
   const InterruptScope interrupt;
   SessionOptions session;
