@@ -557,7 +557,7 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
     const double idle = idle_share * share_mj / weights_.ref_energy_mj;
     app->cost =
         app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat +
-                                            own.latency)};
+                                            own.latency + own.monitors)};
     for (const JobRecord& job : outcome.jobs()) {
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.

@@ -128,6 +128,8 @@ inline constexpr Field kApp[] = {
      Charge::kAccuracyLost},
     {"latency_sum", "ns", kLow, T::kI64, offsetof(A, latency_sum_ns), 1, 0, kHidden, 0, nullptr,
      Charge::kLatency},
+    {"undesired", "", kLow, T::kF64, offsetof(A, undesired), 1, 1e-3, kHidden, 0, nullptr,
+     Charge::kUndesired},
     {"released", "jobs", kNone, T::kU32, offsetof(A, released), 1, 0},
     {"finished", "jobs", kNone, T::kU32, offsetof(A, finished), 1, 0},
     {"dropped", "jobs", kLow, T::kU32, offsetof(A, dropped), 1, 0},

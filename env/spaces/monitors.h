@@ -34,6 +34,7 @@ struct Monitor {
     kOverBudget,    ///< of energy
     kAccuracyLost,  ///< below the best, where that is wanted
     kLatency,       ///< where a low one is wanted
+    kUndesired,     ///< by the application, of what it measures itself
   };
   enum class Type : std::uint8_t { kF64, kI64, kU64, kU32, kI32, kU8, kI16, kBool, kDerived };
 

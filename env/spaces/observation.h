@@ -69,6 +69,8 @@ struct AppObservation {
   double forgiven = 0;            ///< of `missed`: less than a whole miss, since there is grace
   double accuracy_lost_pct = 0;   ///< below the most accurate level, summed
   std::int64_t latency_sum_ns = 0;
+  /// Of its own monitors: the weights of those that were not as desired, summed over the finished jobs.
+  double undesired = 0;
   Counters counters;                  ///< over the epoch
   // Of the last finished job; kept from earlier epochs when none finished in this one.
   std::int64_t last_latency_ns = 0;

@@ -24,7 +24,7 @@ double latency_allowed_ns(const Requirements& required) {
 /// What an epoch has of everything that an application is charged for.
 struct Charged {
   double energy_mj = 0, missed = 0, shortfall_pct = 0, over_budget_mj = 0, lost_pct = 0;
-  double latency_ns = 0;
+  double latency_ns = 0, undesired = 0;
 };
 
 /// Hands over every row of the monitor table that is charged, its kind as a constant: as quick as if
@@ -70,6 +70,9 @@ Charged charged(const AppObservation& app) {
       case Charge::kLatency:
         sum.latency_ns += value;
         break;
+      case Charge::kUndesired:
+        sum.undesired += value;
+        break;
       default:
         break;
     }
@@ -107,6 +110,7 @@ void judge(const RewardWeights& weights, const Observation& outcome, Reward& out
       parts.latency = app.latency_ns / latency_allowed_ns(required);
     }
     parts.budget = weights.budget * per_mj * app.over_budget_mj;
+    parts.monitors = app.undesired;
     if (outcome.app[a].active && required.power_budget_mw > 0) {
       strictest_mw = std::min(strictest_mw, required.power_budget_mw);
     }

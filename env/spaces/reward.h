@@ -16,6 +16,8 @@ namespace flyball {
 ///                       + budget * energy above its budget, summed over its finished jobs / ref_energy_mj
 ///                       + accuracy * points below its most accurate level (100 of a miss), if it wants it
 ///                       + latency / what it may take, if it wants low latency
+///                       + the weights of its own monitors that were not as desired, summed over its
+///                         finished jobs
 ///   shared:             2 * energy_preference * the energy of nobody's job / ref_energy_mj
 ///                       + budget * energy above the strictest power budget / ref_energy_mj
 ///                       + heat * sum over clusters of max(0, temp_c - temp_limit_c) * epoch_s
@@ -30,18 +32,20 @@ namespace flyball {
 /// A bound is a bound: however little a job is beyond one, it has missed it, so that no hair beyond
 /// pays; and a dropped job has missed all that was asked of it.
 struct RewardWeights {
-  double miss = 3.0;               ///< one missed deadline costs as much as this many reference jobs
-  double accuracy_per_pct = 0.5;   ///< one percentage point below the floor, for one job
-  double budget = 2.0;             ///< energy above a budget, on top of the energy term
-  double heat_per_c_s = 0.2;       ///< one kelvin above the limit, for one second
-  double temp_limit_c = 80;        ///< overridden by the platform's first passive trip less 5 K
-  double ref_energy_mj = 1;        ///< from the platform's model
+  double miss = 3.0;              ///< one missed deadline costs as much as this many reference jobs
+  double accuracy_per_pct = 0.5;  ///< one percentage point below the floor, for one job
+  double budget = 2.0;            ///< energy above a budget, on top of the energy term
+  double heat_per_c_s = 0.2;      ///< one kelvin above the limit, for one second
+  double temp_limit_c = 80;       ///< overridden by the platform's first passive trip less 5 K
+  double ref_energy_mj = 1;       ///< from the platform's model
 };
 
 struct RewardParts {
   /// Costs, all >= 0.
-  double energy = 0, misses = 0, accuracy = 0, budget = 0, heat = 0, latency = 0;
-  double total() const { return -(energy + misses + accuracy + budget + heat + latency); }
+  double energy = 0, misses = 0, accuracy = 0, budget = 0, heat = 0, latency = 0, monitors = 0;
+  double total() const {
+    return -(energy + misses + accuracy + budget + heat + latency + monitors);
+  }
   RewardParts& operator+=(const RewardParts& other) {
     energy += other.energy;
     misses += other.misses;
@@ -49,6 +53,7 @@ struct RewardParts {
     budget += other.budget;
     heat += other.heat;
     latency += other.latency;
+    monitors += other.monitors;
     return *this;
   }
 };

@@ -101,7 +101,11 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
   late_ += record.missed;
   heard_ns_ = now_ns;
   for (std::size_t m = 0; m < std::min<std::size_t>(job.values, offer.monitors.size()); ++m) {
-    if (std::isfinite(job.value[m])) monitor_[m] = job.value[m];
+    if (!std::isfinite(job.value[m])) continue;
+    monitor_[m] = job.value[m];
+    // Of a job of this run, as all that is charged.
+    if (record.finish_ns >= 0 && !record.dropped)
+      to.undesired += cost_of(offer.monitors[m], static_cast<double>(job.value[m]));
   }
   // Of the governor before: counted, but nothing that happened in this run.
   if (record.finish_ns < 0) return true;

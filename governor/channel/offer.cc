@@ -81,7 +81,8 @@ bool read_monitors(const fly_hello& hello, Offer& offer) {
     const fly_monitor& from = hello.monitor[m];
     const auto name = text_of(from.name, false), unit = text_of(from.unit, true);
     if (!name || !unit || !std::isfinite(from.desired_min) || !std::isfinite(from.desired_max) ||
-        !std::isfinite(from.weight) || from.direction < 0 || from.direction > FLYBALL_NEITHER)
+        !within(from.weight, 0, FLYBALL_WEIGHT_MOST) || from.direction < 0 ||
+        from.direction > FLYBALL_NEITHER)
       return false;
     offer.monitor_names.push_back(*name);
     offer.monitor_units.push_back(*unit);
@@ -92,6 +93,12 @@ bool read_monitors(const fly_hello& hello, Offer& offer) {
 }
 
 }  // namespace
+
+double cost_of(const flyball_monitor& monitor, double value) {
+  const bool low = monitor.direction != FLYBALL_LOWER_IS_BETTER && value < monitor.desired_min;
+  const bool high = monitor.direction != FLYBALL_HIGHER_IS_BETTER && value > monitor.desired_max;
+  return low || high ? monitor.weight : 0;
+}
 
 bool read_requirements(const fly_requirements& from, Requirements& to) {
   if (!within_day(from.period_ns) || !within_day(from.deadline_ns) || !within_day(from.grace_ns) ||

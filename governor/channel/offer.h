@@ -32,5 +32,7 @@ struct Offer {
 std::string read_offer(std::span<const char> message, Offer& offer);
 /// The same of requirements that are asked for later.
 bool read_requirements(const fly_requirements& from, Requirements& to);
+/// What a job costs, in energies of a reference job, whose monitor has this value.
+double cost_of(const flyball_monitor& monitor, double value);
 
 }  // namespace flyball

@@ -63,6 +63,7 @@ extern "C" {
 #define FLYBALL_LEVELS 256 /* combinations of the values of all knobs */
 #define FLYBALL_VALUES 260 /* of all knobs together */
 #define FLYBALL_MONITORS 8
+#define FLYBALL_WEIGHT_MOST 100
 #define FLYBALL_NAME_BYTES 32 /* of a name or a value, the end included */
 #define FLYBALL_UNIT_BYTES 16
 #define FLYBALL_THREADS 64 /* that a session names */
@@ -91,13 +92,16 @@ typedef struct flyball_knob {
 
 enum flyball_direction { FLYBALL_LOWER_IS_BETTER, FLYBALL_HIGHER_IS_BETTER, FLYBALL_NEITHER };
 
-/* Something that the application measures of itself, once a job. */
+/* Something that the application measures of itself, once a job. A value below desired_min (unless lower
+ * is better) or above desired_max (unless higher is) costs that job `weight` on top of all else, in
+ * energies of a reference job: 0 to FLYBALL_WEIGHT_MOST; a missed deadline costs 3. What learns stays away
+ * from settings that cost so. With a weight of 0 the monitor is only shown. */
 typedef struct flyball_monitor {
   const char* name; /* "confidence" */
   const char* unit;
   int direction; /* enum flyball_direction */
   double desired_min, desired_max;
-  double weight; /* for whoever looks: monitors are shown, and count for nothing else */
+  double weight;
 } flyball_monitor;
 
 enum flyball_objective { FLYBALL_ENERGY, FLYBALL_ACCURACY, FLYBALL_LATENCY };

@@ -19,6 +19,7 @@ import os
 
 _KNOBS, _LEVELS, _MONITORS, _NAME, _CPUS = 4, 256, 8, 32, 1024
 ENERGY, ACCURACY, LATENCY = 0, 1, 2
+_LOWER_IS_BETTER, _HIGHER_IS_BETTER, _NEITHER = 0, 1, 2
 FOLLOWS_CPUS, PINS_ITSELF = 1, 2
 
 
@@ -120,6 +121,17 @@ class _Job:
         self._session._end(self._setting.measured or {})
 
 
+def _desire(row, at_least=None, at_most=None, weight=1):
+    """What a monitor is to be, and what a job costs that it is not."""
+    row.weight = weight if at_least is not None or at_most is not None else 0
+    row.desired_min = 0 if at_least is None else at_least
+    row.desired_max = 0 if at_most is None else at_most
+    if at_most is None and at_least is not None:
+        row.direction = _HIGHER_IS_BETTER
+    elif at_least is None and at_most is not None:
+        row.direction = _LOWER_IS_BETTER
+
+
 class Session:
     """An application at the governor. Use flyball.open(); close() or leave it to the end."""
 
@@ -128,6 +140,7 @@ class Session:
         self._library = _load()
         self._knobs = dict(knobs or {})
         self._monitors = list(monitors or [])
+        desired = monitors if isinstance(monitors, dict) else {}
         keep = []  # what the library reads during the call
         rows = (_Knob * max(1, len(self._knobs)))()
         levels = 1
@@ -144,7 +157,9 @@ class Session:
             table = (ctypes.c_double * levels)(*[math.nan if a is None else a for a in accuracy_pct])
         watched = (_Monitor * max(1, len(self._monitors)))()
         for row, monitor in zip(watched, self._monitors):
-            row.name, row.unit, row.direction = monitor.encode(), b"", 2
+            row.name, row.unit, row.direction = monitor.encode(), b"", _NEITHER
+            if monitor in desired:
+                _desire(row, **desired[monitor])
         app = _Application(name.encode(), rows, len(self._knobs), table, watched, len(self._monitors),
                            threads, flags, _requirements(**required))
         handle = ctypes.c_void_p()
@@ -222,7 +237,7 @@ class Session:
 
 
 def open(name, **offer):  # noqa: A001, as a module's open()
-    """Opens a session; knobs={name: values, cheapest first}, accuracy_pct, monitors=[names], threads,
-    flags, and requirements: period_ms, deadline_ms, grace_ms, accuracy_floor_pct, energy_budget_mj,
+    """Opens a session; knobs={name: values, cheapest first}, accuracy_pct, monitors=[names]
+    or {name: {"at_least": .., "at_most": .., "weight": ..}} (see flyball_monitor), threads, flags, and requirements: period_ms, deadline_ms, grace_ms, accuracy_floor_pct, energy_budget_mj,
     power_budget_mw, priority, objective."""
     return Session(name, **offer)

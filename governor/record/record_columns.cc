@@ -101,7 +101,8 @@ const Binding* RecordColumns::binding_of(int slot) const {
 
 void RecordColumns::epoch_header(TableWriter& out) const {
   for (const char* name : {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy",
-                           "cost_misses", "cost_accuracy", "cost_budget", "cost_heat", "cost_latency"})
+                           "cost_misses", "cost_accuracy", "cost_budget", "cost_heat", "cost_latency",
+                           "cost_monitors"})
     out.text(name);
   for (const Monitor& row : platform_rows_) out.text(column_name(row.name, row.unit));
   for (const AppColumns& app : apps_)
@@ -157,7 +158,7 @@ void RecordColumns::epoch_line(TableWriter& out, const Observation& now, const D
   out.cell(now.sequence).cell(now.now_ns).cell(now.epoch_ns);
   row.recorded ? out.cell(row.decide_ns) : out.empty();
   out.cell(sum.total()).cell(sum.energy).cell(sum.misses).cell(sum.accuracy);
-  out.cell(sum.budget).cell(sum.heat).cell(sum.latency);
+  out.cell(sum.budget).cell(sum.heat).cell(sum.latency).cell(sum.monitors);
   for (const Monitor& monitor : platform_rows_) out.cell(flyball::read(monitor, now).value);
   for (const AppColumns& app : apps_)
     for (const Monitor& monitor : app.rows)

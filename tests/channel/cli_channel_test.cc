@@ -97,6 +97,52 @@ TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
   EXPECT_EQ(run.wait().exit_code, 0);
 }
 
+/// How many of the last 64 of 400 jobs ran with the large model, of an application whose confidence is low
+/// with the small one; each job takes what its model takes.
+int large_of_64(const std::string& socket, double weight) {
+  setenv("FLYBALL_SOCKET", socket.c_str(), 1);
+  static const char* const models[] = {"small", "large"};
+  const flyball_knob knob{"model", "", models, 2};
+  const flyball_monitor confidence{"confidence", "%", FLYBALL_HIGHER_IS_BETTER, 80, 0, weight};
+  flyball_application app{};
+  app.name = "detector";
+  app.knobs = &knob;
+  app.knob_count = 1;
+  app.monitors = &confidence;
+  app.monitor_count = 1;
+  app.required.period_ns = app.required.deadline_ns = 20'000'000;
+  flyball_session* session = nullptr;
+  EXPECT_EQ(flyball_open(&app, &session), 0) << flyball_why();
+  EXPECT_TRUE(comes_about([&] { return flyball_connected(session) == 1; }));
+  int large = 0;
+  for (int job = 0; job < 400; ++job) {
+    const bool is_large = flyball_begin(session, 0)->value[0] == 1;
+    const std::int64_t until_ns = monotonic_ns() + (is_large ? 2'000'000 : 500'000);
+    while (monotonic_ns() < until_ns) continue;
+    const double measured = is_large ? 90 : 40;
+    EXPECT_EQ(flyball_end_with(session, &measured, 1), 0) << flyball_why();
+    large += is_large && job >= 336;
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  flyball_close(session);
+  return large;
+}
+
+TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
+  FLYBALL_STARTS_PROGRAMS();
+  for (const double weight : {0.0, 10.0}) {
+    const SocketDir dir;
+    Flyball run({"run", "--policy", "q_learning", "--duration", "600", "--no-compare", "--no-learn",
+                 "--profile", "none", "--plain", "--state-dir", dir.path()});
+    ASSERT_TRUE(comes_about([&] { return std::filesystem::exists(dir.socket()); }))
+        << run.err_so_far();
+    const int large = large_of_64(dir.socket(), weight);
+    weight > 0 ? EXPECT_GE(large, 56) : EXPECT_LE(large, 8);
+    run.signal(SIGINT);
+    EXPECT_EQ(run.wait().exit_code, 0);
+  }
+}
+
 struct Footprint {
   std::size_t descriptors = 0;
   long resident_kb = 0;
@@ -177,7 +223,8 @@ TEST(CliChannel, APythonProgramJoins) {
   const std::string program =
       "'import flyball, sys\n"
       "app = flyball.open(\"detector\", knobs={\"model\": [\"small\", \"large\"]},\n"
-      "                   accuracy_pct=[61, 68], monitors=[\"heat\", \"fog\"], deadline_ms=50)\n"
+      "                   accuracy_pct=[61, 68], deadline_ms=50,\n"
+      "                   monitors={\"heat\": {}, \"fog\": {\"at_most\": 9, \"weight\": 2}})\n"
       "assert app.connected\n"
       "for i in range(40):\n"
       "    with app.job() as setting:\n"

@@ -141,6 +141,12 @@ TEST(Hostile, AHelloThatLiesIsRefusedWithItsReason) {
       {"requirements", [](fly_hello& h) { h.required.priority = 1000; }},
       {"threads", [](fly_hello& h) { h.threads = 0; }},
       {"monitors", [](fly_hello& h) { h.monitor_count = 1; }},
+      {"monitors",
+       [](fly_hello& h) {
+         h.monitor_count = 1;
+         std::strcpy(h.monitor[0].name, "fog");
+         h.monitor[0].weight = FLYBALL_WEIGHT_MOST + 1;
+       }},
   };
   Offer good;
   const fly_hello right = good_hello();

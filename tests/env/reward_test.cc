@@ -91,8 +91,17 @@ TEST(Reward, ChargesTheRowsOfTheTableThatSaySo) {
       EXPECT_FALSE(pays) << row.name;
     }
   }
-  EXPECT_EQ(charged, 2 + 2 + 2 * 9);
+  EXPECT_EQ(charged, 2 + 2 + 2 * 10);
   EXPECT_GT(free, 20);
+}
+
+TEST(Reward, WhatAnApplicationDoesNotDesireCostsItsWeight) {
+  Observation out = troubled_epoch();
+  const double before = judged(kWeights, out).total();
+  out.app[1].undesired = 2.5;
+  const Reward reward = judged(kWeights, out);
+  EXPECT_DOUBLE_EQ(reward.app[1].monitors, 2.5);
+  EXPECT_DOUBLE_EQ(reward.total(), before - 2.5);
 }
 
 TEST(Reward, PreferenceScalesTheEnergyTermOnly) {
