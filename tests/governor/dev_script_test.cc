@@ -101,6 +101,8 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
                                 "build tasn",
                                 "build release debug",
                                 "bench grouped",
+                                "evaluate all",
+                                "evaluate --qiuck",
                                 "bench --benchmark_filtre=x",
                                 "fuzz now",
                                 "fuzz 1 2",
@@ -120,7 +122,7 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
 TEST(DevScript, HelpOfEveryVerbDoesNothingElse) {
   Dev dev;
   for (const std::string verb :
-       {"run", "test", "guest", "build", "bench", "fuzz", "format", "clean"}) {
+       {"run", "test", "guest", "build", "evaluate", "bench", "fuzz", "format", "clean"}) {
     const Finished finished = dev.run(verb + " --help");
     EXPECT_EQ(finished.exit_code, 0) << verb;
     EXPECT_THAT(finished.out, HasSubstr("usage: ./dev VERB")) << verb;
