@@ -20,6 +20,7 @@ constexpr int kQuickJobs = 4;
 // deviations a standard deviation is.
 constexpr double kTimeSpread = 0.075, kDeviations = 1.25;
 constexpr int kEveryJob = 64, kSeldom = 8;  // from then on times are learned from every eighth
+constexpr double kLeastAtClocks = 0.1;      // of a job's work
 constexpr double kLeastWorkNoise = 0.03;    // of a time, relative, beside that of the work
 }  // namespace
 
@@ -60,6 +61,22 @@ double JobTracker::job_ns(const AppSetting& setting, const Observation& outcome)
   return believed_.ns(platform_, profile_, setting, delivered_opps(outcome));
 }
 
+void JobTracker::add_progress(double work, const Observation& outcome) {
+  progress_ += work;
+  if (times_ == nullptr) return;
+  const OppChoice opp = delivered_opps(outcome);
+  for (std::size_t k = 0; k < clock_count_; ++k) {
+    if (clocks_[k].opp != opp) continue;
+    clocks_[k].share += work;
+    return;
+  }
+  if (clock_count_ < clocks_.size()) {
+    clocks_[clock_count_++] = {opp, work};
+  } else {
+    clocks_.back().share += work;
+  }
+}
+
 void JobTracker::observe(const Observation& outcome) {
   note_other_load(outcome);
   const std::int64_t begin_ns = outcome.now_ns - outcome.epoch_ns;
@@ -68,33 +85,52 @@ void JobTracker::observe(const Observation& outcome) {
     note_release(job.release_ns);
     if (job.dropped) continue;
     const std::int64_t from_ns = std::max(begin_ns, job.start_ns);
-    if (job.start_ns >= begin_ns) progress_ = 0;
-    progress_ += static_cast<double>(job.finish_ns - from_ns) /
-                 (job_ns(job.setting, outcome) * crowding(job.setting.mapping, others_in_epoch_));
-    job_finished(job, outcome);
-    progress_ = 0;
+    if (job.start_ns >= begin_ns) no_progress();
+    add_progress(
+        static_cast<double>(job.finish_ns - from_ns) /
+            (job_ns(job.setting, outcome) * crowding(job.setting.mapping, others_in_epoch_)),
+        outcome);
+    job_finished(job);
+    no_progress();
   }
   const AppObservation& seen = outcome.app[slot_];
   for (std::uint32_t i = 0; i < seen.backlog; ++i) note_release(seen.release_ns(i));
   const RunningJobObservation& run = seen.running;
-  if (!run.busy || run.start_ns >= begin_ns) progress_ = 0;
+  if (!run.busy || run.start_ns >= begin_ns) no_progress();
   if (run.busy) {
-    progress_ += static_cast<double>(outcome.now_ns - std::max(begin_ns, run.start_ns)) /
-                 (job_ns(run.setting, outcome) * crowding(run.setting.mapping, others_in_epoch_));
+    add_progress(
+        static_cast<double>(outcome.now_ns - std::max(begin_ns, run.start_ns)) /
+            (job_ns(run.setting, outcome) * crowding(run.setting.mapping, others_in_epoch_)),
+        outcome);
   }
 }
 
-void JobTracker::job_finished(const JobRecord& job, const Observation& outcome) {
+void JobTracker::learn_times(const JobRecord& job) {
+  // What is done at clocks that hardly count is taken to be done at the others.
+  std::size_t kept = 0;
+  double sum = 0;
+  bool telling = false;
+  for (std::size_t k = 0; k < clock_count_; ++k) {
+    if (clocks_[k].share < kLeastAtClocks * progress_) continue;
+    telling =
+        telling || times_->tells_of_lowest(platform_.mappings[job.setting.mapping], clocks_[k].opp);
+    sum += clocks_[k].share;
+    clocks_[kept++] = clocks_[k];
+  }
+  if (kept == 0 || !(jobs_ < kEveryJob || jobs_ % kSeldom == 0 || telling)) return;
+  for (std::size_t k = 0; k < kept; ++k) clocks_[k].share /= sum;
+  // What the board is to blame for is no work.
+  const double expected =
+      work_ * static_cast<double>(model_error_[static_cast<std::size_t>(job.setting.mapping)]);
+  const double noise = kLeastWorkNoise + deviation_ / work_ + other_load_;
+  progress_ /= times_->take(job.setting, {clocks_.data(), kept}, progress_ / expected, noise);
+  believed_.forget();
+}
+
+void JobTracker::job_finished(const JobRecord& job) {
   if (!(progress_ > 0) || !std::isfinite(progress_)) return;
   ++jobs_;
-  if (times_ != nullptr && (jobs_ < kEveryJob || jobs_ % kSeldom == 0)) {
-    // What the board is to blame for is no work.
-    const double expected =
-        work_ * static_cast<double>(model_error_[static_cast<std::size_t>(job.setting.mapping)]);
-    const double noise = kLeastWorkNoise + deviation_ / work_ + other_load_;
-    progress_ /= times_->take(job.setting, delivered_opps(outcome), progress_ / expected, noise);
-    believed_.forget();
-  }
+  if (times_ != nullptr) learn_times(job);
   const auto m = static_cast<std::size_t>(job.setting.mapping);
   const double known = static_cast<double>(model_error_[m]);
   const double expected = work_ * known;

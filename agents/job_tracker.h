@@ -57,7 +57,11 @@ class JobTracker {
 
  private:
   double job_ns(const AppSetting& setting, const Observation& outcome);
-  void job_finished(const JobRecord& job, const Observation& outcome);
+  /// The running job has so much more work behind it, done at the clocks of the epoch.
+  void add_progress(double work, const Observation& outcome);
+  void no_progress() { progress_ = 0, clock_count_ = 0; }
+  void job_finished(const JobRecord& job);
+  void learn_times(const JobRecord& job);
   void note_release(std::int64_t release_ns);
   void note_other_load(const Observation& outcome);
   /// Cores that are wanted over cores that are there, on the mapping's most wanted cluster; at
@@ -84,6 +88,9 @@ class JobTracker {
   double duty_ = 0;
   double other_load_ = 0;
   double progress_ = 0;
+  // The running job's clocks, and the work that it did at them; the last stands for all that follow.
+  std::array<TimeEstimate::AtClocks, TimeEstimate::kMostClocks> clocks_{};
+  std::size_t clock_count_ = 0;
   std::int64_t last_release_ns_ = -1;
   double shortest_gap_ns_ = 0;
 };

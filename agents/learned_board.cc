@@ -22,7 +22,10 @@ double leaking_mw(const ClusterSpec& cluster, double volts, double powered) {
 }  // namespace
 
 LearnedBoard::LearnedBoard(const Belief& prior)
-    : prior_(prior), meanings_(meanings_of(prior.mean)), belief_(prior), power_(prior) {
+    : prior_(prior),
+      meanings_(meanings_of(prior.mean)),
+      belief_(prior),
+      power_(prior, belief_.mean) {
   std::size_t numbers =
       static_cast<std::size_t>(power_.factors().size()) + belief_.mean.clusters.size();
   for (AppProfile& app : belief_.mean.apps) {
@@ -100,7 +103,24 @@ void LearnedBoard::observe(const Observation& outcome,
   power_.observe(outcome, profile);
   bool finished = false;
   for (int a = 0; a < outcome.app_count; ++a) finished = finished || outcome.app[a].finished > 0;
+  if (finished) agree_on_lowest();
   if (finished && moved()) correct_power();
+}
+
+/// What a lowest clock delivers is the board's: whoever knows best tells the others.
+void LearnedBoard::agree_on_lowest() {
+  for (int c = 0; c < static_cast<int>(prior_.mean.clusters.size()); ++c) {
+    const TimeEstimate* best = nullptr;
+    const auto variance = [&](const TimeEstimate& of) {
+      return of.numbers().covariance(of.lowest(c), of.lowest(c));
+    };
+    for (const auto& times : times_) {
+      if (times && (best == nullptr || variance(*times) < variance(*best))) best = times.get();
+    }
+    for (const auto& times : times_) {
+      if (times && variance(*times) > variance(*best)) times->take_lowest(c, *best);
+    }
+  }
 }
 
 PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
@@ -116,7 +136,8 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
     const ClusterSpec& cluster = prior_.mean.clusters[c];
     const double volts = cluster.opps[opp[c]].voltage_mv / 1000;
     const double lowest_volts = cluster.opps[0].voltage_mv / 1000;
-    const double mhz = cluster.opps[opp[c]].delivered_khz() / 1000;
+    const std::vector<OperatingPoint>& delivered = belief_.mean.clusters[c].opps;
+    const double mhz = delivered[opp[c]].delivered_khz() / 1000;
     const bool gated = cluster.gate_idle_cores || first.unit[c].gate_idle_cores;
     const double busy = load[c].busy_cores;
     const double powered = gated ? busy : cluster.cores;
@@ -126,7 +147,7 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
                                cluster.idle_core_nf * (powered - busy);
     const double idle = cluster.gate_idle_cores ? 0 : cluster.cores;
     const double idle_nf = cluster.uncore_nf * std::min(1.0, idle) + cluster.idle_core_nf * idle;
-    const double lowest_mhz = cluster.opps[0].delivered_khz() / 1000;
+    const double lowest_mhz = delivered[0].delivered_khz() / 1000;
     parts[2 * c] =
         (volts * volts * mhz * switched_nf - lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
         seconds;
@@ -180,16 +201,15 @@ std::size_t LearnedBoard::saved_bytes() const {
 void LearnedBoard::load(ByteReader& in, bool keep) {
   const auto clusters = static_cast<int>(load_meanings(in).size());
   in.u64();
-  const auto pass_over = [&](const auto& numbers) {
-    if (numbers.size() != 2 * clusters + 1)
-      in.reject("its number of beliefs does not fit its clusters");
+  const auto pass_over = [&](const auto& numbers, int size) {
+    if (numbers.size() != size) in.reject("its number of beliefs does not fit its clusters");
   };
   auto power = power_.factors();
   if (keep) {
     power.load(in);
     power.skip_first(in);
   } else {
-    pass_over(decltype(power)::of_another(in));
+    pass_over(decltype(power)::of_another(in), 2 * clusters + 1);
   }
   std::vector<std::pair<std::size_t, Gaussian<TimeEstimate::kMax>>> read;
   const std::uint32_t profiles = in.u32();
@@ -203,7 +223,7 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
       read.emplace_back(a, times_[a]->numbers()).second.load(in);
       times_[a]->numbers().skip_first(in);
     } else {
-      pass_over(Gaussian<TimeEstimate::kMax>::of_another(in));
+      pass_over(Gaussian<TimeEstimate::kMax>::of_another(in), 3 * clusters + 1);
     }
   }
   in.end();

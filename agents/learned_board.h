@@ -57,6 +57,7 @@ class LearnedBoard {
   /// `keep`: false passes over it, for it is of another board.
   void load(ByteReader& in, bool keep);
   void correct_power();
+  void agree_on_lowest();
   bool moved() const;
 
   const Belief& prior_;

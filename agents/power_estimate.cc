@@ -17,14 +17,13 @@ constexpr double kOtherCores = 0.1;  // busy cores of others that disturb
 constexpr int kStuckAfter = 4;
 constexpr double kOtherPower = 0.05;
 constexpr double kColdestC = -40;
-// By how much a reading may be late: sensors of boards average over 35 to 260 ms.
-constexpr double kLateMs = 50;
 constexpr double kTempWeightPerS = 0.1;
 
 }  // namespace
 
-PowerEstimate::PowerEstimate(const Belief& prior)
+PowerEstimate::PowerEstimate(const Belief& prior, const PlatformSpec& corrected)
     : board_(prior.mean),
+      corrected_(corrected),
       clusters_(static_cast<int>(board_.clusters.size())),
       rest_(2 * clusters_),
       noise_(kFirstNoise * kFirstNoise) {
@@ -98,8 +97,9 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     temp_c_[c] += std::min(1.0, 1e-3 * ms * kTempWeightPerS) * (seen.temp_c - temp_c_[c]);
     const double leaking = 1 - cluster.leak_core_share * (1 - powered / cluster.cores);
     const double on = own_cores[c] > 0 ? 1 : 0;
-    stretch_.believed_mj[2 * c] +=
-        1e-3 * ms * volts * volts * opp.delivered_khz() * 1e-3 * switched_nf;
+    stretch_.believed_mj[2 * c] += 1e-3 * ms * volts * volts *
+                                   corrected_.clusters[c].opps[seen.opp].delivered_khz() * 1e-3 *
+                                   switched_nf;
     stretch_.believed_mj[2 * c + 1] +=
         1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
   }
@@ -107,16 +107,29 @@ void PowerEstimate::add_epoch(const Observation& outcome,
   double believed_mj = -before_mj;
   for (int i = 0; i <= rest_; ++i) believed_mj += stretch_.believed_mj[i];
   const double believed_mw = 1e3 * believed_mj / ms;
-  if (outcome.power_mw != shown_mw_) {
-    repeats_ = 0;
-  } else if (std::abs(believed_mw - believed_mw_) > kOtherPower * believed_mw_) {
-    ++repeats_;
-  }
-  shown_mw_ = outcome.power_mw;
-  believed_mw_ = stretch_.end_mw = believed_mw;
+  watch_repeats(outcome, believed_mw);
+  stretch_.end_mw = believed_mw;
   stretch_.disturbed = stretch_.disturbed || stuck() || !outcome.sensors_ok;
   stretch_.seen_mj += outcome.energy_mj;
   stretch_.ns += outcome.epoch_ns;
+}
+
+void PowerEstimate::watch_repeats(const Observation& outcome, double believed_mw) {
+  repeated_ = outcome.power_mw == shown_mw_;
+  if (!repeated_) {
+    repeats_ = 0;
+    before_repeats_.kept = false;
+  } else if (std::abs(believed_mw - believed_mw_) > kOtherPower * believed_mw_) {
+    ++repeats_;
+  }
+  if (stuck() && before_repeats_.kept) {
+    factors_ = before_repeats_.factors;
+    noise_ = before_repeats_.noise;
+    surprise_ = before_repeats_.surprise;
+    before_repeats_.kept = false;
+  }
+  shown_mw_ = outcome.power_mw;
+  believed_mw_ = believed_mw;
 }
 
 bool PowerEstimate::close_stretch(const Observation& outcome) {
@@ -136,10 +149,22 @@ bool PowerEstimate::close_stretch(const Observation& outcome) {
   last_end_mw_ = stretch.end_mw;
   disturbed_ = stretch.disturbed || after_disturbance;
   late_mj_ = std::abs(1e-3 * kLateMs * end_differs_mw);
-  if (!learning_ || !steady || disturbed_) return false;
+  const bool settled = static_cast<double>(since_change_ns_) >= kLateMs * 1e6;
+  if (steady) {
+    since_change_ns_ += stretch.ns;
+  } else {
+    since_change_ns_ = 0;
+    for (const JobRecord& job : outcome.jobs()) {
+      if (!job.dropped) since_change_ns_ = std::max(since_change_ns_, job.execution_ns());
+    }
+  }
+  if (!learning_ || !steady || !settled || disturbed_) return false;
   double all_mj = 0;
   for (int i = 0; i <= rest_; ++i) all_mj += stretch.believed_mj[i];
   if (!(all_mj > 0) || !(stretch.seen_mj > 0)) return false;
+  if (repeated_ && !before_repeats_.kept) {
+    before_repeats_ = {factors_, noise_, surprise_, true};
+  }
   // Relative to what is expected, so that a long stretch counts as much as a short one.
   const double expected_mj = energy_mj(stretch.believed_mj);
   Parts share{};

@@ -18,9 +18,10 @@ namespace flyball {
 ///
 /// A measurement is the platform's energy from the end of one job to the end of the next, against what
 /// is believed of the same stretch at the clocks, loads and temperatures that were seen. Only the
-/// second and later of jobs with one setting count, and the less the more their ends differ in power,
-/// so that a late sensor does no harm; stretches with other load in them, or of a sensor that repeats
-/// itself, count nothing.
+/// second and later of jobs with one setting count, from when a late sensor shows no other setting any
+/// more, and the less the more their ends differ in power, so that a late sensor does no harm;
+/// stretches with other load in them, or of a sensor that repeats itself, count nothing. What was
+/// learned between a sensor's sticking and its being found to is taken back.
 class PowerEstimate {
  public:
   static constexpr int kMax = 2 * kMaxClusters + 1;
@@ -28,8 +29,11 @@ class PowerEstimate {
       std::array<double, kMax>;  ///< energy, believed: switching and leaking per cluster, rest
   static constexpr double kSpread = 0.6;  ///< of a factor, where nobody says how sure the belief is
   static constexpr double kLeast = 0.25, kMost = 6;  ///< of a factor
+  /// By how much a reading may be late: sensors of boards average over 35 to 260 ms.
+  static constexpr double kLateMs = 50;
 
-  explicit PowerEstimate(const Belief& prior);
+  /// `corrected` is the board as it is believed now, of which the clocks that are delivered are taken.
+  PowerEstimate(const Belief& prior, const PlatformSpec& corrected);
 
   /// Takes in an epoch; true when the factors have changed.
   bool observe(const Observation& outcome, const std::array<const AppProfile*, kMaxApps>& profile);
@@ -75,8 +79,10 @@ class PowerEstimate {
   void add_epoch(const Observation& outcome,
                  const std::array<const AppProfile*, kMaxApps>& profile);
   bool close_stretch(const Observation& outcome);
+  void watch_repeats(const Observation& outcome, double believed_mw);
 
   const PlatformSpec& board_;
+  const PlatformSpec& corrected_;
   int clusters_, rest_;
   Gaussian<kMax> factors_;
   std::array<std::array<float, 192>, kMaxClusters>
@@ -94,6 +100,14 @@ class PowerEstimate {
   double surprise_ = 0;  ///< by how many deviations measurements lie above what is expected, lately
   double shown_mw_ = -1, believed_mw_ = 0;  ///< of the last epoch
   int repeats_ = 0;
+  bool repeated_ = false;             ///< the last reading was that before
+  std::int64_t since_change_ns_ = 0;  ///< for how long the settings have been in use
+  struct Before {
+    Gaussian<kMax> factors;
+    double noise = 0, surprise = 0;
+    bool kept = false;
+  };
+  Before before_repeats_;  ///< what was known, where something was learned of readings that repeat
 };
 
 }  // namespace flyball

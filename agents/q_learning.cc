@@ -20,7 +20,7 @@ constexpr double kHorizonJobs = 120;  // that a gain is counted for
 constexpr double kTrialCost = 6;      // three jobs, and as much again for what may go wrong
 constexpr double kLeastGain = 0.5;    // jobs
 constexpr double kPowerSpread = 0.1;  // of a job's energy, where nobody says how sure the belief is
-constexpr double kSafeTrial = 1.5;        // deviations of a time that is not known well
+constexpr double kSafeTrial = 1.5;    // deviations of a time that is not known well
 constexpr std::uint64_t kLookEvery = 32;  // jobs, while the belief stays as it is
 
 constexpr double kWakeUpNs =
@@ -32,6 +32,16 @@ double slowest_transition_ns(const PlatformSpec& platform) {
     slowest_us = std::max(slowest_us, cluster.transition_latency_us);
   }
   return slowest_us * 1e3;
+}
+
+/// So many jobs more until a late sensor shows a trial and not what was before: the first takes most of
+/// its period.
+int late_jobs(const Requirements& required, const JobTracker& jobs) {
+  constexpr double kLateNs = PowerEstimate::kLateMs * 1e6, kFirstShare = 0.6;
+  constexpr int kMost = 4;
+  const double gap_ns = release_gap_ns(required, jobs);
+  if (!(gap_ns > 0) || kFirstShare * gap_ns >= kLateNs) return 0;
+  return static_cast<int>(std::min<double>(kMost, std::ceil(kLateNs / gap_ns - kFirstShare)));
 }
 
 int best_of(std::span<const DoubleQ::Prior> prior, double energy_weight) {
@@ -251,8 +261,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   close(*app.learned, table, app.closed_slow, s.slow_state, slow, s.energy_weight);
   const bool kept_ok = app.mapping >= 0 && !slow[static_cast<std::size_t>(app.mapping)].masked;
   const bool hold = kept_ok && any_safe && app.held_jobs < kHoldJobs && app.next_slow.valid &&
-                    app.next_slow.state == s.slow_state && !asked_anew &&
-                    app.level == level_before;
+                    app.next_slow.state == s.slow_state && !asked_anew && app.level == level_before;
   bool explored = false;
   if (kind_ == Kind::kArms) {
     if (!by_belief) {
@@ -273,13 +282,13 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     app.mapping = trial;
     app.next_chances.clear();
     explored = true;
-    app.held_jobs = kHoldJobs - kTrialDecisions;
+    app.held_jobs = kHoldJobs - kTrialDecisions - 2 * late_jobs(seen.required, app.jobs);
   } else {
     // Where the belief learns, what is worth a trial has had it: at random only what it overlooks.
     const double share = app.profile->learns() ? kBelievedEpsilon : 1;
-    app.mapping = draw(slow, s.energy_weight,
-                       any_safe && !by_belief ? share * epsilon(*app.learned) : 0,
-                       std::max(0, greedy), app.next_chances, explored);
+    app.mapping =
+        draw(slow, s.energy_weight, any_safe && !by_belief ? share * epsilon(*app.learned) : 0,
+             std::max(0, greedy), app.next_chances, explored);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
@@ -460,8 +469,8 @@ void QLearning::score(App& app, const JobRecord& job) {
   const bool moved = !(job.setting == app.scored);
   app.scored = job.setting;
   if (moved) return;
-  float& own = app.ratio[static_cast<std::size_t>(
-      job.setting.mapping * app.profile->level_count() + job.setting.level)];
+  float& own = app.ratio[static_cast<std::size_t>(job.setting.mapping * app.profile->level_count() +
+                                                  job.setting.level)];
   own += static_cast<float>((own > 0 ? kEnergyWeight : 1) * (ratio - static_cast<double>(own)));
 }
 

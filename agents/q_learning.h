@@ -56,7 +56,7 @@ class QLearning : public Agent, public Spoilable {
  public:
   static constexpr std::array<double, 6> kMargins{0.5, 1, 1.5, 2.5, 4, 6};
   static constexpr int kPressureBins = 8;
-  static constexpr std::uint32_t kPayload = 4;  ///< version of what save() writes
+  static constexpr std::uint32_t kPayload = 5;  ///< version of what save() writes
   // More than that load() takes of nobody.
   static constexpr std::uint32_t kMaxProfiles = 256;
   static constexpr std::size_t kMaxNameBytes = 256;

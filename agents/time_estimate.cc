@@ -12,11 +12,17 @@ namespace {
 constexpr double kMostFactor = 1.4;  // of a logarithm: 0.25 to 4 times
 constexpr double kMostMemory = 0.7;
 constexpr double kLeastParallel = 0.2, kMostParallel = 0.99;
-constexpr double kStep = 1e-3;  // of a derivative
+constexpr double kMostLate = 1.4;  // of a logarithm: a lowest clock delivers a quarter or more
+constexpr double kStep = 1e-3;     // of a derivative
+// Every job tells of a lowest clock while it is off by as much as a job's noise, and the first few.
+constexpr double kTells = 0.1;
+constexpr int kFirstJobs = 16;
+// A job is one of a lowest clock if that explains so much of its time; doubted are so many deviations.
+constexpr double kAtLowest = 0.3, kDoubted = 2;
 
 }  // namespace
 
-TimeEstimate::TimeEstimate(const PlatformSpec& board, AppProfile& profile)
+TimeEstimate::TimeEstimate(PlatformSpec& board, AppProfile& profile)
     : board_(board),
       profile_(profile),
       clusters_(static_cast<int>(board.clusters.size())),
@@ -32,12 +38,25 @@ TimeEstimate::TimeEstimate(const PlatformSpec& board, AppProfile& profile)
     numbers_.add(top_ms_[c] > 0 ? unit.memory_ms / top_ms_[c] : 0, surer * kMemorySpread);
   }
   numbers_.add(profile.parallel_fraction, surer * kParallelSpread);
+  for (int c = 0; c < clusters_; ++c) {
+    const std::vector<OperatingPoint>& opps = board.clusters[c].opps;
+    named_share_[c] = opps.front().delivered_share;
+    // The highest is what times are counted by, and who says that one delivers less knows.
+    const bool unknown = opps.size() > 1 && named_share_[c] == 1;
+    numbers_.add(0, unknown ? surer * kLowestSpread : 0);
+  }
 }
 
 /// Into the profile. Time and memory of a cluster belong together.
 void TimeEstimate::put(int number, double value) const {
   if (number == parallel_) {
     profile_.parallel_fraction = std::clamp(value, kLeastParallel, kMostParallel);
+    return;
+  }
+  if (number > parallel_) {
+    const int of = number - lowest(0);
+    board_.clusters[of].opps.front().delivered_share =
+        named_share_[of] * det_exp(-std::clamp(value, 0.0, kMostLate));
     return;
   }
   const int c = number / 2;
@@ -53,7 +72,7 @@ void TimeEstimate::put(int number, double value) const {
 
 void TimeEstimate::correct() {
   for (int i = 0; i < numbers_.size(); ++i) {
-    if (i == parallel_ || profile_.unit[i / 2].supported) put(i, numbers_.mean(i));
+    if (i >= parallel_ || profile_.unit[i / 2].supported) put(i, numbers_.mean(i));
   }
 }
 
@@ -62,12 +81,53 @@ double TimeEstimate::time_ns(int mapping, int level, const OppChoice& opp) const
                       opp);
 }
 
+bool TimeEstimate::used(int number, const Mapping& cores, const OppChoice& opp) const {
+  if (number == parallel_) return true;
+  if (number < parallel_) return cores.cores[number / 2] > 0;
+  const int c = number - lowest(0);
+  return cores.cores[c] > 0 && opp[c] == 0 && numbers_.covariance(number, number) > 0;
+}
+
+double TimeEstimate::spread(int number) const {
+  if (number > parallel_) return kLowestSpread;
+  return number % 2 == 0 && number != parallel_ ? kFactorSpread : kMemorySpread;
+}
+
+bool TimeEstimate::tells_of_lowest(const Mapping& cores, const OppChoice& opp) const {
+  for (int c = 0; c < clusters_; ++c) {
+    const int number = lowest(c);
+    if (used(number, cores, opp) &&
+        (at_lowest_[c] < kFirstJobs || numbers_.covariance(number, number) > kTells * kTells)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// `off`: of a job's time, the logarithm. Too much for what is known of the cluster, it is the clock.
+void TimeEstimate::doubt_lowest(const Vector& slope, double off, double deviation) {
+  for (int c = 0; c < clusters_; ++c) {
+    const int number = lowest(c);
+    if (slope[number] < kAtLowest) continue;
+    at_lowest_[c] = std::min(at_lowest_[c] + 1, kFirstJobs);
+    const bool explains = off > 0 || numbers_.mean(number) > 0;
+    const double known = numbers_.covariance(number, number);
+    if (!explains || std::abs(off) < kDoubted * deviation) continue;
+    if (known < 0.5 * kLowestDoubted * kLowestDoubted) numbers_.widen(number, kLowestDoubted);
+  }
+}
+
+void TimeEstimate::take_lowest(int cluster, const TimeEstimate& from) {
+  const int number = lowest(cluster);
+  numbers_.restart(number, from.numbers_.mean(number), from.numbers_.covariance(number, number));
+}
+
 TimeEstimate::Vector TimeEstimate::gradient(int mapping, int level, const OppChoice& opp) const {
   Vector slope{};
   const Mapping& cores = board_.mappings[static_cast<std::size_t>(mapping)];
   const double base = det_log(time_ns(mapping, level, opp));
   for (int i = 0; i < numbers_.size(); ++i) {
-    if (i != parallel_ && cores.cores[i / 2] == 0) continue;
+    if (!used(i, cores, opp)) continue;
     // Towards the inside of the range, so that a number at its end still has a slope.
     const double step = i == parallel_ ? -kStep : kStep;
     put(i, numbers_.mean(i) + step);
@@ -77,29 +137,43 @@ TimeEstimate::Vector TimeEstimate::gradient(int mapping, int level, const OppCho
   return slope;
 }
 
-double TimeEstimate::take(const AppSetting& setting, const OppChoice& opp, double ratio,
+double TimeEstimate::take(const AppSetting& setting, std::span<const AtClocks> clocks, double ratio,
                           double noise) {
   if (!learning_ || !(ratio > 0) || !std::isfinite(ratio)) return 1;
-  const double before = time_ns(setting.mapping, setting.level, opp);
-  const Vector slope = gradient(setting.mapping, setting.level, opp);
+  Vector slope{};
+  std::array<double, kMostClocks> before{};
+  const std::size_t count = std::min(clocks.size(), before.size());
+  for (std::size_t k = 0; k < count; ++k) {
+    before[k] = time_ns(setting.mapping, setting.level, clocks[k].opp);
+    const Vector one = gradient(setting.mapping, setting.level, clocks[k].opp);
+    for (int i = 0; i < numbers_.size(); ++i) slope[i] += clocks[k].share * one[i];
+  }
+  doubt_lowest(slope, det_log(ratio), std::sqrt(numbers_.variance(slope) + noise * noise));
   const double deviation = std::sqrt(numbers_.variance(slope) + noise * noise);
   surprise_ += kSurpriseWeight * (det_log(ratio) / deviation - surprise_);
   if (std::abs(surprise_) > kSurprised) {
     for (int i = 0; i < numbers_.size(); ++i) {
-      if (slope[i] != 0)
-        numbers_.widen(i, (i % 2 == 0 && i != parallel_ ? kFactorSpread : kMemorySpread) / 2);
+      if (slope[i] != 0) numbers_.widen(i, spread(i) / 2);
     }
     surprise_ = 0;
   }
   numbers_.update(slope, std::clamp(det_log(ratio), -kOutlier * deviation, kOutlier * deviation),
                   noise * noise);
+  const auto clamp = [&](int i, double least, double most) {
+    numbers_.set_mean(i, std::clamp(numbers_.mean(i), least, most));
+  };
   for (int c = 0; c < clusters_; ++c) {
-    numbers_.set_mean(2 * c, std::clamp(numbers_.mean(2 * c), -kMostFactor, kMostFactor));
-    numbers_.set_mean(2 * c + 1, std::clamp(numbers_.mean(2 * c + 1), 0.0, kMostMemory));
+    clamp(2 * c, -kMostFactor, kMostFactor);
+    clamp(2 * c + 1, 0, kMostMemory);
+    clamp(lowest(c), 0, kMostLate);
   }
-  numbers_.set_mean(parallel_, std::clamp(numbers_.mean(parallel_), kLeastParallel, kMostParallel));
+  clamp(parallel_, kLeastParallel, kMostParallel);
   correct();
-  return time_ns(setting.mapping, setting.level, opp) / before;
+  double shrunk = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    shrunk += clocks[k].share * before[k] / time_ns(setting.mapping, setting.level, clocks[k].opp);
+  }
+  return shrunk > 0 ? 1 / shrunk : 1;
 }
 
 double TimeEstimate::deviation(int mapping, int level, const OppChoice& opp) const {

@@ -31,23 +31,6 @@ FaultySensors::FaultySensors(std::unique_ptr<Platform> platform, const PlatformS
   own_ = std::move(platform);
 }
 
-void FaultySensors::observe(Observation& out) const noexcept {
-  platform_.observe(out);
-  name_clocks(out);
-}
-
-/// Nobody is told that an operating point delivers less than it is called.
-void FaultySensors::name_clocks(Observation& out) const {
-  for (int c = 0; c < out.cluster_count; ++c) {
-    const std::vector<OperatingPoint>& opps = board_.clusters[c].opps;
-    ClusterObservation& cluster = out.cluster[c];
-    const double shown = static_cast<double>(opps[cluster.opp].freq_khz);
-    if (cluster.freq_khz > 0) cluster.capacity *= shown / static_cast<double>(cluster.freq_khz);
-    cluster.freq_khz = opps[cluster.opp].freq_khz;
-    cluster.asked_khz = opps[cluster.asked_opp].freq_khz;
-  }
-}
-
 double FaultySensors::energy_at(std::int64_t ns) const {
   for (int back = 0; back + 1 < marks_; ++back) {
     const Mark& later = history_[(head_ - back + kHistory) % kHistory];
@@ -111,9 +94,8 @@ double FaultySensors::shown_mj(const Observation& truth) {
 
 Status FaultySensors::advance(const EpochRequest& request, Observation& out) noexcept {
   const Status status = platform_.advance(request, out);
-  name_clocks(out);
   if (truth_) *truth_ = out;
-  if (out.epoch_ns > 0 && out.energy_mj > 0) show_power(out);
+  if (truth_ && out.epoch_ns > 0) show_power(out);
   if (out.epoch_ns > 0 && faults_.of_temperature()) show_temperatures(out);
   return status;
 }
@@ -140,8 +122,15 @@ void FaultySensors::show_temperatures(Observation& out) {
 }
 
 void FaultySensors::show_power(Observation& out) {
-  const double ratio = shown_mj(out) / out.energy_mj;
+  const double shown = shown_mj(out);
   const bool stuck = stuck_mw_ >= 0;
+  if (!(out.energy_mj > 0)) {
+    // A board that takes nothing now is late in showing what it took before; whose that was it forgets.
+    out.energy_mj = shown;
+    out.power_mw = shown / (static_cast<double>(out.epoch_ns) * 1e-9);
+    return;
+  }
+  const double ratio = shown / out.energy_mj;
   out.energy_mj *= ratio;
   out.power_mw = stuck ? stuck_mw_ : out.power_mw * ratio;
   for (int c = 0; c < out.cluster_count; ++c) out.cluster[c].power_mw *= ratio;

@@ -12,9 +12,8 @@
 namespace flyball {
 
 /// A platform seen through faulty sensors: the energy and power of everything that it shows (platform,
-/// clusters, applications, jobs) and its temperatures are what the sensors make of them, and a clock is
-/// shown as the frequency that the operating point is said to have. The platform itself is untouched, and
-/// truth() tells what was. The same seed gives the same readings.
+/// clusters, applications, jobs) and its temperatures are what the sensors make of them. The platform
+/// itself is untouched, and truth() tells what was. The same seed gives the same readings.
 class FaultySensors final : public Platform {
  public:
   /// The references outlive it. It is believed to be as `board`.
@@ -27,7 +26,7 @@ class FaultySensors final : public Platform {
                 const SensorFaults& faults, std::uint64_t seed);
 
   const Binding& binding(int slot) const override { return platform_.binding(slot); }
-  void observe(Observation& out) const noexcept override;
+  void observe(Observation& out) const noexcept override { platform_.observe(out); }
   void amend(Action& action) const noexcept override { platform_.amend(action); }
   Status apply(const Action& action) noexcept override { return platform_.apply(action); }
   Status advance(const EpochRequest& request, Observation& out) noexcept override;
@@ -44,7 +43,6 @@ class FaultySensors final : public Platform {
   double shown_mj(const Observation& truth);
   double modelled_mj(const Observation& truth) const;
   double energy_at(std::int64_t ns) const;
-  void name_clocks(Observation& out) const;
 
   std::unique_ptr<Platform> own_;
   Platform& platform_;

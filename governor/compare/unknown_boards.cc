@@ -114,7 +114,7 @@ UnknownBoard draw_board(const PlatformSpec& known, int index, std::uint64_t seed
     scale_time(truth, c, time, memory);
     scale_dynamic(truth, c, dynamic);
     scale_leakage(truth, c, leakage);
-    if (half) truth.clusters[c].opps.front().freq_khz /= 2;
+    if (half) truth.clusters[c].opps.front().delivered_share *= 0.5;
     hungrier = std::max(hungrier, dynamic);
     board.drawn +=
         fmt::format("{} time x{:.2f}, memory {:.0f} %, dynamic x{:.2f}, leakage x{:.2f}{}; ",

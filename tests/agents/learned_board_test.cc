@@ -131,6 +131,27 @@ TEST(LearnedBoard, AStuckSensorTeachesNothing) {
   for (int c = 0; c < 2; ++c) EXPECT_NEAR(watched.board.power().switching(c), 1, 0.05);
 }
 
+// What it shows from when it sticks until it is found to is taken back.
+TEST(LearnedBoard, ASensorThatSticksLaterTakesNothingAway) {
+  const auto stuck_from = [](double from_s) {
+    double shown_mw = 0;
+    return Watched(hungry(3), [=](Observation& seen) mutable {
+      const bool idle = !seen.app[0].running.busy && seen.app[0].finished == 0;
+      if (static_cast<double>(seen.now_ns) < 1e9 * from_s || (shown_mw == 0 && !idle)) return;
+      if (shown_mw == 0) shown_mw = seen.power_mw;  // of a board that rests
+      seen.power_mw = shown_mw;
+      seen.energy_mj = 1e-9 * shown_mw * static_cast<double>(seen.epoch_ns);
+    });
+  };
+  for (const double from_s : {0.5, 1.0, 4.0}) {
+    const Watched watched = stuck_from(from_s), never = stuck_from(100);
+    const int used = watched.cluster();
+    EXPECT_NEAR(watched.board.power().switching(used), never.board.power().switching(used), 0.15)
+        << from_s;
+    EXPECT_TRUE(watched.board.power().stuck());
+  }
+}
+
 TEST(LearnedBoard, LearnsByHowMuchJobsTakeLongerAndOfWhichCores) {
   TinyWorld world;
   for (int c = 0; c < 2; ++c) world.platform.apps[0].unit[c].mcycles *= 1.3;
@@ -157,7 +178,7 @@ PlatformSpec sure(double time_spread, double power_spread) {
 
 // Jobs that take 1.2 times what is believed, until half of that is believed.
 TEST(TimeEstimate, WhatIsSurerIsBelievedLonger) {
-  const auto jobs_until_half = [](const PlatformSpec& board) {
+  const auto jobs_until_half = [](PlatformSpec board) {
     AppProfile profile = board.apps[0];
     TimeEstimate times(board, profile);
     const OppChoice top = highest_opps(board);

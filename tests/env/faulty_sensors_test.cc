@@ -102,15 +102,24 @@ TEST(FaultySensors, WithoutASensorTheBeliefIsShown) {
   EXPECT_NEAR(shown, believed, 0.05 * believed);
 }
 
-TEST(FaultySensors, AClockIsShownAsItIsCalled) {
-  PlatformSpec slow = round_board();
-  slow.clusters[kBig].opps[0].freq_khz = 500'000;
-  const Readings all = readings({}, slow);
-  for (std::size_t i = 0; i < all.good.size(); ++i) {
-    const bool low = all.good[i].cluster[kBig].opp == 0;
-    EXPECT_EQ(all.good[i].cluster[kBig].freq_khz, low ? 500'000 : 2'000'000);
-    EXPECT_EQ(all.faulty[i].cluster[kBig].freq_khz, low ? 1'000'000 : 2'000'000);
+TEST(FaultySensors, ALateOneShowsAllOfWhatABoardTookThatTakesNothingIdle) {
+  PlatformSpec frugal = round_board();
+  frugal.board_mw = 0;
+  for (ClusterSpec& cluster : frugal.clusters) {
+    cluster.gate_idle_cores = true;
+    cluster.leak_core_share = 1;
   }
+  const Readings all = readings({.delay_ns = 40 * kMs}, frugal, frugal);
+  double took = 0, shown = 0, after = 0;
+  for (std::size_t i = 0; i < all.good.size(); ++i) {
+    // It shows the second epoch in the sixth, and until then what there is.
+    took += i >= 1 && i + 4 < all.good.size() ? all.good[i].energy_mj : 0;
+    shown += i >= 5 ? all.faulty[i].energy_mj : 0;
+    if (all.good[i].energy_mj == 0) after += all.faulty[i].energy_mj;
+  }
+  ASSERT_GT(took, 0);
+  EXPECT_GT(after, 0.2 * took) << "a board that rests is not shown to";
+  EXPECT_NEAR(shown, took, 1e-6 * took);
 }
 
 }  // namespace
