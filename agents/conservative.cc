@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agents/ondemand.h"
 #include "agents/opp_search.h"
 
 namespace flyball {
@@ -10,7 +9,7 @@ namespace flyball {
 Conservative::Conservative(const AgentContext& context)
     : LinuxGovernor(context, Placement::Kind::kBigFirst) {}
 
-int Conservative::step(const ClusterSpec& cluster, int load, int current, int cap,
+int Conservative::step(const ClusterSpec& cluster, LoadSample::Result sample, int current, int cap,
                        double& wanted_khz) {
   cap = std::min(cap, cluster.max_opp());
   const double min_khz = static_cast<double>(cluster.opps.front().freq_khz);
@@ -19,21 +18,24 @@ int Conservative::step(const ClusterSpec& cluster, int load, int current, int ca
   // Limits that moved since the last sample make the old wish meaningless.
   if (wanted_khz < min_khz || wanted_khz > max_khz)
     wanted_khz = static_cast<double>(cluster.opps[current].freq_khz);
-  if (load > 80) {
-    wanted_khz = std::min(max_khz, wanted_khz + step_khz);
+  const double from_khz = std::max(min_khz, wanted_khz - sample.missed * step_khz);
+  if (sample.load_pct > 80 && from_khz < max_khz) {
+    wanted_khz = std::min(max_khz, from_khz + step_khz);
     return highest_at_most(cluster, wanted_khz, cap);
   }
-  if (load < 20) {
-    wanted_khz = std::max(min_khz, wanted_khz - step_khz);
+  if (sample.load_pct < 20 && from_khz > min_khz) {
+    wanted_khz = std::max(min_khz, from_khz - step_khz);
     return lowest_at_least(cluster, wanted_khz, cap);
   }
   return std::min(current, cap);
 }
 
 int Conservative::next_opp(int cluster, const Observation& now, int cap) {
-  const ClusterObservation& seen = now.cluster[cluster];
-  if (now.epoch_ns <= 0) return seen.opp;
-  return step(cluster_spec(cluster), load_pct(seen.util_max), seen.opp, cap, wanted_khz_[cluster]);
+  SampledPolicy& policy = policy_[static_cast<std::size_t>(cluster)];
+  if (const auto sample = policy.pass(now, cluster, cap, scheduled(cluster)))
+    policy.opp = step(cluster_spec(cluster), *sample, policy.opp, cap,
+                      wanted_khz_[static_cast<std::size_t>(cluster)]);
+  return policy.opp;
 }
 
 }  // namespace flyball

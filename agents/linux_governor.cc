@@ -5,6 +5,14 @@
 #include "agents/opp_search.h"
 
 namespace flyball {
+namespace {
+
+constexpr std::int64_t kIdleTicks = 3;  // between looks at whether a limit moved
+
+/// Epochs may be shorter than devfreq's looks.
+constexpr std::int64_t kDevfreqNs = 10'000'000;
+
+}  // namespace
 
 double simple_ondemand_khz(double busy_pct, double cur_khz, double max_khz) {
   if (busy_pct > 90) return max_khz;
@@ -30,26 +38,63 @@ void LinuxGovernor::unbind(int slot) {
   apps_.unbind(slot);
 }
 
+void LinuxGovernor::see_scheduler(const Observation& now, const Action& action) {
+  now_ns_ = now.now_ns;
+  const bool tick = now.now_ns / kTickNs != (now.now_ns - now.epoch_ns) / kTickNs;
+  for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
+    const bool ran = now.cluster[c].util_max > 0;
+    scheduled_[c] = ran || (tick && ticking_[c]);
+    ticking_[c] = ran || (ticking_[c] && !tick);
+  }
+  for (std::size_t a = 0; a < static_cast<std::size_t>(now.app_count); ++a) {
+    const AppObservation& app = now.app[a];
+    if (app.released == 0) continue;
+    const int mapping = app.running.busy ? app.running.setting.mapping : action.app[a].mapping;
+    const auto& cores = platform_.mappings[static_cast<std::size_t>(mapping)].cores;
+    for (std::size_t c = 0; c < platform_.clusters.size(); ++c)
+      if (cores[c] > 0) scheduled_[c] = ticking_[c] = true;
+  }
+}
+
+EpochRequest LinuxGovernor::scheduler_epoch() const {
+  bool ticks = false;
+  for (const bool ticking : ticking_) ticks = ticks || ticking;
+  return {.interval_ns = (ticks ? 1 : kIdleTicks) * kTickNs - now_ns_ % kTickNs,
+          .stop_at_release = true,
+          .stop_at_finish = true};
+}
+
+int LinuxGovernor::gpu_opp(int cluster, const Observation& now, int cap) {
+  const ClusterSpec& spec = cluster_spec(cluster);
+  const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
+  GpuLoad& load = gpu_[static_cast<std::size_t>(cluster)];
+  load.elapsed_ns += now.epoch_ns;
+  load.busy_ns += seen.util_max * static_cast<double>(now.epoch_ns);
+  if (now.epoch_ns > 0 && load.elapsed_ns < kDevfreqNs) return std::min(load.opp, cap);
+  const double busy_pct =
+      load.elapsed_ns > 0 ? 100 * load.busy_ns / static_cast<double>(load.elapsed_ns) : 0;
+  load = {};
+  // devfreq recommends without DEVFREQ_FLAG_LEAST_UPPER_BOUND: the lowest OPP that suffices.
+  load.opp = lowest_at_least(spec,
+                             simple_ondemand_khz(busy_pct, static_cast<double>(seen.freq_khz),
+                                                 static_cast<double>(spec.opps.back().freq_khz)),
+                             cap);
+  return load.opp;
+}
+
 void LinuxGovernor::decide(const Observation& now, Decision& out) noexcept {
   out.fresh = true;
   if (now.app_count > 0) {
     placement_.observe(now);
     placement_.place(now, out.action);
   }
+  see_scheduler(now, out.action);
   for (int c = 0; c < cluster_count(); ++c) {
     const ClusterSpec& cluster = cluster_spec(c);
     const ClusterObservation& seen = now.cluster[c];
     const int cap = std::min<int>(seen.opp_cap, cluster.max_opp());
-    int opp;
-    if (cluster.kind == ClusterSpec::Kind::kGpu) {
-      const double khz =
-          simple_ondemand_khz(100 * seen.util_max, static_cast<double>(seen.freq_khz),
-                              static_cast<double>(cluster.opps.back().freq_khz));
-      // devfreq recommends without DEVFREQ_FLAG_LEAST_UPPER_BOUND: the lowest OPP that suffices.
-      opp = lowest_at_least(cluster, khz, cap);
-    } else {
-      opp = next_opp(c, now, cap);
-    }
+    const int opp =
+        cluster.kind == ClusterSpec::Kind::kGpu ? gpu_opp(c, now, cap) : next_opp(c, now, cap);
     out.action.opp[c] = static_cast<std::uint8_t>(std::clamp(opp, 0, cap));
   }
   out.reason = {Reason::Code::kUtil,

@@ -11,12 +11,21 @@ namespace flyball {
 /// What the Linux policies share: each CPU cluster has a cpufreq governor of its own that sees how
 /// busy the cluster is and nothing else, the GPU runs under devfreq's simple_ondemand, the
 /// scheduler places the threads, and applications stay whole. A subclass is one cpufreq governor.
+///
+/// Linux's schedutil, ondemand and conservative have no timer: the scheduler calls them
+/// (cpufreq_update_util()) when a task wakes or goes to sleep on a CPU of the policy, on the ticks of
+/// a busy CPU, and on the one tick that comes after a CPU has gone idle and before the tick is
+/// stopped: load balancing brings up to date then what sleepers left behind. `scheduled()` is such
+/// a call, and the epochs of scheduler_epoch() end with them. After that the clock stays until
+/// something wakes.
 class LinuxGovernor : public Agent {
  public:
   LinuxGovernor(const AgentContext& context, Placement::Kind placement);
   EpochRequest epoch() const override {
     return {.interval_ns = 10'000'000, .stop_at_release = false};
   }
+  /// Of CONFIG_HZ=250, which Debian's kernels have.
+  static constexpr std::int64_t kTickNs = 4'000'000;
   void bind(int slot, const Binding& binding, const Observation& now) final;
   void unbind(int slot) final;
   void decide(const Observation& now, Decision& out) noexcept final;
@@ -25,15 +34,30 @@ class LinuxGovernor : public Agent {
   /// The OPP of CPU cluster `cluster` for the time to come; `cap` is the highest that is allowed
   /// now.
   virtual int next_opp(int cluster, const Observation& now, int cap) = 0;
+  EpochRequest scheduler_epoch() const;
+  /// Whether the scheduler calls the governor of the cluster now.
+  bool scheduled(int cluster) const { return scheduled_[static_cast<std::size_t>(cluster)]; }
   const ClusterSpec& cluster_spec(int c) const { return platform_.clusters[c]; }
   int cluster_count() const { return static_cast<int>(platform_.clusters.size()); }
   const Placement& placement() const { return placement_; }
 
  private:
+  struct GpuLoad {
+    std::int64_t elapsed_ns = 0;  ///< since devfreq looked last
+    double busy_ns = 0;
+    int opp = 0;
+  };
+  void see_scheduler(const Observation& now, const Action& action);
+  int gpu_opp(int cluster, const Observation& now, int cap);
+
   const PlatformSpec& platform_;
   AppTable<bool> apps_;
   Placement placement_;
   int explained_;  ///< the cluster of which the explanation speaks
+  std::array<bool, kMaxClusters> scheduled_{};
+  std::array<bool, kMaxClusters> ticking_{};  ///< a CPU is busy, or was since the last tick
+  std::int64_t now_ns_ = 0;
+  std::array<GpuLoad, kMaxClusters> gpu_{};
 };
 
 /// devfreq's simple_ondemand (drivers/devfreq/governor_simpleondemand.c, upthreshold 90,

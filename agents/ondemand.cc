@@ -6,11 +6,6 @@
 
 namespace flyball {
 
-int load_pct(double busy_share) {
-  // The tolerance keeps 0.29, which is a little less in binary, at 29.
-  return std::clamp(static_cast<int>(100 * busy_share + 1e-6), 0, 100);
-}
-
 int Ondemand::opp_for_load(const ClusterSpec& cluster, int load, int cap) {
   cap = std::min(cap, cluster.max_opp());
   if (load > 95) return cap;
@@ -20,8 +15,10 @@ int Ondemand::opp_for_load(const ClusterSpec& cluster, int load, int cap) {
 }
 
 int Ondemand::next_opp(int cluster, const Observation& now, int cap) {
-  if (now.epoch_ns <= 0) return now.cluster[cluster].opp;
-  return opp_for_load(cluster_spec(cluster), load_pct(now.cluster[cluster].util_max), cap);
+  SampledPolicy& policy = policy_[static_cast<std::size_t>(cluster)];
+  if (const auto sample = policy.pass(now, cluster, cap, scheduled(cluster)))
+    policy.opp = opp_for_load(cluster_spec(cluster), sample->load_pct, cap);
+  return policy.opp;
 }
 
 }  // namespace flyball

@@ -1,17 +1,21 @@
 #pragma once
 
+#include <array>
+
 #include "agents/linux_governor.h"
+#include "agents/sampled_policy.h"
 
 namespace flyball {
 
 /// cpufreq's `ondemand` (Pallipadi and Starikovskiy, OLS 2006; drivers/cpufreq/cpufreq_ondemand.c
 /// of Linux 6.1 with its defaults: sampling every 10 ms, up_threshold 95, no powersave_bias,
-/// sampling_down_factor 1).
+/// sampling_down_factor 1). Samples come as LoadSample says.
 class Ondemand final : public LinuxGovernor {
  public:
   explicit Ondemand(const AgentContext& context)
       : LinuxGovernor(context, Placement::Kind::kBigFirst) {}
   std::string_view name() const override { return "ondemand"; }
+  EpochRequest epoch() const override { return scheduler_epoch(); }
 
   /// The OPP for a load of `load_pct` (whole percent, as the Linux kernel counts): above 95 the
   /// highest allowed, otherwise the one closest to f_min + load * (f_max - f_min) / 100. These
@@ -20,9 +24,9 @@ class Ondemand final : public LinuxGovernor {
 
  protected:
   int next_opp(int cluster, const Observation& now, int cap) override;
-};
 
-/// Busy share to whole percent, rounded down as in dbs_update().
-int load_pct(double busy_share);
+ private:
+  std::array<SampledPolicy, kMaxClusters> policy_;
+};
 
 }  // namespace flyball

@@ -19,20 +19,22 @@ int Schedutil::next_opp(int cluster, const Observation& now, int cap) {
   const ClusterSpec& spec = cluster_spec(cluster);
   const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
   Policy& policy = policy_[static_cast<std::size_t>(cluster)];
-  const bool first = policy.opp < 0;
-  if (first) policy.opp = seen.opp;
-  const bool limits_changed = policy.cap != cap;
+  if (policy.opp < 0) policy.opp = seen.opp;
+  policy.limits_changed = policy.limits_changed || policy.cap != cap;
   policy.cap = cap;
   policy.opp = std::min(policy.opp, cap);
-  if (!first && !limits_changed && now.now_ns - policy.changed_ns < rate_limit_ns(spec))
+  policy.idled = policy.idled || now.epoch_ns <= 0 || seen.util_max < 0.999;
+  if (!scheduled(cluster)) return policy.opp;
+  if (!policy.limits_changed && now.now_ns - policy.changed_ns < rate_limit_ns(spec))
     return policy.opp;
 
   const RunQueues& queues = placement().queues();
   const double max_khz = static_cast<double>(spec.opps.back().freq_khz);
   const int opp = lowest_at_least(
       spec, target_khz(queues.cluster_util(cluster), queues.capacity(cluster), max_khz), cap);
-  const bool never_idled = spec.cores == 1 && now.epoch_ns > 0 && seen.util_max > 0.999;
-  if (opp == policy.opp || (opp < policy.opp && never_idled)) return policy.opp;
+  const bool lower = policy.limits_changed || policy.idled || spec.cores > 1;
+  policy.limits_changed = policy.idled = false;
+  if (opp == policy.opp || (opp < policy.opp && !lower)) return policy.opp;
   policy.changed_ns = now.now_ns;
   return policy.opp = opp;
 }

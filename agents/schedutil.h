@@ -10,16 +10,14 @@ namespace flyball {
 /// cpufreq's `schedutil` as in Linux 6.1 (kernel/sched/cpufreq_schedutil.c), with energy-aware
 /// placement: utilisation of the busiest CPU as RunQueues keeps it, f = 1.25 * f_max * util /
 /// capacity, resolved upwards; no change within the rate limit after the last one, but where the
-/// limits moved. A policy with one CPU keeps its frequency while the CPU has not idled. Utilisation
-/// rises when a task wakes, and so may the clock: a decision comes with every release, too. The boost
-/// for tasks that wait for I/O has no counterpart here: inference jobs do none.
+/// limits moved, and none while the policy's CPUs idle. A policy with one CPU keeps its frequency
+/// while the CPU has not idled since the last look. The boost for tasks that wait for I/O has no
+/// counterpart here: inference jobs do none.
 class Schedutil final : public LinuxGovernor {
  public:
   explicit Schedutil(const AgentContext& context);
   std::string_view name() const override { return "schedutil"; }
-  EpochRequest epoch() const override {
-    return {.interval_ns = 10'000'000, .stop_at_release = true};
-  }
+  EpochRequest epoch() const override { return scheduler_epoch(); }
 
   static double target_khz(double util, double capacity, double max_khz) {
     return 1.25 * max_khz * util / capacity;
@@ -35,6 +33,8 @@ class Schedutil final : public LinuxGovernor {
   struct Policy {
     int opp = -1;  ///< asked for last
     int cap = -1;
+    bool limits_changed = true;
+    bool idled = true;  ///< since the last look
     std::int64_t changed_ns = 0;
   };
   std::array<Policy, kMaxClusters> policy_{};

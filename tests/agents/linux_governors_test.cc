@@ -6,6 +6,7 @@
 #include "agents/conservative.h"
 #include "agents/interactive.h"
 #include "agents/linux_governor.h"
+#include "agents/load_sample.h"
 #include "agents/ondemand.h"
 #include "agents/opp_search.h"
 #include "agents/pelt.h"
@@ -222,7 +223,7 @@ TEST(Schedutil, AsksForNoLessWhenThereIsMoreToDo) {
   EXPECT_EQ(last, 3);
 }
 
-TEST(Schedutil, ReachesTheTopUnderFullLoadAndTheBottomWhenIdle) {
+TEST(Schedutil, ReachesTheTopUnderFullLoadAndTheBottomUnderNearlyNone) {
   Driver linux_governor("schedutil");
   int last = 0;
   for (int i = 0; i < 60; ++i) {
@@ -231,8 +232,10 @@ TEST(Schedutil, ReachesTheTopUnderFullLoadAndTheBottomWhenIdle) {
     last = opp;
   }
   EXPECT_EQ(last, 3);
+  last = linux_governor.step(0);
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(linux_governor.step(0), last) << "nobody looks";
   for (int i = 0; i < 60; ++i) {
-    const int opp = linux_governor.step(0);
+    const int opp = linux_governor.step(0.01);
     EXPECT_LE(opp, last);
     last = opp;
   }
@@ -271,8 +274,8 @@ TEST(Schedutil, ChangesNoMoreThanOncePer10Ms) {
   Driver linux_governor("schedutil");
   for (int i = 0; i < 60; ++i) linux_governor.step(1);
   int changes = 0, last = linux_governor.action().opp[0], since_ms = 10;
-  for (int i = 0; i < 400; ++i) {  // busy and idle in turn, in epochs of 1 ms
-    const int opp = linux_governor.step(i / 70 % 2, 1);
+  for (int i = 0; i < 400; ++i) {  // busy and nearly idle in turn, in epochs of 1 ms
+    const int opp = linux_governor.step(i / 70 % 2 == 0 ? 0.01 : 1, 1);
     ++since_ms;
     if (opp == last) continue;
     EXPECT_GE(since_ms, 10);
@@ -336,18 +339,18 @@ TEST(Ondemand, FollowsTheLoad) {
 TEST(Conservative, StepsOf100MHzByHand) {
   double wanted = 500'000;
   int opp = 0;
-  for (int i = 0; i < 4; ++i) opp = Conservative::step(big(), 90, opp, 3, wanted);
+  for (int i = 0; i < 4; ++i) opp = Conservative::step(big(), {90, 0}, opp, 3, wanted);
   EXPECT_DOUBLE_EQ(wanted, 900'000);
   EXPECT_EQ(opp, 0) << "on the way up the highest at or below";
-  opp = Conservative::step(big(), 81, opp, 3, wanted);
+  opp = Conservative::step(big(), {81, 0}, opp, 3, wanted);
   EXPECT_EQ(opp, 1);
-  EXPECT_EQ(Conservative::step(big(), 80, opp, 3, wanted), 1) << "80 is not above 80";
-  EXPECT_EQ(Conservative::step(big(), 20, opp, 3, wanted), 1) << "20 is not below 20";
+  EXPECT_EQ(Conservative::step(big(), {80, 0}, opp, 3, wanted), 1) << "80 is not above 80";
+  EXPECT_EQ(Conservative::step(big(), {20, 0}, opp, 3, wanted), 1) << "20 is not below 20";
   EXPECT_DOUBLE_EQ(wanted, 1'000'000);
-  opp = Conservative::step(big(), 19, opp, 3, wanted);
+  opp = Conservative::step(big(), {19, 0}, opp, 3, wanted);
   EXPECT_DOUBLE_EQ(wanted, 900'000);
   EXPECT_EQ(opp, 1) << "on the way down the lowest at or above";
-  for (int i = 0; i < 9; ++i) opp = Conservative::step(big(), 0, opp, 3, wanted);
+  for (int i = 0; i < 9; ++i) opp = Conservative::step(big(), {0, 0}, opp, 3, wanted);
   EXPECT_DOUBLE_EQ(wanted, 500'000);
   EXPECT_EQ(opp, 0);
 }
@@ -356,7 +359,7 @@ TEST(Conservative, StepsUnderACapAreOfTheCappedMaximum) {
   double wanted = 500'000;
   for (int i = 0; i < 200; ++i) {
     const double before = wanted;
-    const int opp = Conservative::step(big(), i / 50 % 2 == 0 ? 100 : 0, 0, 1, wanted);
+    const int opp = Conservative::step(big(), {i / 50 % 2 == 0 ? 100 : 0, 0}, 0, 1, wanted);
     EXPECT_LE(opp, 1);
     EXPECT_GE(wanted, 500'000);
     EXPECT_LE(wanted, 1'000'000);
@@ -368,7 +371,7 @@ TEST(Conservative, StepsUnderACapAreOfTheCappedMaximum) {
 
 TEST(Conservative, StartsAnewWhenTheCapFell) {
   double wanted = 2'000'000;
-  EXPECT_EQ(Conservative::step(big(), 50, 1, 1, wanted), 1);
+  EXPECT_EQ(Conservative::step(big(), {50, 0}, 1, 1, wanted), 1);
   EXPECT_DOUBLE_EQ(wanted, 1'000'000);
 }
 
