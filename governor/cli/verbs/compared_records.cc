@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "governor/metrics/session.h"
+#include "governor/replay/recorded_decisions.h"
 #include "governor/replay/recorded_scenario.h"
 #include "kernels/base/error.h"
 
