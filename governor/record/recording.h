@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "env/model/belief.h"
@@ -53,6 +54,15 @@ struct ContentHashes {
   std::uint64_t platform = 0, belief = 0, scenario = 0, profile = 0, policy = 0;
 };
 
+/// What of the scenario no epoch shows, and who plays its workload again has to know.
+struct RecordedWorkload {
+  /// Of each application: a job released beyond this backlog is dropped. Empty in records of before.
+  std::vector<std::pair<std::string, int>> queue_limits;
+  double battery_mj = 0;  ///< capacity; 0: mains, or a record of before
+  double battery_pct = 0;
+  std::int64_t battery_until_ns = 0;
+};
+
 /// What the JSON of the header says.
 struct RecordingInfo {
   PlatformSpec platform;  ///< its names only: clusters, operating points, mappings
@@ -61,6 +71,7 @@ struct RecordingInfo {
   std::uint64_t seed = 0;
   RewardWeights weights;
   ContentHashes hashes;
+  RecordedWorkload workload;
   std::vector<std::string> measured;  ///< monitors that come from sensors, as MonitorTable has it
   /// The rows of platform and clusters, and those of any application, without its name.
   std::vector<Monitor> monitors, app_monitors;

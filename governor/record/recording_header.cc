@@ -8,6 +8,7 @@
 
 #include "env/model/content_hash.h"
 #include "governor/record/record_codec.h"
+#include "governor/record/scenario_hash.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/crc32c.h"
 #include "kernels/base/hash.h"
@@ -21,6 +22,8 @@ constexpr const char* kDirections[] = {"lower", "higher", "neither"};
 constexpr const char* kScopes[] = {"platform", "cluster", "app"};
 constexpr const char* kTypes[] = {"f64", "i64", "u64",  "u32",    "i32",
                                   "u8",  "i16", "bool", "derived"};
+constexpr std::size_t kMaxWorkloadApps = 4096;  // who comes later may have the slot of who left
+constexpr std::int64_t kMaxNs = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxKhz = 1'000'000'000'000;  // no clock, and no sum of some overflows
 
 template <std::size_t N>
@@ -112,48 +115,31 @@ std::vector<Monitor> rows_of(const Json& json) {
   return rows;
 }
 
-std::uint64_t hash_of(const Scenario& scenario) {
-  Fnv1a hash;
-  hash.add(scenario.name);
-  hash.add(scenario.duration_ns);
-  for (const double number :
-       {scenario.ambient_c, scenario.energy_preference, scenario.battery_mj, scenario.battery_pct})
-    hash.add(number);
-  hash.add(scenario.battery_until_ns);
-  const auto add_required = [&](const Requirements& required) {
-    hash.add_all(required.period_ns, required.deadline_ns, required.accuracy_floor_pct,
-                 required.energy_budget_mj, required.power_budget_mw, required.priority,
-                 required.grace_ns, static_cast<int>(required.objective));
-  };
-  for (const AppSpec& app : scenario.apps) {
-    const Arrival& arrival = app.arrival;
-    hash.add_all(app.name, app.profile, static_cast<int>(arrival.kind), arrival.period_ns,
-                 arrival.jitter, arrival.burst_jobs, arrival.burst_gap_ns);
-    for (const ListedJob& job : arrival.listed)
-      hash.add_all(job.release_ns, job.deadline_ns, job.work);
-    add_required(app.required);
-    hash.add_all(app.work_cv, app.work_correlation, app.threads, app.queue_limit, app.start_ns,
-                 app.stop_ns);
-    for (const WorkTrend& trend : app.work_trends)
-      hash.add_all(trend.from_ns, trend.to_ns, trend.before, trend.after);
-  }
-  for (const BackgroundLoad& load : scenario.background) {
-    hash.add_all(load.name, load.cluster, load.cores, load.core_nf, load.memory_slowdown,
-                 load.start_ns, load.stop_ns);
-  }
-  for (const ScenarioEvent& event : scenario.events) {
-    hash.add(event.at_ns);
-    hash.add(static_cast<int>(event.kind));
-    hash.add(event.app);
-    add_required(event.required);
-    hash.add(event.value);
-    if (!event.announced) hash.add("unannounced");
-  }
-  if (const SensorFaults& faults = scenario.sensors; faults.any()) {
-    hash.add_all(faults.noise, faults.delay_ns, faults.stuck_from_ns, faults.temp_noise_c,
-                 faults.temp_delay_ns, faults.temp_stuck_from_ns);
-  }
-  return hash.value();
+Json workload_json(const RecordedWorkload& workload) {
+  Json json{{"queue_limits", Json::array()}};
+  for (const auto& [app, limit] : workload.queue_limits)
+    json["queue_limits"].push_back({{"app", app}, {"jobs", limit}});
+  if (workload.battery_mj > 0)
+    json["battery"] = {{"capacity_mj", workload.battery_mj},
+                       {"charge_pct", workload.battery_pct},
+                       {"until_ns", workload.battery_until_ns}};
+  return json;
+}
+
+RecordedWorkload workload_of(const Json& json) {
+  RecordedWorkload workload;
+  for (const Json& one : counted(json.at("queue_limits"), 0, kMaxWorkloadApps))
+    workload.queue_limits.emplace_back(name_of(one.at("app")),
+                                       static_cast<int>(whole(one.at("jobs"), 1, kMaxQueue)));
+  if (!json.contains("battery")) return workload;
+  const Json& battery = json.at("battery");
+  workload.battery_mj = battery.at("capacity_mj");
+  workload.battery_pct = battery.at("charge_pct");
+  workload.battery_until_ns = whole(battery.at("until_ns"), 0, kMaxNs);
+  if (!(workload.battery_mj > 0 && workload.battery_mj < 1e15 && workload.battery_pct >= 0 &&
+        workload.battery_pct <= 100))
+    throw Json::other_error::create(505, "no battery: " + battery.dump(), nullptr);
+  return workload;
 }
 
 std::uint64_t hash_of(const PlatformSpec& platform) {
@@ -183,12 +169,17 @@ RecordingInfo recording_info(const PlatformSpec& platform, const Belief& belief,
   info.seed = seed;
   info.weights = weights;
   info.hashes.platform = hash_of(platform);
-  info.hashes.scenario = hash_of(scenario);
+  info.hashes.scenario = scenario_hash(scenario);
   Fnv1a believed;
   believed.add(hash_of(belief.mean));
   believed.add(belief.mean.time_spread.value_or(0));
   believed.add(belief.mean.power_spread.value_or(0));
   info.hashes.belief = believed.value();
+  for (const AppSpec& app : scenario.apps)
+    info.workload.queue_limits.emplace_back(app.name, app.queue_limit);
+  info.workload.battery_mj = scenario.battery_mj;
+  info.workload.battery_pct = scenario.battery_pct;
+  info.workload.battery_until_ns = scenario.battery_until_ns;
   info.measured = measured;
   MonitorTable table(platform, weights, measured);
   info.monitors = table.rows();
@@ -232,6 +223,7 @@ std::string encode_header(const RecordingInfo& info) {
       cores.push_back(mapping.cores[c]);
     json["mappings"].push_back({{"name", mapping.name}, {"cores", std::move(cores)}});
   }
+  json["workload"] = workload_json(info.workload);
   json["measured"] = info.measured;
   json["monitors"] = rows_json(info.monitors);
   json["app_monitors"] = rows_json(info.app_monitors);
@@ -284,6 +276,7 @@ RecordingInfo decode_header_json(const std::string& text) {
       mapping.cores[c] = static_cast<std::uint8_t>(whole(cores.at(c), 0, 255));
     info.platform.mappings.push_back(std::move(mapping));
   }
+  if (json.contains("workload")) info.workload = workload_of(json.at("workload"));
   for (const Json& one : json.at("measured")) info.measured.push_back(name_of(one));
   info.monitors = rows_of(json.at("monitors"));
   info.app_monitors = rows_of(json.at("app_monitors"));

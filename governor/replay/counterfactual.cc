@@ -2,6 +2,7 @@
 
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
+#include "governor/replay/recorded_decisions.h"
 
 namespace flyball {
 
@@ -21,6 +22,7 @@ Counterfactual counterfactual(const std::string& recording, const PlatformSpec& 
   result.refusal = found.refusal;
   result.recorded = run.metrics;
   result.open_jobs = found.open_jobs;
+  result.assumed = found.assumed;
   result.time_error_pct = found.work_error_pct;
   if (!result.refusal.empty()) return result;
   result.replayed = play_recorded_decisions(run, platform, found.scenario, reward_weights(belief));

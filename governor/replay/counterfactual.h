@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agents/agent.h"
 #include "env/model/belief.h"
@@ -15,8 +16,9 @@ struct Counterfactual {
   Metrics recorded;     ///< the record's own
   Metrics replayed;     ///< what its decisions come to in the simulation: the measure of its truth
   Metrics other;        ///< what the other policy's come to there
-  std::size_t open_jobs = 0;  ///< whose work is not known
-  double time_error_pct = 0;  ///< of the jobs' times as replayed, mean of the amounts
+  std::size_t open_jobs = 0;         ///< whose work is not known
+  double time_error_pct = 0;         ///< of the jobs' times as replayed, mean of the amounts
+  std::vector<std::string> assumed;  ///< what the record does not say, and nothing in it tells
 };
 
 /// Plays a policy in a scenario from the first moment to the last, as 'compare' does one seed.

@@ -4,37 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
+#include <utility>
 
-#include "env/ledger/arrivals.h"
-#include "env/model/model.h"
 #include "env/scenario/plain_tasks.h"
-#include "env/sim/simulator.h"
-#include "governor/replay/recorded_load.h"
+#include "governor/replay/workload_finder.h"
 
 namespace flyball {
 namespace {
 
-constexpr int kMostRounds = 60;   // jobs that queue settle one after the other
-constexpr double kEnough = 1e-6;  // mean error of the jobs' times
-constexpr double kGoodPct = 1;    // the same, where there is no need to try otherwise
-constexpr double kLeastWork = 1e-4, kMostWork = 1e4;
-constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kLongestNs = 7 * 86'400 * kSecondNs;
-constexpr std::int64_t kMostSteps = 10'000;  // of the ambient temperature
-constexpr int kPatience = 12;                // rounds in which nothing gets better
+constexpr std::int64_t kLongestNs = 7 * 86'400LL * 1'000'000'000;
 
-/// From start to end of a run, epoch by epoch.
-void play(const RecordedRun& run, Simulator& simulator, Observation& now,
-          const std::function<void(const RecordedRun::Epoch&, Status)>& after) {
-  for (const RecordedRun::Epoch& epoch : run.epochs) {
-    simulator.apply(epoch.applied);
-    const Status status = simulator.advance(
-        {.interval_ns = std::max<std::int64_t>(1, epoch.end_ns - now.now_ns)}, now);
-    after(epoch, status);
-    if (status != Status::kOk) break;
-  }
+bool is_task(const RecordedRun::App& app) {
+  return app.binding.profile.starts_with(task_profile_name(""));
 }
 
 std::string why_not(const RecordedRun& run, const PlatformSpec& platform) {
@@ -50,11 +31,9 @@ std::string why_not(const RecordedRun& run, const PlatformSpec& platform) {
     return fmt::format("applications came {} times; a simulation has room for {}", run.apps.size(),
                        kMaxApps);
   for (const RecordedRun::App& app : run.apps) {
-    if (app.binding.plain_load || app.binding.profile.starts_with(task_profile_name("")))
-      return fmt::format(
-          "'{}' is a task of plain load: what its activations take is in its scenario, and in no "
-          "recording",
-          app.binding.name);
+    if (app.binding.plain_load)
+      return fmt::format("'{}' is load that never ends: it has no jobs whose work could be known",
+                         app.binding.name);
     const int profile = platform.find_app(app.binding.profile);
     if (profile < 0)
       return fmt::format(
@@ -86,7 +65,15 @@ std::int64_t change_ns(const RecordedRun& run, const RecordedRun::Change& change
   return change.by_ns;
 }
 
-AppSpec app_of(const RecordedRun::App& from, const PlatformSpec& platform) {
+/// Nothing in records of before, and of applications that came over the channel.
+const int* queue_limit_of(const RecordedRun& run, const std::string& app) {
+  for (const auto& [name, limit] : run.report.info.workload.queue_limits)
+    if (name == app) return &limit;
+  return nullptr;
+}
+
+AppSpec app_of(const RecordedRun& run, const RecordedRun::App& from, const PlatformSpec& platform,
+               std::vector<std::string>& assumed) {
   AppSpec app;
   app.name = from.binding.name;
   app.profile = platform.find_app(from.binding.profile);
@@ -95,16 +82,30 @@ AppSpec app_of(const RecordedRun::App& from, const PlatformSpec& platform) {
   app.threads = from.binding.threads;
   app.start_ns = from.start_ns;
   app.stop_ns = from.stop_ns;
-  const auto longest = static_cast<int>(from.longest_backlog);
-  app.queue_limit =
-      std::clamp(from.dropped_any ? longest : std::max(app.queue_limit, longest), 1, kMaxQueue);
+  if (const int* limit = queue_limit_of(run, app.name)) {
+    app.queue_limit = *limit;
+  } else {
+    const auto longest = static_cast<int>(from.longest_backlog);
+    app.queue_limit =
+        std::clamp(from.dropped_any ? longest : std::max(app.queue_limit, longest), 1, kMaxQueue);
+    assumed.push_back(fmt::format(
+        "how many jobs of '{}' may wait is not in the record: taken to be {}, which says nothing "
+        "where the other policy would let more wait",
+        app.name, app.queue_limit));
+  }
   for (const JobRecord& job : from.jobs)
     app.arrival.listed.push_back({job.release_ns, job.deadline_ns - job.release_ns, 1});
   return app;
 }
 
-/// The capacity that its charge fell by; none where it did not fall.
+/// As the header says; else the capacity that its charge fell by, and none where it did not fall.
 void add_battery(const RecordedRun& run, Scenario& scenario) {
+  if (const RecordedWorkload& said = run.report.info.workload; said.battery_mj > 0) {
+    scenario.battery_mj = said.battery_mj;
+    scenario.battery_pct = said.battery_pct;
+    scenario.battery_until_ns = said.battery_until_ns;
+    return;
+  }
   const double fell_pct = run.battery_first_pct - run.battery_last_pct;
   if (!(fell_pct > 0)) return;
   scenario.battery_mj = 100 * run.energy_mj / fell_pct;
@@ -114,279 +115,40 @@ void add_battery(const RecordedRun& run, Scenario& scenario) {
         std::llround(1e9 * scenario.battery_mj * scenario.battery_pct / 100 / run.sustainable_mw);
 }
 
-class Finder {
- public:
-  Finder(const RecordedRun& run, const PlatformSpec& platform, bool by_cycles)
-      : run_(run), platform_(platform), by_cycles_(by_cycles), load_(run, platform) {
-    Scenario& scenario = found_.scenario;
-    scenario.name = run.report.info.scenario;
-    scenario.duration_ns = run.duration_ns();
-    scenario.energy_preference = run.preferences.front().value;
-    for (const RecordedRun::App& app : run.apps) scenario.apps.push_back(app_of(app, platform));
-    add_battery(run, scenario);
-    for (const RecordedRun::Change& change : run.changes)
-      fixed_events_.push_back({change_ns(run, change), ScenarioEvent::Kind::kRequirements,
+}  // namespace
+
+Scenario scenario_as_said(const RecordedRun& run, const PlatformSpec& platform,
+                          std::vector<std::string>& assumed) {
+  Scenario scenario;
+  scenario.name = run.report.info.scenario;
+  scenario.duration_ns = run.duration_ns();
+  scenario.energy_preference = run.preferences.front().value;
+  scenario.plain_load = std::ranges::all_of(run.apps, is_task);
+  for (const RecordedRun::App& app : run.apps)
+    scenario.apps.push_back(app_of(run, app, platform, assumed));
+  add_battery(run, scenario);
+  for (const RecordedRun::Change& change : run.changes)
+    scenario.events.push_back({change_ns(run, change), ScenarioEvent::Kind::kRequirements,
                                static_cast<int>(change.app), change.required, 0});
-    for (std::size_t i = 1; i < run.preferences.size(); ++i)
-      fixed_events_.push_back({run.preferences[i].at_ns,
+  for (std::size_t i = 1; i < run.preferences.size(); ++i)
+    scenario.events.push_back({run.preferences[i].at_ns,
                                ScenarioEvent::Kind::kPreference,
                                -1,
                                {},
                                run.preferences[i].value});
-    guess_work();
-    step_ns_ = std::max(kSecondNs, scenario.duration_ns / kMostSteps + 1);
-    const auto steps = static_cast<std::size_t>(scenario.duration_ns / step_ns_) + 1;
-    ambient_c_.assign(steps, scenario.ambient_c);
-  }
-
-  RecordedScenario find() {
-    lay_out();
-    // The jobs first: as long as they do not run when they ran, what else ran cannot be told. The
-    // surroundings last: taken for the heat of power that is missing, they would hold clocks down later.
-    for (const Sought sought : {Sought::kWork, Sought::kLoad, Sought::kHeat}) {
-      double least = std::numeric_limits<double>::infinity();
-      int in_vain = 0;
-      for (int round = 0; round < kMostRounds && in_vain < kPatience; ++round) {
-        play_own();
-        keep_if_best();
-        in_vain = error() < 0.95 * least ? 0 : in_vain + 1;
-        least = std::min(least, error());
-        if (round > 0 && time_error() <= kEnough && settled(sought)) break;
-        correct(sought);
-        lay_out();
-      }
-    }
-    return std::move(best_);
-  }
-
- private:
-  enum class Sought { kWork, kLoad, kHeat };
-
-  /// Each with those before it.
-  bool settled(Sought sought) const {
-    return sought == Sought::kWork ||
-           (load_.settled() && (sought == Sought::kLoad || heat_settled_));
-  }
-  /// A kelvin weighs as much as a hundredth of the jobs' time, or of the energy.
-  double error() const { return time_error() + std::abs(energy_error_) + 0.01 * temp_error_k_; }
-  void keep_if_best() {
-    if (error() >= best_error_) return;
-    best_error_ = error();
-    best_ = found_;
-    best_.work_error_pct = 100 * time_error();
-  }
-
-  bool ran(const JobRecord& job) const { return !job.dropped && job.finish_ns > job.start_ns; }
-
-  /// By the clocks in force while it ran, as if it had been alone.
-  void guess_work() {
-    for (std::size_t a = 0; a < run_.apps.size(); ++a) {
-      const AppSpec& app = found_.scenario.apps[a];
-      const AppProfile& profile = platform_.apps[static_cast<std::size_t>(app.profile)];
-      std::size_t e = 0;
-      for (std::size_t j = 0; j < run_.apps[a].jobs.size(); ++j) {
-        const JobRecord& job = run_.apps[a].jobs[j];
-        if (!ran(job)) {
-          ++found_.open_jobs;
-          continue;
-        }
-        while (e + 1 < run_.epochs.size() && run_.epochs[e].end_ns <= job.start_ns) ++e;
-        double done = 0;
-        for (std::size_t i = e; i < run_.epochs.size(); ++i) {
-          const RecordedRun::Epoch& epoch = run_.epochs[i];
-          if (epoch.start_ns >= job.finish_ns) break;
-          OppChoice opp{};
-          for (std::size_t c = 0; c < platform_.clusters.size(); ++c) opp[c] = epoch.cluster[c].opp;
-          const std::int64_t ns =
-              std::min(epoch.end_ns, job.finish_ns) - std::max(epoch.start_ns, job.start_ns);
-          done += static_cast<double>(ns) / execution_ns(platform_, profile,
-                                                         platform_.mappings[job.setting.mapping],
-                                                         job.setting.level, opp);
-        }
-        work(a, j) = std::clamp(done, kLeastWork, kMostWork);
-        ++expected_jobs_;
-      }
-    }
-    fill_unknown();
-  }
-  double& work(std::size_t a, std::size_t j) {
-    return found_.scenario.apps[a].arrival.listed[j].work;
-  }
-  /// Of whose work nothing is known it is the mean of the others.
-  void fill_unknown() {
-    for (std::size_t a = 0; a < run_.apps.size(); ++a) {
-      const auto& jobs = run_.apps[a].jobs;
-      double sum = 0;
-      std::size_t known = 0;
-      for (std::size_t j = 0; j < jobs.size(); ++j) {
-        if (!ran(jobs[j])) continue;
-        sum += work(a, j);
-        ++known;
-      }
-      const double mean = known > 0 ? sum / static_cast<double>(known) : 1;
-      for (std::size_t j = 0; j < jobs.size(); ++j)
-        if (!ran(jobs[j])) work(a, j) = mean;
-    }
-  }
-
-  /// Load and temperatures as they are believed by now.
-  void lay_out() {
-    Scenario& scenario = found_.scenario;
-    scenario.background = load_.loads();
-    scenario.ambient_c = ambient_c_.front();
-    scenario.events = fixed_events_;
-    double said_c = scenario.ambient_c;
-    for (std::size_t s = 1; s < ambient_c_.size(); ++s) {
-      if (std::abs(ambient_c_[s] - said_c) < kLeastK) continue;
-      said_c = ambient_c_[s];
-      scenario.events.push_back(
-          {static_cast<std::int64_t>(s) * step_ns_, ScenarioEvent::Kind::kAmbient, -1, {}, said_c});
-    }
-    std::ranges::stable_sort(scenario.events, {}, &ScenarioEvent::at_ns);
-  }
-
-  /// The record's decisions, in the scenario as it is believed by now.
-  void play_own() {
-    Simulator simulator(platform_, found_.scenario);
-    auto now = std::make_unique<Observation>();
-    simulator.observe(*now);
-    const std::size_t clusters = platform_.clusters.size();
-    off_k_.assign(ambient_c_.size(), 0);
-    seen_.assign(ambient_c_.size(), 0);
-    for (std::size_t c = 0; c < clusters; ++c)
-      off_k_[0] += run_.start->cluster[c].temp_c - now->cluster[c].temp_c;
-    seen_[0] = static_cast<double>(clusters);
-    start_off_k_ = off_k_[0] / seen_[0];
-    load_.begin_round();
-    ended_.clear();
-    double energy_mj = 0, off_k = 0;
-    play(run_, simulator, *now, [&](const RecordedRun::Epoch& epoch, Status) {
-      const auto step =
-          std::min(ambient_c_.size() - 1, static_cast<std::size_t>(epoch.end_ns / step_ns_));
-      for (std::size_t c = 0; c < clusters; ++c) {
-        const double off = static_cast<double>(epoch.cluster[c].temp_c) - now->cluster[c].temp_c;
-        off_k_[step] += off;
-        off_k += std::abs(off);
-      }
-      seen_[step] += static_cast<double>(clusters);
-      load_.add_epoch(*now);
-      energy_mj += now->energy_mj;
-      for (const JobRecord& job : now->jobs()) {
-        const auto& recorded = run_.apps[job.app].jobs;
-        if (job.sequence < recorded.size() && ran(recorded[job.sequence]) && !job.dropped)
-          ended_.emplace_back(recorded[job.sequence], job);
-      }
-    });
-    energy_error_ = run_.energy_mj > 0 ? energy_mj / run_.energy_mj - 1 : 0;
-    temp_error_k_ = off_k / static_cast<double>(clusters * run_.epochs.size());
-    // A job that does not run at all is as wrong as can be.
-    error_ = static_cast<double>(expected_jobs_) - static_cast<double>(ended_.size());
-    for (const auto& [recorded, played] : ended_) error_ += error_of(recorded, played);
-  }
-  double time_error() const {
-    return expected_jobs_ > 0 ? error_ / static_cast<double>(expected_jobs_) : 0;
-  }
-  static double slower(const JobRecord& recorded, const JobRecord& played) {
-    return static_cast<double>(recorded.execution_ns()) /
-           static_cast<double>(std::max<std::int64_t>(1, played.execution_ns()));
-  }
-  static double error_of(const JobRecord& recorded, const JobRecord& played) {
-    return recorded.setting == played.setting ? std::abs(1 / slower(recorded, played) - 1) : 1;
-  }
-
-  void correct(Sought sought) {
-    for (const auto& [recorded, played] : ended_) correct_work(recorded, played);
-    fill_unknown();
-    if (sought != Sought::kWork) load_.correct();
-    // Heat takes its time: what was not seen within a step is as in the one before.
-    double off = start_off_k_;
-    heat_settled_ = true;
-    for (std::size_t s = 0; s < off_k_.size(); ++s) {
-      if (sought == Sought::kHeat && seen_[s] > 0) off = off_k_[s] / seen_[s];
-      heat_settled_ = heat_settled_ && std::abs(off) < kLeastK;
-      ambient_c_[s] += off;
-    }
-  }
-
-  void correct_work(const JobRecord& recorded, const JobRecord& played) {
-    // It began at another time, when something else was in force: the one before is to be put right first.
-    if (!(recorded.setting == played.setting)) {
-      load_.distrust(recorded.start_ns, recorded.finish_ns);
-      load_.distrust(played.start_ns, played.finish_ns);
-      return;
-    }
-    const double times = slower(recorded, played);
-    const bool counted = by_cycles_ && recorded.cycles > 0 && played.cycles > 0;
-    double& mine = work(played.app, played.sequence);
-    mine = std::clamp(mine * (counted ? recorded.cycles / played.cycles : times), kLeastWork,
-                      kMostWork);
-    // Without so many more cycles it took that much longer: it had to share its cores.
-    if (counted)
-      load_.add_job(recorded, platform_.mappings[recorded.setting.mapping],
-                    times * played.cycles / recorded.cycles);
-  }
-
-  static constexpr double kLeastK = 0.1;
-  const RecordedRun& run_;
-  const PlatformSpec& platform_;
-  const bool by_cycles_;
-  RecordedScenario found_;
-  RecordedLoad load_;
-  std::vector<ScenarioEvent> fixed_events_;
-  std::vector<double> ambient_c_;  ///< of each step
-  std::int64_t step_ns_ = kSecondNs;
-  // Of the last round.
-  std::vector<std::pair<JobRecord, JobRecord>> ended_;  ///< as recorded, and as played
-  std::vector<double> off_k_, seen_;                    ///< of each step of the ambient temperature
-  double start_off_k_ = 0;
-  double error_ = 0, energy_error_ = 0, temp_error_k_ = 0;
-  bool heat_settled_ = false;
-  RecordedScenario best_;  ///< as it was played, with the least error
-  double best_error_ = std::numeric_limits<double>::infinity();
-  std::size_t expected_jobs_ = 0;
-};
-
-}  // namespace
-
-RecordedScenario recorded_scenario(const RecordedRun& run, const PlatformSpec& platform) {
-  if (std::string why = why_not(run, platform); !why.empty()) {
-    RecordedScenario none;
-    none.refusal = std::move(why);
-    return none;
-  }
-  // Cycles tell work apart from waiting for a core, where they are those that the model has.
-  RecordedScenario found = Finder(run, platform, true).find();
-  if (found.work_error_pct < kGoodPct) return found;
-  RecordedScenario by_time = Finder(run, platform, false).find();
-  return by_time.work_error_pct < found.work_error_pct ? by_time : found;
+  return scenario;
 }
 
-Metrics play_recorded_decisions(const RecordedRun& run, const PlatformSpec& platform,
-                                const Scenario& scenario, const RewardWeights& weights) {
-  Simulator simulator(platform, scenario);
-  MetricsSink metrics(platform, &platform);
-  auto now = std::make_unique<Observation>(), before = std::make_unique<Observation>();
-  auto reward = std::make_unique<Reward>();
-  std::array<std::uint32_t, kMaxApps> generation{};
-  simulator.observe(*now);
-  const auto follow_roster = [&] {
-    for (int a = 0; a < now->app_count; ++a) {
-      const auto i = static_cast<std::size_t>(a);
-      if (generation[i] == now->app[i].generation) continue;
-      generation[i] = now->app[i].generation;
-      if (now->app[i].bound()) metrics.on_bind(a, simulator.binding(a), *now);
-    }
-  };
-  follow_roster();
-  *before = *now;
-  const Decision none;
-  play(run, simulator, *now, [&](const RecordedRun::Epoch& epoch, Status) {
-    judge(weights, *now, *reward);
-    metrics.on_epoch({*before, none, epoch.applied, Shield::Verdict::kPassed, *now, *reward, 0});
-    follow_roster();
-    *before = *now;
-  });
-  return metrics.result();
+RecordedScenario recorded_scenario(const RecordedRun& run, const PlatformSpec& platform) {
+  RecordedScenario recorded;
+  recorded.refusal = why_not(run, platform);
+  if (!recorded.refusal.empty()) return recorded;
+  FoundWorkload found =
+      find_workload(run, platform, scenario_as_said(run, platform, recorded.assumed));
+  recorded.scenario = std::move(found.scenario);
+  recorded.work_error_pct = found.work_error_pct;
+  recorded.open_jobs = found.open_jobs;
+  return recorded;
 }
 
 }  // namespace flyball

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
-#include "governor/loop/control_loop.h"
 #include "governor/replay/recorded_run.h"
 
 namespace flyball {
@@ -17,17 +15,15 @@ struct RecordedScenario {
   std::string refusal;        ///< why there is none; empty where there is
   double work_error_pct = 0;  ///< of the jobs' times as replayed, mean of the amounts
   std::size_t open_jobs = 0;  ///< whose work is not known: they were dropped, or open at the end
+  std::vector<std::string> assumed;  ///< what the record does not say, and nothing in it tells
 };
 
-/// Arrivals, deadlines and requirements are the record's. What it does not say is found by playing its
-/// own decisions on `platform`, again and again, and correcting by what comes out otherwise: the work of
-/// each job by its cycles, where they were counted, or its time; other load by the time for which a
-/// cluster was busy beyond the jobs, and its power; the ambient temperature by the clusters' temperatures.
-/// What the platform's model has wrong, these take on, so far as they can.
+/// Arrivals, deadlines, requirements and how long queues may get are the record's; what it does not say is
+/// found on `platform` (workload_finder.h), which has the profiles of its tasks (recorded_tasks.h).
 RecordedScenario recorded_scenario(const RecordedRun& run, const PlatformSpec& platform);
 
-/// Plays the decisions of a record, at the times at which they were made.
-Metrics play_recorded_decisions(const RecordedRun& run, const PlatformSpec& platform,
-                                const Scenario& scenario, const RewardWeights& weights);
+/// What happened so far as the record says it, without what is to be found; says what it `assumed`.
+Scenario scenario_as_said(const RecordedRun& run, const PlatformSpec& platform,
+                          std::vector<std::string>& assumed);
 
 }  // namespace flyball

@@ -327,8 +327,12 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   section.verdict = best != nullptr && by_utility(json)
                         ? verdict_by_utility(policies, *best)
                         : verdict(policies, best, *reference, options);
-  section.notes.push_back(
-      fmt::format("Simulated, {} seeds from {}.", json.at("seeds").get<int>(), first_seed));
+  const auto recorded = json.find("recorded");
+  const bool all_recorded = recorded != json.end() && recorded->is_array() &&
+                            recorded->size() == json.at("policies").size();
+  section.notes.push_back(fmt::format("{}, {} seeds from {}.",
+                                      all_recorded ? "Recorded" : "Simulated",
+                                      json.at("seeds").get<int>(), first_seed));
   for (const char* key : {"belief", "no_gap_reason"})
     if (const auto note = json.find(key); note != json.end() && note->is_string())
       section.notes.push_back((std::string(key) == "belief" ? "Believed: " : "") +

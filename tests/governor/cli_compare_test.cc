@@ -108,6 +108,9 @@ TEST(CliCompare, ExplainsAMetricWithoutRunningAnything) {
   EXPECT_THAT(told.out, AllOf(HasSubstr("energy_gap_to_best_found_pct"), HasSubstr("% energy"),
                               HasSubstr("fewest")));
   EXPECT_EQ(flyball_run({"compare", "--explain", "speed"}).exit_code, 2);
+  for (const char* made : {"ci95", "cvar10", "worst", "iqm", "improvement", "effect_size", "p",
+                           "p_holm", "optimality_gap_pct", "performance_profiles"})
+    EXPECT_THAT(flyball_run({"compare", "--explain", made}).out, HasSubstr("formula")) << made;
 }
 
 }  // namespace

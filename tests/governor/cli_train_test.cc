@@ -56,6 +56,15 @@ TEST_F(CliTrainCurve, IsWrittenAsATableAndAsAPicture) {
       << second.out;
 }
 
+TEST_F(CliTrainCurve, TheCurveIsAPictureInPngWhereThatCanBeMade) {
+  const Finished finished = train({"--platform", "odroid_xu3", "--out", dir_ / "c.policy",
+                                   "--lanes", "1", "--curve", dir_ / "curve.png"});
+  if (finished.exit_code == 2 && finished.err.find("librsvg") != std::string::npos)
+    GTEST_SKIP() << finished.err;
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(read_text(dir_ / "curve.png"), ::testing::StartsWith("\x89PNG\r\n"));
+}
+
 TEST_F(CliTrainCurve, SeveralPlatformsHaveAPolicyEach) {
   const Finished finished = train({"--platform", "odroid_xu3,jetson_nano", "--agent", "linucb",
                                    "--out", dir_ / "policies/", "--json"});

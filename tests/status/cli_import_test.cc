@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -318,6 +319,71 @@ TEST_F(CliImport, BrokenTracesAreRefusedInALine) {
                  "without 'state='");
 }
 
+TEST_F(CliImport, AWindowWithoutATableOfClocksIsRefused) {
+  const Finished finished = flyball_run({"import", "ftrace", file("trace.txt", trace_of(kTrace)),
+                                         "--out", dir_ / "l.json", "--window-ms", "50"});
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_THAT(finished.err, HasSubstr("--window-ms: is how long each row of --clocks is"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "l.json"));
+}
+
+// ---- tables of which a fifth is disturbed
+
+TEST_F(CliImport, TwentyOneDisturbedPointsOfNinetyFiveAreFlaggedAndNoOther) {
+  // Three kinds of cores as phones have them, quiet to 2 %; every so many rows something else drew power
+  // beside the benchmark, or took time from it.
+  struct Cores {
+    const char* unit;
+    int points;
+    double from_mhz, step_mhz, nf, ma, ms_ghz;
+  };
+  constexpr Cores kCores[] = {{"little", 20, 300, 75, 0.10, 20, 50},
+                              {"mid", 25, 500, 80, 0.30, 80, 28},
+                              {"big", 50, 600, 45, 0.60, 200, 22}};
+  std::string text = "unit,mhz,cores,time_ms,power_mw,voltage_mv\n";
+  std::vector<long> disturbed;
+  long line = 1;
+  for (const Cores& cores : kCores)
+    for (int i = 0; i < cores.points; ++i) {
+      ++line;
+      const double mhz = cores.from_mhz + i * cores.step_mhz;
+      const double volts = 0.6 + 0.4 * i / cores.points;
+      const double ripple = 1 + 0.02 * std::sin(2.4 * static_cast<double>(line));
+      double mw = (cores.nf * volts * volts * mhz + cores.ma * volts) * ripple;
+      double ms = cores.ms_ghz * 1e3 / mhz * (1 + 0.002 * std::cos(static_cast<double>(line)));
+      if (line % 9 == 4) {
+        mw *= 1.35 + 0.1 * static_cast<double>(line % 5);
+        disturbed.push_back(line);
+      } else if (line % 9 == 8) {
+        ms *= 1.15 + 0.2 * static_cast<double>(line % 3);
+        disturbed.push_back(line);
+      }
+      text += fmt::format("{},{:g},1,{:.5g},{:.5g},{:.4g}\n", cores.unit, mhz, ms, mw, 1e3 * volts);
+    }
+  ASSERT_EQ(line, 96);
+  ASSERT_EQ(disturbed.size(), 21u);
+  const std::string table = file("table.csv", text);
+  const json result =
+      json::parse(imported({"freqbench", table, "--out", dir_ / "clean.csv", "--json"}).out);
+  EXPECT_EQ(result.at("points"), 95);
+  EXPECT_EQ(result.at("used"), 74);
+  EXPECT_EQ(result.at("flagged"), 21);
+  std::vector<long> flagged;
+  for (const json& flag : result.at("flags"))
+    for (const json& at : flag.at("lines")) flagged.push_back(at);
+  std::ranges::sort(flagged);
+  EXPECT_EQ(flagged, disturbed);
+  const Finished fit = flyball_run({"fit", "--data", table, "--json"});
+  ASSERT_EQ(fit.exit_code, 0) << fit.err;
+  int rejected = 0;
+  const json fitted = json::parse(fit.out);
+  for (const json& cluster : fitted.at("clusters")) {
+    rejected += cluster.at("rejected").get<int>();
+    EXPECT_LT(cluster.at("mean_error_pct"), 3) << cluster;
+  }
+  EXPECT_EQ(rejected, 21);
+}
+
 // ---- the PRiME framework's logger
 
 const char kPrimeLog[] =
@@ -453,6 +519,90 @@ TEST_F(CliImport, DisturbedRowsOfATableAreNamed) {
       imported({"freqbench", file("bad.csv", table), "--out", out}).out,
       AllOf(HasSubstr("bad.csv:8: A15 at 800 MHz: draws 2033 mW"), HasSubstr("15 of 16 rows")));
   EXPECT_THAT(read_text(out), ::testing::Not(HasSubstr("2033")));
+}
+
+// ---- logs as records
+
+TEST_F(CliImport, APrimeLogBecomesARecordThatOthersRead) {
+  std::string log = kPrimeLog;
+  // The clock goes down, and power with it.
+  const std::string beginning =
+      "source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:1503589345000000,id:33554432,val:6,type:PRIME_"
+      "FREQ,\n";
+  log = log.substr(0, log.find("source:UDS,api:PRIME_API_DEV_KNOB_DISC_SET,ts:1503589343728284"));
+  log += beginning +
+         "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589345500000,id:33816583,val:60,"
+         "type:PRIME_TEMP,\n"
+         "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589345726944,id:33619968,val:1.2,"
+         "type:PRIME_POW,\n"
+         "source:UDS,api:PRIME_API_DEV_RETURN_MON_CONT_GET,ts:1503589347726944,id:33619968,val:1.0,"
+         "type:PRIME_POW,\n";
+  const std::string record = dir_ / "log.flyrec";
+  const json result = json::parse(imported({"prime", file("log.txt", log), "--out", record,
+                                            "--platform", "odroid_xu3", "--json"})
+                                      .out);
+  EXPECT_EQ(result.at("epochs"), 2);
+  const Finished shown = flyball_run({"record", "show", record, "--json"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const json show = json::parse(shown.out);
+  EXPECT_EQ(show.at("platform"), "odroid_xu3");
+  EXPECT_EQ(show.at("policy"), "imported from prime");
+  ASSERT_EQ(flyball_run({"record", "export", "csv", record, "--out", dir_ / "csv"}).exit_code, 0);
+  std::istringstream lines(read_text(dir_ / "csv/epochs.csv"));
+  std::string heading, row;
+  std::getline(lines, heading);
+  std::getline(lines, row);
+  const auto cell = [&](const std::string& name) {
+    std::istringstream names(heading), cells(row);
+    std::string one, value;
+    while (std::getline(names, one, ',')) {
+      std::getline(cells, value, ',');
+      if (one == name) return value;
+    }
+    return std::string("no such column");
+  };
+  EXPECT_EQ(cell("A15.freq_khz"), "800000");
+  EXPECT_EQ(cell("A15.power_mw"), "1200");
+  EXPECT_EQ(cell("A15.temp_c"), "60");
+  EXPECT_EQ(cell("energy_mj"), "2400") << "1.2 W for 2 s";
+  EXPECT_EQ(cell("A15.util_pct"), "") << "not in the log";
+  EXPECT_EQ(cell("A7.freq_khz"), "no such column") << "not in the log";
+  EXPECT_EQ(
+      flyball_run({"record", "export", "perfetto", record, "--out", dir_ / "p.json"}).exit_code, 0);
+  EXPECT_EQ(read_text(dir_ / "p.json").find("nan"), std::string::npos);
+  EXPECT_EQ(flyball_run({"report", record, "--out", dir_ / "p.html"}).exit_code, 0);
+  const Finished replayed = flyball_run({"replay", record, "--policy", "rule", "--json"});
+  EXPECT_EQ(replayed.exit_code, 2) << replayed.out;
+  EXPECT_THAT(replayed.err, HasSubstr("with other clusters"));
+
+  const Finished refused = flyball_run({"import", "prime", file("log.txt", log), "--out", record});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("a record needs --platform"));
+}
+
+TEST_F(CliImport, ALogOfPowersBecomesARecord) {
+  const std::string record = dir_ / "log.flyrec";
+  std::string log = "time_s,unit,freq_mhz,power_w,temp_c\n";
+  for (int i = 0; i < 8; ++i)
+    log += fmt::format("{},A15,{},{},{}\n{},A7,1000,0.16,50\n", 0.5 * i, i < 4 ? 1400 : 800,
+                       i < 4 ? 2.79 : 1.17, i < 4 ? 64 : 55, 0.5 * i);
+  const json result = json::parse(
+      imported({"csv", file("log.csv", log), "--out", record, "--platform", "odroid_xu3", "--json"})
+          .out);
+  EXPECT_EQ(result.at("epochs"), 7);
+  EXPECT_EQ(result.at("used"), 16);
+  const Finished shown = flyball_run({"record", "show", record});
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("imported from csv on odroid_xu3"));
+  const Finished other = flyball_run({"import", "csv", file("b.csv", power_log("\n")), "--out",
+                                      dir_ / "b.flyrec", "--platform", "odroid_xu3"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("is no cluster of 'odroid_xu3', which has A15, A7"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "b.flyrec"));
+  EXPECT_EQ(
+      flyball_run({"import", "ftrace", file("t.txt", trace_of(kTrace)), "--out", dir_ / "t.flyrec"})
+          .exit_code,
+      2);
 }
 
 }  // namespace

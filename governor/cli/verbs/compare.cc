@@ -3,43 +3,31 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 
-#include "agents/agent.h"
-#include "env/config/yaml.h"
-#include "env/model/declared.h"
-#include "env/scenario/plain_tasks.h"
 #include "governor/cli/build_id.h"
 #include "governor/cli/interrupt.h"
 #include "governor/cli/options.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
-#include "governor/cli/verbs/compared_policies.h"
-#include "governor/cli/verbs/compared_records.h"
-#include "governor/cli/views/accuracy.h"
+#include "governor/cli/verbs/compared_cell.h"
 #include "governor/cli/views/comparison_report.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/matrix.h"
 #include "governor/compare/matrix_file.h"
-#include "governor/machine/governed_platform.h"
 #include "kernels/base/error.h"
-#include "kernels/base/hash.h"
 #include "kernels/base/output_file.h"
-#include "kernels/base/whole_file.h"
 
 namespace flyball::cli {
 namespace {
 
 struct CompareVerb {
   std::vector<std::string> platforms, scenarios;
-  std::string profile;
+  CellSources sources;
   std::vector<std::string> policies = {"performance", "schedutil",  "ondemand",    "rule",
                                        "prime",       "q_learning", "static_best", "oracle"};
-  FilesByPolicy policy_files, priors;
-  std::string belief;
   int seeds = 10;
   std::uint64_t first_seed = 1;
   std::string against;
@@ -52,83 +40,6 @@ struct CompareVerb {
   bool check = false;
   bool seeds_asked = false;
 };
-
-/// A platform with a scenario, as loaded.
-struct LoadedCell {
-  GovernedPlatform governed;
-  Belief belief;
-  Scenario scenario;
-  std::vector<PolicyChoice> choices;
-  std::optional<ComparedRecord> record;
-};
-
-/// The bytes of a file that was read; nothing of one that was not.
-void add_file(Fnv1a& hash, const std::string& path) {
-  constexpr std::size_t kMaxBytes = 64 << 20;
-  std::string bytes;
-  read_whole_file(path, kMaxBytes, bytes);
-  hash.add(bytes);
-}
-
-/// Of all that runs depend on beside what a comparison's own options say.
-std::string inputs_of(const CompareVerb& verb, const std::string& platform,
-                      const std::string& scenario, const LoadedCell& cell) {
-  Fnv1a hash;
-  add_file(hash, find_config("platforms", platform));
-  if (!scenario.empty())
-    add_file(hash, scenario.ends_with(".json") ? scenario : find_config("scenarios", scenario));
-  if (cell.record) add_file(hash, cell.record->file);
-  if (!verb.belief.empty()) add_file(hash, find_config("platforms", verb.belief));
-  for (const PlatformSpec* spec : {&cell.governed.spec, &cell.belief.mean}) {
-    hash.add(spec->content_hash);
-    for (const AppProfile& app : spec->apps) {
-      hash.add(app.content_hash);
-      for (const LevelProfile& level : app.levels) hash.add(level.accuracy_pct);
-    }
-  }
-  hash.add(cell.governed.times_hash);
-  for (const PolicyChoice& choice : cell.choices) {
-    hash.add(choice.policy);
-    hash.add(std::string_view(reinterpret_cast<const char*>(choice.learned.data()),
-                              choice.learned.size()));
-    hash.add(choice.as_prior ? 1 : 0);
-  }
-  return fmt::format("{:016x}", hash.value());
-}
-
-std::unique_ptr<LoadedCell> load_cell(const CompareVerb& verb,
-                                      const std::vector<ComparedPolicy>& policies,
-                                      const std::string& platform, const std::string& scenario,
-                                      CellContext& context) {
-  auto cell = std::make_unique<LoadedCell>();
-  cell->governed = load_governed_platform(platform, verb.profile);
-  cell->belief = load_belief(verb.belief, cell->governed);
-  const PlatformSpec& spec = cell->governed.spec;
-  // With a recorded run among the policies there need not be a scenario: it has one.
-  const bool own_workload = scenario.empty();
-  if (!own_workload) {
-    add_task_profiles(scenario, cell->governed.spec);
-    add_task_profiles(scenario, cell->belief.mean);
-    cell->scenario = load_scenario(scenario, as_declared(spec, cell->belief));
-  }
-  if (record_among(policies) != nullptr)
-    cell->record = load_compared_record(policies, as_declared(spec, cell->belief), cell->belief,
-                                        own_workload, cell->scenario, context);
-  context.platform = spec.name;
-  context.scenario = cell->scenario.name;
-  context.profile = cell->governed.profile;
-  context.belief = verb.belief;
-  context.plain_load = cell->scenario.plain_load;
-  context.energy_wanted = energy_is_wanted(cell->scenario);
-  cell->choices = starting_choices(policies, verb.policy_files, verb.priors, cell->belief,
-                                   cell->governed.times_hash, context);
-  context.warnings = warnings_of(spec, {cell->scenario});
-  context.footnotes = accuracy_notes(spec, cell->scenario);
-  context.footnotes.insert(context.footnotes.end(), cell->governed.notes.begin(),
-                           cell->governed.notes.end());
-  context.inputs = inputs_of(verb, platform, scenario, *cell);
-  return cell;
-}
 
 void check_distinct_cells(const std::vector<CellContext>& cells) {
   for (std::size_t c = 0; c < cells.size(); ++c) {
@@ -151,7 +62,7 @@ std::vector<MatrixCell> cells_to_run(const CompareVerb& verb, const MatrixResult
     cell.scenario = &loaded[c]->scenario;
     cell.options.policies = loaded[c]->choices;
     cell.options.belief = &loaded[c]->belief;
-    cell.options.believes_truth = verb.belief.empty();
+    cell.options.believes_truth = verb.sources.belief.empty();
     cell.options.search = verb.search;
     cell.options.static_best = results.cells[c].static_best;
     cell.options.seeds = verb.seeds;
@@ -164,9 +75,23 @@ std::vector<MatrixCell> cells_to_run(const CompareVerb& verb, const MatrixResult
   return cells;
 }
 
+/// Where all that is compared are recorded runs: nothing is run.
+void take_recorded(const std::vector<std::unique_ptr<LoadedCell>>& loaded, MatrixResults& results,
+                   const MatrixProgress& progress) {
+  for (std::size_t c = 0; c < loaded.size(); ++c) {
+    CellContext& cell = results.cells[c];
+    cell.prepared = true;
+    loaded[c]->recorded.put_agents(cell.agents);
+    cell.no_bound_reason = "all are recorded runs, and nothing was simulated to hold them against";
+    for (std::size_t s = 0; s < static_cast<std::size_t>(results.seeds); ++s)
+      progress.on_seed(c, s, {});
+  }
+}
+
 /// Runs what is left of it.
 void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<LoadedCell>>& loaded,
-               MatrixState* state, const std::atomic<bool>& stop, MatrixResults& results) {
+               bool only_records, MatrixState* state, const std::atomic<bool>& stop,
+               MatrixResults& results) {
   Progress bar(results.cells.size() == 1
                    ? fmt::format("{} on {}", results.cells[0].scenario, results.cells[0].platform)
                    : fmt::format("{} comparisons", results.cells.size()));
@@ -179,9 +104,7 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
     if (cell.prepared) return;
     cell.prepared = true;
     cell.agents = contest.agents();
-    if (const auto& record = loaded[c]->record)
-      cell.agents.insert(cell.agents.begin() + static_cast<std::ptrdiff_t>(record->index),
-                         record->info.policy);
+    loaded[c]->recorded.put_agents(cell.agents);
     cell.static_best = contest.static_best();
     cell.no_bound_reason = contest.why_no_bound();
     if (state != nullptr) state->add_cell(results, c);
@@ -194,9 +117,7 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
             std::ranges::find(verb.output.columns, &field) != verb.output.columns.end());
   };
   progress.on_seed = [&](std::size_t c, std::size_t seed, SeedFigures figures) {
-    if (const auto& record = loaded[c]->record)
-      figures.policies.insert(figures.policies.begin() + static_cast<std::ptrdiff_t>(record->index),
-                              record->metrics);
+    loaded[c]->recorded.put_figures(seed, figures.policies);
     for (Metrics& metrics : figures.policies)
       for (const MetricField& field : metric_fields())
         if (!shows(field)) metrics.*field.value = Metrics::kAbsent;
@@ -205,7 +126,10 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
   };
   const unsigned threads = verb.threads > 0 ? static_cast<unsigned>(verb.threads)
                                             : std::max(1u, std::thread::hardware_concurrency());
-  run_matrix(cells_to_run(verb, results, loaded), threads, &stop, progress);
+  if (only_records)
+    take_recorded(loaded, results, progress);
+  else
+    run_matrix(cells_to_run(verb, results, loaded), threads, &stop, progress);
   bar.stop();
 }
 
@@ -221,19 +145,34 @@ void run_cells(const CompareVerb& verb, const std::vector<std::unique_ptr<Loaded
 }
 
 /// A run is one seed of one scenario on one platform, and is there once.
-void check_with_record(const CompareVerb& verb, const ComparedPolicy& record) {
+void check_with_records(const CompareVerb& verb, std::size_t policies,
+                        const ComparedRecords& records) {
+  const bool one = records.runs.size() == 1;
   const auto refuse = [&](const std::string& what, const std::string& why) {
     input_error(what,
-                fmt::format("the recorded run {} is among the policies, and {}", record.file, why),
+                fmt::format("the recorded run {} is among the policies, and {}",
+                            records.runs.front().file, why),
                 "leave one of the two out");
   };
-  if (verb.platforms.size() > 1) refuse("--platform", "was on one platform");
-  if (verb.scenarios.size() > 1) refuse("--scenario", "was of one scenario");
+  if (one && verb.platforms.size() > 1) refuse("--platform", "was on one platform");
+  if (one && verb.scenarios.size() > 1) refuse("--scenario", "was of one scenario");
   if (verb.seeds_asked) refuse("--seeds, --seed", "was of one seed");
   if (verb.shard) refuse("--shard", "is not run in parts");
   if (!verb.resume.empty()) refuse("--resume", "is not run again");
-  if (verb.policies.size() == 1 && verb.policies[0].find(',') == std::string::npos)
-    refuse("--policies", "there is nothing to compare it with");
+  if (policies == 1) refuse("--policies", "there is nothing to compare it with");
+}
+
+/// What takes the place of seeds and scenarios that are named.
+void follow_records(CompareVerb& verb, std::size_t policies, ComparedRecords& records) {
+  check_with_records(verb, policies, records);
+  records.choose_others(!verb.scenarios.empty());
+  verb.seeds = records.seeds;
+  verb.first_seed = records.first_seed;
+  if (!verb.scenarios.empty()) return;
+  if (records.others == ComparedRecords::Others::kOwnWorkload)
+    verb.scenarios = {""};
+  else
+    verb.scenarios = records.scenarios();
 }
 
 int run_compare(CompareVerb verb) {
@@ -250,18 +189,16 @@ int run_compare(CompareVerb verb) {
     input_error("--against " + verb.against, "it is not among the policies compared",
                 "add it to --policies");
   }
-  check_policy_files("--policy-file", verb.policy_files, policies);
-  check_policy_files("--from", verb.priors, policies);
+  check_policy_files("--policy-file", verb.sources.policy_files, policies);
+  check_policy_files("--from", verb.sources.priors, policies);
   // What it prints is JSON, whether that is asked for or not.
   if (verb.shard && (verb.output.markdown || !verb.output.csv.empty() ||
                      !verb.output.required.empty() || !verb.output.columns.empty()))
     input_error("--shard", "a part of the seeds has no result of its own",
                 "give what is to be printed or required to 'flyball merge'");
-  if (const ComparedPolicy* record = record_among(policies)) {
-    check_with_record(verb, *record);
-    verb.seeds = 1;
-    verb.first_seed = read_recording(record->file, {}).info.seed;
-    if (verb.scenarios.empty()) verb.scenarios = {""};
+  ComparedRecords records = records_among(policies);
+  if (!records.runs.empty()) {
+    follow_records(verb, policies.size(), records);
   } else if (verb.scenarios.empty()) {
     input_error("compare", "--scenario is required, since no policy is a recorded run",
                 "add --scenario NAME; 'flyball list' shows them");
@@ -273,7 +210,9 @@ int run_compare(CompareVerb verb) {
   std::vector<std::unique_ptr<LoadedCell>> loaded;
   for (const std::string& platform : verb.platforms)
     for (const std::string& scenario : verb.scenarios)
-      loaded.push_back(load_cell(verb, policies, platform, scenario, results.cells.emplace_back()));
+      loaded.push_back(load_cell(verb.sources, policies, records, platform, scenario,
+                                 results.cells.emplace_back()));
+  records.check_places(policies, results.cells);
   check_distinct_cells(results.cells);
   // What is measured differs from run to run, so that it is left out of what is put together.
   results.times =
@@ -284,7 +223,8 @@ int run_compare(CompareVerb verb) {
 
   show_warnings(warnings_of(results));
   const InterruptScope interrupt;
-  run_cells(verb, loaded, state ? &*state : nullptr, interrupt.stop(), results);
+  run_cells(verb, loaded, records.others == ComparedRecords::Others::kNone,
+            state ? &*state : nullptr, interrupt.stop(), results);
   if (verb.shard && !results.complete()) interrupted(verb, results);
   if (verb.shard) {
     write_result(shard_text(results));
@@ -361,8 +301,8 @@ Verb add_compare(CLI::App& program) {
       *parser, "--scenario", verb->scenarios,
       "Scenarios' names or files; FILE.json is rt-app's. Required but beside a recorded run",
       false);
-  profile_option(*parser, verb->profile);
-  belief_option(*parser, verb->belief);
+  profile_option(*parser, verb->sources.profile);
+  belief_option(*parser, verb->sources.belief);
   parser
       ->add_option_function<std::vector<std::string>>(
           "--policies,--policy",
@@ -375,10 +315,10 @@ Verb add_compare(CLI::App& program) {
       ->type_name("NAME|FILE|NAME=FILE[,...]")
       ->expected(1)
       ->take_all();
-  files_option(*parser, "--policy-file", verb->policy_files,
+  files_option(*parser, "--policy-file", verb->sources.policy_files,
                "What a policy has learned; may be repeated, also for another platform");
   files_option(
-      *parser, "--from", verb->priors,
+      *parser, "--from", verb->sources.priors,
       "The same of another platform, taken as a prior of what its clusters are alike; may be "
       "repeated");
   integer_option(*parser, "--seeds", verb->seeds, 1, 10000,
@@ -416,13 +356,15 @@ Verb add_compare(CLI::App& program) {
       "schedutil,q_learning,oracle\n"
       "  flyball compare --platform odroid_xu3,jetson_nano --scenario background,bursty --policies "
       "schedutil,mine=xu3.policy --resume runs.state\n"
-      "A recorded run (one, FILE.flyrec) stands with the figures that it had. Without --scenario "
-      "the\n"
-      "others are simulated on its workload, as 'flyball replay' does, and a note says how far its "
-      "own\n"
-      "decisions come out otherwise there; with the very scenario that it is of, they run on its "
-      "seed.\n"
-      "It is one run: there are no intervals, and its gaps to bounds are absent.\n"
+      "A recorded run (FILE.flyrec) stands with the figures that it had. With one, and without\n"
+      "--scenario, the others are simulated on its workload, as 'flyball replay' does, and a note\n"
+      "says how far its own decisions come out otherwise there; with the very scenario that it is "
+      "of\n"
+      "they run on its seed. Several are seeds of one policy where they have one name\n"
+      "(mine=a.flyrec,mine=b.flyrec), and policies of their own otherwise; each must have the "
+      "same\n"
+      "seeds, in each scenario on each platform. Records alone need no --scenario, and nothing is\n"
+      "simulated beside them. Gaps of a record to bounds of a simulation are absent.\n"
       "  flyball compare --platform odroid_xu3 --policies schedutil,q_learning,mine=run.flyrec");
   return {parser, [verb, parser] {
             verb->seeds_asked = parser->count("--seeds") + parser->count("--seed") > 0;

@@ -44,10 +44,13 @@ void check_label(const std::string& label, const std::string& agent, const std::
 }
 
 ComparedPolicy of_file(const std::string& label, const std::string& file, const std::string& text) {
-  const bool recorded = is_of_kind(file, kRecordingOutput);
+  // Of one that is not there its name says what was meant.
+  const bool recorded = file.ends_with(".flyrec") || is_of_kind(file, kRecordingOutput);
   const std::string agent = recorded ? "" : read_policy(file).identity.agent;
   check_label(label, agent, text, file);
-  return {label, recorded ? label : agent, file, recorded};
+  ComparedPolicy policy{label, recorded ? label : agent, file, recorded};
+  if (recorded) policy.records.push_back(file);
+  return policy;
 }
 
 ComparedPolicy parse_compared_policy(const std::string& text) {
@@ -102,6 +105,15 @@ std::vector<ComparedPolicy> parse_compared(const std::vector<std::string>& texts
     for (const std::string& name : names) {
       policies.push_back(parse_compared_policy(name));
       const auto same = std::ranges::find(policies, policies.back().label, &ComparedPolicy::label);
+      // Runs under one name are seeds of one policy.
+      if (same != policies.end() - 1 && same->recorded && policies.back().recorded) {
+        if (std::ranges::find(same->records, policies.back().file) != same->records.end())
+          input_error(fmt::format("{} {}", kOption, name), "names the same recorded run twice",
+                      "name each once");
+        same->records.push_back(policies.back().file);
+        policies.pop_back();
+        continue;
+      }
       if (same != policies.end() - 1)
         input_error(
             fmt::format("{} {}", kOption, name),

@@ -18,6 +18,7 @@ struct ComparedPolicy {
   std::string agent;  ///< of a recorded run: its label
   std::string file;   ///< empty: what is stored, or another option says
   bool recorded = false;
+  std::vector<std::string> records{};  ///< of a recorded policy: `file`, and more runs of that name
 };
 
 /// "rule", "static_best:A15=...", "my.policy", "mine=my.policy", separated by commas. Throws Error (kInput).

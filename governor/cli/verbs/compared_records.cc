@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "governor/metrics/session.h"
+#include "governor/replay/recorded_decisions.h"
 #include "governor/replay/recorded_scenario.h"
 #include "kernels/base/error.h"
 
@@ -33,6 +34,8 @@ Scenario workload_of(const ComparedRecord& record, const RecordedRun& run,
       record.label, record.file, record.info.policy,
       100 * (replayed.energy_mj_per_job / run.metrics.energy_mj_per_job - 1),
       replayed.deadline_miss_pct - run.metrics.deadline_miss_pct));
+  for (const std::string& assumed : found.assumed)
+    cell.notes.push_back(fmt::format("{}: {}", record.label, assumed));
   if (const std::string problem = run.report.problem(); !problem.empty())
     cell.notes.push_back(fmt::format("{}: {}", record.label, problem));
   return std::move(found.scenario);
@@ -58,52 +61,198 @@ void check_whole(const ComparedRecord& record, const RecordedRun& run, const Sce
            "compare policies by name: each is run there");
 }
 
-}  // namespace
-
-const ComparedPolicy* record_among(const std::vector<ComparedPolicy>& policies) {
-  const ComparedPolicy* found = nullptr;
-  for (const ComparedPolicy& policy : policies) {
-    if (!policy.recorded) continue;
-    if (found != nullptr)
-      input_error(fmt::format("--policies {}={}", policy.label, policy.file),
-                  fmt::format("is a second recorded run beside {}, and has a workload of its own",
-                              found->file),
-                  "name one");
-    found = &policy;
-  }
-  return found;
+RecordedFigures::Policy& policy_of(RecordedFigures& figures, const ComparedRecord& record,
+                                   int seeds) {
+  auto found = std::ranges::find(figures.policies, record.policy, &RecordedFigures::Policy::index);
+  if (found != figures.policies.end()) return *found;
+  const auto after = std::ranges::upper_bound(figures.policies, record.policy, {},
+                                              &RecordedFigures::Policy::index);
+  found = figures.policies.insert(after, {record.policy, record.info.policy, {}, {}});
+  found->per_seed.resize(static_cast<std::size_t>(seeds));
+  found->files.resize(static_cast<std::size_t>(seeds));
+  return *found;
 }
 
-ComparedRecord load_compared_record(const std::vector<ComparedPolicy>& policies,
-                                    const PlatformSpec& platform, const Belief& belief,
-                                    bool own_workload, Scenario& scenario, CellContext& cell) {
-  const ComparedPolicy& policy = *record_among(policies);
-  ComparedRecord record;
-  record.index = static_cast<std::size_t>(&policy - policies.data());
-  record.label = policy.label;
-  record.file = policy.file;
-  const RecordedRun run = read_recorded_run(policy.file, platform);
-  record.info = run.report.info;
-  record.metrics = run.metrics;
-  cell.recorded = record.label;
-  // Where it has to be whole that is said first: a record that was cut may have lost its jobs.
-  if (run.metrics.jobs == 0 && (own_workload || run.report.complete))
-    refuse(record, "no job finished in it", "record a longer run");
-  if (own_workload) {
-    scenario = workload_of(record, run, platform, belief, cell);
-    return record;
+bool same_contents(const RecordingInfo& one, const RecordingInfo& other) {
+  return one.hashes.scenario == other.hashes.scenario &&
+         one.hashes.platform == other.hashes.platform;
+}
+
+}  // namespace
+
+void RecordedFigures::put_agents(std::vector<std::string>& agents) const {
+  for (const Policy& one : policies)
+    agents.insert(agents.begin() + static_cast<std::ptrdiff_t>(one.index), one.agent);
+}
+
+void RecordedFigures::put_figures(std::size_t seed, std::vector<Metrics>& figures) const {
+  for (const Policy& one : policies)
+    figures.insert(figures.begin() + static_cast<std::ptrdiff_t>(one.index), one.per_seed[seed]);
+}
+
+ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
+  ComparedRecords records;
+  records.alone = true;
+  std::vector<std::uint64_t> seeds;
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    if (!policies[p].recorded) records.alone = false;
+    for (const std::string& file : policies[p].records) {
+      records.runs.push_back({p, policies[p].label, file, read_recording(file, {}).info});
+      const ComparedRecord& run = records.runs.back();
+      const auto same = std::ranges::find(records.runs, p, &ComparedRecord::policy);
+      if (same->info.policy != run.info.policy)
+        refuse(run,
+               fmt::format("is of policy '{}', and {} under the same name of '{}'", run.info.policy,
+                           same->file, same->info.policy),
+               "give it a name of its own");
+      seeds.push_back(run.info.seed);
+    }
   }
-  const ContentHashes here =
-      recording_info(platform, belief, scenario, "", 0, reward_weights(belief)).hashes;
-  if (record.info.hashes.scenario != here.scenario || record.info.hashes.platform != here.platform)
-    refuse(record,
-           fmt::format("is of scenario '{}' on '{}', or of other contents of them than '{}' here",
-                       record.info.scenario, record.info.platform.name, scenario.name),
-           "leave out --scenario: the others run on the record's workload then");
-  check_whole(record, run, scenario);
-  cell.notes.push_back(fmt::format("{} is the recorded run {} of {}; the others run on its seed",
-                                   record.label, record.file, record.info.policy));
-  return record;
+  if (seeds.empty()) return records;
+  std::ranges::sort(seeds);
+  seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
+  records.first_seed = seeds.front();
+  records.seeds = static_cast<int>(seeds.size());
+  if (seeds.back() - seeds.front() != seeds.size() - 1)
+    refuse(records.runs.front(),
+           fmt::format("the seeds of the recorded runs are {}, with some left out between",
+                       fmt::join(seeds, ", ")),
+           "record those too, or name runs of seeds that follow each other");
+  return records;
+}
+
+void ComparedRecords::choose_others(bool scenario_named) {
+  if (scenario_named) return;
+  others = alone ? Others::kNone : runs.size() == 1 ? Others::kOwnWorkload : Others::kScenario;
+}
+
+std::vector<std::string> ComparedRecords::scenarios() const {
+  std::vector<std::string> names;
+  for (const ComparedRecord& run : runs)
+    if (std::ranges::find(names, run.info.scenario) == names.end())
+      names.push_back(run.info.scenario);
+  return names;
+}
+
+RecordedFigures ComparedRecords::load_own(const PlatformSpec& platform, const Belief& belief,
+                                          Scenario& scenario, CellContext& cell) {
+  ComparedRecord& record = runs.front();
+  record.placed = true;
+  const RecordedRun run = read_recorded_run(record.file, platform);
+  if (run.metrics.jobs == 0) refuse(record, "no job finished in it", "record a longer run");
+  scenario = workload_of(record, run, platform, belief, cell);
+  RecordedFigures figures;
+  RecordedFigures::Policy& policy = policy_of(figures, record, 1);
+  policy.per_seed[0] = run.metrics;
+  policy.files[0] = record.file;
+  return figures;
+}
+
+RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief& belief,
+                                      Scenario& scenario, CellContext& cell) {
+  RecordedFigures figures;
+  if (others == Others::kOwnWorkload) {
+    figures = load_own(platform, belief, scenario, cell);
+  } else {
+    ContentHashes here;
+    if (others == Others::kScenario)
+      here = recording_info(platform, belief, scenario, "", 0, reward_weights(belief)).hashes;
+    const ComparedRecord* first = nullptr;
+    std::int64_t lasts_ns = 0;
+    for (ComparedRecord& record : runs) {
+      if (others == Others::kScenario) {
+        if (record.info.hashes.scenario != here.scenario ||
+            record.info.hashes.platform != here.platform)
+          continue;
+      } else if (record.info.scenario != scenario.name ||
+                 record.info.platform.name != platform.name) {
+        continue;
+      }
+      record.placed = true;
+      if (first != nullptr && !same_contents(record.info, first->info))
+        refuse(record,
+               fmt::format("is of other contents of scenario '{}' on '{}' than {}",
+                           record.info.scenario, record.info.platform.name, first->file),
+               "name runs of the same scenario for the same time, or compare them one by one");
+      const RecordedRun run = read_recorded_run(record.file, platform);
+      if (run.metrics.jobs == 0 && run.report.complete)
+        refuse(record, "no job finished in it", "record a longer run");
+      if (others == Others::kScenario) {
+        check_whole(record, run, scenario);
+      } else {
+        if (!run.report.complete)
+          refuse(record, "is not whole: " + run.report.problem(), "leave it out");
+        const std::int64_t epoch_ns =
+            run.epochs.empty() ? 0 : run.epochs.back().end_ns - run.epochs.back().start_ns;
+        if (first == nullptr) {
+          std::vector<std::string> ignored;
+          scenario = scenario_as_said(run, platform, ignored);
+          lasts_ns = run.duration_ns();
+        } else if (std::abs(run.duration_ns() - lasts_ns) > epoch_ns) {
+          refuse(record,
+                 fmt::format("lasts for {:.3g} s, and {} for {:.3g} s",
+                             static_cast<double>(run.duration_ns()) * 1e-9, first->file,
+                             static_cast<double>(lasts_ns) * 1e-9),
+                 "compare runs of the same length");
+        }
+      }
+      if (first == nullptr) first = &record;
+      RecordedFigures::Policy& policy = policy_of(figures, record, seeds);
+      const auto s = static_cast<std::size_t>(record.info.seed - first_seed);
+      if (!policy.files[s].empty())
+        refuse(record,
+               fmt::format("is of the seed, scenario and platform that {} is of", policy.files[s]),
+               "give it a name of its own, or leave it out");
+      policy.files[s] = record.file;
+      policy.per_seed[s] = run.metrics;
+      cell.notes.push_back(fmt::format(
+          "{} is the recorded run {} of {}{}", record.label, record.file, record.info.policy,
+          others == Others::kScenario ? "; the others run on its seed" : ""));
+    }
+  }
+  for (const RecordedFigures::Policy& policy : figures.policies) {
+    for (std::size_t s = 0; s < policy.files.size(); ++s) {
+      if (!policy.files[s].empty()) figures.files.push_back(policy.files[s]);
+      cell.recorded_seeds[policy.index].push_back(!policy.files[s].empty());
+    }
+    const auto run = std::ranges::find(runs, policy.index, &ComparedRecord::policy);
+    cell.recorded.push_back(run->label);
+  }
+  return figures;
+}
+
+void ComparedRecords::check_places(const std::vector<ComparedPolicy>& policies,
+                                   const std::vector<CellContext>& cells) const {
+  for (const ComparedRecord& run : runs) {
+    if (run.placed) continue;
+    std::string here;
+    for (const CellContext& cell : cells)
+      here += fmt::format("{}'{}' on '{}'", here.empty() ? "" : ", ", cell.scenario, cell.platform);
+    refuse(run,
+           fmt::format("is of scenario '{}' on '{}', or of other contents of them than {} here",
+                       run.info.scenario, run.info.platform.name, here),
+           runs.size() == 1
+               ? "leave out --scenario: the others run on the record's workload then"
+               : "name the scenario and the platform file that it is of, or leave it out");
+  }
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    if (!policies[p].recorded) continue;
+    for (const CellContext& cell : cells) {
+      const auto found = cell.recorded_seeds.find(p);
+      for (int s = 0; s < seeds; ++s) {
+        if (found != cell.recorded_seeds.end() && found->second[static_cast<std::size_t>(s)])
+          continue;
+        input_error(
+            "--policies " + policies[p].label,
+            fmt::format("there is no recorded run of seed {} of scenario '{}' on '{}' among "
+                        "its {}",
+                        first_seed + static_cast<std::uint64_t>(s), cell.scenario, cell.platform,
+                        policies[p].records.size()),
+            "seeds are pairs: each recorded policy needs the same, in each scenario on each "
+            "platform");
+      }
+    }
+  }
 }
 
 }  // namespace flyball::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,22 +9,62 @@
 
 namespace flyball::cli {
 
-/// The recorded run among the policies compared, and what it had.
+/// A recorded run among what is compared: a seed of a policy.
 struct ComparedRecord {
-  std::size_t index = 0;  ///< of the policies
+  std::size_t policy = 0;  ///< index of those compared
   std::string label, file;
   RecordingInfo info;
-  Metrics metrics;
+  bool placed = false;  ///< is of one of the comparison's scenarios on one of its platforms
 };
 
-/// nullptr when there is none. Throws Error (kInput) when there are several.
-const ComparedPolicy* record_among(const std::vector<ComparedPolicy>& policies);
+/// What recorded policies had in one scenario on one platform.
+struct RecordedFigures {
+  struct Policy {
+    std::size_t index = 0;  ///< of those compared
+    std::string agent;
+    std::vector<Metrics> per_seed;
+    std::vector<std::string> files;  ///< of each seed; empty: none
+  };
+  std::vector<Policy> policies;  ///< ascending
+  std::vector<std::string> files;
 
-/// The run of a record, whose platform must be `platform` (as agents are told of it); the notes say what
-/// its figures are. With a null `scenario` the record's own workload becomes one, in place of it; else it
-/// must be of that very scenario. Throws Error (kInput) with the reason.
-ComparedRecord load_compared_record(const std::vector<ComparedPolicy>& policies,
-                                    const PlatformSpec& platform, const Belief& belief,
-                                    bool own_workload, Scenario& scenario, CellContext& cell);
+  /// Among those of the policies that ran.
+  void put_agents(std::vector<std::string>& agents) const;
+  void put_figures(std::size_t seed, std::vector<Metrics>& figures) const;
+};
+
+/// The recorded runs of a comparison, and what the others run on.
+struct ComparedRecords {
+  enum class Others {
+    kScenario,     ///< the scenario that the records are of, on their seeds
+    kOwnWorkload,  ///< that of the one record
+    kNone,         ///< there are none
+  };
+  std::vector<ComparedRecord> runs;
+  bool alone = false;  ///< all that is compared are recorded runs
+  Others others = Others::kScenario;
+  std::uint64_t first_seed = 1;
+  int seeds = 1;
+
+  void choose_others(bool scenario_named);
+  /// Names of those that they are of, in their order.
+  std::vector<std::string> scenarios() const;
+  /// Those runs that are of `platform`, as agents are told of it, and of `scenario`; where the others run on
+  /// the record's own workload, or there are none, that becomes one. Notes say what they are. Throws Error
+  /// (kInput) with the reason.
+  RecordedFigures load(const PlatformSpec& platform, const Belief& belief, Scenario& scenario,
+                       CellContext& cell);
+  /// Once all are loaded. Throws Error (kInput): a run is of none of them, or a policy lacks a seed.
+  void check_places(const std::vector<ComparedPolicy>& policies,
+                    const std::vector<CellContext>& cells) const;
+
+ private:
+  RecordedFigures load_own(const PlatformSpec& platform, const Belief& belief, Scenario& scenario,
+                           CellContext& cell);
+};
+
+/// Reads what the recorded runs among the policies say of themselves. Throws Error (kInput): seeds that do
+/// not follow each other, or policies of one name that are not one.
+ComparedRecords records_among(const std::vector<ComparedPolicy>& policies);
 
 }  // namespace flyball::cli

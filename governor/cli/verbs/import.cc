@@ -10,7 +10,9 @@
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/figure_output.h"
+#include "governor/cli/verbs/import_record.h"
 #include "governor/cli/verbs/made_file.h"
+#include "governor/cli/views/power_figure.h"
 #include "governor/fit/fit.h"
 #include "governor/fit/table_text.h"
 #include "governor/import/clean_table.h"
@@ -19,7 +21,7 @@
 #include "governor/import/prime_log.h"
 #include "governor/import/samples.h"
 #include "governor/import/trace_load.h"
-#include "governor/report/figure.h"
+#include "governor/record/recording_header.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
@@ -39,6 +41,7 @@ struct ImportVerb {
   std::vector<std::string> files;
   std::string out, clocks, table, platform, figure, capacity;
   double window_ms = 100;
+  bool window_asked = false;
   int threads = 32;
   bool json = false;
 };
@@ -52,7 +55,10 @@ struct Imported {
   Json more = Json::object();
 };
 
-void check_outputs(const ImportVerb& verb, const OutputKind& kind) {
+bool makes_record(const ImportVerb& verb) { return verb.out.ends_with(".flyrec"); }
+
+void check_outputs(const ImportVerb& verb, const OutputKind& table_kind) {
+  const OutputKind& kind = makes_record(verb) ? kRecordingOutput : table_kind;
   check_standard_output(verb.out, verb.json);
   if (!is_standard_output(verb.out)) check_output("--out " + verb.out, verb.out, kind);
   if (!verb.clocks.empty()) check_output("--clocks " + verb.clocks, verb.clocks, kWindowOutput);
@@ -118,7 +124,17 @@ std::vector<double> capacities_of(const std::string& text) {
   return all;
 }
 
+/// Of what has no course of time with clocks and powers.
+void refuse_record(const ImportVerb& verb, const char* why) {
+  if (makes_record(verb))
+    input_error("--out " + verb.out, why, "write what it has, under a name that ends otherwise");
+}
+
 int run_ftrace(const ImportVerb& verb) {
+  refuse_record(verb, "a record needs power and temperatures, which a trace has not");
+  if (verb.window_asked && verb.clocks.empty())
+    input_error("--window-ms", "is how long each row of --clocks is, which was not asked for",
+                "add --clocks FILE.csv, or leave it out");
   check_outputs(verb, kLoadOutput);
   ImportFlags flags;
   TraceOptions options;
@@ -157,56 +173,15 @@ int run_ftrace(const ImportVerb& verb) {
   return tell(verb, imported, flags);
 }
 
-/// Adds those samples of which `wanted` holds, of very many every n-th; whether it was all of them.
-template <class Wanted>
-bool add_samples(const SampleLog& log, const Wanted& wanted, report::Series& series) {
-  constexpr std::size_t kMost = 5000;
-  const auto all =
-      static_cast<std::size_t>(std::count_if(log.samples.begin(), log.samples.end(), wanted));
-  const std::size_t every = std::max<std::size_t>(1, (all + kMost - 1) / kMost);
-  std::size_t i = 0;
-  for (const Sample& sample : log.samples) {
-    if (!wanted(sample) || i++ % every != 0) continue;
-    series.x.push_back(sample.mhz);
-    series.y.push_back(sample.power_mw / 1e3);
-  }
-  return every == 1;
-}
-
-report::Figure power_figure(const SampleLog& log, const std::vector<SampledPoint>& points) {
-  report::Figure figure{.name = "power_clock",
-                        .title = "Power at each clock",
-                        .caption = "",
-                        .x = {"clock", "MHz"},
-                        .y = {"power", "W"}};
-  using Kind = report::Series::Kind;
-  std::vector<std::string> units;
-  bool all = true;
-  for (const SampledPoint& point : points)
-    if (std::find(units.begin(), units.end(), point.unit) == units.end())
-      units.push_back(point.unit);
-  for (std::size_t u = 0; u < units.size(); ++u) {
-    report::Series samples{.name = units[u], .kind = Kind::kPoints, .colour = static_cast<int>(u)};
-    report::Series medians{
-        .name = units[u] + ", median", .kind = Kind::kLine, .colour = static_cast<int>(u)};
-    const auto of_unit = [&](const Sample& one) { return one.used && one.unit == units[u]; };
-    all &= add_samples(log, of_unit, samples);
-    for (const SampledPoint& point : points) {
-      if (point.unit != units[u]) continue;
-      medians.x.push_back(point.mhz);
-      medians.y.push_back(point.power_mw / 1e3);
-    }
-    figure.series.push_back(std::move(samples));
-    figure.series.push_back(std::move(medians));
-  }
-  report::Series wrong{.name = "flagged", .kind = Kind::kPoints, .colour = -3};
-  all &= add_samples(
-      log, [](const Sample& one) { return !one.used; }, wrong);
-  if (!wrong.x.empty()) figure.series.push_back(std::move(wrong));
-  figure.caption = fmt::format(
-      "{}; crosses cannot be true and are not used. Lines join the medians.",
-      all ? "Every sample that was read" : "Some of the samples that were read, evenly chosen");
-  return figure;
+/// Of samples that were checked: the record of a run.
+void add_record(const ImportVerb& verb, const char* format, const SampleLog& log,
+                Imported& imported) {
+  const ImportedRecord record = write_record(verb.out, log, load_platform(verb.platform), format);
+  imported.made =
+      fmt::format("{}: a record of {} epochs, {:.1f} s", verb.out, record.epochs, record.length_s);
+  imported.notes.insert(imported.notes.end(), record.notes.begin(), record.notes.end());
+  imported.more["epochs"] = record.epochs;
+  imported.more["length_s"] = record.length_s;
 }
 
 /// Of samples: what fits, and the picture.
@@ -227,9 +202,30 @@ Imported import_samples(const ImportVerb& verb, const char* format, SampleLog lo
 
 int run_csv(const ImportVerb& verb) {
   check_outputs(verb, kTableOutput);
+  if (makes_record(verb) != !verb.platform.empty())
+    input_error(makes_record(verb) ? "--out " + verb.out : "--platform",
+                "a record needs --platform, and a table has no use for it",
+                "name the board whose clusters the log's units are, and --out FILE.flyrec");
   ImportFlags flags;
   SampleLog log;
   for (const std::string& file : verb.files) read_samples(file, log);
+  if (makes_record(verb)) {
+    if (!verb.figure.empty())
+      input_error("--figure", "is a picture of the table's points, and a record is made",
+                  "leave it out; 'flyball report' shows records");
+    if (log.files.size() > 1)
+      input_error("--out " + verb.out, "a record is of one log", "give one file");
+    check_samples(log, flags);
+    Imported imported{
+        "csv",
+        log.samples.size(),
+        static_cast<std::size_t>(std::ranges::count(log.samples, true, &Sample::used)),
+        "",
+        log.notes,
+        Json::object()};
+    add_record(verb, "csv", log, imported);
+    return tell(verb, imported, flags);
+  }
   return tell(verb, import_samples(verb, "csv", std::move(log), verb.out, flags), flags);
 }
 
@@ -238,7 +234,10 @@ int run_prime(const ImportVerb& verb) {
   if (verb.table.empty() && !verb.figure.empty())
     input_error("--figure", "shows what --table has, which was not asked for",
                 "add --table and --platform");
-  if (verb.table.empty() != verb.platform.empty())
+  if (makes_record(verb) && verb.platform.empty())
+    input_error("--out " + verb.out, "a record needs --platform",
+                "name the board whose clocks the log's numbers are, as in '--platform odroid_xu3'");
+  if (verb.table.empty() != verb.platform.empty() && !makes_record(verb))
     input_error("--table", "needs --platform, and the other way round",
                 "name the board whose clocks the log's numbers are, as in '--platform odroid_xu3'");
   ImportFlags flags;
@@ -251,6 +250,13 @@ int run_prime(const ImportVerb& verb) {
     imported.made = "; and " + table.made;
     imported.more = table.more;
   }
+  SampleLog samples;
+  if (makes_record(verb)) {
+    samples = prime_samples(log, load_platform(verb.platform));
+    ImportFlags again;  // the table's were the same
+    check_samples(samples, verb.table.empty() ? flags : again);
+    if (verb.table.empty()) imported.notes = samples.notes;
+  }
   // What is wrong beside the platform's clocks is wrong in the log too. A line has one value or none.
   for (const ImportFlag& flag : flags.all())
     for (const long line : flag.lines) {
@@ -261,6 +267,16 @@ int run_prime(const ImportVerb& verb) {
     }
   imported.used = static_cast<std::size_t>(std::count_if(
       log.rows.begin(), log.rows.end(), [](const PrimeRow& row) { return row.used; }));
+  if (makes_record(verb)) {
+    const std::string table = imported.made;
+    add_record(verb, "prime", samples, imported);
+    imported.made += table;
+    if (log.applications > 0)
+      imported.notes.push_back(
+          "Applications' knobs and monitors are no jobs: they are in the CSV.");
+    imported.more["applications"] = log.applications;
+    return tell(verb, imported, flags);
+  }
   write_made(verb.out, prime_text(log));
   const double seconds = log.rows.back().time_s;
   imported.made = fmt::format("{}: {} values of knobs and monitors, {} application{}, {:.1f} s{}",
@@ -272,6 +288,7 @@ int run_prime(const ImportVerb& verb) {
 }
 
 int run_freqbench(const ImportVerb& verb) {
+  refuse_record(verb, "a record is of a run, and freqbench has points of many");
   check_outputs(verb, kTableOutput);
   ImportFlags flags;
   CleanTable table = clean_table(verb.files, flags);
@@ -333,11 +350,15 @@ std::vector<Verb> add_import(CLI::App& program) {
       "Example:\n  flyball import ftrace trace.txt --out load.json --clocks clocks.csv\n"
       "  flyball compare --platform odroid_xu3 --scenario load.json --policies "
       "schedutil,plain_load");
-  verbs.push_back({parser, [trace] { return run_ftrace(*trace); }});
+  verbs.push_back({parser, [trace, parser] {
+                     trace->window_asked = parser->count("--window-ms") > 0;
+                     return run_ftrace(*trace);
+                   }});
 
   auto prime = std::make_shared<ImportVerb>();
-  parser = add_format(*import, prime, "prime", "A log of the PRiME framework's logger",
-                      "Its knobs and monitors over time, CSV", false);
+  parser = add_format(
+      *import, prime, "prime", "A log of the PRiME framework's logger",
+      "Its knobs and monitors over time, CSV; FILE.flyrec: a record, with --platform", false);
   parser
       ->add_option("--table", prime->table,
                    "Power at each clock as well, for 'fit --data'; needs --platform")
@@ -362,7 +383,11 @@ std::vector<Verb> add_import(CLI::App& program) {
   auto csv = std::make_shared<ImportVerb>();
   parser = add_format(*import, csv, "csv",
                       "A log of time, clock, power and temperature: power at each clock",
-                      "The table, for 'fit --data'", true);
+                      "The table, for 'fit --data'; FILE.flyrec: a record, with --platform", true);
+  parser
+      ->add_option("--platform", csv->platform,
+                   "With --out FILE.flyrec: the board whose clusters the log's units are")
+      ->type_name("NAME|FILE");
   figure_option(*parser, *csv);
   parser->footer(
       "Columns by their names, with units: time_s, freq_mhz, power_w, temp_c, unit, cores; "

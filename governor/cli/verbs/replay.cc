@@ -16,6 +16,7 @@
 #include "governor/cli/views/counterfactual.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/metrics/session.h"
+#include "governor/replay/recorded_tasks.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -103,8 +104,11 @@ int run_replay(const ReplayVerb& verb) {
                 "name its configuration, as 'flyball compare' prints it");
   std::string platform = verb.platform;
   if (platform.empty()) platform = read_recording(verb.recording, {}).info.platform.name;
-  const GovernedPlatform governed = load_governed_platform(platform, verb.profile);
-  const Belief belief = load_belief(verb.belief, governed);
+  GovernedPlatform governed = load_governed_platform(platform, verb.profile);
+  Belief belief = load_belief(verb.belief, governed);
+  const std::vector<PlainTask> tasks = recorded_tasks(verb.recording, governed.spec);
+  add_task_profiles(tasks, governed.spec);
+  add_task_profiles(tasks, belief.mean);
   const StartingPoint start =
       starting_point(policy_identity(verb.policy, belief, governed.times_hash), belief,
                      verb.policy_file, verb.from);

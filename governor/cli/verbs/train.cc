@@ -83,13 +83,17 @@ Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
   return json;
 }
 
+bool is_picture(const std::string& file) {
+  return file.ends_with(".svg") || file.ends_with(".png");
+}
+
 void check_curve(const std::string& file) {
   if (file.empty()) return;
-  if (file.ends_with(".svg")) return check_figure_output(file, "--curve");
+  if (is_picture(file)) return check_figure_output(file, "--curve");
   if (file.ends_with(".csv"))
     return check_output("--curve " + file, file, {"a learning curve", kValidationCsvStart});
-  input_error("--curve " + file, "it is written as CSV or as a picture in SVG",
-              "end its name in .csv or .svg");
+  input_error("--curve " + file, "it is written as CSV or as a picture, SVG or PNG",
+              "end its name in .csv, .svg or .png");
 }
 
 /// Of one platform; verb.out is a file or empty.
@@ -141,9 +145,10 @@ Json train_one(TrainVerb verb, const std::string& platform_name, bool& interrupt
     if (verb.store) write_note(keep_beside(verb.out, start));
     write_policy(verb.out, {identity, trained.learned});
     if (!verb.curve.empty()) {
-      write_file_atomically(verb.curve, verb.curve.ends_with(".svg")
-                                            ? report::svg_of(validation_figure(trained, verb.agent))
-                                            : validation_csv(trained));
+      if (is_picture(verb.curve))
+        write_figure(verb.curve, validation_figure(trained, verb.agent));
+      else
+        write_file_atomically(verb.curve, validation_csv(trained));
     }
   } catch (const Error& error) {
     not_written = error;
@@ -243,8 +248,8 @@ Verb add_train(CLI::App& program) {
                  "power, memory, threads, heat (default 0: the platform itself)");
   parser
       ->add_option("--curve", verb->curve,
-                   "Write how the learners did whenever they were tried: FILE.csv, or a picture "
-                   "FILE.svg")
+                   "Write how the learners did whenever they were tried: FILE.csv, or a picture, "
+                   "FILE.svg or FILE.png")
       ->type_name("FILE");
   seed_option(*parser, verb->seed, "Seed of the first episode, counting up (default 1)");
   CLI::Option* const out = parser

@@ -15,6 +15,7 @@
 #include "governor/cli/views/comparison.h"
 #include "governor/cli/views/matrix_text.h"
 #include "governor/cli/views/metrics_table.h"
+#include "governor/cli/views/statistic_words.h"
 #include "governor/compare/standing.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/error.h"
@@ -49,7 +50,7 @@ std::string gap_note(const CellContext& cell, const std::vector<PolicyResult>& r
     return "No gaps of energy: an application wants accuracy or low latency instead.";
   std::string who;
   for (const PolicyResult& result : results) {
-    if (result.policy == cell.recorded) continue;
+    if (std::ranges::find(cell.recorded, result.policy) != cell.recorded.end()) continue;
     const auto absent = [](const Metrics& one) {
       return one.jobs > 0 && (std::isnan(one.energy_gap_to_best_found_pct) ||
                               std::isnan(one.energy_gap_to_informed_pct));
@@ -61,7 +62,7 @@ std::string gap_note(const CellContext& cell, const std::vector<PolicyResult>& r
       cell.recorded.empty()
           ? ""
           : fmt::format("No gap of {}: a recorded run is held against no simulation.",
-                        cell.recorded);
+                        fmt::join(cell.recorded, ", "));
   if (who.empty()) return recorded;
   return recorded + (recorded.empty() ? "" : " ") +
          fmt::format(
@@ -129,9 +130,12 @@ Json cell_json(const MatrixResults& results) {
   Json& files = json["policy_files"] = Json::object();
   for (const auto& [policy, file] : cell.policy_files) files[policy] = or_null(file);
   json["notes"] = cell.notes;
+  if (!cell.recorded.empty()) json["recorded"] = cell.recorded;
   json["bounds"] = bounds_json(comparison);
   json["no_gap_reason"] = or_null(gap_note(cell, comparison.policies));
   json["no_efficiency_reason"] = or_null(efficiency_note(cell, comparison.policies));
+  if (results.seeds < 2)
+    json["no_interval_reason"] = "one seed says nothing of how far others are from it";
   json["warnings"] = cell.warnings;
   json["energy_wanted"] = cell.energy_wanted;
   Json& rows = json["policies"] = Json::array();
@@ -176,8 +180,9 @@ std::string cell_text(const MatrixResults& results, const ComparisonOutput& outp
                     ranked.back().per_seed});
   }
   std::string text =
-      fmt::format("{} on {}, {} seed{} from {}, simulated\n\n", cell.scenario, cell.platform,
-                  results.seeds, results.seeds == 1 ? "" : "s", results.first_seed);
+      fmt::format("{} on {}, {} seed{} from {}, {}\n\n", cell.scenario, cell.platform,
+                  results.seeds, results.seeds == 1 ? "" : "s", results.first_seed,
+                  cell.recorded.size() == results.policies.size() ? "recorded" : "simulated");
   std::vector<MetricView> columns = metric_views();
   const auto none_has = [&](double Metrics::*value) {
     return std::ranges::none_of(ranked, [&](const PolicyResult& result) {
@@ -204,7 +209,9 @@ std::string cell_text(const MatrixResults& results, const ComparisonOutput& outp
     return text;
   }
   text += metrics_table(rows, columns).render(terminal.columns) + '\n';
-  if (results.seeds > 1)
+  if (results.seeds == 1)
+    text += "One seed: there are no intervals.\n";
+  else
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
   if (ranked.size() > 1) {
@@ -304,10 +311,13 @@ void add_comparison_output(CLI::App& parser, ComparisonOutput& output) {
       .add_option_function<std::string>(
           "--explain",
           [](const std::string& key) {
+            if (const std::string text = explained_statistic(key); !text.empty())
+              throw CLI::CallForVersion(text, CLI::ExitCodes::Success);
             throw CLI::CallForVersion(explained(metric_of("--explain", key)),
                                       CLI::ExitCodes::Success);
           },
-          "Say what a metric is, and do nothing else")
+          "Say what a metric is, or what is made of it (" + statistic_names() +
+              "), and do nothing else")
       ->type_name("METRIC");
   json_option(parser, output.json);
   parser

@@ -37,6 +37,7 @@ Json counterfactual_json(const Counterfactual& found) {
   if (!found.refusal.empty()) return json;
   json["unknown_work_jobs"] = found.open_jobs;
   json["job_time_error_pct"] = number_or_null(found.time_error_pct);
+  json["assumed"] = found.assumed;
   Json& of = json["figures"] = Json::object();
   for (const MetricField* field : figures()) {
     const double recorded = found.recorded.*field->value, replayed = found.replayed.*field->value;
@@ -82,6 +83,8 @@ std::string counterfactual_text(const Counterfactual& found, const std::string& 
                                 "the others in the mean.",
                                 found.open_jobs),
                     columns);
+  for (const std::string& assumed : found.assumed)
+    text += wrapped(fmt::format("Assumed: {}.", assumed), columns);
   return text;
 }
 

@@ -1,0 +1,137 @@
+// Several recorded runs in one comparison: seeds of one policy, or policies of their own.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/governor/subprocess.h"
+
+namespace flyball::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class CliComparedRecords : public ::testing::Test {
+ protected:
+  std::string scenario(const std::string& name, int seconds) const {
+    const std::string path = dir_ / (name + ".yaml");
+    std::ofstream(path) << "schema: 1\nname: " << name
+                        << "\ndescription: short\nduration_s: " << seconds
+                        << "\napps:\n  - {name: camera, profile: dynamic_cnn, arrival: {kind: "
+                           "periodic, period_x: 2}, work_cv: 0.2, deadline_x: 2}\n";
+    return path;
+  }
+  std::string record(const std::string& name, const std::string& scenario,
+                     const std::string& policy, int seed,
+                     const std::string& platform = "odroid_xu3") const {
+    const std::string path = dir_ / (name + ".flyrec");
+    const Finished ran =
+        flyball_run({"run", "--platform", platform, "--scenario", scenario, "--policy", policy,
+                     "--seed", std::to_string(seed), "--record", path, "--json"});
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return path;
+  }
+  static Finished compared(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"compare", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return flyball_run(words);
+  }
+  static json found(const std::vector<std::string>& more) {
+    const Finished finished = compared(more);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return json::parse(finished.out);
+  }
+  static void refused(const std::vector<std::string>& more, const std::string& why) {
+    const Finished finished = compared(more);
+    EXPECT_EQ(finished.exit_code, 2) << finished.out;
+    EXPECT_EQ(finished.out, "");
+    EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+    EXPECT_THAT(finished.err, HasSubstr(why));
+  }
+  static json energies(const json& comparison, std::size_t policy) {
+    return comparison.at("policies")[policy].at("energy_mj_per_job").at("per_seed");
+  }
+  const TempDir dir_;
+};
+
+TEST_F(CliComparedRecords, RunsOfOneNameAreSeedsOfOnePolicyAndPairsOfTheOthers) {
+  const std::string short_one = scenario("short", 4);
+  const std::string a = record("a", short_one, "schedutil", 4);
+  const std::string b = record("b", short_one, "schedutil", 5);
+  const json mixed = found({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+                            "rule,mine=" + b + ",mine=" + a});
+  EXPECT_EQ(mixed.at("seeds"), 2);
+  EXPECT_EQ(mixed.at("first_seed"), 4);
+  ASSERT_EQ(mixed.at("policies").size(), 2u);
+  const json really = found({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+                             "rule,schedutil", "--seeds", "2", "--seed", "4"});
+  EXPECT_EQ(energies(mixed, 0), energies(really, 0));
+  for (std::size_t s = 0; s < 2; ++s)
+    EXPECT_NEAR(energies(mixed, 1)[s].get<double>(), energies(really, 1)[s].get<double>(), 0.01);
+  EXPECT_TRUE(
+      mixed.at("differences").at("policies")[0].at("energy_mj_per_job").at("ci95")[0].is_number());
+
+  // Not named: the scenario of that name is another one here.
+  refused({"--platform", "odroid_xu3", "--scenario", scenario("other", 3), "--policies",
+           "rule,mine=" + a + ",mine=" + b},
+          "is of scenario 'short'");
+  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+           "rule,mine=" + a + ",mine=" + a},
+          "twice");
+  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+           "rule,mine=" + a + ",yours=" + b},
+          "no recorded run of seed 5");
+  const std::string c = record("c", short_one, "rule", 7);
+  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+           "rule,mine=" + a + ",mine=" + c},
+          "is of policy 'rule'");
+  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+           "rule,mine=" + a + ",yours=" + c},
+          "seeds of the recorded runs are 4, 7");
+}
+
+TEST_F(CliComparedRecords, RecordsAloneAreComparedWithoutSimulatingAnything) {
+  const std::string short_one = scenario("short", 4);
+  const std::string a = record("a", short_one, "schedutil", 4);
+  const std::string b = record("b", short_one, "rule", 4);
+  std::filesystem::remove(short_one);  // nobody needs it
+  const json alone = found({"--platform", "odroid_xu3", "--policies", a + ",two=" + b});
+  EXPECT_EQ(alone.at("scenario"), "short");
+  EXPECT_EQ(alone.at("policies")[0].at("policy"), "a");
+  EXPECT_EQ(alone.at("policies")[1].at("policy"), "two");
+  EXPECT_LT(energies(alone, 1)[0], energies(alone, 0)[0]);
+  EXPECT_TRUE(alone.at("policies")[0].at("energy_gap_to_bound_pct").at("mean").is_null());
+  const std::string longer = scenario("short", 5);
+  const std::string c = record("c", longer, "rule", 4);
+  refused({"--platform", "odroid_xu3", "--policies", a + "," + c}, "of other contents of scenario");
+  refused({"--platform", "odroid_xu3", "--policies", a}, "nothing to compare it with");
+  refused({"--platform", "jetson_nano", "--policies", a + "," + b}, "is of scenario 'short'");
+  refused({"--platform", "odroid_xu3", "--policies", a + "," + b, "--shard", "1/2"},
+          "is not run in parts");
+}
+
+TEST_F(CliComparedRecords, EachScenarioOnEachPlatformHasItsOwn) {
+  const std::string one = scenario("one", 3), two = scenario("two", 4);
+  const std::string a = record("a", one, "schedutil", 2), b = record("b", two, "schedutil", 2);
+  const std::vector<std::string> words = {"--platform", "odroid_xu3",
+                                          "--scenario", one + "," + two,
+                                          "--policies", "rule,mine=" + a + ",mine=" + b};
+  const json both = found(words);
+  EXPECT_EQ(both.at("schema"), 2);
+  ASSERT_EQ(both.at("cells").size(), 2u);
+  for (const json& cell : both.at("cells")) EXPECT_TRUE(energies(cell, 1)[0].is_number());
+  refused({"--platform", "odroid_xu3", "--scenario", one + "," + two, "--policies",
+           "rule,mine=" + a + ",yours=" + b},
+          "there is no recorded run of seed 2 of scenario 'two'");
+}
+
+TEST_F(CliComparedRecords, ARecordThatIsNotThereIsCalledThat) {
+  refused({"--platform", "odroid_xu3", "--policies", "rule,mine=" + dir_ / "gone.flyrec"},
+          "recording");
+}
+
+}  // namespace
+}  // namespace flyball::testing
