@@ -7,7 +7,7 @@ namespace flyball {
 
 namespace {
 
-constexpr double kPeriod = 0.97857206208770013;  // 2^(-1/32)
+constexpr double kPeriod = 0.97857206208770013;    // 2^(-1/32)
 constexpr double kPeltStep = 0.99932332750265075;  // 2^(-1/1024)
 
 // Tables and products, because exp2() need not give the same bits on every machine.
@@ -23,6 +23,9 @@ constexpr std::array<double, 32> powers(double base) {
 constexpr std::array<double, 32> kPeriods = powers(kPeriod);
 constexpr std::array<double, 32> kSteps = powers(kPeltStep);
 
+// update_idle_rq_clock_pelt() compares sums, of which a signal is 1001 to 1023, as the period goes.
+constexpr double kFull = 1012;
+
 constexpr double kMargin = 1024 / 100;  // UTIL_EST_MARGIN: an integer, 10
 
 }  // namespace
@@ -37,12 +40,25 @@ double Pelt::decay(std::int64_t steps) {
          kSteps[static_cast<std::size_t>(steps % 32)];
 }
 
-void Pelt::advance(std::int64_t elapsed_ns, double running, double scale) {
+void Pelt::run(std::int64_t elapsed_ns, double running, double scale) {
+  const auto done_ns = static_cast<std::int64_t>(static_cast<double>(elapsed_ns) * scale);
+  behind_ns_ += elapsed_ns - done_ns;
+  advance(done_ns, running);
+}
+
+void Pelt::run_in_parts(std::int64_t elapsed_ns, double running, double scale) {
+  if (elapsed_ns <= 0) return;
+  if (util_ < kFull) advance(behind_ns_, 0);
+  behind_ns_ = 0;
+  advance(elapsed_ns, running * scale);
+}
+
+void Pelt::advance(std::int64_t elapsed_ns, double level) {
   rest_ns_ += elapsed_ns;
   const std::int64_t steps = rest_ns_ / kStepNs;
   rest_ns_ -= steps * kStepNs;
   const double kept = decay(steps);
-  util_ = util_ * kept + 1024.0 * running * scale * (1 - kept);
+  util_ = util_ * kept + 1024 * level * (1 - kept);
 }
 
 void UtilEst::sleep(double util, double capacity) {

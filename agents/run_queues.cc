@@ -9,6 +9,8 @@ namespace {
 
 /// Less than this of a CPU is noise of the measurement, and nobody's load.
 constexpr double kNoise = 0.02;
+/// From this busy share on a CPU has not idled.
+constexpr double kAlways = 0.999;
 
 double peak_speed(const ClusterSpec& cluster) {
   return cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz);
@@ -155,17 +157,21 @@ void RunQueues::advance_tasks(int a, const Observation& now) {
     const JobStretch& stretch = app.activity.stretch(i);
     const double helpers = helper_share(a, stretch, now);
     for (Task& task : app.tasks) {
-      task.util.advance(stretch.begin_ns - at_ns, 0, 0);
+      task.util.sleep(stretch.begin_ns - at_ns);
       const auto cluster = static_cast<std::size_t>(task.cpu < 0 ? 0 : cpu(task.cpu).cluster);
-      const double share = &task == app.tasks.data() ? 1 : helpers;
-      task.util.advance(stretch.end_ns - stretch.begin_ns,
-                        task.cpu < 0 ? 0 : share * granted_[cluster], scale_[cluster]);
+      const std::int64_t ns = stretch.end_ns - stretch.begin_ns;
+      if (task.cpu < 0)
+        task.util.sleep(ns);
+      else if (&task == app.tasks.data() || helpers > kAlways)
+        task.util.run(ns, granted_[cluster], scale_[cluster]);
+      else
+        task.util.run_in_parts(ns, helpers * granted_[cluster], scale_[cluster]);
       if (stretch.sleeps_after) task.est.sleep(task.util.util(), capacity_[cluster]);
     }
     at_ns = stretch.end_ns;
   }
   for (Task& task : app.tasks) {
-    task.util.advance(now.now_ns - at_ns, 0, 0);
+    task.util.sleep(now.now_ns - at_ns);
     task.runnable = app.activity.runs();
   }
 }
@@ -180,7 +186,10 @@ void RunQueues::observe_others(const Observation& now) {
     for (Other& other : others_[c]) {
       other.share = left > kNoise ? std::min(left, most) : 0;
       left -= other.share;
-      other.util.advance(now.epoch_ns, other.share, scale_[c]);
+      if (other.share > kAlways)
+        other.util.run(now.epoch_ns, 1, scale_[c]);
+      else
+        other.util.run_in_parts(now.epoch_ns, other.share, scale_[c]);
     }
   }
 }

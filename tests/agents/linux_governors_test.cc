@@ -49,30 +49,44 @@ TEST(OppSearch, Closest) {
 TEST(Pelt, HalvesIn32Ms) {
   Pelt signal;
   signal.set(1024);
-  signal.advance(32'000'000, 0, 0);
+  signal.sleep(32'000'000);
   EXPECT_NEAR(signal.util(), 512, 1e-6);
-  signal.advance(64'000'000, 0, 0);
+  signal.sleep(64'000'000);
   EXPECT_NEAR(signal.util(), 128, 1e-6);
 }
 
-TEST(Pelt, RisesTowardsTheScaledCapacity) {
+TEST(Pelt, HasAClockThatGoesAsFastAsWorkIsDone) {
   Pelt signal;
-  signal.advance(32'000'000, 1, 0.5);  // always running at half speed: half of 512
+  signal.run(64'000'000, 1, 0.5);  // the work of 32 ms at full speed
+  EXPECT_NEAR(signal.util(), 512, 1e-6);
+  signal.sleep(32'000'000);  // and of the 32 ms that its clock is behind
+  EXPECT_NEAR(signal.util(), 128, 1e-6);
+  signal.sleep(32'000'000);
+  EXPECT_NEAR(signal.util(), 64, 1e-6);
+  for (int i = 0; i < 100; ++i) signal.run(32'000'000, 1, 0.25);
+  EXPECT_NEAR(signal.util(), 1024, 1e-3) << "it never idled";
+  signal.sleep(32'000'000);
+  EXPECT_NEAR(signal.util(), 512, 1e-3) << "full: nothing to catch up with";
+}
+
+TEST(Pelt, RisesTowardsTheScaledCapacityWhereTheCpuIdlesBetween) {
+  Pelt signal;
+  signal.run_in_parts(32'000'000, 1, 0.5);
   EXPECT_NEAR(signal.util(), 256, 1e-6);
-  for (int i = 0; i < 100; ++i) signal.advance(32'000'000, 1, 0.5);
+  for (int i = 0; i < 100; ++i) signal.run_in_parts(32'000'000, 1, 0.5);
   EXPECT_NEAR(signal.util(), 512, 1e-6);
 }
 
 TEST(Pelt, OneMillisecondIsOneStep) {
   Pelt signal;
-  signal.advance(1'000'000, 1, 1);
+  signal.run(1'000'000, 1, 1);
   EXPECT_NEAR(signal.util(), 1024 * (1 - 0.978572), 1e-3);  // y = 2^(-1/32)
 }
 
 TEST(Pelt, PartsOfAPeriodAreKept) {
   Pelt in_one, in_parts;
-  in_one.advance(10'000'000, 0.5, 1);
-  for (int i = 0; i < 40; ++i) in_parts.advance(250'000, 0.5, 1);
+  in_one.run_in_parts(10'000'000, 0.5, 1);
+  for (int i = 0; i < 40; ++i) in_parts.run_in_parts(250'000, 0.5, 1);
   EXPECT_NEAR(in_one.util(), in_parts.util(), 1e-9);
 }
 
@@ -175,11 +189,11 @@ std::vector<Activation> activations(double mcycles, std::int64_t period_ms, int 
     }
     for (const JobRecord& job : loop.now.jobs()) {
       if (list.empty()) continue;
-      // Running for r of every p at relative speed s settles at s (1 - y^r) / (1 - y^p) when it ends.
+      // Running for r of every p at relative speed s settles at (1 - y^rs) / (1 - y^p) when it ends.
       const double ran = static_cast<double>(job.execution_ns()) / 32e6;
       const double period = static_cast<double>(period_ms) / 32;
       const double speed = static_cast<double>(loop.now.cluster[0].freq_khz) / 2e6;
-      list.back().needs_khz = 1.25 * 2e6 * speed * (1 - std::exp2(-ran)) / (1 - std::exp2(-period));
+      list.back().needs_khz = 1.25 * 2e6 * (1 - std::exp2(-ran * speed)) / (1 - std::exp2(-period));
     }
   }
   return list;
@@ -244,12 +258,11 @@ TEST(Schedutil, ReachesTheTopUnderFullLoadAndTheBottomUnderNearlyNone) {
 
 TEST(Schedutil, RisesFromIdleByHand) {
   Driver linux_governor("schedutil");
-  // At 500 of 2000 MHz a busy CPU can never show more than 256 of 1024: 1.25 * 2000 * 256/1024 =
-  // 625 MHz, so with the signal near its limit the governor climbs one OPP at a time. 10 ms: 256 *
-  // (1 - 2^(-10/32)) = 49.8 -> 122 MHz -> 500. The signal passes 204.8 (500 MHz) after 74 ms.
+  // At 500 of 2000 MHz the signal of a busy CPU rises a quarter as fast: 1024 * (1 - 2^(-t / 128 ms))
+  // passes 204.8 (1.25 * 2000 * 204.8 / 1024 = 500 MHz) after 41 ms.
   int epochs = 0;
   while (linux_governor.step(1) == 0) ++epochs;
-  EXPECT_EQ(epochs, 7);
+  EXPECT_EQ(epochs, 4);
 }
 
 TEST(Schedutil, RateLimitFollowsTheTransitionLatency) {
@@ -301,7 +314,7 @@ TEST(Schedutil, KeepsASingleCpuThatNeverIdledFast) {
   int ms = 0;
   while (ms < 500) decide(ms += 10, 1);
   ASSERT_EQ(decision.action.opp[0], 3);
-  // Shares a clock that somebody else lowered: the signal falls to a quarter, but it has not idled.
+  // Somebody else lowered the clock: the signal falls to a quarter where the CPU idles.
   const auto slow = [&](double busy) {
     Observation now = world.idle((ms += 100) * 1'000'000, 100'000'000);
     now.cluster[0].util_max = now.cluster[0].util_mean = busy;

@@ -165,6 +165,33 @@ TEST(LinuxSampling, ACapHoldsWhileIdleAndIsNotMadeUpForBeforeSomethingRuns) {
   }
 }
 
+TEST(LinuxSampling, SchedutilSlowsNoSingleCpuThatHasNotIdled) {
+  int lower_of_one = 0, lower_of_two = 0;
+  for (const int cores : {1, 2}) {
+    TinyWorld world;
+    world.platform.trips.clear();
+    world.platform.clusters[0].cores = cores;
+    std::erase_if(world.platform.mappings, [&](const Mapping& m) { return m.cores[0] > cores; });
+    world.platform.apps[0].unit[1].supported = false;
+    world.scenario.apps[0].arrival.period_ns = 130 * kMs;
+    world.scenario.duration_ns = 3'000 * kMs;
+    ClosedLoop loop(world, "schedutil");
+    int before = 0, since = 0;
+    const auto decided = [&] {
+      const bool ran = loop.now.epoch_ns > 0 && loop.now.cluster[0].util_max > 0.999;
+      since = ran ? since + 1 : 0;
+      const int opp = loop.action.opp[0];
+      // The first epoch of a job follows a sleep.
+      if (since > 1) (cores == 1 ? lower_of_one : lower_of_two) += opp < before;
+      before = opp;
+    };
+    while (loop.step(decided)) {
+    }
+  }
+  EXPECT_EQ(lower_of_one, 0);
+  EXPECT_GT(lower_of_two, 0) << "a task that goes to sleep takes its estimate along";
+}
+
 TEST(LinuxSampling, TheClockStaysWhileNothingRuns) {
   for (const char* policy : {"ondemand", "conservative", "schedutil"}) {
     TinyWorld world;
