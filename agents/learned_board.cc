@@ -107,18 +107,16 @@ void LearnedBoard::observe(const Observation& outcome,
   if (finished && moved()) correct_power();
 }
 
-/// What a lowest clock delivers is the board's: whoever knows best tells the others.
+/// What a lowest clock delivers is the board's: who was told of it tells the others.
 void LearnedBoard::agree_on_lowest() {
-  for (int c = 0; c < static_cast<int>(prior_.mean.clusters.size()); ++c) {
-    const TimeEstimate* best = nullptr;
-    const auto variance = [&](const TimeEstimate& of) {
-      return of.numbers().covariance(of.lowest(c), of.lowest(c));
-    };
-    for (const auto& times : times_) {
-      if (times && (best == nullptr || variance(*times) < variance(*best))) best = times.get();
-    }
-    for (const auto& times : times_) {
-      if (times && variance(*times) > variance(*best)) times->take_lowest(c, *best);
+  for (const auto& told : times_) {
+    if (!told) continue;
+    for (int c = 0; c < static_cast<int>(prior_.mean.clusters.size()); ++c) {
+      if (!told->told_of_lowest(c)) continue;
+      for (const auto& times : times_) {
+        if (times && times != told) times->take_lowest(c, *told);
+      }
+      told->correct();
     }
   }
 }

@@ -110,6 +110,7 @@ void TimeEstimate::doubt_lowest(const Vector& slope, double off, double deviatio
     const int number = lowest(c);
     if (slope[number] < kAtLowest) continue;
     at_lowest_[c] = std::min(at_lowest_[c] + 1, kFirstJobs);
+    told_[c] = true;
     const bool explains = off > 0 || numbers_.mean(number) > 0;
     const double known = numbers_.covariance(number, number);
     if (!explains || std::abs(off) < kDoubted * deviation) continue;
@@ -125,6 +126,10 @@ void TimeEstimate::take_lowest(int cluster, const TimeEstimate& from) {
 TimeEstimate::Vector TimeEstimate::gradient(int mapping, int level, const OppChoice& opp) const {
   Vector slope{};
   const Mapping& cores = board_.mappings[static_cast<std::size_t>(mapping)];
+  // The board has one of each, and another estimate may have put its own there.
+  for (int c = 0; c < clusters_; ++c) {
+    if (used(lowest(c), cores, opp)) put(lowest(c), numbers_.mean(lowest(c)));
+  }
   const double base = det_log(time_ns(mapping, level, opp));
   for (int i = 0; i < numbers_.size(); ++i) {
     if (!used(i, cores, opp)) continue;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 
 #include "agents/gaussian.h"
 #include "env/model/model.h"
@@ -56,7 +57,9 @@ class TimeEstimate {
   bool tells_of_lowest(const Mapping& cores, const OppChoice& opp) const;
   /// The number of a cluster's lowest clock, which is the board's: all its estimates have one.
   int lowest(int cluster) const { return parallel_ + 1 + cluster; }
-  /// The number of `cluster` as somebody knows it who knows it better.
+  /// Whether a job has told of a cluster's lowest clock since this was asked last.
+  bool told_of_lowest(int cluster) { return std::exchange(told_[cluster], false); }
+  /// The number of `cluster` as another estimate has it, which was told.
   void take_lowest(int cluster, const TimeEstimate& from);
 
   Gaussian<kMax>& numbers() { return numbers_; }
@@ -81,7 +84,8 @@ class TimeEstimate {
       named_share_{};  ///< that lowest clocks deliver, as first believed
   std::array<double, kMaxClusters>
       top_ms_{};  ///< of a job on one core at the top, as first believed
-  std::array<int, kMaxClusters> at_lowest_{};  ///< jobs that told of it
+  std::array<int, kMaxClusters> at_lowest_{};  ///< jobs that told of it, up to a few
+  std::array<bool, kMaxClusters> told_{};
   Gaussian<kMax> numbers_;
   bool learning_ = true;
   double surprise_ = 0;  ///< as PowerEstimate's

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "agents/time_estimate.h"
+#include "agents/learned_board.h"
 #include "env/model/model.h"
 #include "tests/agents/closed_loop.h"
 
@@ -84,6 +84,39 @@ TEST(LowestClock, IsToldBySharesOfAJob) {
     corrected.times.take({0, 0}, clocks, 0.5 * share / 0.5 + 0.5, 0.1);
   }
   EXPECT_NEAR(corrected.board.clusters[0].opps[0].delivered_share, 0.5, 0.05);
+}
+
+// It is the board's: another kind of application need not find it out.
+TEST(LowestClock, IsLearnedByOneApplicationForAll) {
+  TinyWorld world;
+  world.platform.apps.push_back(world.platform.apps[0]);
+  world.platform.apps[1].name = "other";
+  const Belief belief = Belief::of(world.platform);
+  LearnedBoard board(belief);
+  const PlatformSpec& believed = board.belief().mean;
+  const auto ns = [&](int app, std::uint8_t opp) {
+    return execution_ns(believed, believed.apps[static_cast<std::size_t>(app)],
+                        believed.mappings[0], 0, {opp});
+  };
+  std::array<std::int16_t, kMaxApps> known;
+  known.fill(-1);
+  known[0] = 0;
+  Observation finished;
+  finished.app_count = 1;
+  finished.app[0].finished = 1;
+  const double said_ns = ns(0, 0), top_ns = ns(0, 3);
+  for (int i = 0; i < 20; ++i) {
+    board.times(0)->take({0, 0}, OppChoice{3}, top_ns / ns(0, 3), 0.1);
+    board.observe(finished, known);
+    // The other one has jobs as well, at another clock.
+    board.times(1)->take({0, 0}, OppChoice{3}, top_ns / ns(1, 3), 0.1);
+    board.times(0)->take({0, 0}, OppChoice{0}, 2 * said_ns / ns(0, 0), 0.1);
+    board.observe(finished, known);
+  }
+  for (const int app : {0, 1}) {
+    EXPECT_NEAR(ns(app, 0) / said_ns, 2, 0.1) << app;
+    EXPECT_NEAR(ns(app, 3) / top_ns, 1, 0.03) << app;
+  }
 }
 
 /// Energy of a minute of single_periodic on half_clock, mJ, where that is said of its lowest clock.
