@@ -6,6 +6,7 @@
 
 #include "agents/agent.h"
 #include "agents/conservative.h"
+#include "agents/dqn.h"
 #include "agents/fixed_frequency.h"
 #include "agents/interactive.h"
 #include "agents/job_bandit.h"
@@ -216,6 +217,12 @@ const std::vector<Entry>& entries() {
         .learns = true},
        false,
        plain<JobBanditOf<Mixture>>},
+      {{.name = "dqn",
+        .summary =
+            "a small Q-network, trained by 'flyball-torch dqn', its last layer learning online",
+        .learns = true},
+       false,
+       plain<JobBanditOf<Dqn>>},
       {{.name = "random", .summary = "a safe mapping at random for every few jobs; learns nothing"},
        false,
        plain<UnlearnedBanditOf<RandomArms>>},

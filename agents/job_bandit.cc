@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agents/dqn.h"
 #include "agents/linucb.h"
 #include "agents/mixture.h"
 #include "agents/q_lambda.h"
@@ -28,7 +29,7 @@ std::unique_ptr<ArmLearner> make_arm_learner(const std::string& name, const Line
     if (name == Learner::kName) learner = std::make_unique<Learner>(prior, arms);
   };
   const auto try_all = [&]<class... Learner>() { (try_one(static_cast<Learner*>(nullptr)), ...); };
-  try_all.template operator()<Ucb, LinUcb, Thompson, Sarsa, QLambda, Mixture, RandomArms>();
+  try_all.template operator()<Ucb, LinUcb, Thompson, Sarsa, QLambda, Mixture, Dqn, RandomArms>();
   return learner;
 }
 

@@ -82,7 +82,7 @@ class Reader {
 
 }  // namespace
 
-std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
+std::string write_checkpoint(const TrainingCheckpoint& checkpoint, const std::string& path) {
   std::string out(kMagic);
   const auto bytes = [&out](const void* from, std::size_t count) {
     out.append(static_cast<const char*>(from), count);
@@ -108,7 +108,7 @@ std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& pa
   return status ? "" : fmt::format("{}: {}; choose a place that can be written", path, status.why);
 }
 
-std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint) {
+std::string read_checkpoint(const std::string& path, TrainingCheckpoint& checkpoint) {
   const auto refuse = [&path](std::string_view why) {
     return fmt::format("{}: {}; give a checkpoint of flyball-torch train-network", path, why);
   };
@@ -126,7 +126,7 @@ std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint) {
   if (crc32c(body) != crc) return refuse("its checksum is wrong: it is damaged or truncated");
 
   Reader in(body.substr(kMagic.size() + 4));
-  Checkpoint read;
+  TrainingCheckpoint read;
   std::vector<char> recipe;
   in(recipe);
   for_each_value(read, [&](auto& value) { in(value); });

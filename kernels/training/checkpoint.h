@@ -9,7 +9,7 @@
 namespace flyball {
 
 /// All that a training needs to go on as if it had never stopped.
-struct Checkpoint {
+struct TrainingCheckpoint {
   Recipe recipe;
   std::uint32_t phase = 0, epoch = 0, step = 0;
   std::uint32_t stale = 0;  ///< epochs without a better validation
@@ -24,9 +24,9 @@ struct Checkpoint {
 /// Little-endian: magic "FLYBTRN\n", u32 version, the fields (lists with a u64 length before them,
 /// the recipe as lines "name=value"), u32 CRC-32C of all that. Written beside `path`, synced,
 /// renamed. Returns an empty string, or "path: why; what to do".
-std::string write_checkpoint(const Checkpoint& checkpoint, const std::string& path);
+std::string write_checkpoint(const TrainingCheckpoint& checkpoint, const std::string& path);
 
 /// Refuses what is damaged, truncated, of another version, or no checkpoint.
-std::string read_checkpoint(const std::string& path, Checkpoint& checkpoint);
+std::string read_checkpoint(const std::string& path, TrainingCheckpoint& checkpoint);
 
 }  // namespace flyball

@@ -293,9 +293,9 @@ bool Trainer::run(const Listener& listener) {
   return true;
 }
 
-Checkpoint Trainer::checkpoint() const {
+TrainingCheckpoint Trainer::checkpoint() const {
   State& s = *state_;
-  Checkpoint c;
+  TrainingCheckpoint c;
   c.recipe = s.recipe;
   c.phase = s.phase, c.epoch = s.epoch, c.step = s.step, c.stale = s.stale;
   c.best_pct = s.best_pct, c.loss_sum = s.loss_sum, c.hits = s.hits;
@@ -311,7 +311,7 @@ Checkpoint Trainer::checkpoint() const {
   return c;
 }
 
-std::string Trainer::restore(const Checkpoint& c) {
+std::string Trainer::restore(const TrainingCheckpoint& c) {
   State& s = *state_;
   const std::string refusal = "checkpoint: it does not fit this network or data; start afresh";
   if (!(c.recipe == s.recipe) || c.parameters.size() != s.layout.parameters ||

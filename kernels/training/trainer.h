@@ -58,9 +58,9 @@ class Trainer {
   /// The network so far; towers not yet begun are zero, the one in training is as it stands.
   Model model() const;
 
-  Checkpoint checkpoint() const;
+  TrainingCheckpoint checkpoint() const;
   /// Goes on from a checkpoint of the same recipe. Empty, or why it does not fit.
-  std::string restore(const Checkpoint& checkpoint);
+  std::string restore(const TrainingCheckpoint& checkpoint);
 
  private:
   struct State;

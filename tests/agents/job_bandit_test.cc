@@ -13,7 +13,7 @@
 namespace flyball {
 namespace {
 
-constexpr const char* kBandits[] = {"ucb", "linucb", "thompson", "sarsa", "q_lambda", "mixture"};
+constexpr const char* kBandits[] = {"ucb", "linucb", "thompson", "sarsa", "q_lambda", "mixture", "dqn"};
 
 /// A board whose little cores are believed to take four times what they take.
 struct LyingWorld {
@@ -52,6 +52,28 @@ TEST(JobBandit, FindsOutThatABeliefIsWrong) {
   ASSERT_GT(model, 1.03 * informed);
   for (const char* policy : kBandits) {
     EXPECT_LT(later_energy_mj(world, policy), informed + 0.5 * (model - informed)) << policy;
+  }
+}
+
+TEST(JobBandit, DqnSpoiltLosesWhatItGained) {
+  const LyingWorld world(20);
+  const auto agent = world.believed.make("dqn");
+  ClosedLoop(world.truth, *agent).all();
+  const std::vector<std::uint8_t> learned = saved_of(*agent);
+  const auto energy_mj = [&](const Ablation* how) {
+    const auto copy = world.believed.make("dqn");
+    copy->load(learned, false);
+    copy->set_learning(false);
+    Random random(1);
+    if (how != nullptr) dynamic_cast<Spoilable&>(*copy).ablate(*how, random);
+    ClosedLoop loop(world.truth, *copy);
+    double sum = 0;
+    while (loop.step()) sum += loop.now.energy_mj;
+    return sum;
+  };
+  const double intact = energy_mj(nullptr);
+  for (const Ablation how : {Ablation::kZeroed, Ablation::kNegated, Ablation::kShuffled}) {
+    EXPECT_GT(energy_mj(&how), 1.03 * intact) << static_cast<int>(how);
   }
 }
 

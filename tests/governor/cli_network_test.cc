@@ -290,12 +290,14 @@ TEST(CliNetwork, TrainHandsItsArgumentsToTheTrainer) {
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_THAT(help.out, HasSubstr("--seed"));
     EXPECT_NE(flyball_run({"network", "train", "--no-such-option"}).exit_code, 0);
+    EXPECT_THAT(flyball_run({"network", "dqn", "--help"}).out, HasSubstr("--boards"));
     return;
   }
   const TempDir dir;
   const std::string before = std::getenv("PATH");
   setenv("PATH", dir.path().c_str(), 1);
   expect_error({"network", "train", "--seed", "1"}, 1, "flyball: flyball-torch: ", "libtorch-dev");
+  expect_error({"network", "dqn"}, 1, "flyball: flyball-torch: ", "libtorch-dev");
   EXPECT_THAT(flyball_run({"network", "train", "--help"}).out,
               AllOf(HasSubstr("Example:\n  flyball network train"),
                     HasSubstr("\nIts options are told by flyball-torch, which was not built"),

@@ -20,7 +20,7 @@ std::vector<Verb> add_network(CLI::App& program) {
   network->get_formatter()->label("Subcommands", "Verbs");
   network->footer("Example:\n  flyball network show");
   return {add_network_show(*network), add_network_verify(*network), add_network_bench(*network),
-          add_network_train(*network)};
+          add_network_train(*network), add_network_dqn(*network)};
 }
 
 }  // namespace flyball::cli

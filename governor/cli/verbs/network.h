@@ -14,6 +14,7 @@ Verb add_network_show(CLI::App& network);
 Verb add_network_verify(CLI::App& network);
 Verb add_network_bench(CLI::App& network);
 Verb add_network_train(CLI::App& network);
+Verb add_network_dqn(CLI::App& network);
 
 /// The positional argument FILE, the shipped model when it is left out.
 void model_option(CLI::App& parser, std::string& value);

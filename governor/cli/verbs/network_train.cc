@@ -48,7 +48,7 @@ std::string find_trainer() {
 
 /// Becomes the trainer: its exit status is the verb's. LibTorch costs half a second and 160 MB at
 /// start, so it is a program of its own.
-int run_train(const CLI::App& parser) {
+int hand_over(const CLI::App& parser, const char* task) {
   const std::vector<std::string> arguments = parser.remaining();
   const std::string trainer = find_trainer();
   const bool help = std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
@@ -56,14 +56,14 @@ int run_train(const CLI::App& parser) {
     // The options are the trainer's to tell.
     write_result(parser.help("flyball network") +
                  fmt::format("\nIts options are told by {}, which {}: {}, then again 'flyball "
-                             "network train --help'.\n",
-                             kTrainer, kAbsent, kRemedy));
+                             "network {} --help'.\n",
+                             kTrainer, kAbsent, kRemedy, parser.get_name()));
     return 0;
   }
   if (trainer.empty()) {
     failure(kTrainer, kAbsent, kRemedy);
   }
-  std::vector<std::string> words = {trainer, "train-network"};
+  std::vector<std::string> words = {trainer, task};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -76,16 +76,25 @@ int run_train(const CLI::App& parser) {
   failure(trainer, std::strerror(error), "build it again: ./dev build");
 }
 
-}  // namespace
-
-Verb add_network_train(CLI::App& network) {
+Verb handed_over(CLI::App& network, const std::string& name, const char* task,
+                 const std::string& help) {
   CLI::App* parser = network.add_subcommand(
-      "train", "Train a network with LibTorch; takes the options of flyball-torch train-network");
+      name, fmt::format("{}; takes the options of {} {}", help, kTrainer, task));
   // Every argument is the trainer's, --help included.
   parser->prefix_command();
   parser->set_help_flag();
-  parser->footer("Example:\n  flyball network train --help");
-  return {parser, [parser] { return run_train(*parser); }};
+  parser->footer(fmt::format("Example:\n  flyball network {} --help", name));
+  return {parser, [parser, task] { return hand_over(*parser, task); }};
+}
+
+}  // namespace
+
+Verb add_network_train(CLI::App& network) {
+  return handed_over(network, "train", "train-network", "Train a network with LibTorch");
+}
+
+Verb add_network_dqn(CLI::App& network) {
+  return handed_over(network, "dqn", "dqn", "Train the agent 'dqn' with LibTorch");
 }
 
 }  // namespace flyball::cli

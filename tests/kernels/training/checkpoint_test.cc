@@ -12,8 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Checkpoint some_checkpoint() {
-  Checkpoint c;
+TrainingCheckpoint some_checkpoint() {
+  TrainingCheckpoint c;
   c.recipe.kind = "slimmable";
   c.recipe.data = "cifar10:/a folder/with = and spaces";
   c.recipe.lr = 0.1 / 3;
@@ -37,7 +37,7 @@ class CheckpointFile : public testing::Test {
   }
   std::string error_for(const std::string& bytes) const {
     std::ofstream(path_, std::ios::binary) << bytes;
-    Checkpoint c;
+    TrainingCheckpoint c;
     const std::string error = read_checkpoint(path_, c);
     EXPECT_EQ(error.find(path_.string() + ": "), 0u);
     EXPECT_NE(error.find("; give a checkpoint of"), std::string::npos);
@@ -46,9 +46,9 @@ class CheckpointFile : public testing::Test {
 };
 
 TEST_F(CheckpointFile, GivesBackWhatWasWritten) {
-  const Checkpoint was = some_checkpoint();
+  const TrainingCheckpoint was = some_checkpoint();
   ASSERT_EQ(write_checkpoint(was, path_), "");
-  Checkpoint is;
+  TrainingCheckpoint is;
   ASSERT_EQ(read_checkpoint(path_, is), "");
   EXPECT_EQ(is.recipe, was.recipe);
   EXPECT_EQ(is.phase, 3u);
@@ -82,7 +82,7 @@ TEST_F(CheckpointFile, SaysWhatIsWrong) {
   std::string newer = content();
   newer[8] = 9;
   EXPECT_NE(error_for(newer).find("its version is 9, this program reads 2"), std::string::npos);
-  Checkpoint c;
+  TrainingCheckpoint c;
   EXPECT_NE(read_checkpoint("/no/such", c).find("/no/such: No such file"), std::string::npos);
   EXPECT_NE(read_checkpoint(fs::temp_directory_path(), c).find("it is not a regular file"),
             std::string::npos);

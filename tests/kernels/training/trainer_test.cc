@@ -127,15 +127,15 @@ TEST(Trainer, RefusesACheckpointThatDoesNotFit) {
   const Trainer grouped(tiny("grouped"), images());
   Trainer slimmable(tiny("slimmable"), images());
   EXPECT_NE(slimmable.restore(grouped.checkpoint()), "");
-  Checkpoint cut = slimmable.checkpoint();
+  TrainingCheckpoint cut = slimmable.checkpoint();
   cut.learning.pop_back();
   EXPECT_NE(slimmable.restore(cut), "");
-  Checkpoint far = slimmable.checkpoint();
+  TrainingCheckpoint far = slimmable.checkpoint();
   far.epoch = 2;
   EXPECT_NE(slimmable.restore(far), "");
-  for (std::uint32_t Checkpoint::*place :
-       {&Checkpoint::phase, &Checkpoint::epoch, &Checkpoint::step}) {
-    Checkpoint hostile = slimmable.checkpoint();
+  for (std::uint32_t TrainingCheckpoint::*place :
+       {&TrainingCheckpoint::phase, &TrainingCheckpoint::epoch, &TrainingCheckpoint::step}) {
+    TrainingCheckpoint hostile = slimmable.checkpoint();
     hostile.*place = 0xffffffff;
     EXPECT_NE(slimmable.restore(hostile), "");
   }

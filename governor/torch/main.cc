@@ -10,10 +10,13 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 
+#include "governor/torch/dqn_verb.h"
+#include "kernels/base/error.h"
 #include "kernels/base/whole_file.h"
 #include "kernels/data/accuracy.h"
 #include "kernels/data/open_data.h"
@@ -61,7 +64,7 @@ void check_writable(const std::string& path) {
     fail(kWrongUse, fmt::format("{}: {}; choose a place that can be written", path, status.why));
 }
 
-void take_recipe_of(const Checkpoint& checkpoint, const CLI::App& given, TrainOptions& options) {
+void take_recipe_of(const TrainingCheckpoint& checkpoint, const CLI::App& given, TrainOptions& options) {
   for_each_field(options.recipe, [&](const char* name, const auto& value, const char*) {
     for_each_field(checkpoint.recipe, [&](const char* other, const auto& was, const char*) {
       if constexpr (std::is_same_v<decltype(value), decltype(was)>)
@@ -116,7 +119,7 @@ void print_result(const Model& model, const std::string& out, bool json) {
 void train_network(const CLI::App& given, TrainOptions options) {
   std::string why_not;
   if (choose_operators(&why_not) == nullptr) fail(kWrongUse, why_not);
-  Checkpoint checkpoint;
+  TrainingCheckpoint checkpoint;
   if (!options.resume.empty()) {
     if (std::string error = read_checkpoint(options.resume, checkpoint); !error.empty())
       fail(kWrongUse, error);
@@ -244,6 +247,9 @@ int run(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
 
+  CLI::App* dqn = nullptr;
+  const std::function<void()> train_dqn_agent = add_dqn(app, dqn);
+
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (!argument.empty() && !(argument.starts_with("--") && argument.ends_with('='))) continue;
@@ -258,6 +264,7 @@ int run(int argc, char** argv) {
     fail(kWrongUse, fmt::format("{}; see flyball-torch --help", error.what()));
   }
   if (draw->parsed()) draw_samples(sheet, columns);
+  if (dqn->parsed()) train_dqn_agent();
   if (train->parsed()) train_network(*train, options);
   return 0;
 }
@@ -276,6 +283,9 @@ int main(int argc, char** argv) {
   } catch (const flyball::Failure& failure) {
     fmt::print(stderr, "flyball-torch: {}\n", failure.message);
     return failure.code;
+  } catch (const flyball::Error& error) {
+    fmt::print(stderr, "flyball-torch: {}\n", error.what());
+    return error.kind() == flyball::Error::Kind::kInput ? flyball::kWrongUse : flyball::kFailure;
   } catch (const std::exception& error) {
     const std::string what = error.what();  // LibTorch appends a stack trace
     fmt::print(stderr, "flyball-torch: LibTorch: {}; is there enough memory?\n",
