@@ -89,7 +89,8 @@ std::vector<bool> keep(const VectorXd& error, Index parameters, double tolerance
   std::vector<std::size_t> order(size.size());
   std::iota(order.begin(), order.end(), 0u);
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return size[a] > size[b]; });
-  Index left = std::min(n / 3, n - parameters - 1);
+  // Least absolute errors hold until half of the rows are wrong; some are left to tell that by.
+  Index left = std::min(9 * n / 20, n - parameters - 1);
   for (const std::size_t row : order) {
     if (size[row] <= bound || left-- <= 0) break;
     kept[row] = false;

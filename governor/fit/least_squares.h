@@ -27,7 +27,7 @@ struct RobustFit {
 /// Fits the kept rows of the best of several designs of the same y > 0, each a curve that the data
 /// do not rule out. Rows are rejected whose logarithmic error is beyond both `tolerance` and 3.5
 /// robust standard deviations (median absolute deviation) of a least-absolute-errors fit of all
-/// rows; none while fewer than two rows more than parameters are left, and never more than a third.
+/// rows; none while fewer than two rows more than parameters are left, and never more than 45 in 100.
 RobustFit robust_fit(const std::vector<Eigen::MatrixXd>& designs, const Eigen::VectorXd& y,
                      double tolerance);
 

@@ -89,8 +89,8 @@ AppSpec app_of(const RecordedRun& run, const RecordedRun::App& from, const Platf
     app.queue_limit =
         std::clamp(from.dropped_any ? longest : std::max(app.queue_limit, longest), 1, kMaxQueue);
     assumed.push_back(fmt::format(
-        "how many jobs of '{}' may wait is not in the record: taken to be {}, which says nothing "
-        "where the other policy would let more wait",
+        "how many jobs of '{}' may wait is not in the record, and was taken to be {}: where the other "
+        "policy lets more wait the answer is off",
         app.name, app.queue_limit));
   }
   for (const JobRecord& job : from.jobs)

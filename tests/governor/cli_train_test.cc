@@ -90,8 +90,8 @@ TEST_F(CliTrainCurve, WhatCannotBeIsRefusedBeforeAnyWork) {
     EXPECT_EQ(finished.out, "");
   };
   const std::string out = dir_ / "x.policy";
-  refused({"--platform", "odroid_xu3", "--out", out, "--curve", dir_ / "x.png"},
-          "end its name in .csv or .svg");
+  refused({"--platform", "odroid_xu3", "--out", out, "--curve", dir_ / "x.pdf"},
+          "end its name in .csv, .svg or .png");
   refused({"--platform", "odroid_xu3,jetson_nano", "--out", out}, "give a folder, with '/'");
   refused({"--platform", "odroid_xu3,jetson_nano", "--out", dir_ / "p/", "--from", out},
           "is of one platform");

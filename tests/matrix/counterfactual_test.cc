@@ -141,7 +141,7 @@ TEST_F(CounterfactualTest, QueuesAreAsLongAsTheRecordSaysAndAssumedInRecordsOfBe
   before.report.info.workload = {};
   const RecordedScenario assumed = recorded_scenario(before, spec_);
   ASSERT_EQ(assumed.refusal, "");
-  EXPECT_THAT(assumed.assumed, ::testing::ElementsAre(HasSubstr("taken to be 4")));
+  EXPECT_THAT(assumed.assumed, ::testing::ElementsAre(HasSubstr("was taken to be 4")));
   EXPECT_EQ(assumed.scenario.apps[0].queue_limit, AppSpec().queue_limit);
 }
 

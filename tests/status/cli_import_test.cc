@@ -384,6 +384,22 @@ TEST_F(CliImport, TwentyOneDisturbedPointsOfNinetyFiveAreFlaggedAndNoOther) {
   EXPECT_EQ(rejected, 21);
 }
 
+TEST_F(CliImport, OfAUnitTwoRowsInFiveMayBeDisturbed) {
+  std::string text = "unit,mhz,cores,time_ms,power_mw\n";
+  int throttled = 0;
+  for (int i = 0; i < 30; ++i) {
+    const bool bad = i % 5 == 1 || i % 5 == 3;
+    const double mhz = 600 + 50 * i;
+    throttled += bad;
+    text += fmt::format("big,{:g},1,{:.5g},{:.5g}\n", mhz, 2e4 / mhz * (bad ? 1.3 + 0.02 * i : 1),
+                        0.3 * mhz);
+  }
+  const json result = json::parse(
+      imported({"freqbench", file("t.csv", text), "--out", dir_ / "clean.csv", "--json"}).out);
+  EXPECT_EQ(result.at("flagged"), throttled);
+  EXPECT_EQ(result.at("used"), 30 - throttled);
+}
+
 // ---- the PRiME framework's logger
 
 const char kPrimeLog[] =
