@@ -58,10 +58,11 @@ std::vector<std::uint8_t> another_board(int clusters = 2) {
     out.text(name);
     out.u64(1);
     Gaussian<TimeEstimate::kMax> times;
-    for (const double first : {0.0, 0.1, 0.0, 0.2, 0.9}) times.add(first, 0.02);
+    for (const double first : {0.0, 0.1, 0.0, 0.2, 0.9, 0.0, 0.0}) times.add(first, 0.02);
     times.set_mean(2, std::log(1.5));
     times.set_mean(3, 0.3);
     times.set_mean(4, 0.7);
+    times.set_mean(6, std::log(2));  // its lowest small clock delivers half
     times.save(out);
     times.save_first(out);
   }
@@ -84,6 +85,7 @@ TEST(BoardTransfer, WhatWasOffThereIsOffHereByLess) {
   EXPECT_NEAR(times.mean(2), 0.7 * std::log(1.5), 1e-6);
   EXPECT_NEAR(times.mean(3), 0.7 * 0.1, 1e-6);      // the memory's share: 0 here
   EXPECT_NEAR(times.mean(4), 1 - 0.7 * 0.2, 1e-6);  // what spreads over cores: 1 here
+  EXPECT_EQ(times.mean(6), 0) << "what a clock delivers is each board's own";
   // 20 ms on a little core at its top, of which now 7 % are memory's.
   const AppProfile& cnn = board.belief().mean.apps[0];
   const double ms = 20 * std::pow(1.5, 0.7);
