@@ -134,13 +134,21 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   const double khz = static_cast<double>(seen.freq_khz);
   policy.util_before = util;
 
-  const double wanted_khz = util * khz;
+  const double wanted_khz = util * khz, demand_before_khz = policy.demand_khz;
   const double fresh = -std::expm1(-static_cast<double>(now.epoch_ns) / kAveragingNs);
   if (policy.measuring && util < kSaturated) {
     policy.demand_khz = wanted_khz;  // at the top it is what is wanted
     policy.measuring = false;
   } else {
     policy.demand_khz += fresh * (wanted_khz - policy.demand_khz);
+  }
+
+  if (policy.demand_khz > demand_before_khz) {
+    policy.rising_khz = policy.demand_khz;
+  } else if (policy.rising_khz > 0) {
+    const double weight = policy.rising_khz > policy.peak_khz ? 1 : kPeakWeight;
+    policy.peak_khz += weight * (policy.rising_khz - policy.peak_khz);
+    policy.rising_khz = 0;
   }
 
   policy.burst += wanted_khz * static_cast<double>(now.epoch_ns);
@@ -173,7 +181,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   // The busy share that is expected is the average's; one epoch's may be a tick that came late.
   const double target = kTarget + 0.2 * (now.energy_preference - 0.5);
   const double stalled = stall_share_of(seen);
-  const double busy = khz > 0 ? policy.demand_khz / khz : 0;
+  const double busy = khz > 0 ? std::max(policy.demand_khz, policy.peak_khz) / khz : 0;
   const double left = target - busy * stalled;
   const double need_khz = left > 0.05 ? busy * (1 - stalled) * khz / left
                                       : static_cast<double>(spec.opps.back().freq_khz);

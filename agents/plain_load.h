@@ -17,7 +17,9 @@ namespace flyball {
 ///            any clock, so with a stall share m the busy share at another clock f' is
 ///            u ((1 - m) f / f' + m).
 ///   need     the lowest operating point at which the busy share stays below the target: 80 %, as
-///            schedutil's headroom; the user's preference moves it within 70 to 90 %.
+///            schedutil's headroom; the user's preference moves it within 70 to 90 %. Demand is for this
+///            not less than its peaks have been lately, as the scheduler estimates a task that wakes: what
+///            comes after a rest is not waited for.
 ///   choice   of the operating points from there up the one at which the cluster takes least power
 ///            with that load: where leakage and the uncore outweigh voltage, the lowest clock is not
 ///            the cheapest, and finishing early is.
@@ -40,6 +42,7 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr std::int64_t kEpochNs = 18'000'000;
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
+  static constexpr double kPeakWeight = 0.25;  // of a peak that is lower, as in Linux's util_est
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
   static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done
@@ -67,6 +70,7 @@ class PlainLoad final : public LinuxGovernor {
   };
   struct Policy {
     double demand_khz = 0;
+    double rising_khz = 0, peak_khz = 0;  ///< of demand: since it last fell, and what is expected
     double util_before = 0;
     double burst = 0, longest_burst = 0;  ///< work in one go, kHz ns of the busiest core
     int idle_epochs = kIdleEpochs;       ///< in a row, before this one; a machine is found idle

@@ -137,7 +137,11 @@ TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
     ASSERT_TRUE(comes_about([&] { return std::filesystem::exists(dir.socket()); }))
         << run.err_so_far();
     const int large = large_of_64(dir.socket(), weight);
-    weight > 0 ? EXPECT_GE(large, 56) : EXPECT_LE(large, 8);
+    if (weight > 0) {
+      EXPECT_GE(large, 56);
+    } else {
+      EXPECT_LE(large, 8);
+    }
     run.signal(SIGINT);
     EXPECT_EQ(run.wait().exit_code, 0);
   }
