@@ -143,6 +143,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
     policy.demand_khz += fresh * (wanted_khz - policy.demand_khz);
   }
 
+  policy.peak_khz *= std::exp2(-static_cast<double>(now.epoch_ns) / kPeakHalvesNs);
   if (policy.demand_khz > demand_before_khz) {
     policy.rising_khz = policy.demand_khz;
   } else if (policy.rising_khz > 0) {

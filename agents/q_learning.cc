@@ -64,6 +64,7 @@ QLearning::App::App(std::shared_ptr<PlanTable> costs, JobTracker tracker, int kn
       learned(&learned_of_it) {
   next_chances.reserve(static_cast<std::size_t>(profile->mapping_count()));
   ratio.resize(static_cast<std::size_t>(profile->mapping_count() * profile->level_count()));
+  undesired.resize(static_cast<std::size_t>(profile->level_count()));
   margin_chances.reserve(kMargins.size());
 }
 
@@ -229,7 +230,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   const bool asked_anew = app.mapping < 0 || !(app.required == seen.required);
   const int level_before = app.level;
   if (seen.required.objective != Objective::kAccuracy) {
-    app.level = app.profile->level_for(seen.required.accuracy_floor_pct);
+    app.level = desired_level(app, now, slot);
   } else if (asked_anew || app.held_jobs >= kHoldJobs || !level_fits(now, slot, app.level, 1)) {
     choose_level(now, slot);
   }
@@ -572,6 +573,7 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
       // One that ended before it was seen to run had no margin chosen for it.
       const bool seen = job.sequence == app->running;
       if (seen) score(*app, job);
+      if (kind_ != Kind::kModel && learning_) learn_desire(*app, job, outcome.app[a]);
       if (kind_ == Kind::kArms) finish_arm(*app, seen, weight);
       app->closed_slow.take(seen ? app->slow : app->next_slow, app->cost);
       app->closed_fast.take(seen ? app->fast : Open{}, app->cost);

@@ -209,6 +209,8 @@ class QLearning : public Agent, public Spoilable {
     double extra_mw = 0;     ///< mean power of its jobs, as planned, beyond an idle platform's
     std::vector<float> ratio;  ///< energy as it came over as modelled, per mapping and level
     AppSetting scored;         ///< of the last job that was seen to run
+    std::vector<float> undesired;  ///< per level: what its monitors have cost a job, lately
+    bool is_undesired = false;     ///< any of it was not 0
     std::vector<std::uint8_t> ladder;  ///< levels, each slower and more accurate than the one before
   };
   /// What the rest of a decision needs to know of one application now.
@@ -248,6 +250,10 @@ class QLearning : public Agent, public Spoilable {
   double energy_ratio(const App& app, int mapping, int level, bool cautious) const;
   /// Of an application that wants accuracy: the most accurate level that is safe and permitted.
   void choose_level(const Observation& now, int slot);
+  /// Of one that does not: the quickest level that reaches its floor, or the one above it that costs
+  /// less with what the application's own monitors cost there.
+  int desired_level(const App& app, const Observation& now, int slot) const;
+  void learn_desire(App& app, const JobRecord& job, const AppObservation& seen);
   bool level_fits(const Observation& now, int slot, int level, double use);
   /// The point of those up to `within` that the running job may use.
   int permitted_point(const Observation& now, int slot, int within) const;

@@ -14,6 +14,7 @@ namespace {
 
 // Of how much energies were off lately: what is not known of a setting that was not tried.
 constexpr double kUntriedCaution = 0.5, kMostCaution = 0.25;
+constexpr double kDesireWeight = 0.125;  // of one job in what a level's monitors cost
 
 }  // namespace
 
@@ -95,6 +96,45 @@ void QLearning::choose_level(const Observation& now, int slot) {
     }
   }
   app.level = app.ladder[static_cast<std::size_t>(at)];
+}
+
+void QLearning::learn_desire(App& app, const JobRecord& job, const AppObservation& seen) {
+  app.is_undesired = app.is_undesired || seen.undesired > 0;
+  if (!app.is_undesired || seen.finished == 0) return;
+  const double cost = seen.undesired / seen.finished;
+  for (std::size_t l = 0; l < app.undesired.size(); ++l) {
+    // What was not desired a thousand jobs ago may be again.
+    if (l != job.setting.level) app.undesired[l] *= 1 - 1e-3f;
+  }
+  float& mean = app.undesired[job.setting.level];
+  mean += static_cast<float>(kDesireWeight * (cost - static_cast<double>(mean)));
+}
+
+int QLearning::desired_level(const App& app, const Observation& now, int slot) const {
+  const Requirements& required = now.app[slot].required;
+  const int quickest = app.profile->level_for(required.accuracy_floor_pct);
+  if (!app.is_undesired) return quickest;
+  const double per_mj = energy_weight(now.energy_preference, required) / weights_.ref_energy_mj;
+  int best = quickest;
+  double least = std::numeric_limits<double>::infinity();
+  const auto consider = [&](int level) {
+    double energy_mj = std::numeric_limits<double>::infinity();
+    for (int m = 0; m < app.profile->mapping_count(); ++m) {
+      const auto frontier = app.profile->frontier(m, level);
+      if (!frontier.empty()) energy_mj = std::min(energy_mj, frontier.back().energy_mj);
+    }
+    const double cost =
+        per_mj * energy_mj + static_cast<double>(app.undesired[static_cast<std::size_t>(level)]);
+    if (cost < least) {
+      least = cost;
+      best = level;
+    }
+  };
+  consider(quickest);
+  for (const std::uint8_t level : app.ladder) {
+    if (app.profile->accuracy_pct(level) > app.profile->accuracy_pct(quickest)) consider(level);
+  }
+  return best;
 }
 
 int QLearning::permitted_point(const Observation& now, int slot, int within) const {

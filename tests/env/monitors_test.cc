@@ -126,6 +126,7 @@ Observation numbered() {
   app.forgiven = 33.5;
   app.accuracy_lost_pct = 34.5;
   app.latency_sum_ns = 35;
+  app.undesired = 36.5;
   app.counters = counters_from(2e6);
   app.last_latency_ns = 57 * kMs;
   app.last_execution_ns = 58 * kMs;
@@ -181,6 +182,7 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
                                             {"cam.forgiven", 33.5},
                                             {"cam.accuracy_lost", 34.5},
                                             {"cam.latency_sum", 35},
+                                            {"cam.undesired", 36.5},
                                             {"cam.released", 49},
                                             {"cam.finished", 50},
                                             {"cam.dropped", 51},

@@ -42,6 +42,10 @@ HelpOf help_of(const std::string& verb) {
   return help;
 }
 
+bool is_of_torch(const std::string& verb) {
+  return verb == "network train" || verb == "network dqn";
+}
+
 const std::vector<std::pair<std::string, HelpOf>>& all_help() {
   static const auto all = [] {
     std::vector<std::pair<std::string, HelpOf>> found = {{"", help_of("")}};
@@ -49,8 +53,8 @@ const std::vector<std::pair<std::string, HelpOf>>& all_help() {
       const auto [verb, help] = found[i];
       for (const std::string& within : help.verbs) {
         const std::string name = verb.empty() ? within : verb + " " + within;
-        // Its options are those of another program, which it hands them to.
-        found.emplace_back(name, name == "network train" ? HelpOf() : help_of(name));
+        // The options of some are those of another program, which they hand them to.
+        found.emplace_back(name, is_of_torch(name) ? HelpOf() : help_of(name));
       }
     }
     return found;
@@ -74,7 +78,7 @@ TEST(Documentation, EveryVerbAndOptionIsInTheManPages) {
     const std::string name = verb.empty() ? "flyball" : "flyball-" + with(verb, ' ', '-');
     const std::string page = without_backslashes(read_text(share("man/man1/" + name + ".1")));
     EXPECT_FALSE(page.empty()) << name;
-    EXPECT_EQ(help.options.empty(), verb == "network train") << name;
+    EXPECT_EQ(help.options.empty(), is_of_torch(verb)) << name;
     for (const std::string& option : help.options)
       EXPECT_THAT(page, HasSubstr("fB" + option + "fR")) << name;
     for (const std::string& within : help.verbs)
@@ -143,7 +147,7 @@ TEST(Documentation, BashCompletes) {
   using ::testing::UnorderedElementsAre;
   EXPECT_THAT(bash_offers("flyball sh"), ElementsAre("shadow"));
   EXPECT_THAT(bash_offers("flyball network ''"),
-              UnorderedElementsAre("show", "verify", "bench", "train"));
+              UnorderedElementsAre("show", "verify", "bench", "train", "dqn"));
   EXPECT_THAT(bash_offers("flyball run --metrics-"),
               UnorderedElementsAre("--metrics-file", "--metrics-socket"));
   EXPECT_THAT(bash_offers("flyball network show --metrics-"), ElementsAre());
