@@ -41,7 +41,8 @@ Estimate bootstrap(const RowsOf<Row>& rows, const Statistic& statistic) {
   std::map<std::uint64_t, RowsOf<Row>> by_seed;
   for (const Row* row : rows) by_seed[row->seed].push_back(row);
   Estimate estimate;
-  estimate.mean = estimate.lo = estimate.hi = statistic(rows);
+  estimate.mean = statistic(rows);
+  estimate.lo = estimate.hi = EvaluateRow::kNothing;
   if (by_seed.size() < 2) return estimate;
   std::vector<const RowsOf<Row>*> seeds;
   for (const auto& [seed, of_seed] : by_seed) seeds.push_back(&of_seed);

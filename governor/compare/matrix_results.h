@@ -24,7 +24,6 @@ struct CellContext {
   std::vector<std::string> footnotes;  ///< on accuracies and measured times
   std::vector<std::string> warnings;
   std::vector<std::string> recorded;  ///< policies that are recorded runs, and no simulated ones
-  std::map<std::size_t, std::vector<bool>> recorded_seeds;  ///< of those, by index: which there are
   // Found when the cell was prepared; the same however its seeds are divided.
   bool prepared = false;
   std::vector<std::string> agents;

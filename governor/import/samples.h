@@ -8,6 +8,9 @@
 
 namespace flyball {
 
+/// What a log without a column of units is of.
+inline constexpr const char* kNoUnitNamed = "cpu";
+
 /// A moment of a log: what a unit's clock was, and what was measured beside it.
 struct Sample {
   int file = 0;  ///< index into SampleLog::files

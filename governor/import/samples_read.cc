@@ -152,7 +152,7 @@ class SampleReader {
                     "give the number of busy cores");
       sample.cores = static_cast<int>(cores);
     }
-    sample.unit = unit_ < 0 ? "cpu" : unit_name(cells[static_cast<std::size_t>(unit_)]);
+    sample.unit = unit_ < 0 ? kNoUnitNamed : unit_name(cells[static_cast<std::size_t>(unit_)]);
     if (sample.unit.empty()) input_error(lines_.where(), "names no unit", "give the unit a name");
     const auto [last, first] = last_s_.try_emplace(sample.unit, sample.time_s);
     if (!first && sample.time_s < last->second)

@@ -233,7 +233,8 @@ Estimate estimate(const std::vector<double>& values) {
   for (const double value : values) sum += value;
   const double mean = sum / n;
   if (!std::isfinite(mean)) return {kNothing, kNothing, kNothing};
-  if (values.size() == 1) return {mean, mean, mean};
+  // One has no spread: an interval of no width would claim that it is known.
+  if (values.size() == 1) return {mean, kNothing, kNothing};
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   const double standard_error = std::sqrt(squares / (n - 1) / n);

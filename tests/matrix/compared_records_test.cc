@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "governor/record/recorder.h"
 #include "tests/governor/subprocess.h"
 
 namespace flyball::testing {
@@ -32,6 +33,29 @@ class CliComparedRecords : public ::testing::Test {
         flyball_run({"run", "--platform", platform, "--scenario", scenario, "--policy", policy,
                      "--seed", std::to_string(seed), "--record", path, "--json"});
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return path;
+  }
+  /// The same run, whose application came over the channel: neither platform nor scenario know it.
+  std::string of_guest(const std::string& record) const {
+    const std::string path = record + ".guest.flyrec";
+    std::unique_ptr<Recorder> recorder;
+    auto before = std::make_unique<Observation>();
+    RecordingVisitor visitor;
+    visitor.on_info = [&](const RecordingInfo& info) {
+      recorder = std::make_unique<Recorder>(path, info, Recorder::Options{.wait_for_disk = true});
+    };
+    visitor.on_start = [&](const Observation& now) { *before = now; };
+    visitor.on_bind = [&](int slot, Binding binding, const Observation& now) {
+      binding.name = binding.profile = "guest";
+      recorder->on_bind(slot, binding, now);
+      *before = now;
+    };
+    visitor.on_epoch = [&](const Observation& now, const DecisionRow& row) {
+      recorder->on_epoch({*before, row.decision, row.applied, row.verdict, now, {}, row.decide_ns});
+      *before = now;
+    };
+    read_recording(record, visitor);
+    EXPECT_EQ(recorder->finish(), "");
     return path;
   }
   static Finished compared(const std::vector<std::string>& more) {
@@ -108,9 +132,51 @@ TEST_F(CliComparedRecords, RecordsAloneAreComparedWithoutSimulatingAnything) {
   const std::string c = record("c", longer, "rule", 4);
   refused({"--platform", "odroid_xu3", "--policies", a + "," + c}, "of other contents of scenario");
   refused({"--platform", "odroid_xu3", "--policies", a}, "nothing to compare it with");
+  const std::string d = record("d", longer, "schedutil", 5);
+  refused({"--platform", "odroid_xu3", "--policies", "mine=" + a + ",mine=" + d},
+          "or give one of the runs a name of its own");
+  refused({"--platform", "odroid_xu3", "--policies", a + "," + b, "--bounds"},
+          "nothing is simulated");
   refused({"--platform", "jetson_nano", "--policies", a + "," + b}, "is of scenario 'short'");
   refused({"--platform", "odroid_xu3", "--policies", a + "," + b, "--shard", "1/2"},
           "is not run in parts");
+}
+
+TEST_F(CliComparedRecords, RecordsAloneOfAScenarioThatIsNamedAreNotSimulatedEither) {
+  const std::string short_one = scenario("short", 4);
+  const std::string both =
+      record("a", short_one, "schedutil", 4) + ",two=" + record("b", short_one, "rule", 4);
+  const std::vector<std::string> words = {"--platform", "odroid_xu3", "--policies", both,
+                                          "--scenario"};
+  const auto of = [&](const std::string& scenario) {
+    std::vector<std::string> all = words;
+    all.push_back(scenario);
+    return all;
+  };
+  const json named = found(of(short_one));
+  EXPECT_EQ(energies(named, 0),
+            energies(found({"--platform", "odroid_xu3", "--policies", both}), 0));
+  const json& bounds = named.at("bounds");
+  EXPECT_TRUE(bounds.at("best_found_mj_per_job").at("mean").is_null()) << bounds;
+  EXPECT_THAT(bounds.at("no_bound_reason").dump(), HasSubstr("nothing was simulated"));
+  EXPECT_THAT(named.at("notes").dump(), ::testing::Not(HasSubstr("the others run")));
+  refused(of(scenario("other", 4)), "is of scenario 'short'");
+  std::vector<std::string> text = of(short_one);
+  text.insert(text.begin(), "compare");
+  EXPECT_THAT(flyball_run(text).out, ::testing::Not(HasSubstr("some configuration")));
+}
+
+TEST_F(CliComparedRecords, ApplicationsThatCameOverTheChannelAreToBeTheSame) {
+  const std::string short_one = scenario("short", 4);
+  const std::string a = record("a", short_one, "schedutil", 4);
+  const std::string b = record("b", short_one, "rule", 4);
+  const std::string guests = "one=" + of_guest(a) + ",two=" + of_guest(b);
+  const json alone = found({"--platform", "odroid_xu3", "--policies", guests});
+  EXPECT_LT(energies(alone, 1)[0], energies(alone, 0)[0]);
+  refused({"--platform", "odroid_xu3", "--policies", "one=" + a + ",two=" + of_guest(b)},
+          "had other applications than " + a);
+  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies", "rule," + guests},
+          "had other applications than scenario 'short'");
 }
 
 TEST_F(CliComparedRecords, EachScenarioOnEachPlatformHasItsOwn) {
@@ -125,7 +191,7 @@ TEST_F(CliComparedRecords, EachScenarioOnEachPlatformHasItsOwn) {
   for (const json& cell : both.at("cells")) EXPECT_TRUE(energies(cell, 1)[0].is_number());
   refused({"--platform", "odroid_xu3", "--scenario", one + "," + two, "--policies",
            "rule,mine=" + a + ",yours=" + b},
-          "there is no recorded run of seed 2 of scenario 'two'");
+          "there is no recorded run of seed 2 of scenario 'one'");
 }
 
 TEST_F(CliComparedRecords, ARecordThatIsNotThereIsCalledThat) {

@@ -615,6 +615,10 @@ TEST_F(CliImport, ALogOfPowersBecomesARecord) {
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("is no cluster of 'odroid_xu3', which has A15, A7"));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "b.flyrec"));
+  // Of a board with one cluster nobody needs to name it.
+  const Finished one = imported({"csv", file("c.csv", power_log("\n")), "--out", dir_ / "c.flyrec",
+                                 "--platform", "exynos5250"});
+  EXPECT_THAT(one.out, HasSubstr("c.flyrec"));
   EXPECT_EQ(
       flyball_run({"import", "ftrace", file("t.txt", trace_of(kTrace)), "--out", dir_ / "t.flyrec"})
           .exit_code,

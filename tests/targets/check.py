@@ -1,6 +1,8 @@
 """Whether the table of targets says what was measured: verdicts on both sides of each limit, rows that
 cannot be measured, the marks in the README, and that the program takes what it is asked."""
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -18,18 +20,28 @@ class Canned:
     """A machine whose figures are made up."""
     quick = False
 
-    def __init__(self, figures=None, rows=None):
-        self.figures, self.rows = figures, rows
+    def __init__(self, figures=None, rows=None, sheets=None, spent=None):
+        self.figures, self.rows, self.sheets, self.spent = figures, rows, sheets, spent
 
     def compare(self, platform, scenario, policies, seeds=None):
         return {policy: self.figures(policy) for policy in policies}
+
+    def runs(self, platform, scenario, policy):
+        return [self.sheets(policy)]
+
+    def timed(self, *arguments):
+        return self.spent
 
     def evaluate(self, suite, *options):
         return self.rows
 
 
 def of(mean):
-    return {"mean": mean, "ci95": [mean, mean]}
+    return {"mean": mean, "ci95": [mean - 0.1, mean + 0.1]}
+
+
+def of_one_seed(mean):
+    return {"mean": mean, "ci95": [None, None]}
 
 
 class Verdicts(unittest.TestCase):
@@ -51,7 +63,15 @@ class Verdicts(unittest.TestCase):
             "energy_gap_to_best_found_pct": of(gap[policy]), "energy_gap_to_bound_pct": of(gap[policy]),
             "deadline_miss_pct": of(0)}))
         self.assertTrue(text.startswith("`planner`: 2.0 to 2.0 %"), text)
+        self.assertIn("2.0 % [1.9, 2.1] (", text)
         self.assertFalse(met)
+
+    def test_one_seed_has_no_interval(self):
+        text, met = rows.one_application(Canned(lambda policy: {
+            "energy_gap_to_best_found_pct": of_one_seed(1), "energy_gap_to_bound_pct": of_one_seed(2),
+            "deadline_miss_pct": of_one_seed(0)}))
+        self.assertIn("1.0 to 1.0 % (", text)
+        self.assertTrue(met)
 
     def contention(self, back, accuracy):
         return rows.contention(Canned(lambda policy: {
@@ -73,6 +93,28 @@ class Verdicts(unittest.TestCase):
         self.assertFalse(self.budgets(True, 0.6)[1])
         self.assertFalse(self.budgets(False, 0)[1])
         self.assertIn("2 of 2 feasible", self.budgets(True, 0)[0])
+        self.assertIn("0 of 1 feasible", rows.budgets(Canned(rows=[
+            {"agent": agent, "feasible": True, "met": False, "accuracy_regret_points": 9}
+            for agent in rows.LEARNERS]))[0])
+
+    def sustained(self, power, missed):
+        return rows.sustained(Canned(sheets=lambda policy: {
+            "throttled_s": 0, "power_mean_mw": power if policy in rows.LEARNERS else 100,
+            "deadline_miss_pct": missed if policy in rows.LEARNERS else 1}))
+
+    def test_less_power_counts_where_no_more_is_missed(self):
+        self.assertTrue(self.sustained(76, 1.5)[1])
+        self.assertFalse(self.sustained(77, 1)[1])
+        self.assertFalse(self.sustained(76, 1.6)[1])
+        self.assertIn("1.60 % missed, 0.60 points more", self.sustained(76, 1.6)[0])
+
+    def training(self, share):
+        spent = ({"episodes": 400}, 1, share * len(os.sched_getaffinity(0)))
+        return rows.training(Canned(lambda policy: {"jobs": of(1e9)}, spent=spent))
+
+    def test_training_is_asked_to_use_all_cores(self):
+        self.assertTrue(self.training(0.91)[1])
+        self.assertFalse(self.training(0.89)[1])
 
     def misses(self, runs, missed):
         return rows.misses(Canned(rows=[
@@ -88,6 +130,10 @@ class Verdicts(unittest.TestCase):
         def none(_):
             raise NotMeasured("no rule stays cool | anywhere")
         made = targets.table(None, [("a", "b", "c", none), ("d", "e", "f", lambda _: ("1 %", True))])
+        with contextlib.redirect_stderr(io.StringIO()):
+            broken = targets.table(None, [("a", "b", "c", lambda _: {}["mean"]), ("d", "e", "f", lambda _: ("1 %", True))])
+        self.assertIn("| a | b | c | not measured: KeyError: 'mean' | unknown |\n", broken)
+        self.assertIn("| 1 % | met |\n", broken)
         self.assertIn("| a | b | c | not measured: no rule stays cool / anywhere | unknown |\n", made)
         self.assertIn("| d | e | f | 1 % | met |\n", made)
 
@@ -125,7 +171,9 @@ class TheProgram(unittest.TestCase):
         for scenario in ("one_network_quick", "two_networks", "two_networks_quick", "sustained"):
             self.assertGreater(machine.runs("odroid_xu3", own(scenario), "planner")[0]["energy_mj_per_job"], 0)
         sheet = machine.compare("jetson_nano", "contention", ["planner", "oracle"])
-        self.assertIsNotNone(sheet["planner"]["energy_gap_to_best_found_pct"]["mean"])
+        gap = sheet["planner"]["energy_gap_to_best_found_pct"]
+        self.assertEqual(gap, dict(gap, **of_one_seed(gap["mean"])))
+        self.assertIsNotNone(gap["mean"])
         said, _, cpu = machine.timed("train", "--platform", "odroid_xu3", "--scenario", "single_periodic",
                                      "--episodes", "1", "--out", "STATE/of.policy", "--json")
         self.assertEqual(said["episodes"], 1)

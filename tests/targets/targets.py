@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 
 from measure import Machine, NotMeasured
 from rows import ROWS
@@ -25,6 +26,9 @@ def table(machine, rows):
             verdict = "met" if met else "missed"
         except NotMeasured as why:
             text, verdict = f"not measured: {why}", "unknown"
+        except Exception as why:  # what the other rows took minutes for is not thrown away
+            traceback.print_exc()
+            text, verdict = f"not measured: {type(why).__name__}: {' '.join(str(why).split())}", "unknown"
         print(f"    {verdict}, {time.monotonic() - began:.0f} s: {text}", file=sys.stderr)
         lines.append("| " + " | ".join(each.replace("|", "/") for each in (what, target, published, text, verdict)) + " |")
     return "\n".join(lines) + "\n"

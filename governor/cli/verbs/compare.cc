@@ -159,7 +159,17 @@ void check_with_records(const CompareVerb& verb, std::size_t policies,
   if (verb.seeds_asked) refuse("--seeds, --seed", "was of one seed");
   if (verb.shard) refuse("--shard", "is not run in parts");
   if (!verb.resume.empty()) refuse("--resume", "is not run again");
-  if (policies == 1) refuse("--policies", "there is nothing to compare it with");
+  if (records.alone && verb.search)
+    input_error("--bounds", "all that is compared are recorded runs, and nothing is simulated",
+                "leave it out, or add a policy");
+  if (policies == 1)
+    input_error(
+        "--policies",
+        fmt::format("all there is of them is the recorded policy {}, and there is nothing to "
+                    "compare it with",
+                    records.runs.front().label),
+        one ? "add another policy"
+            : "add another policy, or give one of the runs a name of its own");
 }
 
 /// What takes the place of seeds and scenarios that are named.
@@ -212,7 +222,10 @@ int run_compare(CompareVerb verb) {
     for (const std::string& scenario : verb.scenarios)
       loaded.push_back(load_cell(verb.sources, policies, records, platform, scenario,
                                  results.cells.emplace_back()));
-  records.check_places(policies, results.cells);
+  records.check_places(results.cells);
+  if (!records.runs.empty())
+    for (std::size_t c = 0; c < loaded.size(); ++c)
+      records.check_seeds(policies, loaded[c]->recorded, results.cells[c]);
   check_distinct_cells(results.cells);
   // What is measured differs from run to run, so that it is left out of what is put together.
   results.times =

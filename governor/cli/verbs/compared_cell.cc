@@ -63,17 +63,16 @@ std::unique_ptr<LoadedCell> load_cell(const CellSources& sources,
   context.profile = cell->governed.profile;
   context.belief = sources.belief;
   const bool simulated = records.runs.empty() || records.others != Others::kNone;
-  if (simulated && !scenario.empty()) {
+  const bool loads = records.runs.empty() || records.loads_scenario;
+  if (loads) {
     add_task_profiles(scenario, spec);
     add_task_profiles(scenario, cell->belief.mean);
     cell->scenario = load_scenario(scenario, as_declared(spec, cell->belief));
-  } else if (!records.runs.empty()) {
-    for (const ComparedRecord& run : records.runs) {
-      if (run.info.platform.name != spec.name) continue;
-      const std::vector<PlainTask> tasks = recorded_tasks(run.file, spec);
-      add_task_profiles(tasks, spec);
-      add_task_profiles(tasks, cell->belief.mean);
-    }
+  } else if (records.others == Others::kOwnWorkload) {
+    const std::vector<PlainTask> tasks = recorded_tasks(records.runs.front().file, spec);
+    add_task_profiles(tasks, spec);
+    add_task_profiles(tasks, cell->belief.mean);
+  } else {
     cell->scenario.name = scenario;
   }
   if (!records.runs.empty())
@@ -88,7 +87,7 @@ std::unique_ptr<LoadedCell> load_cell(const CellSources& sources,
   context.footnotes = accuracy_notes(spec, cell->scenario);
   context.footnotes.insert(context.footnotes.end(), cell->governed.notes.begin(),
                            cell->governed.notes.end());
-  context.inputs = inputs_of(sources, platform, simulated ? scenario : "", *cell);
+  context.inputs = inputs_of(sources, platform, loads ? scenario : "", *cell);
   return cell;
 }
 

@@ -73,6 +73,21 @@ RecordedFigures::Policy& policy_of(RecordedFigures& figures, const ComparedRecor
   return *found;
 }
 
+/// Of all that came, sorted. Those that came over the channel are in no scenario, and in none of its hashes.
+std::vector<std::string> applications_of(const RecordedRun& run) {
+  std::vector<std::string> names;
+  for (const RecordedRun::App& app : run.apps) names.push_back(app.binding.name);
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> applications_of(const Scenario& scenario) {
+  std::vector<std::string> names;
+  for (const AppSpec& app : scenario.apps) names.push_back(app.name);
+  std::ranges::sort(names);
+  return names;
+}
+
 bool same_contents(const RecordingInfo& one, const RecordingInfo& other) {
   return one.hashes.scenario == other.hashes.scenario &&
          one.hashes.platform == other.hashes.platform;
@@ -122,8 +137,11 @@ ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
 }
 
 void ComparedRecords::choose_others(bool scenario_named) {
-  if (scenario_named) return;
-  others = alone ? Others::kNone : runs.size() == 1 ? Others::kOwnWorkload : Others::kScenario;
+  if (alone)
+    others = Others::kNone;
+  else if (!scenario_named && runs.size() == 1)
+    others = Others::kOwnWorkload;
+  loads_scenario = scenario_named || others == Others::kScenario;
 }
 
 std::vector<std::string> ComparedRecords::scenarios() const {
@@ -155,12 +173,13 @@ RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief
     figures = load_own(platform, belief, scenario, cell);
   } else {
     ContentHashes here;
-    if (others == Others::kScenario)
+    if (loads_scenario)
       here = recording_info(platform, belief, scenario, "", 0, reward_weights(belief)).hashes;
     const ComparedRecord* first = nullptr;
     std::int64_t lasts_ns = 0;
+    std::vector<std::string> applications;
     for (ComparedRecord& record : runs) {
-      if (others == Others::kScenario) {
+      if (loads_scenario) {
         if (record.info.hashes.scenario != here.scenario ||
             record.info.hashes.platform != here.platform)
           continue;
@@ -179,6 +198,9 @@ RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief
         refuse(record, "no job finished in it", "record a longer run");
       if (others == Others::kScenario) {
         check_whole(record, run, scenario);
+        if (!std::ranges::includes(applications_of(scenario), applications_of(run)))
+          refuse(record, fmt::format("had other applications than scenario '{}'", scenario.name),
+                 "compare runs of the same applications");
       } else {
         if (!run.report.complete)
           refuse(record, "is not whole: " + run.report.problem(), "leave it out");
@@ -186,8 +208,12 @@ RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief
             run.epochs.empty() ? 0 : run.epochs.back().end_ns - run.epochs.back().start_ns;
         if (first == nullptr) {
           std::vector<std::string> ignored;
-          scenario = scenario_as_said(run, platform, ignored);
+          if (!loads_scenario) scenario = scenario_as_said(run, platform, ignored);
           lasts_ns = run.duration_ns();
+          applications = applications_of(run);
+        } else if (applications_of(run) != applications) {
+          refuse(record, fmt::format("had other applications than {}", first->file),
+                 "compare runs of the same applications");
         } else if (std::abs(run.duration_ns() - lasts_ns) > epoch_ns) {
           refuse(record,
                  fmt::format("lasts for {:.3g} s, and {} for {:.3g} s",
@@ -211,18 +237,15 @@ RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief
     }
   }
   for (const RecordedFigures::Policy& policy : figures.policies) {
-    for (std::size_t s = 0; s < policy.files.size(); ++s) {
-      if (!policy.files[s].empty()) figures.files.push_back(policy.files[s]);
-      cell.recorded_seeds[policy.index].push_back(!policy.files[s].empty());
-    }
+    for (const std::string& file : policy.files)
+      if (!file.empty()) figures.files.push_back(file);
     const auto run = std::ranges::find(runs, policy.index, &ComparedRecord::policy);
     cell.recorded.push_back(run->label);
   }
   return figures;
 }
 
-void ComparedRecords::check_places(const std::vector<ComparedPolicy>& policies,
-                                   const std::vector<CellContext>& cells) const {
+void ComparedRecords::check_places(const std::vector<CellContext>& cells) const {
   for (const ComparedRecord& run : runs) {
     if (run.placed) continue;
     std::string here;
@@ -235,22 +258,22 @@ void ComparedRecords::check_places(const std::vector<ComparedPolicy>& policies,
                ? "leave out --scenario: the others run on the record's workload then"
                : "name the scenario and the platform file that it is of, or leave it out");
   }
+}
+
+void ComparedRecords::check_seeds(const std::vector<ComparedPolicy>& policies,
+                                  const RecordedFigures& figures, const CellContext& cell) const {
   for (std::size_t p = 0; p < policies.size(); ++p) {
     if (!policies[p].recorded) continue;
-    for (const CellContext& cell : cells) {
-      const auto found = cell.recorded_seeds.find(p);
-      for (int s = 0; s < seeds; ++s) {
-        if (found != cell.recorded_seeds.end() && found->second[static_cast<std::size_t>(s)])
-          continue;
-        input_error(
-            "--policies " + policies[p].label,
-            fmt::format("there is no recorded run of seed {} of scenario '{}' on '{}' among "
-                        "its {}",
-                        first_seed + static_cast<std::uint64_t>(s), cell.scenario, cell.platform,
-                        policies[p].records.size()),
-            "seeds are pairs: each recorded policy needs the same, in each scenario on each "
-            "platform");
-      }
+    const auto found = std::ranges::find(figures.policies, p, &RecordedFigures::Policy::index);
+    for (std::size_t s = 0; s < static_cast<std::size_t>(seeds); ++s) {
+      if (found != figures.policies.end() && !found->files[s].empty()) continue;
+      input_error(
+          "--policies " + policies[p].label,
+          fmt::format("there is no recorded run of seed {} of scenario '{}' on '{}' among "
+                      "its {}",
+                      first_seed + s, cell.scenario, cell.platform, policies[p].records.size()),
+          "seeds are pairs: each recorded policy needs the same, in each scenario on each "
+          "platform");
     }
   }
 }

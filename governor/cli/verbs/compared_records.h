@@ -43,6 +43,7 @@ struct ComparedRecords {
   std::vector<ComparedRecord> runs;
   bool alone = false;  ///< all that is compared are recorded runs
   Others others = Others::kScenario;
+  bool loads_scenario = true;  ///< each is of a scenario that is loaded, and no other of its name
   std::uint64_t first_seed = 1;
   int seeds = 1;
 
@@ -54,9 +55,11 @@ struct ComparedRecords {
   /// (kInput) with the reason.
   RecordedFigures load(const PlatformSpec& platform, const Belief& belief, Scenario& scenario,
                        CellContext& cell);
-  /// Once all are loaded. Throws Error (kInput): a run is of none of them, or a policy lacks a seed.
-  void check_places(const std::vector<ComparedPolicy>& policies,
-                    const std::vector<CellContext>& cells) const;
+  /// Once all are loaded. Throws Error (kInput): a run is of none of them.
+  void check_places(const std::vector<CellContext>& cells) const;
+  /// Throws Error (kInput): a policy lacks a seed in the cell.
+  void check_seeds(const std::vector<ComparedPolicy>& policies, const RecordedFigures& figures,
+                   const CellContext& cell) const;
 
  private:
   RecordedFigures load_own(const PlatformSpec& platform, const Belief& belief, Scenario& scenario,

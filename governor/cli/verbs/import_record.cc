@@ -22,7 +22,7 @@ constexpr std::int64_t kMomentNs = 1'000'000;  // what was read within it was re
 std::size_t cluster_of(const SampleLog& log, const Sample& sample, const PlatformSpec& platform) {
   for (std::size_t c = 0; c < platform.clusters.size(); ++c)
     if (platform.clusters[c].name == sample.unit ||
-        (sample.unit.empty() && platform.clusters.size() == 1))
+        (platform.clusters.size() == 1 && sample.unit == kNoUnitNamed))
       return c;
   std::string names;
   for (const ClusterSpec& cluster : platform.clusters)

@@ -36,7 +36,8 @@ std::vector<std::string> accuracy_notes(const PlatformSpec& platform, const Scen
   std::vector<std::string> notes;
   std::set<int> seen;
   for (const AppSpec& app : scenario.apps) {
-    if (!seen.insert(app.profile).second) continue;
+    // Of one that came over the channel the platform knows nothing.
+    if (app.profile < 0 || !seen.insert(app.profile).second) continue;
     for (std::string& note : accuracy_notes(platform.apps[app.profile]))
       notes.push_back(std::move(note));
   }

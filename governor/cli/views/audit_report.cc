@@ -23,6 +23,7 @@ Estimate relative(const AuditFigure& figure) {
 
 std::string interval(const Estimate& off, int decimals) {
   if (!std::isfinite(off.mean)) return "-";
+  if (!std::isfinite(off.lo)) return fmt::format("{:+.{}f}", off.mean, decimals);
   return fmt::format("{:+.{}f} [{:+.{}f}, {:+.{}f}]", off.mean, decimals, off.lo, decimals, off.hi,
                      decimals);
 }
@@ -40,6 +41,9 @@ const char* verdict(const AuditFigure& power) {
 std::string verdict_text(const AuditResult& result) {
   const AuditFigure& power = result.figures.front();
   const Estimate& off = power.difference;
+  if (!std::isfinite(off.lo))
+    return "Whether flyball saves anything here cannot be told: fewer than two rounds have "
+           "figures.";
   if (!tells(off)) {
     return fmt::format(
         "Whether flyball saves anything here cannot be told from {} rounds: the difference is "
@@ -81,7 +85,9 @@ Json audit_json(const AuditResult& result) {
   const double predicted = result.predicted_ours_mw - result.predicted_linux_mw;
   json["predicted_difference_mw"] = number_or_null(predicted);
   json["prediction_within_ci95"] =
-      std::isfinite(predicted) ? Json(prediction_held(result)) : Json(nullptr);
+      std::isfinite(predicted) && std::isfinite(result.figures.front().difference.lo)
+          ? Json(prediction_held(result))
+          : Json(nullptr);
   json["notes"] = result.notes;
   return json;
 }
@@ -109,7 +115,8 @@ std::string audit_text(const AuditResult& result, int columns) {
       "second to look in Linux's.",
       result.power_source, result.rounds, result.block_s, result.policy,
       joined({governors.begin(), governors.end()})));
-  if (std::isfinite(result.predicted_ours_mw)) {
+  if (std::isfinite(result.predicted_ours_mw) &&
+      std::isfinite(result.figures.front().difference.lo)) {
     say(fmt::format(
         "'shadow' predicts {:+.1f} mW, by the model with assumed voltages: {} what was measured.",
         result.predicted_ours_mw - result.predicted_linux_mw,

@@ -66,9 +66,8 @@ std::string absent_reason(const PolicyResult& result, const MetricField& field) 
 Json figure_json(const PolicyResult& result, const MetricField& field) {
   std::vector<double> values = values_of(result, field);
   const Estimate figure = estimate(values);
-  // One seed has no spread: an interval of no width would claim that it is known.
-  Json json{{"mean", number_or_null(figure.mean)}, {"ci95", {nullptr, nullptr}}};
-  if (values.size() > 1) json["ci95"] = {number_or_null(figure.lo), number_or_null(figure.hi)};
+  Json json{{"mean", number_or_null(figure.mean)},
+            {"ci95", {number_or_null(figure.lo), number_or_null(figure.hi)}}};
   if (has_seeds(field.key)) {
     Json& seeds = json["per_seed"] = Json::array();
     for (const double value : values) seeds.push_back(number_or_null(value));

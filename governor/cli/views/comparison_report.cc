@@ -220,8 +220,10 @@ std::string cell_text(const MatrixResults& results, const ComparisonOutput& outp
     text += differences(ranked, results.against).render(terminal.columns) + '\n';
   }
   const std::vector<PolicyResult>& policies = comparison.policies;
-  text += infeasible_note(policies);
-  text += wrapped(bounds_text(comparison), terminal.columns);
+  // Of records alone nobody tried any other configuration.
+  if (cell.recorded.size() < policies.size()) text += infeasible_note(policies);
+  if (const std::string bounds = bounds_text(comparison); !bounds.empty())
+    text += wrapped(bounds, terminal.columns);
   if (const std::string note = gap_note(cell, policies); !note.empty())
     text += wrapped(note, terminal.columns);
   if (const std::string note = efficiency_note(cell, policies); cell.plain_load && !note.empty())

@@ -18,13 +18,12 @@ std::vector<std::string> estimates_column(const std::vector<MetricsRow>& rows,
   for (const MetricsRow& row : rows) {
     const Estimate figure = estimate_of(row.per_seed, view.value);
     means.push_back(fixed(figure.mean, view.decimals));
-    halves.push_back(row.per_seed.size() > 1 ? fixed((figure.hi - figure.lo) / 2, view.decimals)
-                                             : "");
+    halves.push_back(fixed((figure.hi - figure.lo) / 2, view.decimals));
     widest = std::max(widest, halves.back().size());
   }
   std::vector<std::string> cells;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const std::string sign = halves[r].empty() || halves[r] == "-" ? "" : plus_minus();
+    const std::string sign = halves[r] == "-" ? "" : plus_minus();
     cells.push_back(sign.empty() ? means[r]
                                  : fmt::format("{} {} {:>{}}", means[r], sign, halves[r], widest));
   }

@@ -13,7 +13,9 @@ struct Statistic {
 
 constexpr std::array<Statistic, 13> kStatistics{{
     {"mean", "the metric's", "sum over the seeds / seeds; over cells the mean of the cells' means",
-     "Platforms and scenarios weigh alike, however many seeds they have."},
+     "Platforms and scenarios weigh alike, however many seeds they have. Differences of ratios "
+     "over "
+     "cells: geometric, in %."},
     {"ci95", "the metric's",
      "of one policy in one cell mean -+ t(0.975, n - 1) sd / sqrt(n); of differences and over "
      "cells the "
@@ -50,7 +52,7 @@ constexpr std::array<Statistic, 13> kStatistics{{
      "seeds on time with at most tau times the least energy of those on time / seeds",
      "Dolan and More, 2002; on time is to miss at most 1 % of the jobs that could be met."},
     {"pairs_needed", "pairs", "the least n with 2 m 2^-n < 0.05",
-     "With fewer pairs no difference can be told from chance between so many (m) policies."},
+     "With fewer pairs no difference can be told from chance between one policy and m others."},
 }};
 
 }  // namespace
