@@ -43,7 +43,7 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
   static constexpr double kPeakWeight = 0.25;  // of a peak that is lower, as in Linux's util_est
-  static constexpr double kPeakHalvesNs = 1e9;
+  static constexpr double kPeakHalvesNs = 3e8;
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
   static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done
