@@ -17,7 +17,7 @@
 namespace flyball {
 
 namespace {
-constexpr std::uint32_t kBanditPayload = 2;
+constexpr std::uint32_t kBanditPayload = 3;
 constexpr std::uint32_t kMaxProfiles = 256;
 constexpr std::size_t kMaxProfileNameBytes = 256;
 }  // namespace

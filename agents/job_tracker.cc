@@ -79,6 +79,7 @@ void JobTracker::add_progress(double work, const Observation& outcome) {
 
 void JobTracker::observe(const Observation& outcome) {
   note_other_load(outcome);
+  if (times_ != nullptr) believed_.forget();  // others correct the board as well
   const std::int64_t begin_ns = outcome.now_ns - outcome.epoch_ns;
   for (const JobRecord& job : outcome.jobs()) {
     if (job.app != slot_) continue;

@@ -231,6 +231,15 @@ void LearnedBoard::load(ByteReader& in, bool keep) {
     times_[a]->numbers() = numbers;
     times_[a]->correct();
   }
+  if (!read.empty()) {
+    const TimeEstimate& known = *times_[read.front().first];
+    for (const auto& times : times_) {
+      const bool is_read =
+          std::ranges::any_of(read, [&](const auto& one) { return times_[one.first] == times; });
+      if (times == nullptr || is_read) continue;
+      for (int c = 0; c < clusters; ++c) times->take_lowest(c, known);
+    }
+  }
   correct_power();
 }
 

@@ -19,6 +19,7 @@ constexpr double kTells = 0.1;
 constexpr int kFirstJobs = 16;
 // A job is one of a lowest clock if that explains so much of its time; doubted are so many deviations.
 constexpr double kAtLowest = 0.3, kDoubted = 2;
+constexpr double kTold = 0.01;  // of its number: others are told of more
 
 }  // namespace
 
@@ -108,9 +109,8 @@ bool TimeEstimate::tells_of_lowest(const Mapping& cores, const OppChoice& opp) c
 void TimeEstimate::doubt_lowest(const Vector& slope, double off, double deviation) {
   for (int c = 0; c < clusters_; ++c) {
     const int number = lowest(c);
+    if (slope[number] > 0) at_lowest_[c] = std::min(at_lowest_[c] + 1, kFirstJobs);
     if (slope[number] < kAtLowest) continue;
-    at_lowest_[c] = std::min(at_lowest_[c] + 1, kFirstJobs);
-    told_[c] = true;
     const bool explains = off > 0 || numbers_.mean(number) > 0;
     const double known = numbers_.covariance(number, number);
     if (!explains || std::abs(off) < kDoubted * deviation) continue;
@@ -121,13 +121,16 @@ void TimeEstimate::doubt_lowest(const Vector& slope, double off, double deviatio
 void TimeEstimate::take_lowest(int cluster, const TimeEstimate& from) {
   const int number = lowest(cluster);
   numbers_.restart(number, from.numbers_.mean(number), from.numbers_.covariance(number, number));
+  agreed_[cluster] = numbers_.mean(number);
 }
 
 TimeEstimate::Vector TimeEstimate::gradient(int mapping, int level, const OppChoice& opp) const {
   Vector slope{};
   const Mapping& cores = board_.mappings[static_cast<std::size_t>(mapping)];
-  // The board has one of each, and another estimate may have put its own there.
+  // The board has one of each, and what another estimate has put there stays.
+  std::array<double, kMaxClusters> shares{};
   for (int c = 0; c < clusters_; ++c) {
+    shares[c] = board_.clusters[c].opps.front().delivered_share;
     if (used(lowest(c), cores, opp)) put(lowest(c), numbers_.mean(lowest(c)));
   }
   const double base = det_log(time_ns(mapping, level, opp));
@@ -138,6 +141,9 @@ TimeEstimate::Vector TimeEstimate::gradient(int mapping, int level, const OppCho
     put(i, numbers_.mean(i) + step);
     slope[i] = (det_log(time_ns(mapping, level, opp)) - base) / step;
     put(i, numbers_.mean(i));
+  }
+  for (int c = 0; c < clusters_; ++c) {
+    board_.clusters[c].opps.front().delivered_share = shares[c];
   }
   return slope;
 }
@@ -171,6 +177,8 @@ double TimeEstimate::take(const AppSetting& setting, std::span<const AtClocks> c
     clamp(2 * c, -kMostFactor, kMostFactor);
     clamp(2 * c + 1, 0, kMostMemory);
     clamp(lowest(c), 0, kMostLate);
+    const double moved = std::abs(numbers_.mean(lowest(c)) - agreed_[c]);
+    told_[c] = told_[c] || slope[lowest(c)] >= kAtLowest || moved > kTold;
   }
   clamp(parallel_, kLeastParallel, kMostParallel);
   correct();

@@ -58,7 +58,10 @@ class TimeEstimate {
   /// The number of a cluster's lowest clock, which is the board's: all its estimates have one.
   int lowest(int cluster) const { return parallel_ + 1 + cluster; }
   /// Whether a job has told of a cluster's lowest clock since this was asked last.
-  bool told_of_lowest(int cluster) { return std::exchange(told_[cluster], false); }
+  bool told_of_lowest(int cluster) {
+    if (told_[cluster]) agreed_[cluster] = numbers_.mean(lowest(cluster));
+    return std::exchange(told_[cluster], false);
+  }
   /// The number of `cluster` as another estimate has it, which was told.
   void take_lowest(int cluster, const TimeEstimate& from);
 
@@ -86,6 +89,7 @@ class TimeEstimate {
       top_ms_{};  ///< of a job on one core at the top, as first believed
   std::array<int, kMaxClusters> at_lowest_{};  ///< jobs that told of it, up to a few
   std::array<bool, kMaxClusters> told_{};
+  std::array<double, kMaxClusters> agreed_{};  ///< what others have last been told, or have told
   Gaussian<kMax> numbers_;
   bool learning_ = true;
   double surprise_ = 0;  ///< as PowerEstimate's

@@ -113,6 +113,17 @@ TEST(LowestClock, IsLearnedByOneApplicationForAll) {
     board.times(0)->take({0, 0}, OppChoice{0}, 2 * said_ns / ns(0, 0), 0.1);
     board.observe(finished, known);
   }
+  // What jobs at other clocks tell of it later is for all, too.
+  for (int i = 0; i < 20; ++i) {
+    board.times(0)->take({0, 0}, OppChoice{3}, 1.1 * top_ns / ns(0, 3), 0.1);
+    board.observe(finished, known);
+  }
+  const int lowest = board.times(0)->lowest(0);
+  EXPECT_NEAR(board.times(0)->numbers().mean(lowest), board.times(1)->numbers().mean(lowest), 0.02);
+  for (int i = 0; i < 60; ++i) {
+    board.times(0)->take({0, 0}, OppChoice{3}, top_ns / ns(0, 3), 0.1);
+    board.observe(finished, known);
+  }
   for (const int app : {0, 1}) {
     EXPECT_NEAR(ns(app, 0) / said_ns, 2, 0.1) << app;
     EXPECT_NEAR(ns(app, 3) / top_ns, 1, 0.03) << app;
