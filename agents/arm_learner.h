@@ -11,6 +11,18 @@
 
 namespace flyball {
 
+/// The arm whose bound is least, and `greedy` among equals.
+template <class Bound>
+int least_bound(std::span<const Arm> arms, int greedy, const Bound& bound) {
+  int chosen = greedy;
+  double least = bound(arms[static_cast<std::size_t>(greedy)]);
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const double of_it = bound(arms[i]);
+    if (of_it < least) least = of_it, chosen = static_cast<int>(i);
+  }
+  return chosen;
+}
+
 /// Learns what arms cost by what jobs did, and says which to take. Costs are the project's reward
 /// turned round: energy plus penalties, in reference jobs at the user's weights. Allocates when it is
 /// made, never after.

@@ -85,17 +85,10 @@ double Dqn::cost(const ArmState& state, const Arm& arm) const {
 
 ArmLearner::Choice Dqn::choose(const ArmState& state, std::span<const Arm> arms, int greedy,
                                Random&, std::span<double>) {
-  const auto bound = [&](const Arm& arm) {
+  return {least_bound(arms, greedy, [&](const Arm& arm) {
     const Last last = seen(state, arm.x);
     return last_.value(last) - kWidth * last_.deviation(last);
-  };
-  int chosen = greedy;
-  double least = bound(arms[static_cast<std::size_t>(greedy)]);
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    const double of_it = bound(arms[i]);
-    if (of_it < least) least = of_it, chosen = static_cast<int>(i);
-  }
-  return {chosen};
+  })};
 }
 
 double Dqn::target(const Outcome& outcome) const {

@@ -27,16 +27,9 @@ class LinUcb final : public ArmLearner {
   void load(ByteReader& in) override { linear_.load(in); }
 
   static int optimistic(const LinearCost& linear, std::span<const Arm> arms, int greedy) {
-    const auto bound = [&](const Arm& arm) {
+    return least_bound(arms, greedy, [&](const Arm& arm) {
       return linear.charged(arm) - kWidth * linear.deviation(arm);
-    };
-    int chosen = greedy;
-    double least = bound(arms[static_cast<std::size_t>(greedy)]);
-    for (std::size_t i = 0; i < arms.size(); ++i) {
-      const double of_it = bound(arms[i]);
-      if (of_it < least) least = of_it, chosen = static_cast<int>(i);
-    }
-    return chosen;
+    });
   }
 
  private:

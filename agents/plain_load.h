@@ -19,7 +19,7 @@ namespace flyball {
 ///   need     the lowest operating point at which the busy share stays below the target: 80 %, as
 ///            schedutil's headroom; the user's preference moves it within 70 to 90 %. Demand is for this
 ///            not less than its peaks have been lately, as the scheduler estimates a task that wakes: what
-///            comes after a rest is not waited for.
+///            comes after a rest is not waited for; a peak that does not come again is forgotten within seconds.
 ///   choice   of the operating points from there up the one at which the cluster takes least power
 ///            with that load: where leakage and the uncore outweigh voltage, the lowest clock is not
 ///            the cheapest, and finishing early is.
@@ -43,7 +43,7 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
   static constexpr double kPeakWeight = 0.25;  // of a peak that is lower, as in Linux's util_est
-  static constexpr double kPeakHalvesNs = 3e8;
+  static constexpr double kPeakHalvesNs = 3e8;  // two seconds leave a hundredth of a peak
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
   static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done

@@ -15,6 +15,7 @@ namespace {
 // Of how much energies were off lately: what is not known of a setting that was not tried.
 constexpr double kUntriedCaution = 0.5, kMostCaution = 0.25;
 constexpr double kDesireWeight = 0.125;  // of one job in what a level's monitors cost
+constexpr float kDesireKept = 0.999f;    // by every job of another level
 
 }  // namespace
 
@@ -104,7 +105,7 @@ void QLearning::learn_desire(App& app, const JobRecord& job, const AppObservatio
   const double cost = seen.undesired / seen.finished;
   for (std::size_t l = 0; l < app.undesired.size(); ++l) {
     // What was not desired a thousand jobs ago may be again.
-    if (l != job.setting.level) app.undesired[l] *= 1 - 1e-3f;
+    if (l != job.setting.level) app.undesired[l] *= kDesireKept;
   }
   float& mean = app.undesired[job.setting.level];
   mean += static_cast<float>(kDesireWeight * (cost - static_cast<double>(mean)));

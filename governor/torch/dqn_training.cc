@@ -1,10 +1,12 @@
 #include "governor/torch/dqn_training.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/base/error.h"
 #include "kernels/base/random.h"
 
 // OpenBLAS has threads of its own, which LibTorch does not tell: on matrices as small as these they only
@@ -180,6 +182,14 @@ DqnTrained train_dqn(std::span<const DqnBoards> boards, const DqnTraining& train
     target.push_back(taught.back().cost);
     // Judged by what is known and not itself expected: jobs of which nothing follows.
     kept_out.back().there = kept_out.back().there * (1 - kept_out.back().coupled);
+    const Tensor& there = kept_out.back().there;
+    if ((there - first_jobs(there, kJudgedJobs)).sum().item<double>() <= 0) {
+      input_error("--scenario",
+                  fmt::format("of {} no job is left to judge by: on every fourth board those count "
+                              "that no other waits for, from the {}th on",
+                              each.platform->name, kJudgedJobs + 1),
+                  "name a scenario in which no jobs queue, or more --jobs");
+    }
     const int own = untrained.last_size() - kRest;
     std::vector<double> mean, log_spread;
     for (int i = own; i < untrained.last_size(); ++i) {

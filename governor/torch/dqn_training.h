@@ -20,8 +20,9 @@ struct DqnTrained {
   DqnBody body;
   /// Of each platform, of the last layer's weights.
   std::vector<std::vector<double>> mean, spread;
-  /// How far a job's cost is off what is expected after ten jobs, on boards that nothing was learned of, in
-  /// reference jobs, root of the mean square: as believed at first, and with what was learned.
+  /// How far a job's cost is off what is expected after ten jobs, in reference jobs, root of the mean square:
+  /// as believed at first, and with what was learned. On boards that were kept out of the learning but chose
+  /// the best of its steps, so that the second is never above the first.
   double untrained_error = 0, error = 0;
 };
 

@@ -90,7 +90,7 @@ void run_dqn(DqnOptions options) {
     fmt::print("learned from {} jobs on {} boards of each of {} platforms\n", jobs,
                options.play.boards, platforms.size());
     fmt::print(
-        "a job's cost, after ten jobs on a board that nothing was learned of: off by {:.4f} "
+        "a job's cost, after ten jobs on the boards that chose the best step: off by {:.4f} "
         "reference jobs untrained, {:.4f} trained{}\n",
         trained.untrained_error, trained.error,
         trained.error < trained.untrained_error ? "" : ": training did not help");

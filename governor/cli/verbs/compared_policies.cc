@@ -48,7 +48,7 @@ ComparedPolicy of_file(const std::string& label, const std::string& file, const 
   const bool recorded = file.ends_with(".flyrec") || is_of_kind(file, kRecordingOutput);
   const std::string agent = recorded ? "" : read_policy(file).identity.agent;
   check_label(label, agent, text, file);
-  ComparedPolicy policy{label, recorded ? label : agent, file, recorded};
+  ComparedPolicy policy{label, recorded ? label : agent, file};
   if (recorded) policy.records.push_back(file);
   return policy;
 }
@@ -63,15 +63,15 @@ ComparedPolicy parse_compared_policy(const std::string& text) {
     if (looks_like_file(file) && find_agent(file) == nullptr) return of_file(label, file, text);
     if (find_agent(file) != nullptr) {
       check_label(label, file, text, file);
-      return {label, file, "", false};
+      return {label, file, ""};
     }
   }
   // The name of a policy is that, whatever files there are; './rule' is a file.
-  if (find_agent(text) != nullptr) return {text, text, "", false};
+  if (find_agent(text) != nullptr) return {text, text, ""};
   if (looks_like_file(text))
     return of_file(std::filesystem::path(text).stem().string(), text, text);
   check_policy_name(text);
-  return {text, text, "", false};
+  return {text, text, ""};
 }
 
 /// Of several files the one that is of this platform.
@@ -106,7 +106,7 @@ std::vector<ComparedPolicy> parse_compared(const std::vector<std::string>& texts
       policies.push_back(parse_compared_policy(name));
       const auto same = std::ranges::find(policies, policies.back().label, &ComparedPolicy::label);
       // Runs under one name are seeds of one policy.
-      if (same != policies.end() - 1 && same->recorded && policies.back().recorded) {
+      if (same != policies.end() - 1 && same->recorded() && policies.back().recorded()) {
         if (std::ranges::find(same->records, policies.back().file) != same->records.end())
           input_error(fmt::format("{} {}", kOption, name), "names the same recorded run twice",
                       "name each once");
@@ -158,7 +158,7 @@ std::vector<PolicyChoice> starting_choices(const std::vector<ComparedPolicy>& po
                                            CellContext& cell) {
   std::vector<PolicyChoice> choices;
   for (const ComparedPolicy& policy : policies) {
-    if (policy.recorded) continue;
+    if (policy.recorded()) continue;
     const PolicyIdentity here = policy_identity(policy.agent, belief, times_hash);
     const std::string file =
         policy.file.empty() ? file_for(files, policy.label, here) : policy.file;

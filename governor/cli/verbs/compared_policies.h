@@ -17,8 +17,9 @@ struct ComparedPolicy {
   std::string label;  ///< in tables
   std::string agent;  ///< of a recorded run: its label
   std::string file;   ///< empty: what is stored, or another option says
-  bool recorded = false;
   std::vector<std::string> records{};  ///< of a recorded policy: `file`, and more runs of that name
+
+  bool recorded() const { return !records.empty(); }
 };
 
 /// "rule", "static_best:A15=...", "my.policy", "mine=my.policy", separated by commas. Throws Error (kInput).

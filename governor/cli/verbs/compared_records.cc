@@ -110,7 +110,7 @@ ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
   records.alone = true;
   std::vector<std::uint64_t> seeds;
   for (std::size_t p = 0; p < policies.size(); ++p) {
-    if (!policies[p].recorded) records.alone = false;
+    if (!policies[p].recorded()) records.alone = false;
     for (const std::string& file : policies[p].records) {
       records.runs.push_back({p, policies[p].label, file, read_recording(file, {}).info});
       const ComparedRecord& run = records.runs.back();
@@ -263,7 +263,7 @@ void ComparedRecords::check_places(const std::vector<CellContext>& cells) const 
 void ComparedRecords::check_seeds(const std::vector<ComparedPolicy>& policies,
                                   const RecordedFigures& figures, const CellContext& cell) const {
   for (std::size_t p = 0; p < policies.size(); ++p) {
-    if (!policies[p].recorded) continue;
+    if (!policies[p].recorded()) continue;
     const auto found = std::ranges::find(figures.policies, p, &RecordedFigures::Policy::index);
     for (std::size_t s = 0; s < static_cast<std::size_t>(seeds); ++s) {
       if (found != figures.policies.end() && !found->files[s].empty()) continue;

@@ -166,8 +166,7 @@ ImportedRecord write_record(const std::string& path, const SampleLog& log,
   record.length_s = static_cast<double>(before->now_ns) * 1e-9;
   record.notes.push_back(
       "Power and energy of the platform are the sum of the clusters that the log has; load, "
-      "counters "
-      "and jobs are not in it.");
+      "counters and jobs are not in it.");
   if (early > 0)
     record.notes.push_back(fmt::format(
         "The first {} samples are left out: not every cluster of the log had been read.", early));

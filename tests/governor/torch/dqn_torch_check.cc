@@ -51,7 +51,7 @@ TEST(DqnAgainstTorch, TheNetworkIsTheSameInEigen) {
 TEST(DqnAgainstTorch, TheSameSeedGivesTheSameFileWhichFlyballTakes) {
   const PlatformSpec platform = load_platform("odroid_xu3");
   const DqnTrained trained = small_training(platform, 5, 2);
-  EXPECT_LT(trained.error, trained.untrained_error) << "on boards that nothing was learned of";
+  EXPECT_LT(trained.error, trained.untrained_error) << "on the boards that chose the best step";
   const PolicyFile policy = dqn_policy(platform, trained.body, trained.mean[0], trained.spread[0]);
   const DqnTrained again = small_training(platform, 5, 1), other = small_training(platform, 6, 2);
   EXPECT_EQ(policy_bytes(policy),
