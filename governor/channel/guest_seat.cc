@@ -79,9 +79,12 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
   ++jobs_;
   AppObservation& to = out.app[slot];
   const std::int64_t release_ns = job.release_ns - origin_ns;
-  const std::int64_t deadline_ns = job.deadline_ns > 0         ? job.deadline_ns - origin_ns
-                                   : required_.deadline_ns > 0 ? release_ns + required_.deadline_ns
-                                                               : kNeverNs;
+  std::int64_t deadline_ns = kNeverNs;  // as one that is more than a day away
+  if (job.deadline_ns == 0) {
+    if (required_.deadline_ns > 0) deadline_ns = release_ns + required_.deadline_ns;
+  } else if (job.deadline_ns - job.release_ns <= kDayNs) {
+    deadline_ns = job.deadline_ns - origin_ns;
+  }
   JobRecord record;
   record.sequence = job.sequence;
   record.release_ns = release_ns;
@@ -150,16 +153,17 @@ void GuestSeat::read_running(std::int64_t origin_ns, std::int64_t now_ns,
                              AppObservation& to) noexcept {
   fly_running seen;
   if (!guest_->memory->running(seen)) return;
-  if (seen.release_ns < 0 || seen.start_ns < seen.release_ns) {
+  // Before any difference is taken: a client may write what has none.
+  if (seen.release_ns < 0 || seen.start_ns < seen.release_ns ||
+      seen.start_ns > now_ns + origin_ns + kLeewayNs) {
     running_ = false;
     return;
   }
   const std::int64_t start_ns = seen.start_ns - origin_ns, release_ns = seen.release_ns - origin_ns;
   const std::int64_t patience_ns = std::max<std::int64_t>(
       FLYBALL_SILENT_NS, 10 * std::max(required_.period_ns, required_.deadline_ns));
-  const bool believable = seen.busy != 0 && start_ns <= now_ns + kLeewayNs &&
-                          now_ns - start_ns < patience_ns && seen.level < FLYBALL_LEVELS &&
-                          guest_->offer.level_of[seen.level] >= 0;
+  const bool believable = seen.busy != 0 && now_ns - start_ns < patience_ns &&
+                          seen.level < FLYBALL_LEVELS && guest_->offer.level_of[seen.level] >= 0;
   if (!believable) {
     running_ = false;
     return;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "env/ledger/arrivals.h"
 #include "tests/channel/channel_fixture.h"
 #include "tests/governor/allocation_count.h"
 
@@ -244,6 +245,42 @@ TEST(ChannelLaws, OneWhoSaysNothingCountsForNothingUntilItSpeaks) {
   flyball_job job{1, 1, 2'000, 0, 0, 0, 0, 0};
   ASSERT_EQ(flyball_report(&client.session, &job), 0);
   EXPECT_TRUE(look(FLYBALL_SILENT_NS + 2));
+}
+
+TEST(ChannelLaws, TimesThatNoClockTellsAreNoTimes) {
+  constexpr std::int64_t kNs = 1'000'000, kLastNs = std::numeric_limits<std::int64_t>::max();
+  GuestTable table;
+  Guest& guest = table.guest[0];
+  guest.offer.binding.levels.resize(1);
+  guest.offer.level_of.fill(-1);
+  guest.offer.level_of[0] = 0;
+  guest.offer.flat_level = {0};
+  auto out = std::make_unique<Observation>();
+  // The zero of the governor's clock may lie on either side of the client's.
+  for (const std::int64_t origin_ns : {-1'000, 0, 1'000}) {
+    guest.memory.emplace();
+    MappedSession client(guest.memory->descriptor());
+    fly_shared& shared = *client.session.shared;
+    GuestSeat seat;
+    seat.bind(guest, {}, 0);
+    shared.running = {2, 1, 0, kLastNs - 1, 0, 0};
+    seat.read(origin_ns, kNs, kNs, *out, 0);
+    EXPECT_FALSE(out->app[0].running.busy);
+    shared.running = {4, 1, 5'000, 6'000, 0, 0};
+    seat.read(origin_ns, kNs, kNs, *out, 0);
+    EXPECT_TRUE(out->app[0].running.busy);
+    shared.running.busy = 0;
+
+    flyball_job job{5'000, 6'000, 7'000, 0, 0, 0, 0, 0};
+    ASSERT_EQ(flyball_report(&client.session, &job), 0);
+    shared.job[0].deadline_ns = kLastNs;
+    shared.job[0].sequence = 0;
+    out->clear_jobs();
+    seat.read(origin_ns, kNs, kNs, *out, 0);
+    ASSERT_EQ(out->jobs().size(), 1u);
+    EXPECT_EQ(out->jobs()[0].deadline_ns, kNeverNs);
+    EXPECT_FALSE(out->jobs()[0].missed);
+  }
 }
 
 TEST(ChannelLaws, AnEpochAllocatesNothing) {
