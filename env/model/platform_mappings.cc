@@ -69,7 +69,16 @@ std::vector<Mapping> make_mappings(const std::vector<ClusterSpec>& clusters,
   std::vector<std::size_t> at(clusters.size());  // 0: none; i: counts[c][i - 1]
   // Counts through the CPU clusters like an odometer.
   Mapping mapping;
-  for (bool more = true; more;) {
+  // Within one cluster: those of each, the last cluster's first.
+  for (int c = count - 1; c >= 0 && !mix_cpu_clusters; --c) {
+    for (const int cores : counts[c]) {
+      mapping = {};
+      mapping.cores[c] = static_cast<std::uint8_t>(cores);
+      mappings.push_back(mapping);
+    }
+  }
+  mapping = {};
+  for (bool more = mix_cpu_clusters; more;) {
     more = false;
     for (int c = count - 1; c >= 0; --c) {
       if (clusters[c].kind != ClusterSpec::Kind::kCpu) continue;
@@ -81,9 +90,7 @@ std::vector<Mapping> make_mappings(const std::vector<ClusterSpec>& clusters,
       at[c] = 0;
       mapping.cores[c] = 0;
     }
-    const auto used = std::count_if(mapping.cores.begin(), mapping.cores.end(),
-                                    [](std::uint8_t cores) { return cores > 0; });
-    if (more && (mix_cpu_clusters || used == 1)) mappings.push_back(mapping);
+    if (more) mappings.push_back(mapping);
   }
   for (int c = 0; c < count; ++c) {
     if (clusters[c].kind != ClusterSpec::Kind::kGpu) continue;

@@ -13,6 +13,6 @@ inline constexpr int kMaxLevels = 256;      // combinations of them
 inline constexpr int kMaxMappings = 255;  // 4+4 cores give 24; see make_mappings() for more cores
 inline constexpr int kMaxQueue = 16;      // the longest queue that an application can ask for
 inline constexpr int kMaxEpochJobs = 32;
-inline constexpr int kMaxForecasts = 8;  // in one decision
+inline constexpr int kMaxForecasts = kMaxApps;  // in one decision
 
 }  // namespace flyball

@@ -163,6 +163,7 @@ bool BlockReader::read_record(RecordType type, Decoder& in) {
       for (const JobRecord& job : jobs_) now_->add_job(job);
       tell_binds();
       ++report_.epochs;
+      report_.jobs_unlisted += now_->jobs_unlisted;
       report_.decisions += decision_.recorded;
       report_.jobs += jobs_.size();
       if (visitor_.on_epoch) visitor_.on_epoch(*now_, decision_);

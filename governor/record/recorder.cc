@@ -1,9 +1,12 @@
 #include "governor/record/recorder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 
@@ -23,9 +26,18 @@ namespace {
           "choose a path that can be written, on a disk with room");
 }
 
+/// Whether somebody is writing it: who writes a recording holds its lock until it is closed.
+bool is_being_written(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  return file && flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 /// A new recording with its header, which takes the place of an older one in one step.
 FileDescriptor open_for_recording(const std::string& path, const std::string& header) {
   check_output(fmt::format("recording {}", path), path, kRecordingOutput);
+  if (is_being_written(path))
+    input_error(fmt::format("recording {}", path), "another flyball is recording into it",
+                "choose another file, or wait until that one has ended");
   FileReplacement file;
   FileStatus status = file.begin(path);
   if (status) status = file.write(header);

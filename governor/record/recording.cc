@@ -248,6 +248,12 @@ std::string RecordingReport::problem() const {
   return text;
 }
 
+std::string RecordingReport::unlisted() const {
+  if (jobs_unlisted == 0) return "";
+  return fmt::format("{} more jobs are counted and not described: an epoch describes the first {} that end in it",
+                     jobs_unlisted, kMaxEpochJobs);
+}
+
 const char* verdict_name(Shield::Verdict verdict) {
   constexpr const char* kNames[] = {"passed", "clamped", "replaced", "taken_over"};
   return kNames[static_cast<std::size_t>(verdict)];

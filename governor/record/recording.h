@@ -99,6 +99,8 @@ struct DecisionRow {
 struct RecordingReport {
   RecordingInfo info;
   std::uint64_t epochs = 0, jobs = 0, blocks = 0;
+  /// Jobs that ended beyond the kMaxEpochJobs that an epoch lists: counted, and not described.
+  std::uint64_t jobs_unlisted = 0;
   std::uint64_t decisions = 0;  ///< epochs with a new one
   /// What the bytes of the records are of: such epochs, the others, jobs; the rest is the roster.
   std::uint64_t decision_bytes = 0, other_bytes = 0, job_bytes = 0, roster_bytes = 0;
@@ -110,6 +112,8 @@ struct RecordingReport {
   bool complete = false;         ///< that, and no block is missing
   /// Empty when it is complete, or what happened to it, for people.
   std::string problem() const;
+  /// "" or that jobs are not listed, for people.
+  std::string unlisted() const;
 };
 
 /// What reading calls, in the order in which the run did. All references are valid during the call

@@ -16,7 +16,7 @@ double RecordingSummary::miss_pct() const {
 }
 
 double RecordingSummary::energy_mj_per_job() const {
-  return ratio(energy_mj, static_cast<double>(finished));
+  return ratio(energy_mj, static_cast<double>(finished + report.jobs_unlisted));
 }
 
 double RecordingSummary::latency_ms(double percent) const {

@@ -60,6 +60,7 @@ Section section_of(const RecordingSummary& run, const std::string& file) {
   section.notes.push_back(fmt::format("Recording {}, seed {}.", file, info.seed));
   if (!run.report.complete)
     section.notes.push_back("The recording is not complete: " + run.report.problem() + ".");
+  if (run.report.jobs_unlisted > 0) section.notes.push_back(run.report.unlisted() + ".");
   return section;
 }
 

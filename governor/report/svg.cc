@@ -243,11 +243,12 @@ class Picture {
           y - 1.25 * r, paint, fmt::arg("r", 1.25 * r));
   }
 
-  /// Beside its point, where no other label is.
+  /// Beside its point, above or below the lines of its interval, where no other label is; a seam keeps
+  /// it readable over what it crosses.
   void label(const Series& one) {
     if (!drawable(one.x[0], one.y[0])) return;
     const double x = x_.place(one.x[0]), y = y_.place(one.y[0]), width = text_width(one.name);
-    for (const double dy : {0.0, -15.0, 15.0, -28.0, 28.0}) {
+    for (const double dy : {-9.0, 9.0, -23.0, 23.0, -37.0, 37.0}) {
       for (const bool right : {true, false}) {
         const double begin = right ? x + 9 : x - 9 - width, middle = y + dy;
         const bool inside = begin >= x_.at_from && begin + width <= x_.at_to &&
@@ -258,7 +259,8 @@ class Picture {
         if (!inside || taken) continue;
         labels_.push_back({begin, begin + width, middle});
         text(right ? begin : x - 9, middle + 4, right ? "start" : "end", one.name,
-             fmt::format("fill=\"{}\"", colour_of(one.colour)));
+             fmt::format("fill=\"{}\" stroke=\"#fff\" stroke-width=\"3\" paint-order=\"stroke\"",
+                         colour_of(one.colour)));
         return;
       }
     }

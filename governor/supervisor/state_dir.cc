@@ -3,15 +3,20 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
+#include "kernels/base/clock.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
+
+constexpr timespec kBetweenTries = {0, 20'000'000};
 
 /// A privilege that is missing is the usual cause, and sudo the cure.
 [[noreturn]] void refuse_folder(const std::string& path, const std::string& why) {
@@ -94,6 +99,27 @@ GovernorLock GovernorLock::try_lock(const StateDir& dir) {
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return GovernorLock(FileDescriptor());
   return GovernorLock(std::move(file));
+}
+
+MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_ns) {
+  const std::string policies = sysfs_root + "/sys/devices/system/cpu/cpufreq";
+  std::error_code absent;
+  if (std::filesystem::is_empty(policies, absent) || absent) return MachineLock(FileDescriptor());
+  // Of a folder of sysfs anybody may have the lock, and keep root out by it.
+  FileDescriptor file(sysfs_root.empty()
+                          ? open("/run/flyball.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
+                          : open(policies.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::int64_t until_ns = monotonic_ns() + limit_ns;
+  while (file && flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return MachineLock(FileDescriptor());
+    if (monotonic_ns() > until_ns) {
+      failure(sysfs_root.empty() ? "this machine" : sysfs_root,
+              "another flyball governs it, with another state folder",
+              "end that one first; its folder is the --state-dir that it was started with");
+    }
+    nanosleep(&kBetweenTries, nullptr);
+  }
+  return MachineLock(std::move(file));
 }
 
 }  // namespace flyball

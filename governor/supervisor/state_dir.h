@@ -49,6 +49,23 @@ class GovernorLock {
   FileDescriptor file_;
 };
 
+/// Whoever governs the settings below a root holds this lock, wherever its state folder is: two with
+/// state of their own would each take the other's limits for the user's. It ends as GovernorLock
+/// does. Of "/" a file that only root can have open; of another root, which is a copy or a test's, the
+/// folder of its CPUs. Nothing is held where there is neither: nothing can be governed there.
+class MachineLock {
+ public:
+  /// `sysfs_root` as of TakeoverOptions. Waits up to `limit_ns` for a supervisor that gives back;
+  /// throws Error (kFailure) when it is not to be had by then.
+  static MachineLock take(const std::string& sysfs_root, std::int64_t limit_ns);
+  /// -1 where nothing is held.
+  int descriptor() const { return file_.get(); }
+
+ private:
+  explicit MachineLock(FileDescriptor file) : file_(std::move(file)) {}
+  FileDescriptor file_;
+};
+
 /// Opens a file of that folder for reading and writing: a regular file of our own, by its only name,
 /// that nobody else may write to. `*this` of the result is false, with errno set, when the system
 /// refuses; throws Error (kFailure) when it is not such a file.

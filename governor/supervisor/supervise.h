@@ -9,9 +9,10 @@ enum SupervisorDescriptor {
   kLockDescriptor = 3,
   kSettingsDescriptor,
   kStateDirDescriptor,
-  kReadyDescriptor
+  kReadyDescriptor,
+  kMachineDescriptor  ///< only held; may be none
 };
-inline constexpr int kSupervisorDescriptors = 4;
+inline constexpr int kSupervisorDescriptors = 5;
 
 /// How long the governor may be silent. One that starts or gives back has much to do at once.
 std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns);

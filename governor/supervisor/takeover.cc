@@ -35,7 +35,9 @@ std::string program_beside_us() {
   constexpr int kAbove = kLockDescriptor + kSupervisorDescriptors;
   int high[kSupervisorDescriptors];
   for (int i = 0; i < kSupervisorDescriptors; ++i) high[i] = fcntl(descriptors[i], F_DUPFD, kAbove);
-  for (int i = 0; i < kSupervisorDescriptors; ++i) dup2(high[i], kLockDescriptor + i);
+  for (int i = 0; i < kSupervisorDescriptors; ++i) {
+    if (dup2(high[i], kLockDescriptor + i) < 0) close(kLockDescriptor + i);
+  }
   const int null = open("/dev/null", O_RDWR);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
@@ -55,6 +57,8 @@ std::string program_beside_us() {
 Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains) {
   StateDir dir = StateDir::make(options.state_dir);
   GovernorLock lock = lock_when_free(dir, RestoreOptions{}.lock_limit_ns);
+  MachineLock machine =
+      MachineLock::take(options.sysfs_root, RestoreOptions{}.lock_limit_ns);
   remains = restore_locked(dir, options.sysfs_root);
   if (remains.result.missing() > 0) {
     failure(dir.path_of(SettingsFile::kName),
@@ -63,7 +67,7 @@ Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains)
             "see 'flyball restore'");
   }
   SettingsFile file = SettingsFile::create(dir, options.sysfs_root, options.capacity);
-  Takeover takeover(std::move(dir), std::move(lock), std::move(file));
+  Takeover takeover(std::move(dir), std::move(lock), std::move(machine), std::move(file));
   takeover.start_supervisor(options);
   return takeover;
 }
@@ -71,6 +75,7 @@ Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains)
 Takeover::Takeover(Takeover&& other) noexcept
     : dir_(std::move(other.dir_)),
       lock_(std::exchange(other.lock_, std::nullopt)),
+      machine_(std::exchange(other.machine_, std::nullopt)),
       file_(std::exchange(other.file_, std::nullopt)),
       supervisor_(std::exchange(other.supervisor_, -1)) {}
 
@@ -89,7 +94,8 @@ void Takeover::start_supervisor(const TakeoverOptions& options) {
   const FileDescriptor ready(ends[0]);
   FileDescriptor told(ends[1]);
   const int descriptors[kSupervisorDescriptors] = {lock_->descriptor(), file_->descriptor(),
-                                                   dir_.descriptor(), told.get()};
+                                                   dir_.descriptor(), told.get(),
+                                                   machine_->descriptor()};
   supervisor_ = fork();
   if (supervisor_ == 0) become_supervisor(program.c_str(), dir_.path().c_str(), descriptors);
   if (supervisor_ < 0) refuse("cannot be started: " + std::generic_category().message(errno));
@@ -138,6 +144,7 @@ GiveBackResult Takeover::give_back() {
   end_supervisor();
   file_.reset();
   lock_.reset();
+  machine_.reset();
   return result;
 }
 

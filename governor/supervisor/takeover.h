@@ -44,13 +44,17 @@ class Takeover {
   GiveBackResult give_back();
 
  private:
-  Takeover(StateDir dir, GovernorLock lock, SettingsFile file)
-      : dir_(std::move(dir)), lock_(std::move(lock)), file_(std::move(file)) {}
+  Takeover(StateDir dir, GovernorLock lock, MachineLock machine, SettingsFile file)
+      : dir_(std::move(dir)),
+        lock_(std::move(lock)),
+        machine_(std::move(machine)),
+        file_(std::move(file)) {}
   void start_supervisor(const TakeoverOptions& options);
   void end_supervisor();
 
   StateDir dir_;
   std::optional<GovernorLock> lock_;
+  std::optional<MachineLock> machine_;
   std::optional<SettingsFile> file_;
   pid_t supervisor_ = -1;
 };

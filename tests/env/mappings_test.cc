@@ -76,6 +76,19 @@ TEST(Mappings, OfManyCoresSomeAreOfferedOneAndAllAmongThem) {
 }
 
 // Of eight clusters even one core or none of each makes 255: whole clusters can be had, too.
+// 33^8 combinations of which only those within one cluster are wanted.
+TEST(Mappings, EightClustersOfManyCoresAreMadeWithoutGoingThroughAllCombinations) {
+  const auto clusters = clusters_of({32, 32, 32, 32, 32, 32, 32, 32});
+  for (const bool mix : {false, true}) {
+    const auto mappings = make_mappings(clusters, mix);
+    EXPECT_LE(mappings.size(), static_cast<std::size_t>(kMaxMappings));
+    for (const ClusterSpec& cluster : clusters) {
+      EXPECT_TRUE(holds(mappings, cluster.name + "x32")) << mix;
+      EXPECT_TRUE(holds(mappings, cluster.name + "x1")) << mix;
+    }
+  }
+}
+
 TEST(Mappings, EightClustersFitWithWholeClustersAmongThem) {
   const auto clusters = clusters_of({4, 4, 4, 4, 4, 4, 4, 4});
   for (const bool mix : {false, true}) {

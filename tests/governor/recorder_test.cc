@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <limits>
 
+#include "governor/record/summary.h"
 #include "tests/governor/allocation_count.h"
 #include "tests/governor/recorder_fixture.h"
 
@@ -13,6 +15,9 @@ namespace flyball::test {
 namespace {
 
 TEST_F(RecorderTest, GivesBackWhatWasRecorded) {
+  EXPECT_EQ(info_.hashes.profile, 0u);
+  info_.hashes.profile = 0x1234;
+  info_.hashes.policy = 0x5678;
   small_recording();
   const ReadBack back = read_back();
   EXPECT_TRUE(back.report.complete);
@@ -27,7 +32,8 @@ TEST_F(RecorderTest, GivesBackWhatWasRecorded) {
   EXPECT_EQ(info.hashes.belief, info_.hashes.belief);
   EXPECT_EQ(info.hashes.scenario, info_.hashes.scenario);
   EXPECT_NE(info.hashes.scenario, 0u);
-  EXPECT_EQ(info.hashes.profile, 0u);
+  EXPECT_EQ(info.hashes.profile, 0x1234u);
+  EXPECT_EQ(info.hashes.policy, 0x5678u);
   ASSERT_EQ(back.bindings.size(), 1u);
   EXPECT_EQ(back.bindings[0], std::make_pair(0, camera_));
   ASSERT_EQ(back.epochs.size(), 10u);
@@ -209,6 +215,67 @@ TEST_F(RecorderTest, KeepsEverythingOfALongFastRun) {
   EXPECT_TRUE(report.complete);
   EXPECT_EQ(report.epochs, 20'000u);
   EXPECT_EQ(report.jobs, 10'000u);
+}
+
+// 10^8 epochs, which are a week at 6 ms, take no more than these.
+TEST_F(RecorderTest, ReadingTakesTheSameMemoryHoweverLongTheRun) {
+  const auto peak_kb = [] {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+  };
+  Recorder recorder(path_, info_, {.flush_ns = 1'000'000 * kMs, .wait_for_disk = true});
+  bind(recorder);
+  for (int i = 0; i < 300'000; ++i) epoch(recorder, i);
+  ASSERT_EQ(recorder.finish(), "");
+  ASSERT_GT(fs::file_size(path_), 12'000'000u);
+  const long before_kb = peak_kb();
+  EXPECT_EQ(summarise(path_).report.epochs, 300'000u);
+  EXPECT_LT(peak_kb() - before_kb, 4000);
+}
+
+// Its name would be the second one's, and what the first goes on to write nobody's.
+TEST_F(RecorderTest, TwoWritersRefuseEachOther) {
+  {
+    Recorder first(path_, info_);
+    bind(first);
+    epoch(first, 0);
+    try {
+      Recorder second(path_, info_);
+      FAIL() << "two write one file";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("another flyball is recording into it"));
+    }
+    epoch(first, 1);
+  }
+  EXPECT_EQ(read_back().report.epochs, 2u);
+  Recorder third(path_, info_);  // the first has ended
+  bind(third);
+  epoch(third, 0);
+  EXPECT_EQ(third.finish(), "");
+  EXPECT_EQ(read_back().report.epochs, 1u);
+}
+
+TEST_F(RecorderTest, JobsBeyondThoseOfAnEpochAreCounted) {
+  {
+    Recorder recorder(path_, info_);
+    bind(recorder);
+    Observation outcome = *before_;
+    outcome.epoch_ns = outcome.now_ns = 50 * kMs;
+    outcome.energy_mj = 400;
+    for (int j = 0; j < kMaxEpochJobs + 8; ++j) {
+      JobRecord job;
+      job.sequence = static_cast<std::uint64_t>(j);
+      outcome.add_job(job);
+    }
+    recorder.on_epoch({*before_, {}, {}, Shield::Verdict::kPassed, outcome, *reward_, 5});
+  }
+  const RecordingReport report = read_back().report;
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.jobs, static_cast<std::uint64_t>(kMaxEpochJobs));
+  EXPECT_EQ(report.jobs_unlisted, 8u);
+  EXPECT_THAT(report.unlisted(), ::testing::HasSubstr("8 more jobs are counted"));
+  EXPECT_EQ(summarise(path_).energy_mj_per_job(), 10);
 }
 
 TEST_F(RecorderTest, RecordingAnEpochAllocatesNothing) {

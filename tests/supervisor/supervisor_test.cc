@@ -141,6 +141,26 @@ TEST_F(SupervisorTest, TwoNeverGovernAtOnce) {
   EXPECT_EQ(governor.pid() > 0 && kill(governor.pid(), 0) == 0, true);
 }
 
+// It would take the first one's limits for the user's, and give them back for good.
+TEST_F(SupervisorTest, TwoNeverGovernAMachineWhereverTheirStateIs) {
+  StubGovernor::Options elsewhere = options();
+  elsewhere.state_dir += "2";
+  RestoreReport remains;
+  {
+    StubGovernor governor(options());
+    wait_until_governing();
+    EXPECT_THAT(error_of([&] { Takeover::begin({elsewhere.state_dir, root(), 64, ""}, remains); }),
+                HasSubstr("another flyball governs it, with another state folder"));
+    governor.signal(SIGKILL);
+    governor.wait();
+    elsewhere.epochs = 1;
+    StubGovernor next(elsewhere);  // while the first one's supervisor gives back
+    EXPECT_EQ(next.wait(), 0);
+  }
+  EXPECT_EQ(changed(), "");
+  std::filesystem::remove_all(elsewhere.state_dir);
+}
+
 TEST_F(SupervisorTest, ANextGovernorWaitsUntilTheSupervisorHasGivenBack) {
   for (int round = 0; round < 5; ++round) {
     StubGovernor governor(options());

@@ -64,9 +64,10 @@ int run_record_export(const RecordExport& verb) {
                           report.jobs)
             : fmt::format("{} ({} epochs, {} jobs){}", verb.out, report.epochs, report.jobs,
                           verb.format == "json" ? "" : "; open it in https://ui.perfetto.dev");
-    write_result(fmt::format("{}: {} on {}, scenario {}, seed {}\nwrote {}\n", verb.record,
+    const std::string unlisted = report.unlisted();
+    write_result(fmt::format("{}: {} on {}, scenario {}, seed {}\nwrote {}\n{}", verb.record,
                              report.info.policy, report.info.platform.name, report.info.scenario,
-                             report.info.seed, wrote));
+                             report.info.seed, wrote, unlisted.empty() ? "" : unlisted + "\n"));
   }
   check_complete(verb.record, report,
                  fmt::format("what is readable, {} epochs and {} jobs, was exported", report.epochs,
@@ -90,6 +91,7 @@ Json recording_json(const std::string& file, const RecordingReport& report) {
           {"seed", report.info.seed},
           {"epochs", report.epochs},
           {"jobs", report.jobs},
+          {"jobs_unlisted", report.jobs_unlisted},
           {"complete", report.complete},
           {"ended", report.ended},
           {"damaged_blocks", report.damaged_blocks},

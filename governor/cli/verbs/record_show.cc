@@ -74,6 +74,7 @@ std::string to_text(const std::string& file, const RecordingSummary& run) {
   line("jobs", fmt::format("{} finished, {} missed ({} %), of these {} dropped; {} infeasible",
                            run.finished, run.missed, fixed(run.miss_pct(), 2), run.dropped,
                            run.infeasible));
+  if (run.report.jobs_unlisted > 0) line("", run.report.unlisted());
   line("latency", fmt::format("{} ms median, {} ms in 99 of 100", fixed(run.latency_ms(50), 2),
                               fixed(run.latency_ms(99), 2)));
   line("accuracy", fixed(run.accuracy_pct, 2) + " % top-1");
