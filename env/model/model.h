@@ -93,8 +93,8 @@ double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c);
 inline constexpr double kMaxSteadyTempC = 150;
 
 /// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other
-/// clusters and cores idle in their deepest state, at their lowest OPP, temperatures settled (leakage and temperature solved
-/// together).
+/// clusters and cores idle in their deepest state, at their lowest OPP, temperatures settled (leakage
+/// and temperature solved together).
 struct SteadyState {
   double time_ms = 0;        ///< 0 for a plain load
   double unit_power_mw = 0;  ///< rails of the clusters in the mapping, as a board's rail reports it

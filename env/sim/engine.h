@@ -11,8 +11,9 @@ namespace flyball {
 
 /// Moves a SimState through time, from event to event: releases, completions, actions and frequency
 /// changes that take effect, edges of the background, events of the scenario, looks at the trip
-/// points, deeper idle states, thermal steps. Between two of them every rate and every power is constant, so that energy
-/// and progress are exact; only leakage follows the temperature in steps of at most `max_step_ns`.
+/// points, deeper idle states, thermal steps. Between two of them every rate and every power is
+/// constant, so that energy and progress are exact; only leakage follows the temperature in steps of
+/// at most `max_step_ns`.
 /// The simulation and its forks are this same code, on the state itself or on a copy.
 class Engine final : private ScriptWorld {
  public:
