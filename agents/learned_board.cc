@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "agents/board_transfer.h"
+#include "env/model/idle_states.h"
 
 namespace flyball {
 namespace {
@@ -146,13 +147,14 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
     const double idle = cluster.gate_idle_cores ? 0 : cluster.cores;
     const double idle_nf = cluster.uncore_nf * std::min(1.0, idle) + cluster.idle_core_nf * idle;
     const double lowest_mhz = delivered[0].delivered_khz() / 1000;
-    parts[2 * c] =
-        (volts * volts * mhz * switched_nf - lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
-        seconds;
+    const double deepest = idle_share(cluster, deepest_idle(cluster, true));
+    parts[2 * c] = (volts * volts * mhz * switched_nf -
+                    deepest * lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
+                   seconds;
     const double warmth = power_.warmth(static_cast<int>(c));
     parts[2 * c + 1] =
         (warmth * leaking_mw(cluster, volts, powered) + volts * first.unit[c].static_ma -
-         warmth * leaking_mw(cluster, lowest_volts, idle)) *
+         deepest * warmth * leaking_mw(cluster, lowest_volts, idle)) *
         seconds;
   }
   return parts;

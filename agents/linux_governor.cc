@@ -7,6 +7,7 @@
 namespace flyball {
 namespace {
 
+constexpr double kThroughout = 0.999;   // busy share of a CPU that did not sleep
 constexpr std::int64_t kIdleTicks = 3;  // between looks at whether a limit moved
 
 /// Epochs may be shorter than devfreq's looks.
@@ -43,8 +44,16 @@ void LinuxGovernor::see_scheduler(const Observation& now, const Action& action) 
   const bool tick = now.now_ns / kTickNs != (now.now_ns - now.epoch_ns) / kTickNs;
   for (std::size_t c = 0; c < platform_.clusters.size(); ++c) {
     const bool ran = now.cluster[c].util_max > 0;
-    scheduled_[c] = ran || (tick && ticking_[c]);
+    // Whatever did not run throughout woke or went to sleep. What did is looked at on ticks alone: an
+    // epoch may have ended with an event of another cluster.
+    const bool slept = ran && now.cluster[c].util_max < kThroughout;
+    scheduled_[c] = slept || (tick && (ran || ticking_[c]));
     ticking_[c] = ran || (ticking_[c] && !tick);
+  }
+  for (const JobRecord& job : now.jobs()) {
+    const auto& cores = platform_.mappings[job.setting.mapping].cores;
+    for (std::size_t c = 0; c < platform_.clusters.size(); ++c)
+      scheduled_[c] = scheduled_[c] || (cores[c] > 0 && !job.dropped);
   }
   for (std::size_t a = 0; a < static_cast<std::size_t>(now.app_count); ++a) {
     const AppObservation& app = now.app[a];

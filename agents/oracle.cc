@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "env/model/idle_states.h"
 #include "env/sim/simulator.h"
 #include "kernels/base/error.h"
 
@@ -107,7 +108,8 @@ bool Oracle::keeps_up(const SimState& state, int a, int c, const JobPlan& last) 
   const std::int64_t next_ns = app.arrivals.next_ns();
   if (next_ns == kNeverNs) return false;
   const std::int64_t finish_ns = app.job.release_ns + app.last_latency_ns;
-  const double idle_ns = static_cast<double>(next_ns - finish_ns);
+  const double gap_ns = static_cast<double>(next_ns - finish_ns);
+  const double idle_ns = gap_ns - saved_ns(model_.spec.clusters[c], gap_ns);
   const double change_ns =
       static_cast<double>(model_.decision_ns) + model_.spec.clusters[c].transition_latency_us * 1e3;
   return idle_above_mw_[c][last.opp[c]] * idle_ns <= last.power_mw * change_ns;

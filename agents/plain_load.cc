@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "agents/opp_search.h"
+#include "env/model/idle_states.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -73,8 +74,10 @@ int PlainLoad::cool_cap(int cluster, const Observation& now, int cap, Policy& po
   return std::min(cap, cluster_spec(cluster).max_opp() - policy.heat_steps);
 }
 
-/// From `least` up, with `busy_core_khz` of work on all its cores together.
-int PlainLoad::cheapest(int cluster, int least, int cap, double busy_core_khz) const {
+/// From `least` up, with `busy_core_khz` of work on all its cores together, `busiest_khz` of it on
+/// one.
+int PlainLoad::cheapest(int cluster, int least, int cap, double busy_core_khz,
+                        double busiest_khz) const {
   const ClusterSpec& spec = cluster_spec(cluster);
   const auto& points = power_[static_cast<std::size_t>(cluster)];
   int best = least;
@@ -82,7 +85,13 @@ int PlainLoad::cheapest(int cluster, int least, int cap, double busy_core_khz) c
   for (int opp = least; opp <= cap; ++opp) {
     const auto at = static_cast<std::size_t>(opp);
     const double busy_cores = busy_core_khz / static_cast<double>(spec.opps[at].freq_khz);
-    const double mw = points[at].idle_mw + busy_cores * points[at].busy_core_mw;
+    double mw = points[at].idle_mw + busy_cores * points[at].busy_core_mw;
+    if (!spec.idle_states.empty()) {
+      const double idle =
+          std::max(0.0, 1 - busiest_khz / static_cast<double>(spec.opps[at].freq_khz));
+      constexpr auto kWholeNs = static_cast<double>(kEpochNs);
+      mw -= points[at].idle_mw * saved_ns(spec, idle * kWholeNs) / kWholeNs;
+    }
     if (opp == least || mw < best_mw) {
       best = opp;
       best_mw = mw;
@@ -188,7 +197,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
                                       : static_cast<double>(spec.opps.back().freq_khz);
   const int least = std::max(usual, lowest_at_least(spec, need_khz, cap));
   const double cores = spec.cores * (util > 0 ? seen.util_mean / util : 0);
-  return cheapest(cluster, least, cap, policy.demand_khz * cores);
+  return cheapest(cluster, least, cap, policy.demand_khz * cores, policy.demand_khz);
 }
 
 }  // namespace flyball

@@ -22,7 +22,8 @@ namespace flyball {
 ///            comes after a rest is not waited for; a peak that does not come again is forgotten within seconds.
 ///   choice   of the operating points from there up the one at which the cluster takes least power
 ///            with that load: where leakage and the uncore outweigh voltage, the lowest clock is not
-///            the cheapest, and finishing early is.
+///            the cheapest, and finishing early is. With idle states, what is idle of an epoch is
+///            taken for one piece: finishing early may then reach a state that being slow does not.
 ///
 /// Demand cannot be told from a core that is always busy, so two things go to the top at once: a
 /// load that sets in after idleness, until it has been measured there, and a core that was busy
@@ -42,7 +43,7 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr std::int64_t kEpochNs = 18'000'000;
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
-  static constexpr double kPeakWeight = 0.25;  // of a peak that is lower, as in Linux's util_est
+  static constexpr double kPeakWeight = 0.25;   // of a peak that is lower, as in Linux's util_est
   static constexpr double kPeakHalvesNs = 3e8;  // two seconds leave a hundredth of a peak
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
@@ -74,16 +75,16 @@ class PlainLoad final : public LinuxGovernor {
     double rising_khz = 0, peak_khz = 0;  ///< of demand: since it last fell, and what is expected
     double util_before = 0;
     double burst = 0, longest_burst = 0;  ///< work in one go, kHz ns of the busiest core
-    int idle_epochs = kIdleEpochs;       ///< in a row, before this one; a machine is found idle
-    bool measuring = false;              ///< at the top since a load set in
-    double top_rate = 0;                 ///< instructions per ns of a saturated cluster at the top
-    std::int64_t distrust_until_ns = 0;  ///< the stall share misled
-    int heat_steps = 0;                  ///< below the highest operating point
-    std::int64_t heat_ns = 0;            ///< of the last of them
+    int idle_epochs = kIdleEpochs;        ///< in a row, before this one; a machine is found idle
+    bool measuring = false;               ///< at the top since a load set in
+    double top_rate = 0;                  ///< instructions per ns of a saturated cluster at the top
+    std::int64_t distrust_until_ns = 0;   ///< the stall share misled
+    int heat_steps = 0;                   ///< below the highest operating point
+    std::int64_t heat_ns = 0;             ///< of the last of them
   };
 
   int cool_cap(int cluster, const Observation& now, int cap, Policy& policy) const;
-  int cheapest(int cluster, int least, int cap, double busy_core_khz) const;
+  int cheapest(int cluster, int least, int cap, double busy_core_khz, double busiest_khz) const;
   int burst_opp(int cluster, const Observation& now, int cap, const Policy& policy) const;
   int saturated_opp(int cluster, const ClusterObservation& seen, const Observation& now, int cap,
                     Policy& policy) const;

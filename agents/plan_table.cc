@@ -1,16 +1,19 @@
 #include "agents/plan_table.h"
 
+#include <cmath>
+
 namespace flyball {
 namespace {
 
 constexpr int kPlansPerDecision = 2;  // a few microseconds each
+constexpr double kOtherGap = 0.1;     // relative: less does not change what pays
 
 }  // namespace
 
 PlanTable::PlanTable(const PlatformSpec& platform, const AppProfile& app, double tail_ns,
-                     TimeEstimate* times)
-    : Profile(platform, app, tail_ns, times != nullptr), times_(times) {
-  if (!learns()) return;
+                     TimeEstimate* times, double gap_ns)
+    : Profile(platform, app, tail_ns, times != nullptr, gap_ns), times_(times) {
+  if (!moves()) return;
   plans_.resize(index(mapping_count(), 0));
   for (int m = 0; m < mapping_count(); ++m) {
     for (int level = 0; level < level_count(); ++level) plan(m, level, 0);
@@ -22,18 +25,26 @@ void PlanTable::plan(int mapping, int level, std::uint32_t version) {
   if (version > 0) refresh(mapping, level);
   one.version = version + 1;
   const auto points = frontier(mapping, level);
-  if (points.empty()) return;
+  if (points.empty() || !learns()) return;
   one.unsure = static_cast<float>(times_->deviation(mapping, level, points[points.size() / 2].opp));
 }
 
+void PlanTable::expect_gap(double gap_ns) {
+  if (!weighs_gaps() || std::abs(gap_ns - this->gap_ns()) <= kOtherGap * this->gap_ns()) return;
+  set_gap(gap_ns);
+  ++gaps_;
+}
+
 bool PlanTable::follow_one(std::uint32_t version, int level, int mapping) {
-  if (!learns() || plans_[index(mapping, level)].version == version + 1) return false;
+  version += gaps_;
+  if (!moves() || plans_[index(mapping, level)].version == version + 1) return false;
   plan(mapping, level, version);
   return true;
 }
 
 void PlanTable::follow(std::uint32_t version, int level, int in_use) {
-  if (!learns() || (followed_ == version + 1 && followed_level_ == level)) return;
+  version += gaps_;
+  if (!moves() || (followed_ == version + 1 && followed_level_ == level)) return;
   const auto stale = [&](int m) { return plans_[index(m, level)].version != version + 1; };
   if (in_use >= 0 && stale(in_use)) plan(in_use, level, version);
   int left = kPlansPerDecision;

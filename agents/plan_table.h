@@ -14,9 +14,11 @@ class PlanTable : public Profile {
  public:
   /// `times` of the application, where they are learned; nullptr: the table stays as it is.
   PlanTable(const PlatformSpec& platform, const AppProfile& app, double tail_ns,
-            TimeEstimate* times);
+            TimeEstimate* times, double gap_ns = 0);
 
   bool learns() const { return times_ != nullptr; }
+  /// Jobs come this far apart now: plans anew by and by, where idle states make that matter.
+  void expect_gap(double gap_ns);
   /// The belief has this version now: plans anew what of the level is of another, the mapping in use
   /// (-1: none) first. Bounded, and without an allocation.
   void follow(std::uint32_t version, int level, int in_use);
@@ -37,7 +39,11 @@ class PlanTable : public Profile {
   }
   void plan(int mapping, int level, std::uint32_t version);
 
+  /// What is planned may have to be planned anew.
+  bool moves() const { return learns() || weighs_gaps(); }
+
   TimeEstimate* times_;
+  std::uint32_t gaps_ = 0;  ///< changes of the gap; they count as versions do
   std::vector<Plan> plans_;
   std::uint32_t followed_ = 0;  ///< plus 1; by all of `followed_level_`
   int followed_level_ = -1;

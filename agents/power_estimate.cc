@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "agents/surprise.h"
+#include "env/model/idle_states.h"
 #include "kernels/base/hash.h"
 
 namespace flyball {
@@ -97,11 +98,12 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     temp_c_[c] += std::min(1.0, 1e-3 * ms * kTempWeightPerS) * (seen.temp_c - temp_c_[c]);
     const double leaking = 1 - cluster.leak_core_share * (1 - powered / cluster.cores);
     const double on = own_cores[c] > 0 ? 1 : 0;
-    stretch_.believed_mj[2 * c] += 1e-3 * ms * volts * volts *
+    const double awake = awake_part(c, busy, static_cast<double>(outcome.epoch_ns));
+    stretch_.believed_mj[2 * c] += awake * 1e-3 * ms * volts * volts *
                                    corrected_.clusters[c].opps[seen.opp].delivered_khz() * 1e-3 *
                                    switched_nf;
     stretch_.believed_mj[2 * c + 1] +=
-        1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
+        awake * 1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
   }
   stretch_.believed_mj[rest_] += 1e-3 * ms * board_.board_mw;
   double believed_mj = -before_mj;
@@ -112,6 +114,16 @@ void PowerEstimate::add_epoch(const Observation& outcome,
   stretch_.disturbed = stretch_.disturbed || stuck() || !outcome.sensors_ok;
   stretch_.seen_mj += outcome.energy_mj;
   stretch_.ns += outcome.epoch_ns;
+}
+
+/// Of an epoch in which a cluster has been idle, the part of its power that its idle states leave.
+double PowerEstimate::awake_part(int c, double busy_cores, double epoch_ns) {
+  const ClusterSpec& cluster = board_.clusters[c];
+  if (cluster.idle_states.empty()) return 1;
+  const double before_ns = idle_ns_[c];
+  idle_ns_[c] = busy_cores > 0 ? 0 : before_ns + epoch_ns;
+  if (busy_cores > 0) return 1;
+  return 1 - (saved_ns(cluster, before_ns + epoch_ns) - saved_ns(cluster, before_ns)) / epoch_ns;
 }
 
 void PowerEstimate::watch_repeats(const Observation& outcome, double believed_mw) {

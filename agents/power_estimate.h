@@ -79,6 +79,7 @@ class PowerEstimate {
   void add_epoch(const Observation& outcome,
                  const std::array<const AppProfile*, kMaxApps>& profile);
   bool close_stretch(const Observation& outcome);
+  double awake_part(int cluster, double busy_cores, double epoch_ns);
   void watch_repeats(const Observation& outcome, double believed_mw);
 
   const PlatformSpec& board_;
@@ -86,8 +87,9 @@ class PowerEstimate {
   int clusters_, rest_;
   Gaussian<kMax> factors_;
   std::array<std::array<float, 192>, kMaxClusters>
-      leakage_mw_{};                         ///< at 1 V, per kelvin from -40 C
-  std::array<double, kMaxClusters> temp_c_;  ///< of late
+      leakage_mw_{};                            ///< at 1 V, per kelvin from -40 C
+  std::array<double, kMaxClusters> temp_c_;     ///< of late
+  std::array<double, kMaxClusters> idle_ns_{};  ///< of a cluster with idle states, until now
   Stretch stretch_;
   std::uint64_t last_ = 0;  ///< the settings of the stretch before
   bool last_disturbed_ = false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "env/model/idle_states.h"
+
 namespace flyball {
 
 namespace {
@@ -23,12 +25,19 @@ bool quicker(const ProfilePoint& a, const ProfilePoint& b) {
 
 }  // namespace
 
-Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns)
-    : platform_(platform), app_(app), tail_ns_(tail_ns) {
+Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns,
+                 double gap_ns)
+    : platform_(platform),
+      app_(app),
+      tail_ns_(tail_ns),
+      gap_ns_(gap_ns),
+      weighs_gaps_(has_idle_states(platform)) {
   mappings_ = static_cast<int>(platform.mappings.size());
   levels_ = static_cast<int>(app_.levels.size());
   idle_mw_ = platform.board_mw;
-  for (const ClusterSpec& cluster : platform.clusters) idle_mw_ += idle_power_mw(cluster, 0);
+  for (const ClusterSpec& cluster : platform.clusters) {
+    idle_mw_ += idle_share(cluster, deepest_idle(cluster, true)) * idle_power_mw(cluster, 0);
+  }
 
   std::vector<ProfilePoint> all;
   for (const Mapping& mapping : platform.mappings) {
@@ -39,7 +48,7 @@ Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tai
         for_each_opp_choice(platform, mapping, [&](const OppChoice& opp) {
           all.push_back(point(mapping, level, opp));
         });
-        if (learns) {
+        if (learns || weighs_gaps_) {
           keep_choices(all, mapping);
           range.choices = static_cast<std::uint32_t>(all.size());
           for (const ProfilePoint& p : all) choices_.push_back(p.opp);
@@ -48,7 +57,7 @@ Profile::Profile(const PlatformSpec& platform, const AppProfile& app, double tai
         std::stable_sort(all.begin(), all.end(), quicker);
         points_.resize(range.begin + all.size());
         keep_best(all.begin(), all.end(), range);
-        if (!learns) points_.resize(range.begin + range.size);
+        if (range.choices == 0) points_.resize(range.begin + range.size);
       }
       range_.push_back(range);
     }
@@ -147,6 +156,14 @@ ProfilePoint Profile::point(const Mapping& mapping, int level, const OppChoice& 
     load.temp_c = kTableTempC;
     const double lowest_mw = idle_power_mw(cluster, 0);
     busy_mw += cluster_power_mw(cluster, load) - lowest_mw;
+    if (!cluster.idle_states.empty()) {
+      const int depth =
+          idle_depth(cluster, false, static_cast<std::int64_t>(std::min(p.time_ns, 1e18)));
+      const ClusterPower saved =
+          idle_saving(cluster, opp[c], mapping.cores[c], load.gate_idle_cores, depth);
+      busy_mw -= saved.fixed_mw + saved.leak * leakage_mw(cluster, 1.0, kTableTempC);
+      p.energy_mj += lowest_mw * awake_ns(cluster, p.time_ns, gap_ns_) * 1e-9;
+    }
     p.energy_mj += (idle_power_mw(cluster, opp[c]) - lowest_mw) * tail_ns_ * 1e-9;
   }
   p.energy_mj += busy_mw * p.time_ns * 1e-9;  // mW * ns = 1e-12 J = 1e-9 mJ

@@ -13,8 +13,10 @@ namespace flyball {
 /// One way to run a job of nominal work, alone on the platform.
 struct ProfilePoint {
   double time_ns = 0;
-  double energy_mj =
-      0;  ///< beyond what the platform takes idle at its lowest frequencies in the same time
+  /// Beyond what the platform takes idle at its lowest frequencies in the same time. With idle states:
+  /// beyond what it takes as deep as it gets, what waking its clusters and their way down again cost
+  /// included.
+  double energy_mj = 0;
   OppChoice opp{};  ///< clusters outside the mapping at their lowest
 };
 
@@ -26,7 +28,10 @@ class Profile {
   /// `tail_ns`: how long the clocks stay up after a job has finished, on average (half an epoch);
   /// the energy of idling at them for so long is part of the job's.
   /// `learns`: what is believed may change, so points are kept that are of use only then.
-  Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns = false);
+  /// `gap_ns`: from one job to the next; 0 when it is not known. With idle states it says how deep the
+  /// clusters get between jobs, and so whether it pays to finish early; without them it means nothing.
+  Profile(const PlatformSpec& platform, const AppProfile& app, double tail_ns, bool learns = false,
+          double gap_ns = 0);
 
   /// The points of a mapping and level anew, for one that learns: its beliefs have changed. Does not
   /// allocate.
@@ -63,8 +68,15 @@ class Profile {
   double accuracy_pct(int level) const {
     return app_.levels[static_cast<std::size_t>(level)].accuracy_pct;
   }
-  /// Power of the whole platform when it idles at its lowest frequencies, mW.
+  /// Power of the whole platform when it idles at its lowest frequencies, as deep as it gets, mW.
   double idle_mw() const { return idle_mw_; }
+
+ protected:
+  /// Whether energies depend on the gap between jobs.
+  bool weighs_gaps() const { return weighs_gaps_; }
+  double gap_ns() const { return gap_ns_; }
+  /// The points change with the next refresh() of each mapping and level.
+  void set_gap(double gap_ns) { gap_ns_ = gap_ns; }
 
  private:
   struct Range {
@@ -77,7 +89,8 @@ class Profile {
 
   const PlatformSpec& platform_;
   const AppProfile& app_;
-  double tail_ns_;
+  double tail_ns_, gap_ns_;
+  bool weighs_gaps_;
   int mappings_ = 0, levels_ = 0;
   double idle_mw_ = 0;
   std::vector<ProfilePoint> points_;
@@ -91,8 +104,8 @@ class Profile {
 inline bool within_cap(const OppChoice& opp, const OppChoice& cap) {
   static_assert(kMaxOpps <= 128 && sizeof(OppChoice) == sizeof(std::uint64_t));
   constexpr std::uint64_t kTop = 0x8080808080808080;
-  return (((std::bit_cast<std::uint64_t>(cap) | kTop) - std::bit_cast<std::uint64_t>(opp)) & kTop) ==
-         kTop;
+  return (((std::bit_cast<std::uint64_t>(cap) | kTop) - std::bit_cast<std::uint64_t>(opp)) &
+          kTop) == kTop;
 }
 
 /// The index in `frontier` of the cheapest point that takes at most `limit_ns` and keeps every

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "agents/q_learning_bounds.h"
+#include "env/model/idle_states.h"
 
 namespace flyball {
 
@@ -77,7 +78,8 @@ QLearning::QLearning(const AgentContext& context, Kind kind)
       rng_(context.seed, kRandomStream),
       latency_ns_(platform_.decision_latency_us * 1e3 + slowest_transition_ns(platform_)),
       apps_(belief_),
-      profiles_(platform_.apps.size()) {
+      profiles_(platform_.apps.size() * (has_idle_states(platform_) ? kMaxApps : 1)),
+      weighs_gaps_(has_idle_states(platform_)) {
   known_.fill(-1);
   if (kind_ == Kind::kArms) {
     board_.learn_times_only();
@@ -102,14 +104,18 @@ TimeEstimate* QLearning::times_of(int known) {
   return known < 0 || kind_ == Kind::kModel ? nullptr : board_.times(known);
 }
 
-std::shared_ptr<PlanTable> QLearning::profile_of(const AppTable<App>::Slot& place) {
+std::shared_ptr<PlanTable> QLearning::profile_of(const AppTable<App>::Slot& place, int slot,
+                                                 const Requirements& required) {
+  const auto gap_ns = static_cast<double>(required.period_ns);
   if (place.known < 0) {
-    return std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs, nullptr);
+    return std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs, nullptr, gap_ns);
   }
-  std::shared_ptr<PlanTable>& profile = profiles_[static_cast<std::size_t>(place.known)];
+  const auto at =
+      static_cast<std::size_t>(weighs_gaps_ ? place.known * kMaxApps + slot : place.known);
+  std::shared_ptr<PlanTable>& profile = profiles_[at];
   if (profile == nullptr) {
-    profile =
-        std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs, times_of(place.known));
+    profile = std::make_shared<PlanTable>(platform_, *place.profile, kWakeUpNs,
+                                          times_of(place.known), gap_ns);
   }
   return profile;
 }
@@ -118,9 +124,10 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   const bool known = place.known >= 0;
   known_[static_cast<std::size_t>(slot)] = static_cast<std::int16_t>(place.known);
-  place.own.emplace(
-      profile_of(place), JobTracker(platform_, *place.profile, slot, known, times_of(place.known)),
-      place.known, learned_of(binding.profile, known ? place.profile->content_hash : 0));
+  place.own.emplace(profile_of(place, slot, now.app[slot].required),
+                    JobTracker(platform_, *place.profile, slot, known, times_of(place.known)),
+                    place.known,
+                    learned_of(binding.profile, known ? place.profile->content_hash : 0));
   place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = platform_.power_spread.value_or(kPowerSpread) / 1.25;
   place.own->ladder = accuracy_ladder(*place.profile);
@@ -234,6 +241,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
   } else if (asked_anew || app.held_jobs >= kHoldJobs || !level_fits(now, slot, app.level, 1)) {
     choose_level(now, slot);
   }
+  if (weighs_gaps_) app.profile->expect_gap(release_gap_ns(seen.required, app.jobs));
   app.profile->follow(board_.version(), app.level, app.mapping);
   const Situation s = assess(now, slot, Job::kNext);
   // Tables hold energies, and what is tried may cost more of it than is allowed.
@@ -565,9 +573,8 @@ void QLearning::learn(const Observation& outcome, const Action&, const Reward& r
                               ? own.energy / weight + reward.shared.energy * part / shared_weight
                               : share_mj / weights_.ref_energy_mj;
     const double idle = idle_share * share_mj / weights_.ref_energy_mj;
-    app->cost =
-        app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget + own.heat +
-                                            own.latency + own.monitors)};
+    app->cost = app->cost + QValue{idle - energy, -(own.misses + own.accuracy + own.budget +
+                                                    own.heat + own.latency + own.monitors)};
     for (const JobRecord& job : outcome.jobs()) {
       if (job.app != a || job.dropped) continue;
       // One that ended before it was seen to run had no margin chosen for it.

@@ -195,7 +195,7 @@ class QLearning : public Agent, public Spoilable {
     Taken next_arm, arm, done_arm;
     double done_cost = 0, done_noise = 0;
     bool arm_done = false, done_disturbed = false;
-    QValue cost;                    ///< since the last end of a job
+    QValue cost;  ///< since the last end of a job
     Closed closed_slow, closed_fast;
     Requirements required;
     mutable RememberedTime time_now, time_at_top;
@@ -203,15 +203,16 @@ class QLearning : public Agent, public Spoilable {
     double modelled_mj = 0;  ///< of the running job, when it started
     double spent_mj = 0;     ///< on it so far
     double energy_ratio = 1;
-    double forecast_ns = 0;  ///< its time, as it was forecast when it started
-    double time_off = 0;     ///< mean relative deviation from that
-    double energy_off = 0;   ///< mean relative deviation from that
-    double extra_mw = 0;     ///< mean power of its jobs, as planned, beyond an idle platform's
+    double forecast_ns = 0;    ///< its time, as it was forecast when it started
+    double time_off = 0;       ///< mean relative deviation from that
+    double energy_off = 0;     ///< mean relative deviation from that
+    double extra_mw = 0;       ///< mean power of its jobs, as planned, beyond an idle platform's
     std::vector<float> ratio;  ///< energy as it came over as modelled, per mapping and level
     AppSetting scored;         ///< of the last job that was seen to run
     std::vector<float> undesired;  ///< per level: what its monitors have cost a job, lately
     bool is_undesired = false;     ///< any of it was not 0
-    std::vector<std::uint8_t> ladder;  ///< levels, each slower and more accurate than the one before
+    std::vector<std::uint8_t>
+        ladder;  ///< levels, each slower and more accurate than the one before
   };
   /// What the rest of a decision needs to know of one application now.
   struct Situation {
@@ -292,7 +293,8 @@ class QLearning : public Agent, public Spoilable {
   /// Of a kArms, for each kind of application.
   virtual std::unique_ptr<ArmLearner> make_arms() const { return nullptr; }
   Learned& learned_of(const std::string& profile, std::uint64_t hash);
-  std::shared_ptr<PlanTable> profile_of(const AppTable<App>::Slot& place);
+  std::shared_ptr<PlanTable> profile_of(const AppTable<App>::Slot& place, int slot,
+                                        const Requirements& required);
   /// nullptr where they are not learned.
   TimeEstimate* times_of(int known);
 
@@ -309,8 +311,9 @@ class QLearning : public Agent, public Spoilable {
   AppTable<App> apps_;
   std::map<std::string, std::unique_ptr<Learned>> learned_;
   /// Of the believed applications; making one takes as long as thousands of epochs, so it serves all
-  /// runs.
+  /// runs. With idle states there is one per slot, for it follows how far apart jobs come.
   std::vector<std::shared_ptr<PlanTable>> profiles_;
+  bool weighs_gaps_;
   bool learning_ = true;
   SlowPriors
       next_priors_;  ///< room for choose_next(): clearing all of it takes longer than to choose

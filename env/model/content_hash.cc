@@ -40,6 +40,14 @@ std::uint64_t content_hash(const PlatformSpec& platform) {
           c.dynamic_power_coefficient}) {
       hash.add(number);
     }
+    // As before there were any, where there are none.
+    for (const IdleStateSpec& state : c.idle_states) {
+      hash.add(state.name);
+      hash.add(state.power_share);
+      hash.add(state.exit_latency_us);
+      hash.add(state.residency_us);
+      hash.add(state.cluster_off ? 1 : 0);
+    }
   }
   for (const Mapping& mapping : platform.mappings) hash.add(mapping.name);
   for (const ThermalNode& node : platform.thermal) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "env/model/idle_states.h"
 #include "env/model/thermal.h"
 #include "kernels/base/det_math.h"
 
@@ -168,7 +169,14 @@ SteadyState steady_state(const PlatformSpec& spec, const AppProfile& app, const 
           spec.clusters[c].gate_idle_cores || (mapped && app.unit[c].gate_idle_cores);
       if (mapped && idle_cores == IdleCores::kClocked) load.gate_idle_cores = false;
       load.temp_c = std::min(cluster_temp_c(spec, thermal, c), kMaxSteadyTempC);
-      const double power_mw = cluster_power_mw(spec.clusters[c], load);
+      double power_mw = cluster_power_mw(spec.clusters[c], load);
+      if (!spec.clusters[c].idle_states.empty() && idle_cores != IdleCores::kClocked) {
+        const int occupied = mapping.cores[c];
+        const ClusterPower saved =
+            idle_saving(spec.clusters[c], load.opp, occupied, load.gate_idle_cores,
+                        deepest_idle(spec.clusters[c], occupied == 0));
+        power_mw -= saved.fixed_mw + saved.leak * leakage_mw(spec.clusters[c], 1.0, load.temp_c);
+      }
       state.total_power_mw += power_mw;
       if (mapped) state.unit_power_mw += power_mw;
     }

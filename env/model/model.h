@@ -61,7 +61,7 @@ class RememberedTime {
 struct JobLoad {
   double busy_cores = 0;
   double core_busy = 0;  ///< of its busiest core there, 0 to 1
-  double busy_nf = 0;  ///< of all its busy cores together
+  double busy_nf = 0;    ///< of all its busy cores together
   double static_ma = 0;
 };
 std::array<JobLoad, kMaxClusters> job_load(const PlatformSpec& spec, const AppProfile& app,
@@ -93,8 +93,8 @@ double leakage_mw(const ClusterSpec& cluster, double voltage_v, double temp_c);
 inline constexpr double kMaxSteadyTempC = 150;
 
 /// Time, power and energy of one job in a steady state at `ambient_c`, alone on the platform, other
-/// clusters idle at their lowest OPP, temperatures settled (leakage and temperature solved
-/// together).
+/// clusters and cores idle in their deepest state, at their lowest OPP, temperatures settled (leakage
+/// and temperature solved together).
 struct SteadyState {
   double time_ms = 0;        ///< 0 for a plain load
   double unit_power_mw = 0;  ///< rails of the clusters in the mapping, as a board's rail reports it

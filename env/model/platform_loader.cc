@@ -16,6 +16,7 @@ namespace flyball {
 namespace {
 
 constexpr int kMaxClusterCores = 255;
+constexpr std::size_t kMaxIdleStates = 10;              // as Linux's CPUIDLE_STATE_MAX
 constexpr double kLeastSpread = 1e-3, kMostSpread = 1;  // of what is said: a standard deviation
 constexpr std::size_t kMaxTrips = std::tuple_size_v<decltype(ThermalState::tripped)>;
 
@@ -60,7 +61,59 @@ std::vector<OperatingPoint> read_opps(const YamlMap& cluster) {
   return opps;
 }
 
-ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
+/// From the shallowest to the deepest: each takes less, and needs longer to pay.
+std::vector<IdleStateSpec> read_idle_states(const YamlMap& cluster, bool emulated) {
+  std::vector<IdleStateSpec> states;
+  if (!cluster.has("idle_states")) return states;
+  if (emulated) {
+    cluster.reject("idle_states", "an emulated platform idles in the states of this machine",
+                   "remove them, or 'emulated: true'");
+  }
+  const std::vector<YamlMap> list = cluster.list(
+      "idle_states", {"name", "power_share", "exit_latency_us", "residency_us", "cluster_off"});
+  check_count(cluster, "idle_states", list.size(), kMaxIdleStates);
+  for (const YamlMap& entry : list) {
+    const IdleStateSpec state{.name = entry.name("name"),
+                              .power_share = entry.number("power_share", 0, 1),
+                              .exit_latency_us = entry.number("exit_latency_us", 0, 1e6),
+                              .residency_us = entry.number("residency_us", 1, 1e7),
+                              .cluster_off = entry.boolean_or("cluster_off", false)};
+    // Energy of a stay that is shorter than the way back is none that is saved.
+    if (state.residency_us < state.exit_latency_us) {
+      entry.reject("residency_us",
+                   "is below the exit latency: waking would take longer than the stay",
+                   fmt::format("give {:g} or more", state.exit_latency_us));
+    }
+    const IdleStateSpec* before = states.empty() ? nullptr : &states.back();
+    if (state.power_share >= (before == nullptr ? 1 : before->power_share)) {
+      entry.reject(
+          "power_share",
+          before == nullptr ? "is 1: it saves nothing" : "is not below that of the state before it",
+          "sort the list from the shallowest state to the deepest");
+    }
+    if (before != nullptr && state.residency_us <= before->residency_us) {
+      entry.reject("residency_us", "is not above that of the state before it",
+                   "sort the list from the shallowest state to the deepest");
+    }
+    if (before != nullptr && state.exit_latency_us < before->exit_latency_us) {
+      entry.reject("exit_latency_us", "is below that of the state before it",
+                   "leave out the state that takes more power and wakes later");
+    }
+    if (before != nullptr && before->cluster_off && !state.cluster_off) {
+      entry.reject("cluster_off", "is false, and the state before it needs the whole cluster",
+                   "list the states of single cores first");
+    }
+    for (const IdleStateSpec& other : states) {
+      if (other.name != state.name) continue;
+      entry.reject("name", fmt::format("'{}' is the name of another state", state.name),
+                   "give each its own");
+    }
+    states.push_back(state);
+  }
+  return states;
+}
+
+ClusterSpec read_cluster(const std::string& name, const YamlMap& map, bool emulated) {
   ClusterSpec cluster;
   cluster.name = name;
   cluster.kind =
@@ -81,6 +134,7 @@ ClusterSpec read_cluster(const std::string& name, const YamlMap& map) {
   cluster.uncore_nf = map.number("uncore_nf", 0, 1000);
   cluster.idle_core_nf = map.number("idle_core_nf", 0, 1000);
   cluster.gate_idle_cores = map.boolean_or("gate_idle_cores", false);
+  cluster.idle_states = read_idle_states(map, emulated);
   cluster.transition_latency_us = map.number("transition_latency_us", 0, 1e6);
   if (map.has("dynamic_power_coefficient")) {
     if (cluster.kind == ClusterSpec::Kind::kGpu) {
@@ -210,9 +264,11 @@ PlatformSpec load_platform(const std::string& name_or_path) {
   const auto clusters = root.named_maps(
       "clusters", {"kind", "cores", "max_cores", "capacity_per_mhz", "transition_latency_us",
                    "dynamic_power_coefficient", "gate_idle_cores", "uncore_nf", "idle_core_nf",
-                   "leakage", "opps"});
+                   "leakage", "idle_states", "opps"});
   check_count(root, "clusters", clusters.size(), kMaxClusters);
-  for (const auto& [name, map] : clusters) spec.clusters.push_back(read_cluster(name, map));
+  for (const auto& [name, map] : clusters) {
+    spec.clusters.push_back(read_cluster(name, map, spec.emulated));
+  }
   if (spec.big_cluster() < 0) {
     root.reject("clusters", "none is a CPU", "give one of them 'kind: cpu'");
   }

@@ -23,6 +23,15 @@ struct OperatingPoint {
   double delivered_khz() const { return static_cast<double>(freq_khz) * delivered_share; }
 };
 
+/// What cpuidle can do with what is idle, beyond stopping its clocks (idle_states.h).
+struct IdleStateSpec {
+  std::string name;
+  double power_share = 1;      ///< of what the same takes idle without the state
+  double exit_latency_us = 0;  ///< from an event until a core runs
+  double residency_us = 0;     ///< target: an idle time from which on it pays
+  bool cluster_off = false;    ///< the whole cluster has to be idle for it, not only a core
+};
+
 /// A cluster: cores of one kind that share one clock and one supply. Power in it is
 ///   V^2 f (uncore_nf [while any core is clocked] + sum over busy cores of their application's
 ///   core_nf
@@ -46,6 +55,9 @@ struct ClusterSpec {
   double leak_c_a = 0;           ///< A
   double leak_core_share =
       0;  ///< part of the leakage that belongs to the cores together; a gated core loses its share
+  /// Ascending in depth: residency grows, power falls, those of the whole cluster last. Empty: idle
+  /// is as `gate_idle_cores` says, however long.
+  std::vector<IdleStateSpec> idle_states;
   double transition_latency_us = 0;
   /// Of the device tree, uW/MHz/V^2: what Linux believes a busy core costs; 0 when not given.
   double dynamic_power_coefficient = 0;
@@ -85,7 +97,7 @@ struct LevelProfile {
 struct AppProfile {
   std::string name;
   bool plain_load = false;
-  double parallel_fraction = 1;      ///< Amdahl: the part that spreads over cores
+  double parallel_fraction = 1;  ///< Amdahl: the part that spreads over cores
   /// Whether every core is given as much of that part, so that the slowest core of the mapping says
   /// when it is done. Else the cores take of it as they get on.
   bool equal_shares = false;
@@ -160,9 +172,9 @@ struct PlatformSpec {
   std::vector<ThermalNode> thermal;
   std::vector<TripPoint> trips;
   double trip_poll_ms = 250;
-  double board_mw = 0;       ///< rails outside the clusters: DRAM, GPU idle
-  double migration_us = 0;   ///< cost of moving an application to other clusters
-  double cold_cache_ms = 0;  ///< and of filling their caches
+  double board_mw = 0;         ///< rails outside the clusters: DRAM, GPU idle
+  double migration_us = 0;     ///< cost of moving an application to other clusters
+  double cold_cache_ms = 0;    ///< and of filling their caches
   double level_switch_us = 0;  ///< of another level, whatever its knobs are
   /// From an event (a release, an epoch's end) until what was decided on it takes effect: a wake-up
   /// and a decision. Assumed where nothing was measured.

@@ -45,8 +45,8 @@ void Engine::run(std::int64_t until_ns, const StopAt& stop) {
 }
 
 std::int64_t Engine::next_event_ns() const {
-  std::int64_t next = std::min(
-      {s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns, s_.jobs.roster_ns});
+  std::int64_t next = std::min({s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_,
+                                s_.pending_ns, s_.idle_ns, s_.jobs.roster_ns});
   for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.knobs.cluster[c].switch_ns);
   for (int a = 0; a < m_.apps; ++a) {
     next = std::min(next, s_.jobs.app[a].arrivals.next_ns());
@@ -64,6 +64,7 @@ void Engine::handle_due() {
     s_.dirty = true;
   }
   if (s_.pending_ns <= now) put_in_force();
+  if (s_.idle_ns <= now) s_.dirty = true;
   for (int c = 0; c < m_.clusters; ++c) s_.dirty |= s_.knobs.settle(c, now);
   if (s_.script.next_ns <= now) play_script(m_.ledger, now, s_.script, ledger_, *this);
   if (s_.jobs.roster_ns <= now) ledger_.turn_roster(now);
@@ -91,6 +92,7 @@ void Engine::start_waiting() {
     run.overhead_ns = app.started ? switch_ns(m_.spec, app.last_setting, app.setting) : 0;
     ledger_.start(a, app.setting, cpus_for(a), s_.now_ns);
     switch_context(a);
+    if (m_.idle_states) wake(a);
     run.left = app.job.work;
     run.cores = m_.spec.mappings[app.setting.mapping].cores;
     s_.dirty = true;

@@ -11,8 +11,9 @@ namespace flyball {
 
 /// Moves a SimState through time, from event to event: releases, completions, actions and frequency
 /// changes that take effect, edges of the background, events of the scenario, looks at the trip
-/// points, thermal steps. Between two of them every rate and every power is constant, so that energy
-/// and progress are exact; only leakage follows the temperature in steps of at most `max_step_ns`.
+/// points, deeper idle states, thermal steps. Between two of them every rate and every power is
+/// constant, so that energy and progress are exact; only leakage follows the temperature in steps of
+/// at most `max_step_ns`.
 /// The simulation and its forks are this same code, on the state itself or on a copy.
 class Engine final : private ScriptWorld {
  public:
@@ -50,6 +51,10 @@ class Engine final : private ScriptWorld {
   void start_waiting();
   void switch_context(int app);
   void refresh();
+  void look_at_idleness();
+  void wake(int app);
+  double cluster_mw(int cluster) const;
+  bool wakes(int app) const { return m_.idle_states && s_.run[app].awake_ns > s_.now_ns; }
   void recall_rates();
   void compute_rates();
   void compute_cluster(int cluster, double share, const std::array<const JobCost*, kMaxApps>& cost);

@@ -12,7 +12,8 @@ namespace {
 /// rounding put a hair above a whole nanosecond is that nanosecond.
 std::int64_t end_ns(std::int64_t now_ns, double left_ns) {
   constexpr double kRoundNs = 1e-3;
-  constexpr double kFarNs = 4e18;  // 130 years; a run of as many before them is a number of ns still
+  constexpr double kFarNs =
+      4e18;  // 130 years; a run of as many before them is a number of ns still
   if (!(left_ns < kFarNs)) return kNeverNs;
   const double exact_ns = left_ns - kRoundNs;
   const auto below_ns = static_cast<std::int64_t>(exact_ns);  // std::ceil is a call without SSE4.1
@@ -31,10 +32,11 @@ void Engine::refresh() {
   } else {
     recall_rates();
   }
+  if (m_.idle_states) look_at_idleness();
   s_.total_mw = m_.spec.board_mw;
   for (int c = 0; c < m_.clusters; ++c) {
     SimCluster& cluster = s_.cluster[c];
-    cluster.power_mw = cluster.rates.fixed_mw + cluster.rates.leak * cluster.leakage_mw;
+    cluster.power_mw = cluster_mw(c);
     s_.total_mw += cluster.power_mw;
   }
   for (int a = 0; a < m_.apps; ++a) {
@@ -44,6 +46,13 @@ void Engine::refresh() {
   }
 }
 
+double Engine::cluster_mw(int c) const {
+  const SimCluster& cluster = s_.cluster[c];
+  const double mw = cluster.rates.fixed_mw + cluster.rates.leak * cluster.leakage_mw;
+  if (!m_.idle_states) return mw;
+  return mw - s_.idle[c].saved.fixed_mw - s_.idle[c].saved.leak * cluster.leakage_mw;
+}
+
 void Engine::recall_rates() {
   RatesKey key;
   for (int c = 0; c < m_.clusters; ++c) key.opp[c] = s_.knobs.cluster[c].opp;
@@ -51,8 +60,12 @@ void Engine::recall_rates() {
   if (s_.jobs.running == 1) {
     int app = 0;
     while (!s_.jobs.app[app].running) ++app;
-    key.app = static_cast<std::int16_t>(app);
-    key.setting = s_.jobs.app[app].job_setting;
+    if (wakes(app)) {  // the clusters as if there were none
+      s_.run[app].rates = {};
+    } else {
+      key.app = static_cast<std::int16_t>(app);
+      key.setting = s_.jobs.app[app].job_setting;
+    }
   }
   const SimCache::Rates known = cache_.rates(key);
   if (*known.key == key) {
@@ -75,6 +88,10 @@ void Engine::compute_rates() {
   for (int a = 0; a < m_.apps; ++a) {
     cost[a] = nullptr;
     if (!s_.jobs.app[a].running) continue;
+    if (wakes(a)) {
+      s_.run[a].rates = {};
+      continue;
+    }
     cost[a] = &cache_.job_cost(m_, a, s_.jobs.app[a].job_setting, opp);
     memory_sum += cost[a]->memory_share;
   }
@@ -141,8 +158,7 @@ void Engine::compute_cluster(int c, double share,
     load.busy_cores += cost[a]->busy_cores[c];
     load.busy_nf += cost[a]->busy_nf[c];
     load.static_ma += cost[a]->static_ma[c];
-    load.gate_idle_cores =
-        load.gate_idle_cores || m_.ledger.profile[a]->unit[c].gate_idle_cores;
+    load.gate_idle_cores = load.gate_idle_cores || m_.ledger.profile[a]->unit[c].gate_idle_cores;
   }
   load.busy_cores *= share;
   load.busy_nf *= share;
@@ -222,7 +238,7 @@ void Engine::settle_temperatures() {
     SimCluster& cluster = s_.cluster[c];
     cluster.temp_c = cluster_temp_c(m_.spec, s_.thermal, c);
     cluster.leakage_mw = m_.leakage(c, cluster.temp_c);
-    cluster.power_mw = cluster.rates.fixed_mw + cluster.rates.leak * cluster.leakage_mw;
+    cluster.power_mw = cluster_mw(c);
     s_.total_mw += cluster.power_mw;
   }
 }

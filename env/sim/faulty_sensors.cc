@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "env/model/idle_states.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -65,7 +66,12 @@ double FaultySensors::modelled_mj(const Observation& truth) const {
       load.static_ma = truth.cluster[c].util_max * app.unit[c].static_ma;
       break;
     }
-    power_mw += cluster_power_mw(cluster, load);
+    double cluster_mw = cluster_power_mw(cluster, load);
+    if (!cluster.idle_states.empty() && truth.cluster[c].util_max <= 0 && truth.epoch_ns > 0) {
+      const auto epoch_ns = static_cast<double>(truth.epoch_ns);
+      cluster_mw *= 1 - saved_ns(cluster, epoch_ns) / epoch_ns;
+    }
+    power_mw += cluster_mw;
   }
   return power_mw * static_cast<double>(truth.epoch_ns) * 1e-9;
 }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "env/model/idle_states.h"
 #include "kernels/base/det_math.h"
 
 namespace flyball {
@@ -28,6 +29,7 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
       max_step_ns(std::max<std::int64_t>(1000, std::llround(max_step_ms * 1e6))),
       trip_poll_ns(std::max<std::int64_t>(1000, std::llround(spec_in.trip_poll_ms * 1e6))),
       decision_ns(std::llround(spec_in.decision_latency_us * 1e3)),
+      idle_states(has_idle_states(spec_in)),
       cpus(spec_in, all_cpus(spec_in)) {
   for (const Mapping& mapping : spec.mappings) first_cpus.push_back(cpus.allocate(mapping));
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
@@ -39,8 +41,8 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
   }
   double fastest = 0;
   for (const ClusterSpec& cluster : spec.clusters) {
-    fastest = std::max(fastest,
-                       cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
+    fastest = std::max(
+        fastest, cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
   }
   for (int c = 0; c < clusters; ++c) {
     cores[c] = spec.clusters[c].cores;
@@ -100,7 +102,8 @@ const JobCost& SimCache::job_cost(const SimModel& model, int app, const AppSetti
       std::bit_cast<std::uint64_t>(opp) & model.opp_mask[setting.mapping];
   const std::uint64_t which = static_cast<std::uint64_t>(setting.mapping) << 8 | setting.level;
   static_assert(kCosts == 1ULL << (64 - 58));
-  const std::size_t slot = ((relevant + which * 0xd1342543de82ef95ULL) * 0x9e3779b97f4a7c15ULL) >> 58;
+  const std::size_t slot =
+      ((relevant + which * 0xd1342543de82ef95ULL) * 0x9e3779b97f4a7c15ULL) >> 58;
   JobCost& entry = costs_[static_cast<std::size_t>(app) * kCosts + slot];
   if (entry.key[0] != relevant || entry.key[1] != which) {
     entry = flyball::job_cost(model.spec, *model.ledger.profile[app], setting,

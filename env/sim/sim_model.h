@@ -29,6 +29,7 @@ class SimModel {
   std::int64_t max_step_ns;
   std::int64_t trip_poll_ns;
   std::int64_t decision_ns;
+  bool idle_states;  ///< some cluster has them
   /// What an OPP means to whoever looks. The capacity is of one core: 1024 is the fastest core of
   /// the platform at its highest frequency.
   struct Point {

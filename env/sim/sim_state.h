@@ -9,6 +9,7 @@
 #include "env/ledger/job_ledger.h"
 #include "env/ledger/knob_ledger.h"
 #include "env/ledger/script.h"
+#include "env/model/model.h"
 #include "env/model/thermal.h"
 #include "env/spaces/observation.h"
 
@@ -34,8 +35,8 @@ struct CounterFlow {
 
 /// What follows for a job from who runs where at what OPPs.
 struct JobRates {
-  double work = 0;           ///< per ns
-  double cycles_per_ns = 0;  ///< of its fastest core
+  double work = 0;                               ///< per ns
+  double cycles_per_ns = 0;                      ///< of its fastest core
   std::array<double, kMaxClusters> core_busy{};  ///< of its busiest core there, 0 to 1
   CounterFlow flow;                              ///< over all its cores, per ns
 };
@@ -43,13 +44,14 @@ struct JobRates {
 /// The physics of a job that runs. Its progress is settled whenever anything changes; in between it
 /// goes on at its rates.
 struct SimJob {
-  std::int64_t finish_ns = kNeverNs;  ///< if nothing changes
-  double overhead_ns = 0;             ///< of switching, still to be paid
-  double left = 0;                    ///< work
+  std::int64_t finish_ns = kNeverNs;               ///< if nothing changes
+  double overhead_ns = 0;                          ///< of switching and waking, still to be paid
+  std::int64_t awake_ns = 0;                       ///< the cores that it waits for run from here on
+  double left = 0;                                 ///< work
   std::array<std::uint8_t, kMaxClusters> cores{};  ///< of its mapping
   JobRates rates;
   // Within the epoch.
-  std::array<double, kMaxClusters> busy_ns{};  ///< of its busiest core
+  std::array<double, kMaxClusters> busy_ns{};             ///< of its busiest core
   std::array<std::uint8_t, kMaxClusters> wanted_cores{};  ///< the most of a job that ran
   CounterFlow counted;
 };
@@ -71,19 +73,31 @@ struct SimCluster {
   CounterFlow counted;
 };
 
+/// How long the idle cores of a cluster have been idle, and in which state they are therefore
+/// (env/model/idle_states.h). Kept for boards that have such states only.
+struct SimIdle {
+  static constexpr std::int64_t kLongAgoNs = -1'000'000'000'000'000;
+  std::int64_t since_ns = kLongAgoNs;  ///< since when as many cores as now have something to do
+  std::int64_t awake_ns = 0;           ///< its last waking ended here
+  std::int32_t occupied = 0;           ///< cores that have, or are being woken
+  std::int32_t depth = 0;
+  ClusterPower saved;  ///< off the power of depth 0
+};
+
 /// What changes while a scenario runs. Plain data: a fork copies it, and of the applications, which
 /// come last, only those of the scenario (copy_state).
 struct SimState {
   static constexpr std::int64_t kUnknownNs = -1;
   std::int64_t now_ns = 0;
-  std::int64_t settled_ns = 0;   ///< energy, progress and use are accounted for up to here
-  std::int64_t thermal_ns = 0;   ///< temperatures hold for this time
-  std::int64_t poll_ns = 0;      ///< next look at the trip points
+  std::int64_t settled_ns = 0;         ///< energy, progress and use are accounted for up to here
+  std::int64_t thermal_ns = 0;         ///< temperatures hold for this time
+  std::int64_t poll_ns = 0;            ///< next look at the trip points
   std::int64_t pending_ns = kNeverNs;  ///< when the last action takes effect
+  std::int64_t idle_ns = kNeverNs;     ///< when a cluster gets to a deeper state or is awake
   std::int64_t next_ns = kUnknownNs;   ///< of all events; unknown after whatever can move them
   std::uint64_t epochs = 0;
-  bool dirty = true;    ///< rates and powers no longer hold
-  bool has_acted = false;  ///< there has been an action
+  bool dirty = true;               ///< rates and powers no longer hold
+  bool has_acted = false;          ///< there has been an action
   std::uint32_t acted_roster = 0;  ///< of the last action
   double total_mw = 0;
   double thermal_mj = 0;  ///< since thermal_ns
@@ -94,6 +108,7 @@ struct SimState {
   ThermalState thermal;
   KnobLedger knobs;
   std::array<SimCluster, kMaxClusters> cluster;
+  std::array<SimIdle, kMaxClusters> idle;
   Action action;  ///< the last one applied
   LedgerState jobs;
   std::array<SimJob, kMaxApps> run;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "env/model/idle_states.h"
+
 namespace flyball {
 
 double ApartPower::on_mw(int c, int opp) const {
@@ -27,7 +29,12 @@ double ApartPower::on_mw(int c, int opp) const {
     switched_nf = spec.uncore_nf + spec.idle_core_nf * cores +
                   std::min(least_share * above_idle_nf, full_share * above_idle_nf);
   }
-  return volts * (volts * mhz * switched_nf + leaking * k_.leakage_mw[static_cast<std::size_t>(c)]);
+  const double leakage_mw = k_.leakage_mw[static_cast<std::size_t>(c)];
+  const double mw = volts * (volts * mhz * switched_nf + leaking * leakage_mw);
+  if (spec.idle_states.empty()) return mw;
+  // One core at least has something to do; the others are as deep as they get.
+  const ClusterPower saved = idle_saving(spec, opp, 1, users.gated, deepest_idle(spec, false));
+  return mw - saved.fixed_mw - saved.leak * leakage_mw;
 }
 
 double ApartPower::earned_mw(const RunningJob& job, const OppChoice& opp, double price_mj) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "env/model/idle_states.h"
 #include "kernels/base/det_math.h"
 
 namespace flyball {
@@ -39,7 +40,8 @@ double least_mw(const SimModel& model, int c, double temp_c) {
   const ClusterSpec& cluster = model.spec.clusters[static_cast<std::size_t>(c)];
   const double volts = cluster.opps.front().voltage_mv / 1000;
   const double leaking = extremes(model, c).gated ? 1 - cluster.leak_core_share : 1;
-  return volts * leaking * model.leakage(c, temp_c);
+  return idle_share(cluster, deepest_idle(cluster, true)) * volts * leaking *
+         model.leakage(c, temp_c);
 }
 
 double most_mw(const SimModel& model, int c) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "env/model/idle_states.h"
+
 namespace flyball {
 
 JointPower::JointPower(const SimModel& model, const Condition& condition)
@@ -35,7 +37,16 @@ double JointPower::cluster_mw(int c, int opp, double share,
   }
   load.busy_cores *= share;
   load.busy_nf *= share;
-  const ClusterPower power = cluster_power(spec, load);
+  ClusterPower power = cluster_power(spec, load);
+  if (!spec.idle_states.empty()) {
+    // The least: whatever is idle has been so for long.
+    int occupied = static_cast<int>(k_.background->whole_cores[c]);
+    for (const RunningJob& job : jobs) occupied += static_cast<int>(job.cost->cores[c]);
+    const ClusterPower saved =
+        idle_saving(spec, opp, occupied, load.gate_idle_cores, deepest_idle(spec, occupied == 0));
+    power.fixed_mw -= saved.fixed_mw;
+    power.leak -= saved.leak;
+  }
   return power.fixed_mw + power.leak * k_.leakage_mw[static_cast<std::size_t>(c)];
 }
 

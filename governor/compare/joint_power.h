@@ -26,7 +26,8 @@ struct RunningJob {
 };
 
 /// Power of the clusters and rates of jobs at one choice of operating points, as the simulator's
-/// engine charges them, but that leakage is the condition's.
+/// engine charges them, but that leakage is the condition's, and that cores which are idle are in
+/// their deepest state and awake at once.
 class JointPower {
  public:
   JointPower(const SimModel& model, const Condition& condition);

@@ -192,6 +192,39 @@ TEST(LinuxSampling, SchedutilSlowsNoSingleCpuThatHasNotIdled) {
   EXPECT_GT(lower_of_two, 0) << "a task that goes to sleep takes its estimate along";
 }
 
+/// Two applications, each with a cluster of its own: the big one is busy throughout from 12 ms on, the
+/// LITTLE one's jobs come and go every millisecond. When the big one's clock has gone up, or 0.
+std::int64_t up_at_ms(const std::int64_t big_finishes_at_ms) {
+  const TinyWorld world;
+  const auto agent = world.bound("ondemand");
+  Decision decision;
+  const auto epoch = [&](std::int64_t at_ms, std::int64_t ms, double big, double little) {
+    Observation now = world.idle(at_ms * kMs, ms * kMs);
+    for (int c = 0; c < now.cluster_count; ++c) world.set_opp(now, c, decision.action.opp[c]);
+    now.cluster[0].util_max = big;
+    now.cluster[1].util_max = little;
+    for (const int cluster : {0, 1}) {
+      if (little == 0 || (cluster == 0 && at_ms != big_finishes_at_ms)) continue;
+      JobRecord* job = now.new_job();
+      job->setting = {static_cast<std::uint8_t>(world.platform.find_mapping(cluster, 1)), 3};
+    }
+    agent->decide(now, decision);
+    return int{decision.action.opp[0]};
+  };
+  agent->decide(world.idle(), decision);
+  EXPECT_EQ(epoch(12, 12, 0.3, 0), 1);  // 500 + 0.3 * 1500 = 950 MHz
+  for (std::int64_t at_ms = 13; at_ms <= 24; ++at_ms) {
+    if (epoch(at_ms, 1, 1, 0.5) > 1) return at_ms;
+  }
+  return 0;
+}
+
+TEST(LinuxSampling, NoGovernorLooksBecauseOfAnotherCluster) {
+  EXPECT_EQ(up_at_ms(-1), 24) << "at 22 ms a sample is due, but its own tick comes at 24";
+}
+
+TEST(LinuxSampling, AFinishIsAnEventOfTheClustersOfItsJob) { EXPECT_EQ(up_at_ms(22), 22); }
+
 TEST(LinuxSampling, TheClockStaysWhileNothingRuns) {
   for (const char* policy : {"ondemand", "conservative", "schedutil"}) {
     TinyWorld world;

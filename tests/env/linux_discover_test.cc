@@ -38,7 +38,13 @@ TEST(LinuxDiscover, TwoPoliciesOfAnXu3) {
   EXPECT_EQ(machine.zones[0].governor, "step_wise");
   EXPECT_EQ(machine.zones[0].trips.at(0).temp_mc, 95000);
   ASSERT_EQ(machine.idle.size(), 2u);
-  EXPECT_EQ(machine.idle[1].states.at(1).latency_us, 300);
+  const IdleState& wfi = machine.idle[1].states.at(0), &sleep = machine.idle[1].states.at(1);
+  EXPECT_EQ(sleep.latency_us, 300);
+  EXPECT_EQ(sleep.residency_us, 2000);
+  EXPECT_EQ(sleep.time_us, 750'000);
+  EXPECT_EQ(sleep.entered, 31);
+  EXPECT_FALSE(sleep.disabled);
+  EXPECT_FALSE(wfi.residency_us) << "the driver does not say";
   EXPECT_EQ(machine.pressure.size(), 3u);
 }
 

@@ -126,6 +126,11 @@ class LinuxTree {
     write("/sys/devices/system/cpu/cpu4/cpuidle/state0/name", "WFI\n");
     write("/sys/devices/system/cpu/cpu4/cpuidle/state1/name", "cpu-sleep\n");
     write("/sys/devices/system/cpu/cpu4/cpuidle/state1/latency", "300\n");
+    write("/sys/devices/system/cpu/cpu4/cpuidle/state0/time", "250000\n");
+    write("/sys/devices/system/cpu/cpu4/cpuidle/state1/time", "750000\n");
+    write("/sys/devices/system/cpu/cpu4/cpuidle/state1/usage", "31\n");
+    write("/sys/devices/system/cpu/cpu4/cpuidle/state1/residency", "2000\n");
+    write("/sys/devices/system/cpu/cpu4/cpuidle/state1/disable", "0\n");
     for (const char* resource : {"cpu", "memory", "io"})
       write(std::string("/proc/pressure/") + resource,
             "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");

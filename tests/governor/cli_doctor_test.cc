@@ -30,11 +30,23 @@ TEST(CliDoctor, SaysWhatABoardOffersAndHowItWouldBeGoverned) {
   EXPECT_THAT(told.out, HasSubstr("CPUs 4-7: 200 to 2000 MHz, 6 steps"));
   EXPECT_THAT(told.out, HasSubstr("rail 'A15' by INA231"));
   EXPECT_THAT(told.out, HasSubstr("bounds: keeps energy-aware scheduling"));
+  EXPECT_THAT(told.out, HasSubstr("CPUs 0-3: WFI 1 us\n"));
+  EXPECT_THAT(told.out,
+              HasSubstr("CPUs 4-7: WFI (25 % of idle), cpu-sleep 300 us (pays from 2000 us "
+                        "on, 75 % of idle)\n"));
   const json result = json::parse(doctor(tree, true).out);
   EXPECT_EQ(result.at("schema"), 1);
   EXPECT_EQ(result.at("policies")[1].at("frequencies_khz").size(), 6u);
   EXPECT_EQ(result.at("policies")[1].at("actuator"), "bounds");
   EXPECT_EQ(result.at("energy_aware_scheduling"), true);
+  const json& states = result.at("idle_states")[1].at("states");
+  EXPECT_EQ(states[1], (json{{"name", "cpu-sleep"},
+                             {"disabled", false},
+                             {"latency_us", 300},
+                             {"residency_us", 2000},
+                             {"time_us", 750'000},
+                             {"entered", 31}}));
+  EXPECT_FALSE(states[0].contains("residency_us")) << "what the driver does not say";
 }
 
 TEST(CliDoctor, InAVirtualMachineAbsenceIsSaidOnce) {

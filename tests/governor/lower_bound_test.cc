@@ -177,6 +177,21 @@ TEST(LowerBound, NorWhereJobsQueue) {
   check_against_bound(spec, scenario, brute);
 }
 
+/// Idle clusters that leak, and states that pay within a pause, or only within a long one.
+TEST(LowerBound, NorWhereIdleClustersPowerDown) {
+  PlatformSpec spec = two_cores();
+  for (ClusterSpec& cluster : spec.clusters) {
+    cluster.gate_idle_cores = false;
+    cluster.leak_c_a *= 5;
+    cluster.idle_states = {{"sleep", 0.5, 50, 1000, false}, {"off", 0.05, 400, 8000, true}};
+  }
+  for (UnitProfile& unit : spec.apps[0].unit) unit.gate_idle_cores = false;
+  const Scenario scenario = few_jobs(2, 40 * kMs, 30 * kMs);
+  const BruteForce brute(spec, scenario, actions_of(2, 1));
+  EXPECT_GT(brute.runs(), 50'000);
+  EXPECT_LT(check_against_bound(spec, scenario, brute), 30);
+}
+
 TEST(LowerBound, NorWhereTwoApplicationsShareCoresAndMemory) {
   PlatformSpec spec = two_cores();
   for (UnitProfile& unit : spec.apps[0].unit) unit.memory_ms = 2;
@@ -313,6 +328,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"jetson_nano", "dual_dnn", 12}, Case{"jetson_nano", "event_driven", 10},
                       Case{"jetson_nano", "budget_grid", 10}, Case{"exynos5250", "dual_dnn", 12},
                       Case{"odroid_xu3", "dual_dnn", 12}, Case{"rk3588", "dual_dnn", 12},
+                      Case{"odroid_xu3_idle", "single_periodic", 8},
+                      Case{"odroid_xu3_idle", "dual_dnn", 12},
+                      Case{"rk3588_idle", "single_periodic", 8}, Case{"rk3588_idle", "bursty", 8},
+                      Case{"rk3588_idle", "background", 10}, Case{"rk3588_idle", "dual_dnn", 12},
                       Case{"zynq_ultrascale", "contention", 6}),
     [](const auto& one) { return std::string(one.param.platform) + "_" + one.param.scenario; });
 

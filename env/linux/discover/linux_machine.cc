@@ -25,9 +25,16 @@ std::vector<IdleState> idle_states(const SysTree& tree, int cpu) {
     const std::string at = folder + "/" + state;
     const auto name = tree.line(at + "/name");
     if (!name) continue;
-    states.push_back({*name, tree.number(at + "/latency").value_or(0),
-                      tree.number(at + "/residency").value_or(0),
-                      tree.number(at + "/disable").value_or(0) != 0});
+    const auto figure = [&](const char* file) -> std::optional<std::int64_t> {
+      const auto number = tree.number(at + file);
+      return number && *number >= 0 ? number : std::nullopt;
+    };
+    states.push_back({.name = *name,
+                      .latency_us = figure("/latency"),
+                      .residency_us = figure("/residency"),
+                      .time_us = figure("/time"),
+                      .entered = figure("/usage"),
+                      .disabled = figure("/disable").value_or(0) != 0});
   }
   return states;
 }

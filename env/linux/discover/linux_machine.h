@@ -73,9 +73,13 @@ struct PowerSupply {
   std::optional<bool> online;
 };
 
+/// A state of cpuidle. What the driver does not say is absent.
 struct IdleState {
   std::string name;
-  std::int64_t latency_us = 0, residency_us = 0;
+  std::optional<std::int64_t> latency_us;    ///< to leave it, at worst
+  std::optional<std::int64_t> residency_us;  ///< target: an idle time from which on it pays
+  std::optional<std::int64_t> time_us;       ///< that the CPU has been in it since it booted
+  std::optional<std::int64_t> entered;       ///< how often
   bool disabled = false;
 };
 struct IdleTable {

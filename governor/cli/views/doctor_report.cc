@@ -81,11 +81,24 @@ std::string supply_text(const PowerSupply& supply) {
   return text;
 }
 
+/// The share is of the idle time of the first of the CPUs.
 std::string idle_text(const IdleTable& table) {
   std::string text = fmt::format("CPUs {}:", table.cpus.to_string());
+  double idle_us = 0;
+  for (const IdleState& state : table.states)
+    idle_us += static_cast<double>(state.time_us.value_or(0));
   for (const IdleState& state : table.states) {
-    text += fmt::format("{} {} {} us{}", &state == &table.states.front() ? "" : ",", state.name,
-                        state.latency_us, state.disabled ? " (switched off)" : "");
+    text += fmt::format("{} {}", &state == &table.states.front() ? "" : ",", state.name);
+    if (state.latency_us) text += fmt::format(" {} us", *state.latency_us);
+    std::vector<std::string> more;
+    // Waiting for an interrupt pays at once.
+    if (state.residency_us.value_or(0) > 1)
+      more.push_back(fmt::format("pays from {} us on", *state.residency_us));
+    if (state.time_us && idle_us > 0)
+      more.push_back(
+          fmt::format("{:.0f} % of idle", 100 * static_cast<double>(*state.time_us) / idle_us));
+    if (state.disabled) more.push_back("switched off");
+    if (!more.empty()) text += fmt::format(" ({})", fmt::join(more, ", "));
   }
   return text;
 }
@@ -312,6 +325,20 @@ Json doctor_json(const DoctorFinding& found) {
     for (const ThermalTrip& trip : zone.trips)
       trips.push_back({{"type", trip.type}, {"temp_c", static_cast<double>(trip.temp_mc) / 1e3}});
     zones.push_back(std::move(one));
+  }
+  Json& idle = json["idle_states"] = Json::array();
+  for (const IdleTable& table : machine.idle) {
+    Json one{{"cpus", table.cpus.to_string()}};
+    Json& states = one["states"] = Json::array();
+    for (const IdleState& state : table.states) {
+      Json entry{{"name", state.name}, {"disabled", state.disabled}};
+      if (state.latency_us) entry["latency_us"] = *state.latency_us;
+      if (state.residency_us) entry["residency_us"] = *state.residency_us;
+      if (state.time_us) entry["time_us"] = *state.time_us;
+      if (state.entered) entry["entered"] = *state.entered;
+      states.push_back(std::move(entry));
+    }
+    idle.push_back(std::move(one));
   }
   Json& supplies = json["power_supplies"] = Json::array();
   for (const PowerSupply& supply : machine.supplies) {
