@@ -57,8 +57,11 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
-    say(fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
-                    actuator_name(cluster.actuator), cluster.why));
+    say(cluster.cpus.empty()
+            ? fmt::format("{}: {} ({}) while an application is on it, else Linux's.", cluster.name,
+                          actuator_name(cluster.actuator), cluster.why)
+            : fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
+                          actuator_name(cluster.actuator), cluster.why));
     writes = writes || cluster.actuator != ActuatorKind::kNone;
   }
   if (!writes && !verb.dry_run)
@@ -160,8 +163,8 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
 }
 
 /// Where it is not to be had, the run goes on and says so. A dry run turns nothing, so nobody joins.
-std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, LinuxPlatform& platform,
-                                                   bool holds_lock) {
+std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
+                                                         LinuxPlatform& platform, bool holds_lock) {
   if (verb.dry_run) return nullptr;
   ChannelServiceOptions options;
   options.state_dir = verb.state_dir;
@@ -188,9 +191,9 @@ void check_plain_policy(const std::string& policy) {
   for (const AgentInfo& info : agent_catalogue()) {
     if (info.by_clusters) plain.emplace_back(info.name);
   }
-  input_error(fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
-              "use one of " + joined(plain) +
-                  ", or give it jobs: 'run --platform linux --scenario NAME'");
+  input_error(
+      fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
+      "use one of " + joined(plain) + ", or give it jobs: 'run --platform linux --scenario NAME'");
 }
 
 int run_linux(const RunLinux& verb) {
@@ -206,7 +209,7 @@ int run_linux(const RunLinux& verb) {
   LinuxMachine machine = discover_machine(tree);
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
-  const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine);
+  const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine, /*devices=*/true);
   const LinuxTuning tuning = tuning_of(verb.config, machine, made);
   const Belief belief = jobs ? jobs->belief() : Belief::of(made.spec);
   const RewardWeights weights = reward_weights(belief);
@@ -218,8 +221,8 @@ int run_linux(const RunLinux& verb) {
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
+  options.made = &made;
   if (jobs) {
-    options.made = &jobs->made();
     options.jobs = &jobs->start();
   }
   std::optional<Holding> holding;
