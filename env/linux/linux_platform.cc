@@ -102,6 +102,7 @@ struct LinuxPlatform::Parts {
     const ClusterSpec* spec;
     CpuSet cpus;
     bool is_device = false;
+    std::string element = "cpu";
     std::vector<std::string> policies;
     ActuatorKind actuator = ActuatorKind::kNone;
     std::string why;
@@ -162,6 +163,7 @@ struct LinuxPlatform::Parts {
     const ActuatorChoice choice = chosen(choose_actuator(device, options.actuator));
     cluster.actuator = choice.kind;
     cluster.why = choice.why;
+    cluster.element = element_name(device.kind);
     cluster.units_per_khz = 1000;
     cluster.policies.push_back(device.name);
     cluster.clock.emplace_back(calls, tree.path(device.folder + "/cur_freq"));
@@ -597,8 +599,9 @@ std::vector<KnobOutcome> LinuxPlatform::restore(const std::vector<KnobSetting>& 
 std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
   std::vector<ClusterStatus> all;
   for (const Parts::Cluster& cluster : parts_->cluster_list) {
-    all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.actuator,
-                   cluster.why, cluster.hand ? cluster.hand->report() : HandReport()});
+    all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.element,
+                   cluster.actuator, cluster.why,
+                   cluster.hand ? cluster.hand->report() : HandReport()});
   }
   return all;
 }

@@ -74,6 +74,7 @@ class LinuxPlatform final : public Platform {
     std::string name;
     CpuSet cpus;                        ///< none: it is a device
     std::vector<std::string> policies;  ///< or the device
+    std::string element;                ///< "cpu", "gpu", "npu", "fpga"
     ActuatorKind actuator = ActuatorKind::kNone;
     std::string why;
     HandReport hand;

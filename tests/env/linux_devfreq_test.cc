@@ -165,6 +165,7 @@ TEST_F(DevfreqActuate, AnotherProgramThatRaisesTheLimitIsNotFought) {
   one.set(76800);
   EXPECT_TRUE(one.report().stood_down);
   EXPECT_EQ(look().user_max_khz, 460800);
+  EXPECT_EQ(look().user_min_khz, 76800) << "the one that was ours";
   one.set(921600);
   EXPECT_EQ(look().user_max_khz, 460800);
 }

@@ -144,6 +144,7 @@ void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
   const std::int64_t before_khz = khz_of(max_.read());
   if (max_.error() != 0) return fail(max_.error());
   if (max_.changed_by_others(/*heat_lowers=*/true)) {
+    min_.give_back(/*heat_lowers=*/true);  // what is still ours must not hold theirs up
     report_.stood_down = true;
     return fail(ECANCELED);
   }

@@ -172,6 +172,8 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
   options.platform.energy_measured = !platform.power_source().empty();
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
     options.platform.cluster_cpus.push_back(cluster.cpus);
+  for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
+    options.elements.push_back(cluster.element);
   try {
     auto service = std::make_unique<ChannelService>(platform, platform.spec(), options);
     write_note(fmt::format("Applications can join, at {}/{}.\n", verb.state_dir, FLY_SOCKET_NAME));
