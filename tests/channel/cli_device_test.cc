@@ -15,7 +15,13 @@ using ::testing::HasSubstr;
 
 const std::string kGpu = "/sys/class/devfreq/13000000.gpu/";
 
+/// The class has a link to the device, as in sysfs.
 void add_gpu(const LinuxTree& tree) {
+  const std::string device = "/sys/devices/platform/13000000.gpu/devfreq/13000000.gpu";
+  std::filesystem::create_directories(tree.path(device));
+  std::filesystem::create_directories(tree.path("/sys/class/devfreq"));
+  std::filesystem::create_directory_symlink("../.." + device.substr(4),
+                                            tree.path("/sys/class/devfreq/13000000.gpu"));
   tree.write(kGpu + "governor", "simple_ondemand\n");
   tree.write(kGpu + "available_governors", "userspace performance simple_ondemand\n");
   tree.write(kGpu + "available_frequencies", "177000000 350000000 543000000 600000000\n");
