@@ -78,8 +78,9 @@ ActuatorChoice choose_actuator(const DevfreqDevice& device, ActuatorKind asked) 
   }
   if (!device.can_bound) return {Kind::kNone, "its limits may not be written by this process"};
   if (asked == Kind::kBounds) return {asked, "as asked"};
-  return {Kind::kBounds, fmt::format("{} stays, and is held where the application needs it",
-                                     device.governor.empty() ? "its governor" : device.governor)};
+  return {Kind::kBounds,
+          fmt::format("{} stays, and is held at one clock while an application is on it",
+                      device.governor.empty() ? "its governor" : device.governor)};
 }
 
 }  // namespace flyball

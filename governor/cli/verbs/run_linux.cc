@@ -57,11 +57,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
-    say(cluster.cpus.empty()
-            ? fmt::format("{}: {} ({}) while an application is on it, else Linux's.", cluster.name,
-                          actuator_name(cluster.actuator), cluster.why)
-            : fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
-                          actuator_name(cluster.actuator), cluster.why));
+    const std::string cpus = cluster.cpus.empty() ? "" : ", CPUs " + cluster.cpus.to_string();
+    say(fmt::format("{}{}: {} ({}).", cluster.name, cpus, actuator_name(cluster.actuator),
+                    cluster.why));
     writes = writes || cluster.actuator != ActuatorKind::kNone;
   }
   if (!writes && !verb.dry_run)
