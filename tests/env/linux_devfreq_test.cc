@@ -203,6 +203,30 @@ TEST(DevfreqChoice, WhatADeviceIsIsInItsName) {
                                                      "1c0.x device"));
 }
 
+TEST(DevfreqFiles, AnOperatingPointOfNoWholeKilohertzIsWrittenAsTheDeviceHasIt) {
+  LinuxTree tree;
+  tree.make_nano();
+  tree.write(kGpu + "/available_frequencies", "133333333 266666666 533333333\n");
+  tree.write(kGpu + "/min_freq", "133333333\n");
+  tree.write(kGpu + "/max_freq", "533333333\n");
+  const SysTree at(tree.root());
+  const LinuxMachine machine = discover_machine(at);
+  const MachineSpec made = make_machine_spec(machine, /*devices=*/true);
+  PolicyActuator one(at.root(), machine.devfreq.front(), ActuatorKind::kBounds, false,
+                     linux_setting_calls(), nullptr);
+  for (const std::size_t opp : {1, 2, 0}) {
+    const std::int64_t khz = made.spec.clusters[1].opps[opp].freq_khz;
+    one.set(khz);
+    const std::string exact = std::to_string(machine.devfreq.front().table_hz[opp]);
+    EXPECT_EQ(tree.line(kGpu + "/min_freq"), exact);
+    EXPECT_EQ(tree.line(kGpu + "/max_freq"), exact);
+    EXPECT_EQ(one.report().in_force_khz, khz);
+    EXPECT_EQ(one.report().rounded, 0u);
+  }
+  one.hand_over();
+  EXPECT_EQ(tree.line(kGpu + "/max_freq"), "533333333");
+}
+
 TEST(DevfreqSpec, ADeviceIsAClusterWithoutCpusWhereItIsAskedFor) {
   LinuxTree tree;
   tree.make_nano();
