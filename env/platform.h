@@ -43,7 +43,7 @@ struct KnobOutcome {
   std::string knob;
   std::string asked;
   std::string in_force;  ///< read back: still the one before while a transition takes time
-  int error = 0;  ///< errno; 0: none
+  int error = 0;         ///< errno; 0: none
 };
 
 /// What the control loop drives: simulated, emulated or a Linux machine. Of the calls within an
@@ -62,6 +62,9 @@ class Platform {
   /// latency, mapping and level with the application's next job. What became of each is in the next
   /// observation (asked, in force, error).
   virtual Status apply(const Action& action) noexcept = 0;
+  /// The clusters without CPUs, as bits, that applications which the platform does not know of are on from
+  /// now on: by whoever knows, before apply().
+  virtual void occupy(unsigned clusters) noexcept { (void)clusters; }
   /// Lets an epoch pass and fills `out`.
   virtual Status advance(const EpochRequest& request, Observation& out) noexcept = 0;
   /// What really was in the epoch that advance() filled in last, where that is something else than what

@@ -55,16 +55,24 @@ bool cools_cpus(const CoolingDevice& device) {
          device.type.find("Processor") != std::string::npos;
 }
 
-bool is_cooling(const LinuxMachine& machine) {
-  return std::any_of(
-      machine.cooling.begin(), machine.cooling.end(),
-      [](const CoolingDevice& device) { return device.state > 0 && cools_cpus(device); });
+bool cools_devices(const CoolingDevice& device) {
+  return device.type.find("devfreq") != std::string::npos ||
+         device.type.find("gpu") != std::string::npos;
 }
 
-std::vector<std::string> cooling_states(const SysTree& tree, const LinuxMachine& machine) {
+using Cools = bool (*)(const CoolingDevice&);
+
+bool is_cooling(const LinuxMachine& machine, Cools cools) {
+  return std::any_of(
+      machine.cooling.begin(), machine.cooling.end(),
+      [&](const CoolingDevice& device) { return device.state > 0 && cools(device); });
+}
+
+std::vector<std::string> cooling_states(const SysTree& tree, const LinuxMachine& machine,
+                                        Cools cools) {
   std::vector<std::string> files;
   for (const CoolingDevice& device : machine.cooling) {
-    if (cools_cpus(device))
+    if (cools(device))
       files.push_back(tree.path("/sys/class/thermal/" + device.name + "/cur_state"));
   }
   return files;
@@ -93,10 +101,13 @@ struct LinuxPlatform::Parts {
   struct Cluster {
     const ClusterSpec* spec;
     CpuSet cpus;
+    bool is_device = false;
+    std::string element = "cpu";
     std::vector<std::string> policies;
     ActuatorKind actuator = ActuatorKind::kNone;
     std::string why;
     std::vector<HeldFile> clock, limit;  ///< of each policy
+    std::int64_t units_per_khz = 1;      ///< that these are in
     std::unique_ptr<ClockHand> hand;
     std::unique_ptr<PerfCounterSource> counters;
     std::int64_t now_khz = 0;  ///< last read
@@ -125,14 +136,55 @@ struct LinuxPlatform::Parts {
     Cluster& cluster = cluster_list.emplace_back();
     cluster.spec = &made.spec.clusters[c];
     cluster.cpus = made.cpus[c];
+    cluster.is_device = made.device[c] >= 0;
+    if (cluster.is_device)
+      add_device(cluster, machine.devfreq[static_cast<std::size_t>(made.device[c])], tree, machine);
+    else
+      add_policies(cluster, made.members[c], tree, machine);
+    read_clock(cluster);
+    cluster.asked_opp = nearest_opp(*cluster.spec, cluster.now_khz);
+  }
+
+  ActuatorChoice chosen(ActuatorChoice choice) const {
+    if (options.dry_run && choice.kind != ActuatorKind::kNone)
+      return {ActuatorKind::kNone,
+              std::string("dry run; else ") + actuator_name(choice.kind) + ": " + choice.why};
+    return choice;
+  }
+
+  void set_cap(Cluster& cluster, std::int64_t limit_khz, bool cooling) const {
+    const bool limited = limit_khz > 0 && !cooling;
+    cluster.cap_opp =
+        limited ? highest_opp_within(*cluster.spec, limit_khz) : cluster.spec->max_opp();
+  }
+
+  void add_device(Cluster& cluster, const DevfreqDevice& device, const SysTree& tree,
+                  const LinuxMachine& machine) {
+    const ActuatorChoice choice = chosen(choose_actuator(device, options.actuator));
+    cluster.actuator = choice.kind;
+    cluster.why = choice.why;
+    cluster.element = element_name(device.kind);
+    cluster.units_per_khz = 1000;
+    cluster.policies.push_back(device.name);
+    cluster.clock.emplace_back(calls, tree.path(device.folder + "/cur_freq"));
+    cluster.limit.emplace_back(calls, tree.path(device.folder + "/max_freq"));
+    const bool cooling = is_cooling(machine, cools_devices);
+    set_cap(cluster, device.max_hz / cluster.units_per_khz, cooling);
+    if (choice.kind == ActuatorKind::kNone) return;
+    std::vector<PolicyActuator> actuators;
+    actuators.emplace_back(tree.root(), device, choice.kind, cooling, calls, options.hook,
+                           cooling_states(tree, machine, cools_devices));
+    cluster.hand = std::make_unique<ClockHand>(std::move(actuators));
+  }
+
+  void add_policies(Cluster& cluster, const std::vector<int>& members, const SysTree& tree,
+                    const LinuxMachine& machine) {
+    const bool cooling = is_cooling(machine, cools_cpus);
     std::vector<PolicyActuator> actuators;
     std::int64_t limit_khz = 0;
-    for (const int member : made.members[c]) {
+    for (const int member : members) {
       const CpufreqPolicy& policy = machine.policies[static_cast<std::size_t>(member)];
-      ActuatorChoice choice = choose_actuator(machine, policy, options.actuator);
-      if (options.dry_run && choice.kind != ActuatorKind::kNone)
-        choice = {ActuatorKind::kNone,
-                  std::string("dry run; else ") + actuator_name(choice.kind) + ": " + choice.why};
+      const ActuatorChoice choice = chosen(choose_actuator(machine, policy, options.actuator));
       if (cluster.policies.empty() || choice.kind != ActuatorKind::kNone) {
         cluster.actuator = choice.kind;
         cluster.why = choice.why;
@@ -142,16 +194,12 @@ struct LinuxPlatform::Parts {
       cluster.limit.emplace_back(calls, tree.path(policy.folder + "/scaling_max_freq"));
       limit_khz = std::max(limit_khz, policy.max_khz);
       if (choice.kind != ActuatorKind::kNone) {
-        actuators.emplace_back(tree.root(), policy, choice.kind, is_cooling(machine), calls,
-                               options.hook, cooling_states(tree, machine));
+        actuators.emplace_back(tree.root(), policy, choice.kind, cooling, calls, options.hook,
+                               cooling_states(tree, machine, cools_cpus));
       }
     }
     if (!actuators.empty()) cluster.hand = std::make_unique<ClockHand>(std::move(actuators));
-    const bool limited = limit_khz > 0 && !is_cooling(machine);
-    cluster.cap_opp =
-        limited ? highest_opp_within(*cluster.spec, limit_khz) : cluster.spec->max_opp();
-    read_clock(cluster);
-    cluster.asked_opp = nearest_opp(*cluster.spec, cluster.now_khz);
+    set_cap(cluster, limit_khz, cooling);
     const bool countable = options.perf != nullptr || tree.root().empty();
     if (!countable) return;
     const PerfMachine perf = options.perf != nullptr ? *options.perf : PerfMachine();
@@ -172,7 +220,7 @@ struct LinuxPlatform::Parts {
     double khz = 0;
     for (HeldFile& file : cluster.clock) {
       if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
-      cluster.now_khz = static_cast<std::int64_t>(khz);
+      cluster.now_khz = static_cast<std::int64_t>(khz) / cluster.units_per_khz;
       return;
     }
   }
@@ -191,12 +239,14 @@ struct LinuxPlatform::Parts {
     for (Cluster& cluster : cluster_list) {
       // Under bounds the limit is our own.
       if (cluster.actuator == ActuatorKind::kBounds || is_written(cluster)) continue;
+      if (cluster.is_device && !is_occupied(cluster)) continue;
       double lowest_khz = 1e18, khz = 0;
       for (HeldFile& file : cluster.limit) {
         if (file.read_number(khz) && khz > 0) lowest_khz = std::min(lowest_khz, khz);
       }
       if (lowest_khz < 1e18)
-        cluster.cap_opp = highest_opp_within(*cluster.spec, static_cast<std::int64_t>(lowest_khz));
+        cluster.cap_opp = highest_opp_within(
+            *cluster.spec, static_cast<std::int64_t>(lowest_khz) / cluster.units_per_khz);
     }
   }
 
@@ -204,7 +254,8 @@ struct LinuxPlatform::Parts {
   void watch_idleness(std::int64_t epoch_ns, double busy_ns) noexcept {
     window_busy_ns += busy_ns;
     window_ns += epoch_ns;
-    if (jobs != nullptr && jobs->expects_jobs()) {
+    // What runs on a device shows nowhere among the CPUs.
+    if (occupied != 0 || (jobs != nullptr && jobs->expects_jobs())) {
       napping = false;
       window_busy_ns = 0;
       window_ns = 0;
@@ -238,6 +289,10 @@ struct LinuxPlatform::Parts {
     return cluster_power_mw(*cluster.spec, load);
   }
 
+  bool is_occupied(const Cluster& cluster) const noexcept {
+    return (occupied >> index_of(cluster) & 1) != 0;
+  }
+
   int index_of(const Cluster& cluster) const noexcept {
     return static_cast<int>(cluster.spec - made.spec.clusters.data());
   }
@@ -254,7 +309,8 @@ struct LinuxPlatform::Parts {
       }
     }
     // A job that is shorter than a tick of /proc/stat keeps it busy all the same.
-    const bool served = jobs != nullptr && jobs->ran_on(index_of(cluster));
+    const bool served =
+        is_occupied(cluster) || (jobs != nullptr && jobs->ran_on(index_of(cluster)));
     if (cluster.busy_cores <= 0 && !served) return;
     if (!is_written(cluster)) read_clock(cluster);
     if (!cluster.counters) return;
@@ -292,9 +348,11 @@ struct LinuxPlatform::Parts {
 
   double capacity_per_khz(std::size_t c) const noexcept {
     double fastest = 0;
-    for (const ClusterSpec& spec : made.spec.clusters)
+    for (const ClusterSpec& spec : made.spec.clusters) {
+      if (spec.kind != ClusterSpec::Kind::kCpu) continue;
       fastest =
           std::max(fastest, spec.capacity_per_mhz * static_cast<double>(spec.opps.back().freq_khz));
+    }
     return 1024 * made.spec.clusters[c].capacity_per_mhz / fastest;
   }
 
@@ -429,6 +487,7 @@ struct LinuxPlatform::Parts {
   std::uint64_t epochs = 0, naps = 0;
   std::uint32_t held = 0;
   bool napping = false, left = false;
+  unsigned occupied = 0;  ///< devices, as bits of clusters
   double window_busy_ns = 0;
   std::int64_t window_ns = 0;
   double temp_c = kAssumedTempC;
@@ -462,6 +521,11 @@ Status LinuxPlatform::apply(const Action& action) noexcept {
   if (p.jobs != nullptr) p.jobs->ask(action);
   for (std::size_t c = 0; c < p.cluster_list.size(); ++c) {
     Parts::Cluster& cluster = p.cluster_list[c];
+    if (cluster.is_device && !p.is_occupied(cluster)) {
+      if (cluster.hand) cluster.hand->hand_over();
+      cluster.asked_opp = nearest_opp(*cluster.spec, cluster.now_khz);
+      continue;
+    }
     const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
     cluster.asked_opp = opp;
     if (!cluster.hand || p.napping || p.left) continue;
@@ -535,8 +599,9 @@ std::vector<KnobOutcome> LinuxPlatform::restore(const std::vector<KnobSetting>& 
 std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
   std::vector<ClusterStatus> all;
   for (const Parts::Cluster& cluster : parts_->cluster_list) {
-    all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.actuator,
-                   cluster.why, cluster.hand ? cluster.hand->report() : HandReport()});
+    all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.element,
+                   cluster.actuator, cluster.why,
+                   cluster.hand ? cluster.hand->report() : HandReport()});
   }
   return all;
 }
@@ -572,6 +637,14 @@ void LinuxPlatform::stand_down(std::string_view policy) noexcept {
   for (auto& cluster : parts_->cluster_list) {
     if (cluster.hand) cluster.hand->stand_down(policy);
   }
+}
+
+void LinuxPlatform::occupy(unsigned clusters) noexcept {
+  unsigned devices = 0;
+  for (const Parts::Cluster& cluster : parts_->cluster_list) {
+    if (cluster.is_device) devices |= 1u << parts_->index_of(cluster);
+  }
+  parts_->occupied = clusters & devices;
 }
 
 void LinuxPlatform::leave_to_linux(bool left) noexcept {

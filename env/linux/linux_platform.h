@@ -24,7 +24,8 @@ struct LinuxOptions {
   SettingHook* hook = nullptr;
   SettingCalls* calls = nullptr;      ///< null: this machine's
   const PerfMachine* perf = nullptr;  ///< null: this machine's, and none for another root
-  /// What the machine is taken for, with the applications of `jobs`; null: make_machine_spec().
+  /// What the machine is taken for, with the applications of `jobs` or with devices; null:
+  /// make_machine_spec().
   const MachineSpec* made = nullptr;
   JobSource* jobs = nullptr;  ///< outlives the platform; null: plain load only
 };
@@ -58,6 +59,8 @@ class LinuxPlatform final : public Platform {
   void interrupt() override;
   std::vector<KnobSetting> capture() const override;
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
+  /// Devices that nobody occupies are Linux's own, and not looked at.
+  void occupy(unsigned clusters) noexcept override;
 
   /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
   void stand_down(std::string_view policy) noexcept;
@@ -69,8 +72,9 @@ class LinuxPlatform final : public Platform {
 
   struct ClusterStatus {
     std::string name;
-    CpuSet cpus;
-    std::vector<std::string> policies;
+    CpuSet cpus;                        ///< none: it is a device
+    std::vector<std::string> policies;  ///< or the device
+    std::string element;                ///< "cpu", "gpu", "npu", "fpga"
     ActuatorKind actuator = ActuatorKind::kNone;
     std::string why;
     HandReport hand;

@@ -16,6 +16,10 @@ constexpr std::int64_t kStepKhz = 100'000;  // the multiplier's step of x86 core
 constexpr double kLowestMv = 700, kHighestMv = 1050;
 constexpr double kCoreNf = 0.45, kUncoreNf = 0.15;
 
+// Nobody tells how quick a device is, nor what it takes: as three CPU cores of the fastest kind at the
+// top of both, with the capacitance of a Jetson Nano's GPU (configs/platforms/jetson_nano.yaml).
+constexpr double kDeviceCores = 3, kDeviceNf = 1.66;
+
 std::vector<std::int64_t> steps_between(std::int64_t min_khz, std::int64_t max_khz) {
   std::vector<std::int64_t> steps;
   for (std::int64_t khz = min_khz; khz < max_khz; khz += kStepKhz) steps.push_back(khz);
@@ -69,17 +73,23 @@ std::vector<std::vector<int>> grouped(const LinuxMachine& machine) {
   return groups;
 }
 
+std::vector<OperatingPoint> with_voltages(const std::vector<std::int64_t>& table) {
+  std::vector<OperatingPoint> opps;
+  const double range_khz =
+      static_cast<double>(std::max<std::int64_t>(1, table.back() - table.front()));
+  for (const std::int64_t khz : table) {
+    const double part = static_cast<double>(khz - table.front()) / range_khz;
+    opps.push_back({khz, kLowestMv + part * (kHighestMv - kLowestMv)});
+  }
+  return opps;
+}
+
 ClusterSpec cluster_of(const CpufreqPolicy& policy, std::size_t members, int cores) {
   ClusterSpec cluster;
   cluster.name = members == 1 ? policy.name : fmt::format("{}x{}", policy.name, members);
   cluster.cores = std::min(cores, 255);
   const std::vector<std::int64_t> table = table_of(policy);
-  const double range_khz =
-      static_cast<double>(std::max<std::int64_t>(1, table.back() - table.front()));
-  for (const std::int64_t khz : table) {
-    const double part = static_cast<double>(khz - table.front()) / range_khz;
-    cluster.opps.push_back({khz, kLowestMv + part * (kHighestMv - kLowestMv)});
-  }
+  cluster.opps = with_voltages(table);
   const double top_mhz = static_cast<double>(table.back()) / 1e3;
   const double capacity = policy.capacity > 0 ? static_cast<double>(policy.capacity) : 1024;
   cluster.capacity_per_mhz = 1024 * capacity / top_mhz;
@@ -92,6 +102,47 @@ ClusterSpec cluster_of(const CpufreqPolicy& policy, std::size_t members, int cor
   cluster.transition_latency_us =
       policy.transition_latency_ns ? static_cast<double>(*policy.transition_latency_ns) / 1e3 : 100;
   return cluster;
+}
+
+std::vector<std::int64_t> table_of(const DevfreqDevice& device) {
+  std::vector<std::int64_t> khz;
+  for (const std::int64_t hz : device.table_hz) {
+    if (khz.empty() || hz / 1000 > khz.back()) khz.push_back(hz / 1000);
+  }
+  return thinned(khz);
+}
+
+ClusterSpec cluster_of(const DevfreqDevice& device, const PlatformSpec& cpus) {
+  ClusterSpec cluster;
+  cluster.name = device.name;
+  cluster.kind = ClusterSpec::Kind::kGpu;
+  cluster.opps = with_voltages(table_of(device));
+  const ClusterSpec& fastest = cpus.clusters[static_cast<std::size_t>(cpus.big_cluster())];
+  cluster.capacity_per_mhz = kDeviceCores * fastest.capacity_per_mhz *
+                             static_cast<double>(fastest.opps.back().freq_khz) /
+                             static_cast<double>(cluster.opps.back().freq_khz);
+  cluster.gate_idle_cores = true;
+  cluster.transition_latency_us = 300;  // assumed, as the Nano's
+  return cluster;
+}
+
+void add_devices(const LinuxMachine& machine, MachineSpec& made, AppProfile& plain) {
+  PlatformSpec& spec = made.spec;
+  const PlatformSpec cpus = spec;
+  for (std::size_t d = 0; d < machine.devfreq.size(); ++d) {
+    const DevfreqDevice& device = machine.devfreq[d];
+    const std::size_t c = spec.clusters.size();
+    if (!is_processing_element(device) || c == kMaxClusters) continue;
+    spec.clusters.push_back(cluster_of(device, cpus));
+    made.members.emplace_back();
+    made.cpus.emplace_back();
+    made.device.push_back(static_cast<int>(d));
+    Mapping mapping;
+    mapping.cores[c] = 1;
+    mapping.name = device.name;
+    spec.mappings.push_back(mapping);
+    plain.unit[c].core_nf = kDeviceNf;
+  }
 }
 
 /// What the Linux kernel believes that a busy CPU takes, exactly, at each of its clocks; the voltages
@@ -136,7 +187,11 @@ void add_trips(const LinuxMachine& machine, PlatformSpec& spec) {
 
 }  // namespace
 
-MachineSpec make_machine_spec(const LinuxMachine& machine) {
+bool is_processing_element(const DevfreqDevice& device) {
+  return device.runs_jobs() && device.table_hz.size() >= 2;
+}
+
+MachineSpec make_machine_spec(const LinuxMachine& machine, bool devices) {
   MachineSpec made;
   made.members = grouped(machine);
   if (made.members.empty()) {
@@ -159,6 +214,7 @@ MachineSpec make_machine_spec(const LinuxMachine& machine) {
     for (const int member : made.members[c])
       cpus = cpus | machine.policies[static_cast<std::size_t>(member)].cpus;
     made.cpus.push_back(cpus);
+    made.device.push_back(-1);
     const CpufreqPolicy& first =
         machine.policies[static_cast<std::size_t>(made.members[c].front())];
     spec.clusters.push_back(cluster_of(first, made.members[c].size(), cpus.count()));
@@ -171,8 +227,9 @@ MachineSpec make_machine_spec(const LinuxMachine& machine) {
     if (const EnergyModel* model = machine.energy_model_of(first.cpus.nth(0)))
       believe(*model, spec.clusters[c], plain.unit[c].core_nf);
   }
-  spec.apps = {plain};
   add_trips(machine, spec);
+  if (devices) add_devices(machine, made, plain);
+  spec.apps = {plain};
   return made;
 }
 

@@ -104,7 +104,8 @@ AppProfile neutral_profile(const PlatformSpec& platform, const Binding& binding,
   const double big_mcycles = job_ns * static_cast<double>(big.opps.back().freq_khz) * 1e-12;
   for (std::size_t c = 0; c < platform.clusters.size(); ++c) {
     UnitProfile& unit = app.unit[c];
-    unit.supported = platform.clusters[c].kind == ClusterSpec::Kind::kCpu;
+    unit.supported = binding.clusters != 0 ? (binding.clusters >> c & 1) != 0
+                                           : platform.clusters[c].kind == ClusterSpec::Kind::kCpu;
     unit.mcycles = big_mcycles * big.capacity_per_mhz / platform.clusters[c].capacity_per_mhz;
     double sum_nf = 0;
     int known = 0;

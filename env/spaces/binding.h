@@ -25,6 +25,7 @@ struct Binding {
   bool plain_load = false;
   std::vector<QualityKnob> knobs;     ///< of its own; none for a plain load
   std::vector<DeclaredLevel> levels;  ///< what these are flattened into
+  unsigned clusters = 0;              ///< that it says it can run on, as bits; 0: those of CPUs
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 

@@ -69,6 +69,8 @@ std::string ChannelServer::list(const Client& client) const {
         knobs[column_name(knob)] =
             knob.values[guest.offer.binding.levels[static_cast<std::size_t>(level)].knob[k]];
       }
+      const WhereKnob& where = guest.offer.where;
+      if (where.is_there()) knobs[FLYBALL_WHERE] = where.values[where.in_level(shown.level)];
       Json& monitors = app["monitors"] = Json::object();
       for (std::size_t m = 0; m < guest.offer.monitor_names.size(); ++m) {
         const float value = shown.monitor[m];

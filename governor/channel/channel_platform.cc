@@ -17,12 +17,7 @@ int cores_of(const Mapping& mapping) {
   return cores;
 }
 
-bool is_on_cpus(const PlatformSpec& spec, const Mapping& mapping) {
-  for (std::size_t c = 0; c < spec.clusters.size(); ++c) {
-    if (mapping.cores[c] > 0 && spec.clusters[c].kind != ClusterSpec::Kind::kCpu) return false;
-  }
-  return true;
-}
+bool is_of_cpus(const ClusterSpec& cluster) { return cluster.kind == ClusterSpec::Kind::kCpu; }
 
 double share_of_top(const ClusterSpec& cluster, int opp) {
   return static_cast<double>(cluster.opps[static_cast<std::size_t>(opp)].freq_khz) /
@@ -38,8 +33,9 @@ ChannelPlatform::ChannelPlatform(Platform& inner, const PlatformSpec& spec, Gues
   for (int i = 0; i < places; ++i) seats_.push_back(std::make_unique<GuestSeat>());
   for (std::size_t m = 0; m < spec.mappings.size(); ++m) {
     const Mapping& widest = spec.mappings[static_cast<std::size_t>(widest_mapping_)];
-    const bool more = cores_of(spec.mappings[m]) > cores_of(widest) || !is_on_cpus(spec, widest);
-    if (more && is_on_cpus(spec, spec.mappings[m])) widest_mapping_ = static_cast<int>(m);
+    const bool more = cores_of(spec.mappings[m]) > cores_of(widest) ||
+                      !is_on_cpus(static_cast<std::size_t>(widest_mapping_));
+    if (more && is_on_cpus(m)) widest_mapping_ = static_cast<int>(m);
   }
   cap_.fill(255);
   table.governed.store(true);
@@ -74,6 +70,7 @@ Status ChannelPlatform::apply(const Action& action) noexcept {
     if (!seat.taken() || seat.is_before(now_ns - origin_ns_)) continue;
     set(seat, action.app[static_cast<std::size_t>(slots_) + i], action);
   }
+  occupy_devices();
   return inner_.apply(action);
 }
 
@@ -120,8 +117,11 @@ void ChannelPlatform::merge(Observation& out) noexcept {
                may_bind(guest, out.now_ns) &&
                guest.state.compare_exchange_strong(ready, Guest::State::kBound,
                                                    std::memory_order_acq_rel)) {
-      const AppSetting first{static_cast<std::uint8_t>(widest_mapping_),
-                             static_cast<std::uint8_t>(guest.offer.binding.levels.size() - 1)};
+      // As it came: on the last of what it can run on.
+      const WhereKnob& where = guest.offer.where;
+      const AppSetting first{
+          where.is_there() ? where.mapping.back() : static_cast<std::uint8_t>(widest_mapping_),
+          static_cast<std::uint8_t>(guest.offer.binding.levels.size() - 1)};
       seat.bind(guest, first, out.now_ns);
       // Its reports are for the next epoch, when everybody knows it.
       seat.tell(out.app[slot]);
@@ -170,11 +170,12 @@ void ChannelPlatform::charge(Observation& out) noexcept {
     if (!seat->taken()) continue;
     const double share = static_cast<double>(seat->busy_ns()) / epoch_ns;
     busy += share;
-    if (!options_.emulated || share <= 0) continue;
-    // The model of an emulated machine knows its own jobs only.
-    const Mapping& mapping = spec_.mappings[seat->setting().mapping];
+    if (share <= 0) continue;
+    // The model of an emulated machine knows its own jobs only, and of devices no machine tells.
+    const Mapping& mapping = spec_.mappings[seat->in_force().mapping];
     for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
       if (mapping.cores[c] == 0 || spec_.apps.empty()) continue;
+      if (!options_.emulated && is_of_cpus(spec_.clusters[c])) continue;
       const double cores = mapping.cores[c];
       ClusterLoad load{.opp = out.cluster[c].opp, .temp_c = out.cluster[c].temp_c};
       const double idle_mw = cluster_power_mw(spec_.clusters[c], load);
@@ -182,8 +183,10 @@ void ChannelPlatform::charge(Observation& out) noexcept {
       load.busy_nf = cores * spec_.apps.front().unit[c].core_nf;
       const double added_mw = share * (cluster_power_mw(spec_.clusters[c], load) - idle_mw);
       out.cluster[c].power_mw += added_mw;
-      out.power_mw += added_mw;
-      out.energy_mj += added_mw * epoch_ns * 1e-9;
+      if (!options_.energy_measured) {
+        out.power_mw += added_mw;
+        out.energy_mj += added_mw * epoch_ns * 1e-9;
+      }
       const double used = share * cores / std::max(1, spec_.clusters[c].cores);
       out.cluster[c].util_mean = std::min(1.0, out.cluster[c].util_mean + used);
       out.cluster[c].util_max = std::min(1.0, std::max(out.cluster[c].util_max, share));
@@ -213,7 +216,11 @@ void ChannelPlatform::raise_clocks(const GuestSeat& seat, std::size_t asked_mapp
   const bool urged = now_ns < guest.increase_until_ns.load(std::memory_order_relaxed) ||
                      now_ns < guest.spike_until_ns.load(std::memory_order_relaxed);
   const bool anywhere = !guest.offer.follows_cpus() || seat.number() == 0;
-  if (!anywhere || asked_mapping >= spec_.mappings.size()) asked_mapping = seat.setting().mapping;
+  const WhereKnob& where = guest.offer.where;
+  const bool is_there =
+      anywhere && asked_mapping < spec_.mappings.size() &&
+      (!where.is_there() || (where.of(asked_mapping) >= 0 && is_on_cpus(asked_mapping)));
+  if (!is_there) asked_mapping = seat.setting().mapping;
   const Mapping& mapping = spec_.mappings[asked_mapping];
   double share = 0;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
@@ -222,10 +229,10 @@ void ChannelPlatform::raise_clocks(const GuestSeat& seat, std::size_t asked_mapp
     if (urged) action.opp[c] = static_cast<std::uint8_t>(std::min<int>(cap_[c], cluster.max_opp()));
     share = std::max(share, share_of_top(cluster, std::min<int>(action.opp[c], cluster.max_opp())));
   }
-  if (!anywhere) return;
+  if (!anywhere || !is_on_cpus(asked_mapping)) return;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];
-    if (cluster.kind != ClusterSpec::Kind::kCpu) continue;
+    if (!is_of_cpus(cluster)) continue;
     const int cap = std::min<int>(cap_[c], cluster.max_opp());
     int opp = std::min<int>(action.opp[c], cap);
     while (opp < cap && share_of_top(cluster, opp) < share - 1e-9) ++opp;
@@ -236,9 +243,7 @@ void ChannelPlatform::raise_clocks(const GuestSeat& seat, std::size_t asked_mapp
 void ChannelPlatform::set(GuestSeat& seat, const AppSetting& asked, const Action& action) noexcept {
   const Offer& offer = seat.guest().offer;
   AppSetting setting = asked;
-  const bool runs = setting.mapping < spec_.mappings.size() &&
-                    is_on_cpus(spec_, spec_.mappings[setting.mapping]) && offer.follows_cpus();
-  if (!runs) setting.mapping = static_cast<std::uint8_t>(widest_mapping_);
+  setting.mapping = mapping_for(seat, setting.mapping);
   if (setting.level >= offer.binding.levels.size()) setting.level = seat.setting().level;
   const Mapping& mapping = spec_.mappings[setting.mapping];
   const float speed = options_.emulated ? speed_of(mapping, action) : 1;
@@ -250,12 +255,13 @@ void ChannelPlatform::set(GuestSeat& seat, const AppSetting& asked, const Action
                        seats_.begin());
   flyball_setting out{};
   out.number = seat.number() + 1;
-  const DeclaredLevel& level = offer.binding.levels[setting.level];
-  for (std::size_t k = 0; k < FLYBALL_KNOBS; ++k) out.value[k] = level.knob[k];
-  out.level = offer.flat_level[setting.level];
+  out.level = offer.flat(setting.level, setting.mapping);
+  std::size_t rest = out.level;
+  for (std::size_t k = offer.knob_counts.size(); k-- > 0; rest /= offer.knob_counts[k])
+    out.value[k] = static_cast<std::uint8_t>(rest % offer.knob_counts[k]);
   out.speed = speed;
-  out.threads =
-      static_cast<std::uint16_t>(offer.follows_cpus() ? cores_of(mapping) : offer.binding.threads);
+  const bool pinned = offer.follows_cpus() && is_on_cpus(setting.mapping);
+  out.threads = static_cast<std::uint16_t>(pinned ? cores_of(mapping) : offer.binding.threads);
   const std::size_t bytes = std::min(mapping.name.size(), sizeof out.where - 1);
   std::memcpy(out.where, mapping.name.data(), bytes);
   if (offer.follows_cpus()) {
@@ -265,6 +271,40 @@ void ChannelPlatform::set(GuestSeat& seat, const AppSetting& asked, const Action
   }
   seat.set(setting, out.number, speed);
   seat.guest().memory->put_setting(out);
+}
+
+bool ChannelPlatform::is_on_cpus(std::size_t mapping) const noexcept {
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    if (spec_.mappings[mapping].cores[c] > 0 && !is_of_cpus(spec_.clusters[c])) return false;
+  }
+  return true;
+}
+
+/// Of what was asked for, what it can be told.
+std::uint8_t ChannelPlatform::mapping_for(const GuestSeat& seat, std::size_t asked) const noexcept {
+  const Offer& offer = seat.guest().offer;
+  const bool exists = asked < spec_.mappings.size();
+  if (!offer.where.is_there()) {
+    const bool runs = exists && is_on_cpus(asked) && offer.follows_cpus();
+    return static_cast<std::uint8_t>(runs ? asked : static_cast<std::size_t>(widest_mapping_));
+  }
+  const int element = exists ? offer.where.of(asked) : -1;
+  if (element < 0) return seat.setting().mapping;
+  const bool runs = offer.follows_cpus() || !is_on_cpus(asked);
+  return runs ? static_cast<std::uint8_t>(asked)
+              : offer.where.mapping[static_cast<std::size_t>(element)];
+}
+
+/// By whoever is told to run there, or still does. One that runs as it came leaves the device as it is.
+void ChannelPlatform::occupy_devices() noexcept {
+  unsigned clusters = 0;
+  for (const auto& seat : seats_) {
+    if (!seat->taken() || seat->is_silent() || seat->has_left()) continue;
+    if (seat->number() == 0) continue;
+    clusters |= cluster_mask(spec_.mappings[seat->setting().mapping]) |
+                cluster_mask(spec_.mappings[seat->in_force().mapping]);
+  }
+  inner_.occupy(clusters);
 }
 
 /// In each cluster the first CPUs that no other guest has, then the first ones.

@@ -29,7 +29,8 @@ struct ChannelPlatformOptions {
 ///
 /// A guest's first jobs run as it is (GuestSeat), so that its effect can be told. One that does not
 /// follow CPUs is taken to be on the mapping of most cores; all CPU clusters then are clocked as near their
-/// top as those that were chosen for it.
+/// top as those that were chosen for it. One that says that it can run elsewhere, too, is on a device while
+/// its setting, or the job that runs, is; what it is busy for keeps that device busy.
 class ChannelPlatform final : public Platform {
  public:
   /// `inner` and `table` outlive it; `slots` of `inner` are its own.
@@ -58,6 +59,9 @@ class ChannelPlatform final : public Platform {
   void raise_clocks(const GuestSeat& seat, std::size_t asked_mapping,
                     Action& action) const noexcept;
   void set(GuestSeat& seat, const AppSetting& asked, const Action& action) noexcept;
+  bool is_on_cpus(std::size_t mapping) const noexcept;
+  std::uint8_t mapping_for(const GuestSeat& seat, std::size_t asked) const noexcept;
+  void occupy_devices() noexcept;
   CpuSet cpus_for(int seat, const Mapping& mapping) const noexcept;
   float speed_of(const Mapping& mapping, const Action& action) const noexcept;
 

@@ -243,6 +243,8 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   const std::string fault = read_offer(hello, offer);
   const int socket = client.socket.get();
   if (!fault.empty()) return refuse(socket, EINVAL, fault);
+  if (const std::string lacks = find_elements(options_.elements, offer); !lacks.empty())
+    return refuse(socket, ENOTSUP, lacks);
   if (!owns_threads(client.pid, offer.threads))
     return refuse(socket, EPERM, "threads: are not of the process that asks");
   reap();
@@ -281,6 +283,8 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   answer.shared_bytes = FLYBALL_SHARED_BYTES;
   answer.ring_jobs = FLYBALL_RING_JOBS;
   answer.features = options_.features;
+  if ((guest.offer.binding.clusters & ~options_.elements.cpu_clusters()) != 0)
+    answer.features |= 1u << FLYBALL_FEATURE_VOTES_GPU;
   if (!send_welcome(socket, answer, guest.memory->descriptor())) {
     guest.memory.reset();
     return false;

@@ -38,6 +38,7 @@ class ChannelServer {
     int places = FLYBALL_SESSIONS;
     std::vector<std::string> taken_names;
     std::uint32_t features = 0;  ///< bit per enum flyball_feature
+    Elements elements;           ///< what applications can run on
   };
 
   /// Folder and table outlive the server. Throws Error (kFailure) when the socket cannot be had.

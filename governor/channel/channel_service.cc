@@ -8,11 +8,12 @@
 namespace flyball {
 namespace {
 
-ChannelServer::Options served(const ChannelServiceOptions& options) {
+ChannelServer::Options served(const ChannelServiceOptions& options, const PlatformSpec& spec) {
   ChannelServer::Options served;
   served.take_over = options.holds_lock;
   served.places = kMaxApps - options.slots;
   served.taken_names = options.names;
+  served.elements = Elements(spec, options.elements);
   served.features = 1u << FLYBALL_FEATURE_SESSIONS | 1u << FLYBALL_FEATURE_POWER_EFFICIENCY |
                     1u << FLYBALL_FEATURE_VOTES_CPU | 1u << FLYBALL_FEATURE_KNOBS |
                     1u << FLYBALL_FEATURE_CPUS | 1u << FLYBALL_FEATURE_EFFECT;
@@ -26,7 +27,7 @@ ChannelService::ChannelService(Platform& inner, const PlatformSpec& spec,
     : dir_(StateDir::make(options.state_dir)),
       table_(std::make_unique<GuestTable>()),
       platform_(inner, spec, *table_, options.slots, options.platform),
-      server_(dir_, *table_, served(options)) {}
+      server_(dir_, *table_, served(options, spec)) {}
 
 std::string default_channel_dir() {
   if (geteuid() == 0) return kDefaultStateDir;

@@ -14,6 +14,8 @@ struct ChannelServiceOptions {
   bool holds_lock = false;  ///< the governor's: then the socket is ours, whoever left one there
   int slots = 0;            ///< of the roster that are the platform's own, and who has them
   std::vector<std::string> names;
+  /// Per cluster what applications call it ("cpu", "gpu", "npu"); empty: as its kind.
+  std::vector<std::string> elements;
   ChannelPlatformOptions platform;
 };
 

@@ -54,15 +54,17 @@ void GuestSeat::set(const AppSetting& setting, std::uint64_t number, float speed
   speed_ = speed;
 }
 
-/// What a job ran with: where, as the setting that it names said; its level is its own word.
-AppSetting GuestSeat::setting_of(std::uint32_t number, int level) const noexcept {
+/// What a job ran with: which cores, as the setting that it names said; its level, and the element that this
+/// is of, are its own word.
+AppSetting GuestSeat::setting_of(std::uint32_t number, std::size_t flat_level) const noexcept {
   AppSetting setting = setting_;
   if (number != static_cast<std::uint32_t>(number_)) {
     for (const Past& past : past_) {
       if (past.number == number) setting = past.setting;
     }
   }
-  setting.level = static_cast<std::uint8_t>(level);
+  setting.mapping = guest_->offer.mapping_of(flat_level, setting.mapping);
+  setting.level = static_cast<std::uint8_t>(guest_->offer.level_of[flat_level]);
   return setting;
 }
 
@@ -93,7 +95,7 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
   record.deadline_ns = deadline_ns;
   record.app = static_cast<std::uint8_t>(slot);
   const int level = offer.level_of[job.level];
-  record.setting = setting_of(job.setting, level);
+  record.setting = setting_of(job.setting, job.level);
   record.dropped = job.dropped != 0;
   record.missed = record.dropped || record.finish_ns > deadline_ns;
   record.accuracy_pct =
@@ -181,7 +183,7 @@ void GuestSeat::read_running(std::int64_t origin_ns, std::int64_t now_ns,
   run.release_ns = release_ns;
   run.start_ns = std::min(start_ns, now_ns);
   run.deadline_ns = required_.deadline_ns > 0 ? release_ns + required_.deadline_ns : kNeverNs;
-  run.setting = setting_of(seen.setting, guest_->offer.level_of[seen.level]);
+  run.setting = running_setting_ = setting_of(seen.setting, seen.level);
 }
 
 bool GuestSeat::read(std::int64_t origin_ns, std::int64_t now_ns, std::int64_t epoch_ns,
@@ -294,7 +296,7 @@ void GuestSeat::show(const PlatformSpec& spec, bool energy_measured) noexcept {
     copy_name(spec.mappings[static_cast<std::size_t>(before_mapping_)].name,
               shown.effect.before_where);
   if (number_ > 0) copy_name(spec.mappings[setting_.mapping].name, shown.effect.now_where);
-  shown.level = guest_->offer.flat_level[setting_.level];
+  shown.level = guest_->offer.flat(setting_.level, setting_.mapping);
   shown.monitor = monitor_;
   shown.silent = silent_;
   guest_->shown.put(shown);

@@ -30,6 +30,7 @@ class GuestSeat {
   /// All its reports are read.
   void leave() noexcept { left_ = true; }
   bool has_left() const { return left_; }
+  bool is_silent() const { return silent_; }
   /// Who it is and what it asks for.
   void tell(AppObservation& to) const noexcept;
   /// What was learned of it is void: as if another had come.
@@ -44,6 +45,8 @@ class GuestSeat {
            now_ns - bound_ns_ < kBeforeNs;
   }
   const AppSetting& setting() const { return setting_; }
+  /// Of the job that runs, else of the next one.
+  const AppSetting& in_force() const { return running_ ? running_setting_ : setting_; }
   /// From here on jobs that name this number ran with it.
   void set(const AppSetting& setting, std::uint64_t number, float speed) noexcept;
   std::uint64_t number() const { return number_; }
@@ -77,7 +80,7 @@ class GuestSeat {
   };
   bool take(const fly_job& job, std::int64_t origin_ns, std::int64_t now_ns, Observation& out,
             int slot) noexcept;
-  AppSetting setting_of(std::uint32_t number, int level) const noexcept;
+  AppSetting setting_of(std::uint32_t number, std::size_t flat_level) const noexcept;
   void read_running(std::int64_t origin_ns, std::int64_t now_ns, AppObservation& to) noexcept;
 
   Guest* guest_ = nullptr;
@@ -100,6 +103,7 @@ class GuestSeat {
   AppSetting last_setting_;
   bool silent_ = false, left_ = false;
   bool running_ = false;
+  AppSetting running_setting_;
   std::int64_t running_start_ns_ = 0;
   std::int64_t running_ns_ = 0;  ///< of it that was watched
   double running_mj_ = 0;

@@ -55,25 +55,52 @@ bool read_knobs(const fly_hello& hello, std::span<const char> texts, Binding& bi
   return levels == hello.level_count && texts.empty();
 }
 
+/// A level is as good wherever it runs: what differs in that alone is one level of the ledger's.
 bool read_levels(const fly_hello& hello, Offer& offer) {
   offer.level_of.fill(-1);
+  const WhereKnob& where = offer.where;
   for (std::uint32_t flat = 0; flat < hello.level_count; ++flat) {
-    const double accuracy = static_cast<double>(hello.accuracy_pct[flat]);
-    if (std::isnan(accuracy)) continue;
+    const std::size_t first = flat - where.in_level(flat) * where.stride;
+    const float stated = hello.accuracy_pct[flat], as_first = hello.accuracy_pct[first];
+    if (std::isnan(stated) != std::isnan(as_first)) return false;
+    if (std::isnan(stated)) continue;
+    const double accuracy = static_cast<double>(stated);
     if (!within(accuracy, 0, 100)) return false;
+    if (first != flat) {
+      if (stated != as_first) return false;
+      offer.level_of[flat] = offer.level_of[first];
+      continue;
+    }
     DeclaredLevel level;
     level.accuracy_pct = accuracy;
-    std::uint32_t rest = flat;
-    for (std::size_t k = offer.binding.knobs.size(); k-- > 0;) {
-      const auto count = static_cast<std::uint32_t>(offer.binding.knobs[k].values.size());
-      level.knob[k] = static_cast<std::uint8_t>(rest % count);
-      rest /= count;
+    std::size_t rest = flat, own = offer.binding.knobs.size();
+    for (std::size_t k = offer.knob_counts.size(); k-- > 0;) {
+      if (static_cast<int>(k) != where.index)
+        level.knob[--own] = static_cast<std::uint8_t>(rest % offer.knob_counts[k]);
+      rest /= offer.knob_counts[k];
     }
     offer.level_of[flat] = static_cast<std::int16_t>(offer.flat_level.size());
     offer.flat_level.push_back(static_cast<std::uint16_t>(flat));
     offer.binding.levels.push_back(level);
   }
   return !offer.flat_level.empty();
+}
+
+/// Takes the knob that says where it runs from the others.
+bool take_where(Offer& offer) {
+  std::vector<QualityKnob>& knobs = offer.binding.knobs;
+  for (const QualityKnob& knob : knobs)
+    offer.knob_counts.push_back(static_cast<std::uint16_t>(knob.values.size()));
+  for (std::size_t k = 0; k < knobs.size(); ++k) {
+    if (knobs[k].name != FLYBALL_WHERE) continue;
+    if (offer.where.index >= 0) return false;
+    offer.where.index = static_cast<int>(k);
+    offer.where.values = knobs[k].values;
+    for (std::size_t after = k + 1; after < knobs.size(); ++after)
+      offer.where.stride *= knobs[after].values.size();
+  }
+  if (offer.where.index >= 0) knobs.erase(knobs.begin() + offer.where.index);
+  return true;
 }
 
 bool read_monitors(const fly_hello& hello, Offer& offer) {
@@ -93,6 +120,42 @@ bool read_monitors(const fly_hello& hello, Offer& offer) {
 }
 
 }  // namespace
+
+std::uint16_t Offer::flat(std::size_t level, std::size_t mapping) const {
+  const int element = where.of(mapping);
+  const std::size_t value = where.is_there() && element > 0 ? static_cast<std::size_t>(element) : 0;
+  return static_cast<std::uint16_t>(flat_level[level] + value * where.stride);
+}
+
+std::uint8_t Offer::mapping_of(std::size_t flat_level, std::uint8_t told) const {
+  if (!where.is_there()) return told;
+  const std::size_t value = where.in_level(flat_level);
+  return where.of(told) == static_cast<int>(value) ? told : where.mapping[value];
+}
+
+std::string find_elements(const Elements& elements, Offer& offer) {
+  WhereKnob& where = offer.where;
+  if (where.index < 0) return "";
+  where.of_mapping.assign(elements.mappings().size(), -1);
+  for (std::size_t v = 0; v < where.values.size(); ++v) {
+    const unsigned clusters = elements.find(where.values[v]);
+    int widest = -1, most = 0;
+    for (std::size_t m = 0; m < elements.mappings().size(); ++m) {
+      const Elements::Where& each = elements.mappings()[m];
+      if (clusters == 0 || (each.clusters & ~clusters) != 0) continue;
+      if (where.of_mapping[m] < 0) where.of_mapping[m] = static_cast<std::int16_t>(v);
+      if (each.cores > most) widest = static_cast<int>(m);
+      most = std::max(most, each.cores);
+    }
+    if (widest < 0)
+      return "where: there is no '" + where.values[v] + "' here; there are " + elements.names();
+    where.mapping.push_back(static_cast<std::uint8_t>(widest));
+    offer.binding.clusters |= clusters;
+  }
+  // As it is where nothing is said of it.
+  if (offer.binding.clusters == elements.cpu_clusters()) offer.binding.clusters = 0;
+  return "";
+}
 
 double cost_of(const flyball_monitor& monitor, double value) {
   const bool low = monitor.direction != FLYBALL_LOWER_IS_BETTER && value < monitor.desired_min;
@@ -132,9 +195,12 @@ std::string read_offer(std::span<const char> message, Offer& offer) {
   const auto name = text_of(hello.name, false);
   if (!name) return "name: is empty, too long or not printable; use another";
   offer.binding.name = *name;
-  if (!read_knobs(hello, message.subspan(sizeof hello), offer.binding))
+  if (!read_knobs(hello, message.subspan(sizeof hello), offer.binding) || !take_where(offer))
     return "knobs: are not as flyball.h says; use libflyball";
-  if (!read_levels(hello, offer)) return "accuracy_pct: 0 to 100 for one level at least";
+  if (!read_levels(hello, offer))
+    return offer.where.index >= 0
+               ? "accuracy_pct: 0 to 100 for one level at least, the same for each value of where"
+               : "accuracy_pct: 0 to 100 for one level at least";
   if (!read_monitors(hello, offer)) return "monitors: are not as flyball.h says; use libflyball";
   if (!read_requirements(hello.required, offer.required))
     return "requirements: are not as flyball.h says; use libflyball";

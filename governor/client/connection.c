@@ -215,7 +215,7 @@ static void hear_welcome(struct flyball_session* s, int64_t now_ns) {
   if (memory >= 0) close(memory);
   if (error != 0) {
     hang_up(s, now_ns);
-    if (error == EINVAL || error == EPERM || error == EUSERS) s->refused = error;
+    if (error == EINVAL || error == EPERM || error == EUSERS || error == ENOTSUP) s->refused = error;
     return;
   }
   s->refused = 0;

@@ -70,17 +70,38 @@ static int take_knobs(const flyball_application* app, struct flyball_session* s)
   return 0;
 }
 
+/* How far apart levels are that differ in where they run alone, and how many of them there are. */
+static void find_where(const struct fly_hello* hello, uint32_t* stride, uint32_t* values) {
+  *stride = *values = 1;
+  for (uint32_t k = hello->knob_count; k-- > 0;) {
+    if (strcmp(hello->knob[k].name, FLYBALL_WHERE) == 0) {
+      *values = hello->knob[k].count;
+      return;
+    }
+    *stride *= hello->knob[k].count;
+  }
+  *stride = 1;
+}
+
 /* The whole application where nobody turns anything: the last level that is offered. */
 static int take_levels(const flyball_application* app, struct flyball_session* s) {
   s->hello.has_accuracy = app->accuracy_pct != NULL;
+  uint32_t stride, values;
+  find_where(&s->hello, &stride, &values);
   int offered = 0;
   for (uint32_t level = 0; level < s->hello.level_count; ++level) {
+    const uint32_t rank = level / (stride * values) * stride + level % stride;
     double accuracy = app->accuracy_pct != NULL ? app->accuracy_pct[level]
-                                                : 100.0 * (level + 1) / s->hello.level_count;
+                                                : 100.0 * (rank + 1) * values / s->hello.level_count;
     if (isinf(accuracy) || accuracy < 0 || accuracy > 100)
       return fly_fail(EINVAL, "accuracy_pct[%u]: %g; 0 to 100, or NAN for what is not offered",
                       level, accuracy);
     s->hello.accuracy_pct[level] = (float)accuracy;
+    const uint32_t first = level - level / stride % values * stride;
+    const float as_first = s->hello.accuracy_pct[first];
+    if (isnan(accuracy) ? !isnan(as_first) : s->hello.accuracy_pct[level] != as_first)
+      return fly_fail(EINVAL, "accuracy_pct[%u]: is not that of level %u, which differs in where it "
+                              "runs alone; both the same", level, first);
     if (isnan(accuracy)) continue;
     offered = 1;
     s->best_level = level;

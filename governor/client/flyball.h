@@ -68,6 +68,7 @@ extern "C" {
 #define FLYBALL_UNIT_BYTES 16
 #define FLYBALL_THREADS 64 /* that a session names */
 #define FLYBALL_CPUS 1024
+#define FLYBALL_WHERE "where" /* the knob that says what a job runs on */
 
 #define FLYBALL_RING_JOBS 256
 #define FLYBALL_SHARED_BYTES 40960
@@ -82,7 +83,15 @@ typedef struct flyball_session flyball_session;
 /* ---- What an application offers ------------------------------------------------------------- */
 
 /* Something to turn: a width, a model variant, a batch, a resolution, a processing element. Values are
- * in order, cheapest first; the last values of all knobs together are the whole application. */
+ * in order, cheapest first; the last values of all knobs together are the whole application.
+ *
+ * The knob that is called FLYBALL_WHERE says what a job can run on: "cpu" (any CPU cluster), "gpu",
+ * "npu", "fpga", or one cluster or device by the name that 'flyball status' shows. Its values are in any
+ * order; the application runs on the last one until it is told otherwise. How good a level is must not
+ * depend on it: accuracy_pct is the same for each of its values. While a setting says a device, its clock
+ * is chosen as a cluster's is, through its devfreq domain; a setting's `cpus` are all 0 then. Without this
+ * knob an application runs on CPUs. ENOTSUP where this machine has no such element whose clock can be
+ * told. */
 typedef struct flyball_knob {
   const char* name; /* "model" */
   const char* unit; /* "px"; NULL or "" for words */
@@ -157,7 +166,8 @@ typedef struct flyball_setting {
 /* Why the last call of this thread did not return 0, in a line: what: why; what to do. */
 FLYBALL_API const char* flyball_why(void);
 
-/* Opens a session. Without a governor that is a success, too. EINVAL, EPERM, EUSERS, ENOMEM. */
+/* Opens a session. Without a governor that is a success, too. EINVAL, EPERM, EUSERS, ENOMEM; ENOTSUP, see
+ * flyball_knob. */
 FLYBALL_API int flyball_open(const flyball_application* application, flyball_session** session);
 /* Ends it; NULL is nothing. */
 FLYBALL_API void flyball_close(flyball_session* session);
@@ -217,7 +227,8 @@ FLYBALL_API int flyball_session_set_threads(flyball_session* session, const int3
 /* ..._setPreferPowerEfficiency: a job that is late by up to a quarter of the target is nearly as good. */
 FLYBALL_API int flyball_session_prefer_power_efficiency(flyball_session* session, int enabled);
 /* ..._notifyWorkloadIncrease: more work than before is coming, on either; clocks of the CPUs that serve the
- * session go up for FLYBALL_VOTE_NS. ENOTSUP for the GPU alone. EINVAL, EBUSY, EPIPE. */
+ * session go up for FLYBALL_VOTE_NS. ENOTSUP for the GPU alone where no knob of the session says that it can run
+ * there. EINVAL, EBUSY, EPIPE. */
 FLYBALL_API int flyball_session_notify_increase(flyball_session* session, int cpu, int gpu,
                                                 const char* debug_name);
 /* ..._notifyWorkloadReset: what was learned of the session's work no longer holds. */

@@ -19,7 +19,7 @@ class Error : public std::system_error {
 };
 
 struct Knob {
-  std::string name, unit;
+  std::string name, unit;           ///< FLYBALL_WHERE: its values are what it can run on
   std::vector<std::string> values;  ///< cheapest first
 };
 

@@ -8,6 +8,9 @@
             models[setting["model"]](image)
     print(app.effect())
 
+A knob called "where" says what it can run on: knobs={"where": ["cpu", "gpu"]}; models run on
+setting["where"]. OSError with errno.ENOTSUP where this machine has no such element.
+
 Without a governor every call works and does nothing. flyball.h says what everything means, what it
 costs and when it expires. The library is $FLYBALL_LIBRARY, else libflyball.so.1 where the loader finds it.
 """

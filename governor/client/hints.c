@@ -142,7 +142,7 @@ static int notify(struct flyball_session* s, enum fly_vote kind, int cpu, int gp
   if (!cpu && !gpu) return fly_fail(EINVAL, "vote: for neither CPU nor GPU; name one");
   if (!cpu && flyball_supports(s, FLYBALL_FEATURE_SESSIONS) &&
       !flyball_supports(s, FLYBALL_FEATURE_VOTES_GPU))
-    return fly_fail(ENOTSUP, "vote: the GPU's clock is not this governor's; vote for the CPU");
+    return fly_fail(ENOTSUP, "vote: this session is on no GPU whose clock is turned; vote for the CPU");
   const int error = fly_may_ask(s);
   return error != 0 ? error : vote(s, kind, (cpu ? 1u : 0u) | (gpu ? 2u : 0u));
 }

@@ -13,6 +13,11 @@ SettingKind kind_of(std::string_view name) {
   if (name.ends_with("/scaling_min_freq")) return SettingKind::kMinimum;
   if (name.ends_with("/scaling_max_freq")) return SettingKind::kMaximum;
   if (name.ends_with("/scaling_setspeed")) return SettingKind::kSpeed;
+  // Of devices under devfreq.
+  if (name.ends_with("/governor")) return SettingKind::kGovernor;
+  if (name.ends_with("/min_freq")) return SettingKind::kMinimum;
+  if (name.ends_with("/max_freq")) return SettingKind::kMaximum;
+  if (name.ends_with("/userspace/set_freq")) return SettingKind::kSpeed;
   return SettingKind::kOther;
 }
 

@@ -123,6 +123,10 @@ LinuxTuning tuning_of(const ServiceConfig& config, const LinuxMachine& machine,
   std::vector<std::string> known;
   std::vector<std::size_t> cluster_of;
   for (std::size_t c = 0; c < made.members.size(); ++c) {
+    if (made.device[c] >= 0) {
+      known.push_back(machine.devfreq[static_cast<std::size_t>(made.device[c])].name);
+      cluster_of.push_back(c);
+    }
     for (const int member : made.members[c]) {
       known.push_back(machine.policies[static_cast<std::size_t>(member)].name);
       cluster_of.push_back(c);

@@ -68,6 +68,19 @@ inline PlatformSpec two_clusters() {
   return spec;
 }
 
+/// The same with a GPU behind them, of two operating points.
+inline PlatformSpec two_clusters_and_a_gpu() {
+  PlatformSpec spec = two_clusters();
+  ClusterSpec gpu;
+  gpu.name = "13000000.gpu";
+  gpu.kind = ClusterSpec::Kind::kGpu;
+  gpu.opps = {{177'000, 800}, {600'000, 1000}};
+  gpu.capacity_per_mhz = 4;
+  spec.clusters.push_back(gpu);
+  spec.mappings = make_mappings(spec.clusters, false);
+  return spec;
+}
+
 /// A machine with nothing on it, whose epochs last as long as they say and whose clocks do as they are
 /// told. Counts what it is asked for.
 class BareMachine final : public Platform {
@@ -89,6 +102,8 @@ class BareMachine final : public Platform {
   void interrupt() override { stop_.store(true); }
   std::vector<KnobSetting> capture() const override { return {}; }
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>&) override { return {}; }
+  void occupy(unsigned clusters) noexcept override { occupied_.store(clusters); }
+  unsigned occupied() const { return occupied_.load(); }
   int opp(int cluster) const { return opp_[static_cast<std::size_t>(cluster)].load(); }
 
  private:
@@ -113,6 +128,7 @@ class BareMachine final : public Platform {
   const PlatformSpec& spec_;
   Binding nobody_;
   std::array<std::atomic<int>, kMaxClusters> opp_{};
+  std::atomic<unsigned> occupied_{0};
   std::atomic<bool> stop_{false};
   const std::int64_t start_ns_ = monotonic_ns();
   std::int64_t last_ns_ = 0;
@@ -145,7 +161,9 @@ class ScriptedAgent final : public Agent {
   }
   void decide(const Observation& now, Decision& out) noexcept override {
     for (int c = 0; c < now.cluster_count; ++c)
-      out.action.opp[c] = static_cast<std::uint8_t>(c == 0 ? small_opp.load() : big_opp.load());
+      out.action.opp[c] = static_cast<std::uint8_t>(c == 0   ? small_opp.load()
+                                                    : c == 1 ? big_opp.load()
+                                                             : gpu_opp.load());
     for (int a = 0; a < now.app_count; ++a) {
       if (!now.app[a].bound()) continue;
       out.action.app[a].mapping = static_cast<std::uint8_t>(mapping.load());
@@ -167,7 +185,7 @@ class ScriptedAgent final : public Agent {
     const std::lock_guard lock(mutex_);
     return seen_;
   }
-  std::atomic<int> level{0}, mapping{0}, small_opp{0}, big_opp{0};
+  std::atomic<int> level{0}, mapping{0}, small_opp{0}, big_opp{0}, gpu_opp{0};
 
  private:
   mutable std::mutex mutex_;
@@ -187,13 +205,15 @@ inline bool comes_about(const std::function<bool()>& condition) {
 /// A whole governor over a bare machine: socket, memory, platform, loop.
 class TestGovernor {
  public:
-  explicit TestGovernor(const std::string& dir, bool emulated = false)
+  explicit TestGovernor(const std::string& dir, bool emulated = false,
+                        PlatformSpec spec = two_clusters())
       : dir_(StateDir::make(dir)),
-        spec_(two_clusters()),
+        spec_(std::move(spec)),
         belief_(Belief::of(spec_)),
         machine_(spec_) {
     ChannelServer::Options served;
     served.features = 0xff;
+    served.elements = Elements(spec_);
     server_.emplace(dir_, *table_, served);
     ChannelPlatformOptions options;
     options.cluster_cpus = {CpuSet{0, 1, 2, 3}, CpuSet{4, 5}};

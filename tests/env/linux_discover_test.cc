@@ -53,7 +53,7 @@ TEST(LinuxDiscover, GpuAndRailsOfANano) {
   tree.make_nano();
   const LinuxMachine machine = found(tree);
   ASSERT_EQ(machine.devfreq.size(), 1u);
-  EXPECT_TRUE(machine.devfreq[0].gpu);
+  EXPECT_TRUE(machine.devfreq[0].gpu());
   EXPECT_THAT(machine.devfreq[0].table_hz, ElementsAre(76800000, 460800000, 921600000));
   ASSERT_EQ(machine.power.size(), 3u);
   EXPECT_EQ(machine.power[0].rail, "POM_5V_IN");

@@ -14,7 +14,7 @@
 
 namespace flyball::testing {
 
-/// The files of policies as the cpufreq core answers for them: a governor that must be userspace for
+/// The files of policies as the cpufreq core answers for them, and of devices as devfreq does: a governor that must be userspace for
 /// a speed to be set, operating points, limits that clamp, and the faults that drivers have. All other
 /// files are what they are.
 class CpufreqKernel final : public SettingCalls {
@@ -31,8 +31,18 @@ class CpufreqKernel final : public SettingCalls {
     bool fails_silently = false;
     int refuses = 0;                     ///< errno of every write
     std::chrono::milliseconds hangs{0};  ///< every write
-    int epoch = 0;  ///< of the driver: descriptors of an earlier one give ENODEV
+    int epoch = 0;                 ///< of the driver: descriptors of an earlier one give ENODEV
+    bool device = false;           ///< under devfreq: its files' names, and Hz
+    bool refuses_crossed = false;  ///< as older kernels do with a lowest limit above the highest
   };
+
+  /// A device under devfreq; its clocks in kHz here, too.
+  Policy& add_device(const std::string& folder, std::vector<std::int64_t> table_khz) {
+    Policy& device = add(folder, std::move(table_khz));
+    device.governor = "simple_ondemand";
+    device.device = true;
+    return device;
+  }
 
   Policy& add(const std::string& folder, std::vector<std::int64_t> table_khz) {
     Policy& policy = policies_[folder];
@@ -71,7 +81,10 @@ class CpufreqKernel final : public SettingCalls {
       const auto at = whole.find(folder + "/");
       if (at == std::string_view::npos) continue;
       if (policy.gone) return -ENOENT;
-      open_.push_back({&policy, std::string(whole.substr(at + folder.size() + 1)), policy.epoch,
+      std::string file(whole.substr(at + folder.size() + 1));
+      if (policy.device && file.starts_with("userspace/") && policy.governor != "userspace")
+        return -ENOENT;
+      open_.push_back({&policy, policy.device ? as_cpufreq(file) : file, policy.epoch,
                        folder.substr(folder.rfind('/') + 1)});
       return kFirst + static_cast<int>(open_.size()) - 1;
     }
@@ -85,7 +98,9 @@ class CpufreqKernel final : public SettingCalls {
     ++reads_of_[open.name + "/" + open.file];
     const Policy& policy = *open.policy;
     if (const int error = state(open)) return -error;
-    const std::string text = value(policy, open.file) + "\n";
+    std::string text = value(policy, open.file);
+    if (policy.device && text.find_first_not_of("0123456789") == text.npos) text += "000";
+    text += "\n";
     const std::size_t size = std::min(bytes, text.size());
     std::copy_n(text.begin(), size, buffer);
     return static_cast<ssize_t>(size);
@@ -105,6 +120,10 @@ class CpufreqKernel final : public SettingCalls {
     if (policy.refuses != 0) return -policy.refuses;
     std::string text(bytes, size);
     text.resize(std::min(text.find('\n'), text.size()));
+    if (policy.device && open.file != "scaling_governor") {
+      if (!text.ends_with("000")) return -EINVAL;  // no operating point of these tests
+      text.resize(text.size() - 3);
+    }
     log_.push_back(open.file + "=" + text);
     if (open.file == "scaling_governor") {
       if (text == "userspace" && policy.no_userspace) return -EINVAL;
@@ -112,6 +131,8 @@ class CpufreqKernel final : public SettingCalls {
     } else if (open.file == "scaling_setspeed") {
       if (policy.governor != "userspace") return -EINVAL;
       if (!policy.fails_silently) policy.cur_khz = resolved(policy, std::stoll(text));
+    } else if (policy.refuses_crossed && crosses(policy, open.file, std::stoll(text))) {
+      return -EINVAL;
     } else if (open.file == "scaling_min_freq") {
       policy.user_min_khz = std::stoll(text);
     } else if (open.file == "scaling_max_freq") {
@@ -136,6 +157,14 @@ class CpufreqKernel final : public SettingCalls {
   static int state(const Open& open) {
     if (open.policy->gone || open.epoch != open.policy->epoch) return ENODEV;
     return open.policy->offline ? EBUSY : 0;
+  }
+  static std::string as_cpufreq(const std::string& file) {
+    if (file == "userspace/set_freq") return "scaling_setspeed";
+    return "scaling_" + file;
+  }
+  static bool crosses(const Policy& policy, const std::string& file, std::int64_t khz) {
+    return file == "scaling_min_freq" ? khz > policy.user_max_khz
+                                      : file == "scaling_max_freq" && khz < policy.user_min_khz;
   }
   static std::int64_t max_khz(const Policy& policy) {
     return std::min(policy.user_max_khz, policy.heat_max_khz);

@@ -48,10 +48,16 @@ std::vector<char> hello_of(Bytes& input) {
     input.take(reinterpret_cast<char*>(&hello) + 16, sizeof hello - 16);
     hello.text_bytes %= FLY_TEXT_BYTES;
   }
+  if (how % 3 == 0) {  // says what it can run on
+    std::strcpy(hello.knob[how % FLYBALL_KNOBS].name, FLYBALL_WHERE);
+    hello.text_bytes = 8;
+  }
   if (how % 7 == 0) input.take(&hello, 16);
   std::vector<char> message(sizeof hello + hello.text_bytes % FLY_TEXT_BYTES);
   std::memcpy(message.data(), &hello, sizeof hello);
   input.take(message.data() + sizeof hello, message.size() - sizeof hello);
+  if (how % 6 == 0 && message.size() >= sizeof hello + 8)
+    std::memcpy(message.data() + sizeof hello, "gpu\0cpu\0", 8);
   if (how % 11 == 0 && !message.empty()) message.resize(how % message.size());
   return message;
 }
@@ -62,6 +68,8 @@ void check(const Observation& now, const Guest& guest) {
       broken("a job that is told of happened in order, and by now", std::to_string(job.finish_ns));
     if (job.setting.level >= guest.offer.binding.levels.size())
       broken("a level is one that is offered", std::to_string(job.setting.level));
+    if (job.setting.mapping > 1)
+      broken("a mapping is one that there is", std::to_string(job.setting.mapping));
     if (!std::isfinite(job.energy_mj) || job.energy_mj < 0)
       broken("an energy is one", std::to_string(job.energy_mj));
   }
@@ -69,6 +77,21 @@ void check(const Observation& now, const Guest& guest) {
   if (app.running.busy && app.running.start_ns > now.now_ns)
     broken("what runs has begun", std::to_string(app.running.start_ns));
   if (!std::isfinite(app.energy_mj)) broken("an energy is one", std::to_string(app.energy_mj));
+}
+
+/// Of a machine of CPUs and a GPU.
+const Elements& elements() {
+  static const Elements kElements = [] {
+    PlatformSpec spec;
+    spec.clusters.resize(2);
+    spec.clusters[0].name = "big";
+    spec.clusters[1].name = "gpu";
+    spec.clusters[1].kind = ClusterSpec::Kind::kGpu;
+    spec.mappings.resize(2);
+    spec.mappings[0].cores[0] = spec.mappings[1].cores[1] = 1;
+    return Elements(spec);
+  }();
+  return kElements;
 }
 
 void play(const std::uint8_t* data, std::size_t size) {
@@ -80,6 +103,9 @@ void play(const std::uint8_t* data, std::size_t size) {
   const std::string why = read_offer(hello_of(input), guest.offer);
   check_printable(why);
   if (!why.empty()) return;
+  const std::string lacks = find_elements(elements(), guest.offer);
+  check_printable(lacks);
+  if (!lacks.empty()) return;
   guest.memory.emplace();
   void* at = mmap(nullptr, FLYBALL_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
                   guest.memory->descriptor(), 0);

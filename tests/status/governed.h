@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -42,8 +43,11 @@ class PlayedLoad {
 /// An XU3 made of files with a `flyball run` that governs it.
 class Governed {
  public:
-  explicit Governed(std::vector<std::string> more = {}) {
+  /// `prepare` may add to the machine before it is governed.
+  explicit Governed(std::vector<std::string> more = {},
+                    const std::function<void(const LinuxTree&)>& prepare = {}) {
     tree_.make_xu3();
+    if (prepare) prepare(tree_);
     std::filesystem::create_directories(tree_.path("/run"));
     load_.emplace(tree_, 0.5);
     std::vector<std::string> words = {"run",        "--platform",  "linux",     "--sysfs-root",

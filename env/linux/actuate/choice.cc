@@ -67,4 +67,20 @@ ActuatorChoice choose_actuator(const LinuxMachine& machine, const CpufreqPolicy&
                       policy.governor.empty() ? "unknown" : policy.governor)};
 }
 
+ActuatorChoice choose_actuator(const DevfreqDevice& device, ActuatorKind asked) {
+  using Kind = ActuatorKind;
+  if (device.table_hz.size() < 2)
+    return {Kind::kNone,
+            device.table_hz.empty() ? "it has no table of frequencies" : "it has one frequency"};
+  if (asked == Kind::kSetSpeed) {
+    if (device.can_set_speed) return {asked, "as asked"};
+    return {Kind::kNone, "it has no userspace governor that this process may choose"};
+  }
+  if (!device.can_bound) return {Kind::kNone, "its limits may not be written by this process"};
+  if (asked == Kind::kBounds) return {asked, "as asked"};
+  return {Kind::kBounds,
+          fmt::format("{} stays, and is held at one clock while an application is on it",
+                      device.governor.empty() ? "its governor" : device.governor)};
+}
+
 }  // namespace flyball

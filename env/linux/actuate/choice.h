@@ -23,5 +23,7 @@ struct ActuatorChoice {
 /// What is done with a policy when `asked` for; kNone with the reason where that cannot be had.
 ActuatorChoice choose_actuator(const LinuxMachine& machine, const CpufreqPolicy& policy,
                                ActuatorKind asked);
+/// The same of a device: its own governor stays, but where setspeed is asked for.
+ActuatorChoice choose_actuator(const DevfreqDevice& device, ActuatorKind asked);
 
 }  // namespace flyball

@@ -7,6 +7,7 @@ namespace flyball {
 namespace {
 
 const SettingText kUserspace("userspace");
+constexpr std::int64_t kHzPerKhz = 1000;
 
 /// A governor that stays where the limits put it, whatever the load.
 bool stays_put(const CpufreqPolicy& policy) {
@@ -15,26 +16,88 @@ bool stays_put(const CpufreqPolicy& policy) {
 
 }  // namespace
 
+PolicyActuator::Files PolicyActuator::files_of(const std::string& root, const CpufreqPolicy& policy,
+                                               bool cooling) {
+  const std::string folder = root + policy.folder;
+  Files files;
+  files.name = policy.name;
+  files.governor = folder + "/scaling_governor";
+  files.speed = folder + "/scaling_setspeed";
+  files.min = folder + "/scaling_min_freq";
+  files.max = folder + "/scaling_max_freq";
+  files.units_per_khz = 1;
+  files.table = policy.table_khz;
+  files.lowest_khz = std::max(policy.hardware_min_khz, policy.min_khz);
+  files.hardware_max_khz = policy.hardware_max_khz;
+  files.highest_khz = cooling || policy.max_khz <= 0
+                          ? policy.hardware_max_khz
+                          : std::min(policy.hardware_max_khz, policy.max_khz);
+  files.pins = stays_put(policy);
+  return files;
+}
+
+PolicyActuator::Files PolicyActuator::files_of(const std::string& root, const DevfreqDevice& device,
+                                               bool cooling) {
+  const std::string folder = root + device.folder;
+  Files files;
+  files.name = device.name;
+  files.governor = folder + "/governor";
+  files.speed = folder + "/userspace/set_freq";
+  files.min = folder + "/min_freq";
+  files.max = folder + "/max_freq";
+  files.clock = folder + "/cur_freq";  // set_freq reads as it was written
+  files.units_per_khz = kHzPerKhz;
+  files.table = device.table_hz;
+  files.lowest_khz = std::max(device.table_hz.front(), device.min_hz) / kHzPerKhz;
+  files.hardware_max_khz = device.table_hz.back() / kHzPerKhz;
+  files.highest_khz = cooling || device.max_hz <= 0
+                          ? files.hardware_max_khz
+                          : std::min(files.hardware_max_khz, device.max_hz / kHzPerKhz);
+  files.pins = true;
+  return files;
+}
+
 PolicyActuator::PolicyActuator(const std::string& root, const CpufreqPolicy& policy,
                                ActuatorKind kind, bool cooling, SettingCalls& calls,
                                SettingHook* hook, const std::vector<std::string>& cooling_states)
-    : name_(policy.name),
+    : PolicyActuator(files_of(root, policy, cooling), kind, cooling, calls, hook, cooling_states) {}
+
+PolicyActuator::PolicyActuator(const std::string& root, const DevfreqDevice& device,
+                               ActuatorKind kind, bool cooling, SettingCalls& calls,
+                               SettingHook* hook, const std::vector<std::string>& cooling_states)
+    : PolicyActuator(files_of(root, device, cooling), kind, cooling, calls, hook, cooling_states) {}
+
+PolicyActuator::PolicyActuator(const Files& files, ActuatorKind kind, bool cooling,
+                               SettingCalls& calls, SettingHook* hook,
+                               const std::vector<std::string>& cooling_states)
+    : name_(files.name),
       kind_(kind),
-      lowest_khz_(std::max(policy.hardware_min_khz, policy.min_khz)),
-      highest_khz_(cooling || policy.max_khz <= 0
-                       ? policy.hardware_max_khz
-                       : std::min(policy.hardware_max_khz, policy.max_khz)),
-      pins_(stays_put(policy)),
-      table_khz_(policy.table_khz),
-      governor_(calls, hook, root + policy.folder + "/scaling_governor"),
-      speed_(calls, hook, root + policy.folder + "/scaling_setspeed"),
-      min_(calls, hook, root + policy.folder + "/scaling_min_freq"),
-      max_(calls, hook, root + policy.folder + "/scaling_max_freq") {
+      lowest_khz_(files.lowest_khz),
+      highest_khz_(files.highest_khz),
+      pins_(files.pins),
+      units_per_khz_(files.units_per_khz),
+      table_(files.table),
+      governor_(calls, hook, files.governor),
+      speed_(calls, hook, files.speed),
+      min_(calls, hook, files.min),
+      max_(calls, hook, files.max) {
+  if (!files.clock.empty()) clock_.emplace_back(calls, files.clock);
   // Limits read as what heat leaves of them: while something is held down, the user's own limit is
   // not known, and the lowered one must not become it.
-  if (cooling && policy.hardware_max_khz > 0)
-    max_.set_found(SettingText::of(policy.hardware_max_khz));
+  if (cooling && files.hardware_max_khz > 0) max_.set_found(text_of(files.hardware_max_khz));
   for (const std::string& file : cooling_states) cooling_states_.emplace_back(calls, file);
+}
+
+SettingText PolicyActuator::text_of(std::int64_t khz) const noexcept {
+  std::int64_t value = khz * units_per_khz_;
+  const auto exact = std::lower_bound(table_.begin(), table_.end(), value);
+  if (exact != table_.end() && *exact / units_per_khz_ == khz) value = *exact;
+  return SettingText::of(value);
+}
+
+std::int64_t PolicyActuator::khz_of(const SettingText& text) const noexcept {
+  const std::int64_t number = text.number();
+  return number < 0 ? -1 : number / units_per_khz_;
 }
 
 void PolicyActuator::set(std::int64_t khz) noexcept {
@@ -58,8 +121,14 @@ void PolicyActuator::set_speed(std::int64_t khz) noexcept {
     if (!(governor_.now() == kUserspace)) return fail(EREMOTEIO);
     speed_.read();
   }
-  const std::int64_t before_khz = speed_.now().number();
-  if (const int error = speed_.write(SettingText::of(khz))) {
+  const auto in_force_khz = [&] {
+    double hz = 0;
+    if (!clock_.empty() && clock_.front().read_number(hz))
+      return static_cast<std::int64_t>(hz) / units_per_khz_;
+    return khz_of(speed_.now());
+  };
+  const std::int64_t before_khz = in_force_khz();
+  if (const int error = speed_.write(text_of(khz))) {
     // A driver that was loaded anew has its default governor, and is taken with the next clock.
     if (error == EINVAL && !(governor_.read() == kUserspace) && governor_.error() == 0 &&
         governor_.ours()) {
@@ -68,18 +137,19 @@ void PolicyActuator::set_speed(std::int64_t khz) noexcept {
     }
     return fail(error);
   }
-  judge(before_khz, speed_.now().number());
+  judge(before_khz, in_force_khz());
 }
 
 void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
-  const std::int64_t before_khz = max_.read().number();
+  const std::int64_t before_khz = khz_of(max_.read());
   if (max_.error() != 0) return fail(max_.error());
   if (max_.changed_by_others(/*heat_lowers=*/true)) {
+    min_.give_back(/*heat_lowers=*/true);  // what is still ours must not hold theirs up
     report_.stood_down = true;
     return fail(ECANCELED);
   }
   // After a nap it is found anew, but what heat leaves of the user's limit is not the user's.
-  if (!max_.ours() && before_khz < max_.found().number() && is_cooling())
+  if (!max_.ours() && before_khz < khz_of(max_.found()) && is_cooling())
     max_.set_found(max_.found());
   // Lower than we left it: heat's doing, or that of somebody who is to be seen by whoever watches
   // before it is written over.
@@ -91,9 +161,9 @@ void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
   }
   lowered_khz_ = 0;
   // What the user has set since flyball began holds as well.
-  const std::int64_t limit_khz = max_.ours() ? max_.found().number() : before_khz;
+  const std::int64_t limit_khz = max_.ours() ? khz_of(max_.found()) : before_khz;
   if (limit_khz > 0) khz = std::min(khz, limit_khz);
-  const SettingText wanted = SettingText::of(khz);
+  const SettingText wanted = text_of(khz);
   const bool rises = khz > before_khz;
   int error = 0;
   // A lowest limit above the highest is taken and stays latent: going down, the lowest goes first.
@@ -101,7 +171,7 @@ void PolicyActuator::set_bounds(std::int64_t khz) noexcept {
   if (error == 0) error = max_.write(wanted);
   if (error == 0 && pins_ && rises) error = min_.write(wanted);
   if (error != 0) return fail(error);
-  judge(before_khz, max_.now().number());
+  judge(before_khz, khz_of(max_.now()));
 }
 
 /// Drivers round up to the next operating point and clamp to the limits in force without a word, and
@@ -111,7 +181,7 @@ void PolicyActuator::judge(std::int64_t before_khz, std::int64_t now_khz) noexce
   if (now_khz == report_.asked_khz) return;
   const bool stuck = kind_ == ActuatorKind::kSetSpeed && now_khz == before_khz;
   if (stuck && now_khz != next_opp_khz(report_.asked_khz) &&
-      std::min(report_.asked_khz, max_.read().number()) != now_khz) {
+      std::min(report_.asked_khz, khz_of(max_.read())) != now_khz) {
     ++report_.ignored;
     report_.error = EREMOTEIO;
     return;
@@ -120,8 +190,8 @@ void PolicyActuator::judge(std::int64_t before_khz, std::int64_t now_khz) noexce
 }
 
 std::int64_t PolicyActuator::next_opp_khz(std::int64_t khz) const noexcept {
-  const auto next = std::lower_bound(table_khz_.begin(), table_khz_.end(), khz);
-  return next != table_khz_.end() ? *next : khz;
+  const auto next = std::lower_bound(table_.begin(), table_.end(), khz * units_per_khz_);
+  return next != table_.end() ? *next / units_per_khz_ : khz;
 }
 
 bool PolicyActuator::is_cooling() noexcept {

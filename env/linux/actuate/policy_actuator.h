@@ -19,18 +19,23 @@ struct PolicyReport {
   std::uint64_t writes = 0, refused = 0, rounded = 0, ignored = 0;
 };
 
-/// Turns the clock of one policy, in the calling thread; a write may take as long as the driver
+/// Turns the clock of one policy, or of a device under devfreq, in the calling thread; a write may take as long as the driver
 /// likes. What cannot be had is reported and tried again with the next clock that is asked for.
 ///
 /// setspeed takes the policy over with the userspace governor. Somebody who changes the governor
 /// has taken it from us: we stand down. bounds moves the highest frequency, and where the governor
 /// that is in charge does not follow load by itself the lowest one with it, in the order that never
-/// crosses them. No clock is asked for beyond the limits that the user had set.
+/// crosses them. A device's governor looks at most every few epochs, so its limits move together. No
+/// clock is asked for beyond the limits that the user had set. Devices tell clocks in Hz: a clock that
+/// is asked for stands for the operating point that has so many whole kHz.
 class PolicyActuator {
  public:
   /// The hook, the calls outlive it. `kind` is not kAuto. `cooling`: heat holds clocks down, as of
   /// when `policy` was read; `cooling_states`: the files that tell it later on.
   PolicyActuator(const std::string& root, const CpufreqPolicy& policy, ActuatorKind kind,
+                 bool cooling, SettingCalls& calls, SettingHook* hook,
+                 const std::vector<std::string>& cooling_states = {});
+  PolicyActuator(const std::string& root, const DevfreqDevice& device, ActuatorKind kind,
                  bool cooling, SettingCalls& calls, SettingHook* hook,
                  const std::vector<std::string>& cooling_states = {});
   PolicyActuator(PolicyActuator&&) = default;
@@ -48,6 +53,21 @@ class PolicyActuator {
   const std::string& name() const { return name_; }  ///< "policy4"
 
  private:
+  /// What of a policy and of a device is the same.
+  struct Files {
+    std::string name, governor, speed, min, max, clock;  ///< clock: empty where the speed tells it
+    std::int64_t units_per_khz;
+    std::vector<std::int64_t> table;  ///< in those units
+    std::int64_t lowest_khz, highest_khz, hardware_max_khz;
+    bool pins;
+  };
+  PolicyActuator(const Files& files, ActuatorKind kind, bool cooling, SettingCalls& calls,
+                 SettingHook* hook, const std::vector<std::string>& cooling_states);
+
+  static Files files_of(const std::string& root, const CpufreqPolicy& policy, bool cooling);
+  static Files files_of(const std::string& root, const DevfreqDevice& device, bool cooling);
+  SettingText text_of(std::int64_t khz) const noexcept;
+  std::int64_t khz_of(const SettingText& text) const noexcept;  ///< -1 when it is no number
   void set_speed(std::int64_t khz) noexcept;
   void set_bounds(std::int64_t khz) noexcept;
   void judge(std::int64_t before_khz, std::int64_t now_khz) noexcept;
@@ -61,7 +81,9 @@ class PolicyActuator {
   ActuatorKind kind_;
   std::int64_t lowest_khz_, highest_khz_;  ///< that the user and the hardware allow
   bool pins_;                              ///< both limits move
-  std::vector<std::int64_t> table_khz_;
+  std::int64_t units_per_khz_;
+  std::vector<std::int64_t> table_;  ///< in those units
+  std::vector<HeldFile> clock_;      ///< none, or where it is told what came of a speed
   std::vector<HeldFile> cooling_states_;
   std::int64_t lowered_khz_ = 0;  ///< the limit that somebody, or something, has lowered
   Setting governor_, speed_, min_, max_;

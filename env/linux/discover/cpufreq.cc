@@ -54,7 +54,40 @@ CpufreqPolicy policy_at(const SysTree& tree, const std::string& name) {
   return policy;
 }
 
+/// By how boards name them: "57000000.gpu", "11800000.mali", "17000000.gp10b", "fdab0000.npu",
+/// "soc:dmc", "13d00000.external-memory-controller".
+DevfreqDevice::Kind kind_of(const std::string& names) {
+  using Kind = DevfreqDevice::Kind;
+  const auto any = [&](std::initializer_list<const char*> marks) {
+    return std::any_of(marks.begin(), marks.end(),
+                       [&](const char* mark) { return names.find(mark) != std::string::npos; });
+  };
+  if (any({"gpu", "mali", "gp10b", "gv11b", "gm20b", "ga10b", "kgsl", "panfrost", "panthor"}))
+    return Kind::kGpu;
+  if (any({"npu", "nvdla", "ethos", "edgetpu", "rknn"})) return Kind::kNpu;
+  if (any({"fpga"})) return Kind::kFpga;
+  if (any({"dmc", "memory", "emc", "ddr", "dram", "mif", "llcc", "mbus", "noc", "cci", "bus"}))
+    return Kind::kMemory;
+  return Kind::kOther;
+}
+
 }  // namespace
+
+const char* element_name(DevfreqDevice::Kind kind) {
+  switch (kind) {
+    case DevfreqDevice::Kind::kGpu:
+      return "gpu";
+    case DevfreqDevice::Kind::kNpu:
+      return "npu";
+    case DevfreqDevice::Kind::kFpga:
+      return "fpga";
+    case DevfreqDevice::Kind::kMemory:
+      return "memory";
+    case DevfreqDevice::Kind::kOther:
+      break;
+  }
+  return "device";
+}
 
 bool CpufreqPolicy::drives_itself() const {
   return driver == "intel_pstate" || driver == "amd-pstate-epp";
@@ -79,17 +112,19 @@ std::vector<DevfreqDevice> discover_devfreq(const SysTree& tree) {
     device.folder = std::string(kDevfreq) + "/" + name;
     const auto at = [&](const char* file) { return device.folder + "/" + file; };
     device.governor = tree.line(at("governor")).value_or("");
+    device.governors = tree.words(at("available_governors"));
     device.table_hz = ascending(tree.numbers(at("available_frequencies")));
     device.min_hz = tree.number(at("min_freq")).value_or(0);
     device.max_hz = tree.number(at("max_freq")).value_or(0);
     device.now_hz = tree.number(at("cur_freq")).value_or(0);
     if (device.governor.empty() && device.table_hz.empty() && device.now_hz == 0) continue;
-    // "57000000.gpu", "11800000.mali", "17000000.gp10b"; on older kernels the Mali is named by its
-    // address alone, and its driver says what it is.
-    const std::string all = name + " " + tree.link_name(at("device/driver"));
-    for (const char* mark : {"gpu", "mali", "gp10b", "gv11b", "gm20b", "kgsl", "panfrost"}) {
-      device.gpu = device.gpu || all.find(mark) != std::string::npos;
-    }
+    // On older kernels the Mali is named by its address alone, and its driver says what it is.
+    device.kind = kind_of(name + " " + tree.link_name(at("device/driver")));
+    device.can_bound = tree.writable(at("min_freq")) && tree.writable(at("max_freq"));
+    // Writing another name than a loaded one loads nothing here.
+    device.can_set_speed =
+        tree.writable(at("governor")) && std::find(device.governors.begin(), device.governors.end(),
+                                                   "userspace") != device.governors.end();
     devices.push_back(std::move(device));
   }
   return devices;

@@ -34,12 +34,25 @@ struct CpufreqPolicy {
   bool drives_itself() const;
 };
 
+/// A frequency domain without CPUs, under devfreq.
 struct DevfreqDevice {
+  enum class Kind : std::uint8_t { kGpu, kNpu, kFpga, kMemory, kOther };
   std::string name, folder, governor;
-  std::vector<std::int64_t> table_hz;
-  std::int64_t min_hz = 0, max_hz = 0, now_hz = 0;
-  bool gpu = false;
+  std::vector<std::string> governors;  ///< loaded now
+  std::vector<std::int64_t> table_hz;  ///< ascending; empty: there is no table
+  std::int64_t min_hz = 0,
+               max_hz = 0;  ///< in force; 0: not said, as of older kernels without a limit
+  std::int64_t now_hz = 0;
+  Kind kind = Kind::kOther;
+  bool can_bound = false;      ///< limits can be written by this process
+  bool can_set_speed = false;  ///< the userspace governor is there, and can be chosen
+
+  bool gpu() const { return kind == Kind::kGpu; }
+  /// Whether jobs run there: it is a processing element.
+  bool runs_jobs() const { return kind == Kind::kGpu || kind == Kind::kNpu || kind == Kind::kFpga; }
 };
+/// "gpu", "npu", "fpga", "memory", or "device".
+const char* element_name(DevfreqDevice::Kind kind);
 
 struct ThermalTrip {
   std::string type;  ///< "passive", "critical"

@@ -50,6 +50,11 @@ bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
   return std::any_of(machine.policies.begin(), machine.policies.end(),
                      [&](const CpufreqPolicy& policy) {
                        return choose_actuator(machine, policy, asked).kind != ActuatorKind::kNone;
+                     }) ||
+         std::any_of(machine.devfreq.begin(), machine.devfreq.end(),
+                     [&](const DevfreqDevice& device) {
+                       return is_processing_element(device) &&
+                              choose_actuator(device, asked).kind != ActuatorKind::kNone;
                      });
 }
 

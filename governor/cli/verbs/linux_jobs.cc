@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kTimedBy = "host";  // configs/platforms: what jobs take on this machine
 
 MachineSpec with_jobs(const LinuxMachine& machine, const PlatformSpec& timed) {
-  MachineSpec made = make_machine_spec(machine);
+  MachineSpec made = make_machine_spec(machine);  // its pool is of CPUs
   add_job_profiles(timed, made);
   return made;
 }
@@ -135,7 +135,8 @@ void LinuxJobs::listen_to(ControlLoop& loop, Agent& agent, const RewardWeights& 
     RecordingInfo info =
         recording_info(made_.spec, belief_, scenario_, policy_, seed_, weights, measured);
     info.hashes.profile = host_.times_hash;
-    recorder_ = std::make_unique<Recorder>(asked_.record, info, Recorder::Options{.compress = true});
+    recorder_ =
+        std::make_unique<Recorder>(asked_.record, info, Recorder::Options{.compress = true});
     loop.add_sink(*recorder_);
   }
   if (const std::string path = place_for_learned(); !path.empty()) {

@@ -57,8 +57,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
-    say(fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
-                    actuator_name(cluster.actuator), cluster.why));
+    const std::string cpus = cluster.cpus.empty() ? "" : ", CPUs " + cluster.cpus.to_string();
+    say(fmt::format("{}{}: {} ({}).", cluster.name, cpus, actuator_name(cluster.actuator),
+                    cluster.why));
     writes = writes || cluster.actuator != ActuatorKind::kNone;
   }
   if (!writes && !verb.dry_run)
@@ -160,8 +161,8 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
 }
 
 /// Where it is not to be had, the run goes on and says so. A dry run turns nothing, so nobody joins.
-std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, LinuxPlatform& platform,
-                                                   bool holds_lock) {
+std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
+                                                         LinuxPlatform& platform, bool holds_lock) {
   if (verb.dry_run) return nullptr;
   ChannelServiceOptions options;
   options.state_dir = verb.state_dir;
@@ -169,6 +170,8 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, L
   options.platform.energy_measured = !platform.power_source().empty();
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
     options.platform.cluster_cpus.push_back(cluster.cpus);
+  for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
+    options.elements.push_back(cluster.element);
   try {
     auto service = std::make_unique<ChannelService>(platform, platform.spec(), options);
     write_note(fmt::format("Applications can join, at {}/{}.\n", verb.state_dir, FLY_SOCKET_NAME));
@@ -188,9 +191,9 @@ void check_plain_policy(const std::string& policy) {
   for (const AgentInfo& info : agent_catalogue()) {
     if (info.by_clusters) plain.emplace_back(info.name);
   }
-  input_error(fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
-              "use one of " + joined(plain) +
-                  ", or give it jobs: 'run --platform linux --scenario NAME'");
+  input_error(
+      fmt::format("policy '{}'", policy), "decides by jobs, and nobody announces any here",
+      "use one of " + joined(plain) + ", or give it jobs: 'run --platform linux --scenario NAME'");
 }
 
 int run_linux(const RunLinux& verb) {
@@ -206,7 +209,7 @@ int run_linux(const RunLinux& verb) {
   LinuxMachine machine = discover_machine(tree);
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
-  const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine);
+  const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine, /*devices=*/true);
   const LinuxTuning tuning = tuning_of(verb.config, machine, made);
   const Belief belief = jobs ? jobs->belief() : Belief::of(made.spec);
   const RewardWeights weights = reward_weights(belief);
@@ -218,8 +221,8 @@ int run_linux(const RunLinux& verb) {
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
+  options.made = &made;
   if (jobs) {
-    options.made = &jobs->made();
     options.jobs = &jobs->start();
   }
   std::optional<Holding> holding;

@@ -26,6 +26,18 @@ std::string steps_of(const CpufreqPolicy& policy) {
   return fmt::format("{} steps", policy.table_khz.size());
 }
 
+ActuatorChoice device_actuator(const DevfreqDevice& device) {
+  if (!device.runs_jobs()) return {ActuatorKind::kNone, "no job runs on it: it is Linux's"};
+  return choose_actuator(device, ActuatorKind::kAuto);
+}
+
+std::string device_text(const DevfreqDevice& device) {
+  return fmt::format("{}: {:.0f} to {:.0f} MHz, governor {}", device.name,
+                     static_cast<double>(device.min_hz) / 1e6,
+                     static_cast<double>(device.max_hz) / 1e6,
+                     device.governor.empty() ? "unknown" : device.governor);
+}
+
 std::string policy_text(const CpufreqPolicy& policy) {
   if (policy.governor.empty() && policy.error != 0)
     return fmt::format("CPUs {}: cannot be read", policy.cpus.to_string());
@@ -137,10 +149,7 @@ Lines offers(const DoctorFinding& found) {
   for (const CpufreqPolicy& policy : machine.policies)
     lines.push_back({policy.name, policy_text(policy)});
   for (const DevfreqDevice& device : machine.devfreq) {
-    lines.push_back({device.gpu ? "GPU" : "devfreq",
-                     fmt::format("{}: {:.0f} to {:.0f} MHz, governor {}; shown, not governed",
-                                 device.name, static_cast<double>(device.min_hz) / 1e6,
-                                 static_cast<double>(device.max_hz) / 1e6, device.governor)});
+    lines.push_back({element_name(device.kind), device_text(device)});
   }
   for (const PowerSensor& sensor : machine.power) lines.push_back({"power", power_text(sensor)});
   for (const EnergyModel& model : machine.energy_models)
@@ -252,6 +261,10 @@ std::string doctor_text(const DoctorFinding& found, int columns) {
     const ActuatorChoice choice = choose_actuator(machine, policy, ActuatorKind::kAuto);
     choices.push_back({policy.name, fmt::format("{}: {}", actuator_name(choice.kind), choice.why)});
   }
+  for (const DevfreqDevice& device : machine.devfreq) {
+    const ActuatorChoice choice = device_actuator(device);
+    choices.push_back({device.name, fmt::format("{}: {}", actuator_name(choice.kind), choice.why)});
+  }
   section("Would be governed by", choices);
   return out;
 }
@@ -286,7 +299,10 @@ Json doctor_json(const DoctorFinding& found) {
   Json& devfreq = json["devfreq"] = Json::array();
   for (const DevfreqDevice& device : machine.devfreq) {
     devfreq.push_back({{"name", device.name},
-                       {"gpu", device.gpu},
+                       {"gpu", device.gpu()},
+                       {"element", element_name(device.kind)},
+                       {"actuator", actuator_name(device_actuator(device).kind)},
+                       {"actuator_reason", device_actuator(device).why},
                        {"governor", device.governor},
                        {"frequencies_hz", device.table_hz},
                        {"min_hz", device.min_hz},

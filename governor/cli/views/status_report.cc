@@ -41,7 +41,8 @@ std::string clusters_table(const StatusShown& shown, int columns) {
   for (std::size_t c = 0; c < static_cast<std::size_t>(shown.facts.clusters); ++c) {
     const StatusNow::Cluster& now = shown.now.cluster[c];
     const StatusFacts::Cluster& facts = shown.facts.cluster[c];
-    table.add_row({facts.name.get(), facts.cpus.get(), clock_of(shown, c),
+    const std::string cpus = facts.cpus.get();
+    table.add_row({facts.name.get(), cpus.empty() ? "-" : cpus, clock_of(shown, c),
                    fixed(now.delivered_khz / 1e3, 0), fixed(100 * now.busiest, 1),
                    fixed(100 * now.busy, 1), fixed(now.modelled_mw / 1e3, 2),
                    temperature_of(shown, c), facts.actuator.get()});
