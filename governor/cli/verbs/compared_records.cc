@@ -117,8 +117,16 @@ ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
   for (std::size_t p = 0; p < policies.size(); ++p) {
     if (!policies[p].recorded()) records.alone = false;
     for (const std::string& file : policies[p].records) {
-      records.runs.push_back({p, policies[p].label, file, read_recording(file, {}).info});
+      bool any = false;
+      RecordingVisitor visitor;
+      visitor.on_bind = [&](int, const Binding&, const Observation&) { any = true; };
+      records.runs.push_back({p, policies[p].label, file, read_recording(file, visitor).info});
       const ComparedRecord& run = records.runs.back();
+      if (!any && run.info.scenario == kRecordedPlainLoad)
+        refuse(run,
+               "is of plain load on a machine, which is never the same twice, and has no jobs to "
+               "count",
+               "look at it by 'flyball report', or record runs of a scenario");
       const auto same = std::ranges::find(records.runs, p, &ComparedRecord::policy);
       if (same->info.policy != run.info.policy)
         refuse(run,

@@ -24,9 +24,12 @@
 #include "governor/loop/control_loop.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
+#include "governor/record/recorder.h"
+#include "governor/record/recording_header.h"
 #include "governor/service/notify.h"
 #include "governor/status/status_service.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 #include "kernels/base/resident_code.h"
 
 namespace flyball::cli {
@@ -179,6 +182,18 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, L
   }
 }
 
+/// Of whatever runs here: no scenario has told what, or for how long. Applications that join are in it.
+std::unique_ptr<Recorder> record_plain_load(const RunLinux& verb, const PlatformSpec& spec,
+                                            const Belief& belief, const RewardWeights& weights,
+                                            const std::string& power_source) {
+  Scenario scenario;
+  scenario.name = kRecordedPlainLoad;
+  scenario.plain_load = true;
+  const RecordingInfo info = recording_info(spec, belief, scenario, verb.policy, verb.seed, weights,
+                                            measured_on_linux(power_source));
+  return std::make_unique<Recorder>(verb.record, info, Recorder::Options{.compress = true});
+}
+
 }  // namespace
 
 void check_plain_policy(const std::string& policy) {
@@ -215,6 +230,7 @@ int run_linux(const RunLinux& verb) {
       jobs ? jobs->make_agent(weights)
            : std::make_unique<JoinedAgent>(make_agent(verb.policy, context),
                                            make_agent(verb.applications, context), belief.mean);
+  if (!verb.record.empty()) check_output("--record " + verb.record, verb.record, kRecordingOutput);
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
@@ -229,7 +245,7 @@ int run_linux(const RunLinux& verb) {
     options.hook = &holding->hook();
     if (found_anew) machine = discover_machine(tree);
   }
-  std::string result;
+  std::string result, record_problem;
   bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
@@ -265,6 +281,11 @@ int run_linux(const RunLinux& verb) {
         loop.add_sink(*rivals);
       }
       if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
+      std::unique_ptr<Recorder> recorder;
+      if (!verb.record.empty()) {
+        recorder = record_plain_load(verb, made.spec, belief, weights, platform.power_source());
+        loop.add_sink(*recorder);
+      }
       ServiceNotifier notifier;
       NotifySink alive(notifier);
       loop.add_sink(alive);
@@ -277,9 +298,11 @@ int run_linux(const RunLinux& verb) {
       notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
+      if (recorder) record_problem = recorder->finish();
     }
     Json json = result_json(verb, platform, sink);
     std::string text = result_text(platform, sink);
+    if (!verb.record.empty()) json["record"] = verb.record;
     if (jobs) {
       jobs->finish();
       json["jobs"] = jobs->json();
@@ -291,6 +314,7 @@ int run_linux(const RunLinux& verb) {
   if (holding) returned = holding->takeover().give_back();
   write_result(result);
   check_given_back("run", returned, lost_supervisor);
+  if (!record_problem.empty()) throw Error(Error::Kind::kFailure, record_problem);
   if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());
   return 0;
 }
