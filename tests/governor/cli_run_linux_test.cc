@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "env/linux/actuate/clamp_calls.h"
 #include "tests/env/linux_tree.h"
 #include "tests/governor/subprocess.h"
 
@@ -190,6 +191,44 @@ TEST(CliRunLinux, ARecordThatCannotBeWrittenIsRefusedBeforeAnythingIsTurned) {
   EXPECT_EQ(read_text(mine), "my notes\n");
 }
 
+TEST(CliRunLinux, ClampsAreRefusedWhereTheLinuxKernelOrItsGovernorTakesNone) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  tree.write("/proc/sys/kernel/sched_util_clamp_max", "1024\n");
+  const std::string before = settings_of(tree);
+  const auto refusal = [&] {
+    const Finished told =
+        flyball_run(words(tree, {"--duration", "0.5", "--actuator", "uclamp", "--json"}));
+    if (told.exit_code == 0) return std::string();
+    EXPECT_EQ(told.exit_code, 2);
+    EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1) << told.err;
+    return told.err;
+  };
+  if (const int error = probe_clamps(linux_clamp_calls()))
+    EXPECT_THAT(refusal(), HasSubstr(std::generic_category().message(error)));
+  else
+    EXPECT_EQ(refusal(), "");
+  for (const int policy : {0, 4})
+    tree.write(LinuxTree::policy(policy) + "scaling_governor", "ondemand\n");
+  EXPECT_THAT(refusal(), HasSubstr("governor ondemand is in charge"));
+  for (const int policy : {0, 4})
+    tree.write(LinuxTree::policy(policy) + "scaling_governor", "schedutil\n");
+  EXPECT_EQ(settings_of(tree), before);
+}
+
+TEST(CliRunLinux, AutoAndDoctorSayWhyClampsAreNotUsed) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const Finished run = flyball_run(words(tree, {"--duration", "0.5", "--dry-run"}));
+  EXPECT_THAT(run.err, HasSubstr("uclamp"));
+  const auto doctor = [&] {
+    return json::parse(flyball_run({"doctor", "--sysfs-root", tree.root(), "--json"}).out);
+  };
+  EXPECT_THAT(doctor().at("uclamp_reason").dump(), HasSubstr("CONFIG_UCLAMP_TASK"));
+  tree.write("/proc/sys/kernel/sched_util_clamp_max", "1024\n");
+  EXPECT_EQ(doctor().at("uclamp_reason"), nullptr);
+}
+
 TEST(CliRunLinux, RefusesWhatItCannotDo) {
   const LinuxTree machine;
   machine.make_vm();
@@ -207,6 +246,7 @@ TEST(CliRunLinux, RefusesWhatItCannotDo) {
     EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1);
   };
   refused({"--actuator", "bound"}, "did you mean");
+  refused({"--actuator", "uclamp"}, "CONFIG_UCLAMP_TASK");
   refused({"--csv", "x"}, "--csv: has no meaning for '--platform linux'");
   refused({"--policy", "q_learning"}, "decides by jobs");
   refused({"--policy", "userspace"}, "needs a frequency");

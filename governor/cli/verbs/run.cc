@@ -453,8 +453,9 @@ Verb add_run(CLI::App& program) {
   parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
       ->type_name("DIR");
   parser
-      ->add_option("--actuator", verb->actuator,
-                   "On linux, how clocks are turned: auto, setspeed or bounds (default auto)")
+      ->add_option(
+          "--actuator", verb->actuator,
+          "On linux, how clocks are turned: auto, setspeed, bounds or uclamp (default auto)")
       ->type_name("NAME");
   parser
       ->add_option("--applications", verb->applications,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "agents/agent.h"
@@ -58,6 +59,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
                   jobs != nullptr ? "jobs and plain load" : "plain load", verb.policy,
                   verb.dry_run ? "; nothing is written" : ""));
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
+  if (verb.actuator == "uclamp")
+    say("Clamps reach the threads of jobs and of applications that name theirs; all other load is "
+        "the Linux governor's own.");
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
     say(fmt::format("{}, CPUs {}: {} ({}).", cluster.name, cluster.cpus.to_string(),
@@ -71,6 +75,11 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
+  if (verb.actuator == "auto") {
+    const std::string why = why_no_clamps(machine, machine.policies.front());
+    say("Clamps of threads (uclamp) would leave limits alone, and are not what auto takes: " +
+        (why.empty() ? "they reach only threads that are known, and most load is not" : why) + ".");
+  }
   say(power_text(platform, machine));
   if (const int threads = platform.realtime_threads(); threads > 0)
     say(fmt::format(
@@ -170,6 +179,10 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb, L
   options.state_dir = verb.state_dir;
   options.holds_lock = holds_lock;
   options.platform.energy_measured = !platform.power_source().empty();
+  if (verb.actuator == "uclamp")
+    options.platform.on_threads = [&platform](std::span<const pid_t> threads) {
+      platform.clamp_threads(threads);
+    };
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
     options.platform.cluster_cpus.push_back(cluster.cpus);
   try {
@@ -219,6 +232,7 @@ int run_linux(const RunLinux& verb) {
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
+  if (options.actuator == ActuatorKind::kUclamp) check_clamps(machine);
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
   const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine);
