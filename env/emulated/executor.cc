@@ -115,11 +115,9 @@ void Executor::body(bool with_measurement) {
   };
   try {
     if (with_measurement) measured_ns_ = measure();
-    if (counter_factory_) {
-      std::vector<int> ids = engine_.thread_ids();
-      ids.push_back(gettid());
-      counters_ = counter_factory_(ids);
-    }
+    thread_ids_ = engine_.thread_ids();
+    thread_ids_.push_back(gettid());
+    if (counter_factory_) counters_ = counter_factory_(thread_ids_);
     ready();
     loop();
   } catch (const std::exception& error) {

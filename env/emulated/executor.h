@@ -145,6 +145,8 @@ class Executor {
     return events_.read_available() > 0 ? &events_.front() : nullptr;
   }
   void pop_event() { events_.pop(); }
+  /// Linux's numbers of all threads that jobs run on; once started.
+  const std::vector<int>& thread_ids() const { return thread_ids_; }
   /// The first problem that the engine reported and worked around, or nullptr.
   const char* problem() const {
     return has_problem_.load(std::memory_order_acquire) ? problem_.data() : nullptr;
@@ -179,6 +181,7 @@ class Executor {
   std::atomic<bool> ready_{false};
   std::atomic<bool> ended_{false};  ///< the thread has done all it does
   std::vector<CpuSet> clusters_;    ///< empty: those that are available, in their order
+  std::vector<int> thread_ids_;     ///< guarded by `ready_`
   CounterFactory counter_factory_;
   std::unique_ptr<CounterSource> counters_;  ///< guarded by `ready_`, then the executor's
   Doorbell ready_bell_;                      ///< rings for both

@@ -8,6 +8,7 @@
 
 #include "env/ledger/arrivals.h"
 #include "env/ledger/settings.h"
+#include "env/linux/actuate/clamp_hand.h"
 #include "env/linux/counter_figures.h"
 #include "env/linux/sense/cpu_usage.h"
 #include "env/linux/sense/power_reading.h"
@@ -130,6 +131,23 @@ struct LinuxPlatform::Parts {
       if (zone.of_cpu) zones.emplace_back(calls, tree.path(zone.folder + "/temp"));
     }
     for (std::size_t c = 0; c < made.members.size(); ++c) add_cluster(c, tree, machine);
+    add_clamps(machine);
+  }
+
+  /// One hand for all clusters, since a thread may run on several.
+  void add_clamps(const LinuxMachine& machine) {
+    const auto clamped = [](const Cluster& cluster) {
+      return cluster.actuator == ActuatorKind::kUclamp;
+    };
+    if (std::none_of(cluster_list.begin(), cluster_list.end(), clamped)) return;
+    clamps = std::make_unique<ClampHand>(
+        options.clamps != nullptr ? *options.clamps : linux_clamp_calls(), options.hook,
+        adds_headroom_to_clamps(machine.kernel.c_str()));
+    for (std::size_t c = 0; c < cluster_list.size(); ++c) {
+      const std::int64_t top_khz = cluster_list[c].spec->opps.back().freq_khz;
+      clamps->add_cluster(cluster_list[c].cpus, top_khz,
+                          capacity_per_khz(c) * static_cast<double>(top_khz));
+    }
   }
 
   void add_cluster(std::size_t c, const SysTree& tree, const LinuxMachine& machine) {
@@ -193,7 +211,7 @@ struct LinuxPlatform::Parts {
       cluster.clock.emplace_back(calls, tree.path(policy.folder + "/scaling_cur_freq"));
       cluster.limit.emplace_back(calls, tree.path(policy.folder + "/scaling_max_freq"));
       limit_khz = std::max(limit_khz, policy.max_khz);
-      if (choice.kind != ActuatorKind::kNone) {
+      if (choice.kind != ActuatorKind::kNone && choice.kind != ActuatorKind::kUclamp) {
         actuators.emplace_back(tree.root(), policy, choice.kind, cooling, calls, options.hook,
                                cooling_states(tree, machine, cools_cpus));
       }
@@ -273,7 +291,14 @@ struct LinuxPlatform::Parts {
     hand_over();
   }
 
+  HandReport hand_report(std::size_t c) const noexcept {
+    const Cluster& cluster = cluster_list[c];
+    if (cluster.hand) return cluster.hand->report();
+    return cluster.actuator == ActuatorKind::kUclamp ? clamps->report(c) : HandReport();
+  }
+
   void hand_over() noexcept {
+    if (clamps) clamps->hand_over();
     for (Cluster& cluster : cluster_list) {
       if (cluster.hand) cluster.hand->hand_over();
     }
@@ -330,7 +355,7 @@ struct LinuxPlatform::Parts {
 
   void show(std::size_t c, ClusterObservation& out) const noexcept {
     const Cluster& cluster = cluster_list[c];
-    const HandReport hand = cluster.hand ? cluster.hand->report() : HandReport();
+    const HandReport hand = hand_report(c);
     out = {};
     out.util_max = cluster.busiest;
     out.util_mean = cluster.busy_cores / std::max(1, cluster.cpus.count());
@@ -438,9 +463,22 @@ struct LinuxPlatform::Parts {
     if (start_ns != 0) return;
     start_ns = now_ns = served_ns = monotonic_ns();
     if (jobs != nullptr) jobs->begin(start_ns);
+    if (clamps && jobs != nullptr) {
+      own_threads = jobs->thread_ids();
+      follow_threads({});
+    }
     usage.read(now_ns);
     power_ns = now_ns;
     power.read(now_ns, measured_mw);
+  }
+
+  /// Beside our own.
+  void follow_threads(std::span<const pid_t> others) noexcept {
+    const std::size_t own = std::min(own_threads.size(), threads.size());
+    std::copy_n(own_threads.begin(), own, threads.begin());
+    const std::size_t more = std::min(others.size(), threads.size() - own);
+    std::copy_n(others.begin(), more, threads.begin() + static_cast<std::ptrdiff_t>(own));
+    clamps->set_threads(std::span(threads).first(own + more));
   }
 
   /// What schedutil would give real-time threads: a fourth more than they are reckoned with.
@@ -480,6 +518,9 @@ struct LinuxPlatform::Parts {
   RealtimeWatch realtime;
   std::vector<HeldFile> zones;
   std::vector<Cluster> cluster_list;
+  std::unique_ptr<ClampHand> clamps;  ///< null: clocks are turned otherwise
+  std::vector<pid_t> own_threads;
+  std::array<pid_t, ClampHand::kMaxThreads> threads{};
   Binding nobody;
   Doorbell own_bell;
   std::atomic<bool> interrupted{false};
@@ -528,9 +569,12 @@ Status LinuxPlatform::apply(const Action& action) noexcept {
     }
     const int opp = p.within_tuning(c, std::min<int>(action.opp[c], cluster.spec->max_opp()));
     cluster.asked_opp = opp;
-    if (!cluster.hand || p.napping || p.left) continue;
-    cluster.hand->ask(cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz);
+    if (p.napping || p.left) continue;
+    const std::int64_t khz = cluster.spec->opps[static_cast<std::size_t>(opp)].freq_khz;
+    if (cluster.hand) cluster.hand->ask(khz);
+    if (cluster.actuator == ActuatorKind::kUclamp) p.clamps->ask(c, khz);
   }
+  if (p.clamps && !p.napping && !p.left) p.clamps->turn(p.now_ns);
   return Status::kOk;
 }
 
@@ -601,7 +645,7 @@ std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
   for (const Parts::Cluster& cluster : parts_->cluster_list) {
     all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.element,
                    cluster.actuator, cluster.why,
-                   cluster.hand ? cluster.hand->report() : HandReport()});
+                   parts_->hand_report(all.size())});
   }
   return all;
 }
@@ -620,8 +664,7 @@ bool LinuxPlatform::is_writing(std::string_view policy) const noexcept {
 }
 
 HandReport LinuxPlatform::hand(int cluster) const noexcept {
-  const Parts::Cluster& one = parts_->cluster_list[static_cast<std::size_t>(cluster)];
-  return one.hand ? one.hand->report() : HandReport();
+  return parts_->hand_report(static_cast<std::size_t>(cluster));
 }
 
 const std::string& LinuxPlatform::power_source() const { return parts_->power.source(); }
@@ -631,6 +674,13 @@ std::string LinuxPlatform::counters() const {
     if (cluster.counters) return cluster.counters->describe();
   }
   return "";
+}
+
+void LinuxPlatform::clamp_threads(std::span<const pid_t> threads) noexcept {
+  if (parts_->clamps) parts_->follow_threads(threads);
+}
+std::size_t LinuxPlatform::clamped_threads() const noexcept {
+  return parts_->clamps ? parts_->clamps->threads() : 0;
 }
 
 void LinuxPlatform::stand_down(std::string_view policy) noexcept {

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "env/linux/actuate/choice.h"
+#include "env/linux/actuate/clamp_calls.h"
 #include "env/linux/actuate/clock_hand.h"
 #include "env/linux/actuate/setting_calls.h"
 #include "env/linux/jobs/job_source.h"
@@ -23,6 +25,7 @@ struct LinuxOptions {
   std::int64_t duration_ns = 0;  ///< 0: until it is interrupted
   SettingHook* hook = nullptr;
   SettingCalls* calls = nullptr;      ///< null: this machine's
+  ClampCalls* clamps = nullptr;       ///< null: this machine's
   const PerfMachine* perf = nullptr;  ///< null: this machine's, and none for another root
   /// What the machine is taken for, with the applications of `jobs` or with devices; null:
   /// make_machine_spec().
@@ -61,6 +64,12 @@ class LinuxPlatform final : public Platform {
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>& settings) override;
   /// Devices that nobody occupies are Linux's own, and not looked at.
   void occupy(unsigned clusters) noexcept override;
+
+  /// Under ActuatorKind::kUclamp: the threads of applications that have joined, by Linux's numbers, all of
+  /// them, beside those of the job source. By the thread that calls apply(); allocates nothing.
+  void clamp_threads(std::span<const pid_t> threads) noexcept;
+  /// How many threads are clamped now.
+  std::size_t clamped_threads() const noexcept;
 
   /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
   void stand_down(std::string_view policy) noexcept;

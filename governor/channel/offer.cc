@@ -1,5 +1,7 @@
 #include "governor/channel/offer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -103,20 +105,27 @@ bool take_where(Offer& offer) {
   return true;
 }
 
-bool read_monitors(const fly_hello& hello, Offer& offer) {
+/// Empty, or which of them is refused and why: as libflyball refuses it, and short enough for a welcome.
+std::string read_monitors(const fly_hello& hello, Offer& offer) {
   for (std::uint32_t m = 0; m < hello.monitor_count; ++m) {
     const fly_monitor& from = hello.monitor[m];
     const auto name = text_of(from.name, false), unit = text_of(from.unit, true);
-    if (!name || !unit || !std::isfinite(from.desired_min) || !std::isfinite(from.desired_max) ||
-        !within(from.weight, 0, FLYBALL_WEIGHT_MOST) || from.direction < 0 ||
-        from.direction > FLYBALL_NEITHER)
-      return false;
+    if (!name || !unit || from.direction < 0 || from.direction > FLYBALL_NEITHER)
+      return "monitors: are not as flyball.h says; use libflyball";
+    const std::string which = fmt::format("monitors: '{}'", *name);
+    if (!std::isfinite(from.desired_min) || !std::isfinite(from.desired_max))
+      return which + " has a desired value that is no number; give 0";
+    if (!within(from.weight, 0, FLYBALL_WEIGHT_MOST))
+      return fmt::format("{} weighs {:.4g}; 0 to {}", which, from.weight, FLYBALL_WEIGHT_MOST);
+    if (from.direction == FLYBALL_NEITHER && from.desired_min > from.desired_max)
+      return fmt::format("{} wants {:.4g} to {:.4g}; swap them", which, from.desired_min,
+                         from.desired_max);
     offer.monitor_names.push_back(*name);
     offer.monitor_units.push_back(*unit);
     offer.monitors.push_back(
         {nullptr, nullptr, from.direction, from.desired_min, from.desired_max, from.weight});
   }
-  return true;
+  return "";
 }
 
 }  // namespace
@@ -201,7 +210,7 @@ std::string read_offer(std::span<const char> message, Offer& offer) {
     return offer.where.index >= 0
                ? "accuracy_pct: 0 to 100 for one level at least, the same for each value of where"
                : "accuracy_pct: 0 to 100 for one level at least";
-  if (!read_monitors(hello, offer)) return "monitors: are not as flyball.h says; use libflyball";
+  if (std::string why = read_monitors(hello, offer); !why.empty()) return why;
   if (!read_requirements(hello.required, offer.required))
     return "requirements: are not as flyball.h says; use libflyball";
   if (hello.threads < 1 || hello.threads > FLYBALL_CPUS ||

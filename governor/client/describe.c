@@ -125,8 +125,7 @@ static int take_monitors(const flyball_application* app, struct flyball_session*
     if (!(from->weight >= 0 && from->weight <= FLYBALL_WEIGHT_MOST))
       return fly_fail(EINVAL, "monitor '%s': a weight of %g; 0 to %d", to->name, from->weight,
                       FLYBALL_WEIGHT_MOST);
-    if (from->direction == FLYBALL_NEITHER && from->weight > 0 &&
-        from->desired_min > from->desired_max)
+    if (from->direction == FLYBALL_NEITHER && from->desired_min > from->desired_max)
       return fly_fail(EINVAL, "monitor '%s': desired_min %g is above desired_max %g; swap them",
                       to->name, from->desired_min, from->desired_max);
     if (from->direction < FLYBALL_LOWER_IS_BETTER || from->direction > FLYBALL_NEITHER)

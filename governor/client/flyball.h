@@ -104,7 +104,8 @@ enum flyball_direction { FLYBALL_LOWER_IS_BETTER, FLYBALL_HIGHER_IS_BETTER, FLYB
 /* Something that the application measures of itself, once a job. A value below desired_min (unless lower
  * is better) or above desired_max (unless higher is) costs that job `weight` on top of all else, in
  * energies of a reference job: 0 to FLYBALL_WEIGHT_MOST; a missed deadline costs 3. What learns stays away
- * from settings that cost so. With a weight of 0 the monitor is only shown. */
+ * from settings that cost so. With a weight of 0 the monitor is only shown. All three are numbers (0 where
+ * none is meant); where neither direction is better, desired_min is not above desired_max. */
 typedef struct flyball_monitor {
   const char* name; /* "confidence" */
   const char* unit;

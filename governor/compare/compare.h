@@ -10,6 +10,7 @@
 #include "env/model/platform_spec.h"
 #include "env/scenario/scenario.h"
 #include "governor/compare/bounds.h"
+#include "governor/compare/seed_list.h"
 #include "governor/compare/simulation.h"
 #include "governor/metrics/metrics.h"
 
@@ -32,10 +33,13 @@ struct CompareOptions {
   std::string static_best{};  ///< the configuration that was found before; empty: it is looked for
   int seeds = 10;
   std::uint64_t first_seed = 1;
+  std::vector<std::uint64_t> seed_list{};     ///< all of them, where they do not follow the first
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
   const std::atomic<bool>* stop = nullptr;    ///< true: end soon, with the seeds that are complete
   unsigned threads = 2;                       ///< the results do not depend on it
   PlatformFactory make_platform = simulate;
+
+  std::uint64_t seed(std::size_t s) const { return nth_seed(first_seed, seed_list, s); }
 };
 
 struct PolicyResult {

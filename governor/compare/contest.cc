@@ -139,7 +139,7 @@ class Contest::Runs {
 
   /// In place, since the bound keeps to the jobs where they stand.
   void find_jobs(std::size_t s, SeedJobs& jobs) const {
-    jobs.jobs = released_jobs(bound_model_.sim().ledger, options_.first_seed + s);
+    jobs.jobs = released_jobs(bound_model_.sim().ledger, options_.seed(s));
     if (bound_model_.why_none().empty())
       jobs.bound = std::make_unique<LowerBound>(bound_model_, jobs.jobs);
   }
@@ -217,7 +217,7 @@ class Contest::Runs {
     const double idle_mj = jobs.bound->idle_mj();
     const double price_mj = (jobs.bound->energy_mj(best[0]->ledger.met) - idle_mj) / work;
     for (const double hurry : {1.0, 1.5}) {
-      const std::uint64_t seed = options_.first_seed + s;
+      const std::uint64_t seed = options_.seed(s);
       const Stage stage = options_.make_platform(platform_, scenario_, seed);
       Scripted agent(search_schedule(
           *stage.truth, choices,
@@ -277,6 +277,7 @@ class Contest::Runs {
       HindsightOptions search;
       search.seeds = options_.seeds;
       search.first_seed = options_.first_seed;
+      search.seed_list = options_.seed_list;
       search.threads = options_.threads;
       search.make_platform = options_.make_platform;
       search.stop = options_.stop;
@@ -289,7 +290,7 @@ class Contest::Runs {
   }
 
   Outcome run_one(const Contestant& contestant, std::size_t s, const SeedJobs& jobs) const {
-    const std::uint64_t seed = options_.first_seed + s;
+    const std::uint64_t seed = options_.seed(s);
     const Stage stage = options_.make_platform(platform_, scenario_, seed);
     const Belief& belief = contestant.told_truth ? true_belief_ : belief_;
     const AgentContext context{belief, weights_, seed, stage.truth};

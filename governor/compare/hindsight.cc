@@ -50,7 +50,7 @@ class Trials {
     parallel_for(
         tried_.size() - first, options_.threads, options_.stop,
         [&](std::size_t i) {
-          tried_[first + i].reward = run(tried_[first + i].action, options_.first_seed);
+          tried_[first + i].reward = run(tried_[first + i].action, options_.seed(0));
         },
         [&](std::size_t done) { report(first + done); });
     return tried_.size() > first && best().reward > best_before;
@@ -103,7 +103,7 @@ HindsightResult best_in_hindsight(const PlatformSpec& platform, const Scenario& 
   parallel_for(
       reward.size(), options.threads, options.stop,
       [&](std::size_t i) {
-        reward[i] = trials.run(finalists[i / others].action, options.first_seed + 1 + i % others);
+        reward[i] = trials.run(finalists[i / others].action, options.seed(1 + i % others));
       },
       [&](std::size_t done) { trials.report(static_cast<std::size_t>(options.budget) + done); });
 

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "env/spaces/action.h"
+#include "governor/compare/seed_list.h"
 #include "governor/compare/simulation.h"
 
 namespace flyball {
@@ -12,11 +13,14 @@ namespace flyball {
 struct HindsightOptions {
   int seeds = 1;
   std::uint64_t first_seed = 1;
+  std::vector<std::uint64_t> seed_list{};  ///< as in CompareOptions
   int budget = 160;  ///< simulated runs on the first seed; the finalists run on the others as well
   unsigned threads = 2;
   PlatformFactory make_platform = simulate;
   std::function<void(double done)> progress;  ///< 0 to 1, on the calling thread; may be empty
   const std::atomic<bool>* stop = nullptr;
+
+  std::uint64_t seed(std::size_t s) const { return nth_seed(first_seed, seed_list, s); }
 };
 
 struct HindsightResult {

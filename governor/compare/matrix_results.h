@@ -47,12 +47,14 @@ struct MatrixResults {
   std::string against;
   int seeds = 0;
   std::uint64_t first_seed = 1;
-  bool search = false;  ///< CompareOptions::search
-  bool times = false;   ///< has what is measured on this machine
+  std::vector<std::uint64_t> seed_list;  ///< as in CompareOptions; of recorded runs alone
+  bool search = false;                   ///< CompareOptions::search
+  bool times = false;                    ///< has what is measured on this machine
   Shard shard;
   std::vector<CellContext> cells;
   std::map<std::pair<std::size_t, std::size_t>, SeedFigures> seeds_done;  ///< by cell and seed
 
+  std::uint64_t seed(std::size_t s) const { return nth_seed(first_seed, seed_list, s); }
   std::size_t units() const { return cells.size() * static_cast<std::size_t>(seeds); }
   /// How many seeds the shard has in all.
   std::size_t units_of_shard() const;

@@ -1,8 +1,11 @@
 #include "governor/machine/kept_settings.h"
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 
+#include "governor/supervisor/setting_access.h"
 #include "governor/supervisor/tunables.h"
 
 namespace flyball {
@@ -20,6 +23,25 @@ SettingKind kind_of(std::string_view name) {
   if (name.ends_with("/userspace/set_freq")) return SettingKind::kSpeed;
   return SettingKind::kOther;
 }
+
+/// The thread's policy, niceness and priority as they are, and these clamps: as the supervisor writes it.
+struct ClampText {
+  std::array<char, 112> text;
+  std::size_t size = 0;
+  ClampText(std::string_view now, const UtilClamps& clamps) {
+    std::size_t kept = 0;
+    for (int numbers = 0; kept < now.size() && numbers < 3; ++kept) numbers += now[kept] == ' ';
+    size = now.substr(0, kept).copy(text.data(), text.size() - 32);
+    put(clamps.min);
+    text[size++] = ' ';
+    put(clamps.max);
+  }
+  void put(std::uint32_t clamp) {
+    char* const end = std::to_chars(text.data() + size, text.data() + text.size(), clamp).ptr;
+    size = static_cast<std::size_t>(end - text.data());
+  }
+  std::string_view view() const { return {text.data(), size}; }
+};
 
 }  // namespace
 
@@ -74,6 +96,54 @@ void KeptSettings::on_left(std::string_view path, bool given_back) noexcept {
       give_back_tunables(file_, number);
   } catch (const std::exception&) {  // no memory: they are given back at the end
   }
+}
+
+int KeptSettings::number_of(const ProcessIdentity& thread) const {
+  const auto found = thread_number_.find(thread.pid);
+  return found != thread_number_.end() && file_.thread(found->second) == thread ? found->second
+                                                                                : -1;
+}
+
+int KeptSettings::on_clamp(pid_t thread, const UtilClamps& before,
+                           const UtilClamps& intended) noexcept {
+  const std::optional<ProcessIdentity> identity = identify(thread);
+  if (!identity) return ESRCH;
+  const SettingReading now = read_thread_scheduling(*identity);
+  if (now.error != 0) return now.error;
+  const ClampText was(now.view(), before), will_be(now.view(), intended);
+  const std::lock_guard lock(mutex_);
+  int number = number_of(*identity);
+  if (number < 0) {
+    // What gives its own value back is none to be taken for it.
+    if (before == intended) return ESRCH;
+    const auto taken = file_.take_thread(SettingKind::kThreadScheduling, *identity, was.view());
+    if (!taken) return ENOSPC;
+    number = *taken;
+    try {
+      thread_number_.insert_or_assign(thread, number);
+    } catch (const std::exception&) {
+      return ENOMEM;  // what is taken and never written is given back by doing nothing
+    }
+  } else if (file_.state(number) != SettingState::kTaken && !file_.retake(number, was.view())) {
+    return EINVAL;
+  }
+  return file_.intend(number, will_be.view()) ? 0 : EINVAL;
+}
+
+void KeptSettings::on_clamped(pid_t thread, const UtilClamps& now) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found = thread_number_.find(thread);
+  if (found == thread_number_.end()) return;
+  const SettingReading reading = read_thread_scheduling(file_.thread(found->second));
+  if (reading.error != 0) return;  // it has ended
+  file_.written(found->second, ClampText(reading.view(), now).view());
+}
+
+void KeptSettings::on_clamp_left(pid_t thread, bool given_back) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found = thread_number_.find(thread);
+  if (found == thread_number_.end()) return;
+  file_.set_state(found->second, given_back ? SettingState::kGivenBack : SettingState::kLeft);
 }
 
 }  // namespace flyball

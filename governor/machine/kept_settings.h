@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "env/linux/actuate/setting_calls.h"
+#include "governor/supervisor/process_identity.h"
 #include "governor/supervisor/settings_file.h"
 
 namespace flyball {
@@ -21,8 +22,13 @@ class KeptSettings final : public SettingHook {
                std::string_view intended) noexcept override;
   void on_written(std::string_view path, std::string_view read_back) noexcept override;
   void on_left(std::string_view path, bool given_back) noexcept override;
+  int on_clamp(pid_t thread, const UtilClamps& before,
+               const UtilClamps& intended) noexcept override;
+  void on_clamped(pid_t thread, const UtilClamps& now) noexcept override;
+  void on_clamp_left(pid_t thread, bool given_back) noexcept override;
 
  private:
+  int number_of(const ProcessIdentity& thread) const;     ///< -1: not taken yet
   std::string_view name_of(std::string_view path) const;  ///< as the machine has it, "/sys/..."
   int number_of(std::string_view name) const;             ///< -1: not taken yet
 
@@ -30,6 +36,7 @@ class KeptSettings final : public SettingHook {
   const std::string root_;
   mutable std::mutex mutex_;  ///< one thread at a time takes a new one
   std::map<std::string, int, std::less<>> number_;
+  std::map<pid_t, int> thread_number_;
 };
 
 }  // namespace flyball

@@ -63,6 +63,9 @@ struct RecordedWorkload {
   std::int64_t battery_until_ns = 0;
 };
 
+/// The scenario's name where whatever ran on a machine was recorded, and no scenario was played.
+inline constexpr const char* kRecordedPlainLoad = "plain_load";
+
 /// What the JSON of the header says.
 struct RecordingInfo {
   PlatformSpec platform;  ///< its names only: clusters, operating points, mappings

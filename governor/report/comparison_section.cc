@@ -309,6 +309,7 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   const Policy* best = found == policies.end() ? nullptr : &*found;
 
   const auto first_seed = json.value("first_seed", std::uint64_t{1});
+  const auto seed_list = json.value("seed_list", std::vector<std::uint64_t>{});
   for (const Policy& policy : policies) {
     if (policy.bound) continue;
     for (std::size_t i = 0; i < policy.energy.per_seed.size(); ++i) {
@@ -317,8 +318,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
       };
       const bool on_time =
           avoidable(of(policy.missed), of(policy.infeasible)) <= options.max_miss_pct;
-      runs.push_back({fmt::format("{}/{}/{}", platform, scenario, first_seed + i), policy.name,
-                      policy.energy.per_seed[i], on_time});
+      runs.push_back({fmt::format("{}/{}/{}", platform, scenario,
+                                  i < seed_list.size() ? seed_list[i] : first_seed + i),
+                      policy.name, policy.energy.per_seed[i], on_time});
     }
   }
 
@@ -330,9 +332,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   const auto recorded = json.find("recorded");
   const bool all_recorded = recorded != json.end() && recorded->is_array() &&
                             recorded->size() == json.at("policies").size();
-  section.notes.push_back(fmt::format("{}, {} seeds from {}.",
-                                      all_recorded ? "Recorded" : "Simulated",
-                                      json.at("seeds").get<int>(), first_seed));
+  section.notes.push_back(fmt::format(
+      "{}, {} seeds {} {}.", all_recorded ? "Recorded" : "Simulated", json.at("seeds").get<int>(),
+      seed_list.empty() ? "from" : "among those from", first_seed));
   for (const char* key : {"belief", "no_gap_reason"})
     if (const auto note = json.find(key); note != json.end() && note->is_string())
       section.notes.push_back((std::string(key) == "belief" ? "Believed: " : "") +

@@ -119,6 +119,23 @@ TEST(Hostile, GarbageIsHungUpOn) {
   serves_others(dir, governor);
 }
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kEndless = std::numeric_limits<double>::infinity();
+
+struct MonitorAsked {
+  int direction;
+  double desired_min, desired_max, weight;
+};
+
+void one_monitor(fly_hello& hello, const MonitorAsked& asked) {
+  hello.monitor_count = 1;
+  std::strcpy(hello.monitor[0].name, "fog");
+  hello.monitor[0].direction = asked.direction;
+  hello.monitor[0].desired_min = asked.desired_min;
+  hello.monitor[0].desired_max = asked.desired_max;
+  hello.monitor[0].weight = asked.weight;
+}
+
 TEST(Hostile, AHelloThatLiesIsRefusedWithItsReason) {
   const std::vector<std::pair<const char*, std::function<void(fly_hello&)>>> lies = {
       {"sizes", [](fly_hello& h) { h.text_bytes = 1; }},
@@ -147,6 +164,38 @@ TEST(Hostile, AHelloThatLiesIsRefusedWithItsReason) {
          std::strcpy(h.monitor[0].name, "fog");
          h.monitor[0].weight = FLYBALL_WEIGHT_MOST + 1;
        }},
+      {"'fog' weighs -1",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, 1, 2, -1});
+       }},
+      {"'fog' weighs nan",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, 1, 2, kNone});
+       }},
+      {"'fog' weighs inf",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, 1, 2, kEndless});
+       }},
+      {"'fog' has a desired value that is no number",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, kNone, 2, 1});
+       }},
+      {"'fog' has a desired value that is no number",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_LOWER_IS_BETTER, 0, -kEndless, 1});
+       }},
+      {"'fog' wants 2 to 1",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, 2, 1, 1});
+       }},
+      {"'fog' wants 2 to 1",
+       [](fly_hello& h) {
+         one_monitor(h, {FLYBALL_NEITHER, 2, 1, 0});
+       }},
+      {"monitors: are not",
+       [](fly_hello& h) {
+         one_monitor(h, {3, 1, 2, 1});
+       }},
   };
   Offer good;
   const fly_hello right = good_hello();
@@ -162,6 +211,41 @@ TEST(Hostile, AHelloThatLiesIsRefusedWithItsReason) {
   for (std::size_t bytes = 0; bytes < sizeof right; bytes += 7) {
     Offer offer;
     EXPECT_NE(read_offer({reinterpret_cast<const char*>(&right), bytes}, offer), "");
+  }
+}
+
+TEST(Hostile, ADesiredValueOfTheSideThatIsNotWatchedIsNotHeldAgainstTheOther) {
+  for (const MonitorAsked& asked : {MonitorAsked{FLYBALL_HIGHER_IS_BETTER, 80, 0, 1},
+                                    {FLYBALL_LOWER_IS_BETTER, 0, -5, 1},
+                                    {FLYBALL_NEITHER, 2, 2, 1},
+                                    {FLYBALL_NEITHER, 0, 0, 0}}) {
+    fly_hello hello = good_hello();
+    one_monitor(hello, asked);
+    Offer offer;
+    EXPECT_EQ(read_offer({reinterpret_cast<const char*>(&hello), sizeof hello}, offer), "");
+    ASSERT_EQ(offer.monitors.size(), 1u);
+  }
+}
+
+TEST(Hostile, TheLibraryRefusesMonitorsAsTheGovernorDoes) {
+  for (const MonitorAsked& asked : {MonitorAsked{FLYBALL_NEITHER, 2, 1, 1},
+                                    {FLYBALL_NEITHER, 2, 1, 0},
+                                    {FLYBALL_NEITHER, 1, 2, -1},
+                                    {FLYBALL_NEITHER, kNone, 2, 1},
+                                    {FLYBALL_LOWER_IS_BETTER, 0, 1, kEndless}}) {
+    const flyball_monitor fog{
+        "fog", "", asked.direction, asked.desired_min, asked.desired_max, asked.weight};
+    flyball_application app{};
+    app.name = "camera";
+    app.monitors = &fog;
+    app.monitor_count = 1;
+    flyball_session* session = nullptr;
+    EXPECT_EQ(flyball_open(&app, &session), EINVAL);
+    EXPECT_NE(std::string(flyball_why()).find("monitor 'fog'"), std::string::npos) << flyball_why();
+    fly_hello hello = good_hello();
+    one_monitor(hello, asked);
+    Offer offer;
+    EXPECT_NE(read_offer({reinterpret_cast<const char*>(&hello), sizeof hello}, offer), "");
   }
 }
 

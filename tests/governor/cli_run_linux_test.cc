@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "env/linux/actuate/clamp_calls.h"
 #include "tests/env/linux_tree.h"
 #include "tests/governor/subprocess.h"
 
@@ -99,6 +102,133 @@ TEST(CliRunLinux, KilledOutrightItsSupervisorGivesBack) {
   SUCCEED();
 }
 
+TEST(CliRunLinux, PlainLoadIsRecordedAndReadAsAnyRun) {
+  FLYBALL_STARTS_PROGRAMS();
+  const LinuxTree tree;
+  tree.make_xu3();
+  const TempDir dir;
+  const std::string record = dir / "plain.flyrec";
+  const Finished ran =
+      flyball_run(words(tree, {"--duration", "0.6", "--actuator", "bounds", "--policy",
+                               "performance", "--record", record, "--json"}));
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const json result = json::parse(ran.out);
+  EXPECT_EQ(result.at("record"), record);
+
+  const Finished show = flyball_run({"record", "show", record, "--json"});
+  ASSERT_EQ(show.exit_code, 0) << show.err;
+  const json shown = json::parse(show.out);
+  EXPECT_EQ(shown.at("platform"), "linux");
+  EXPECT_EQ(shown.at("scenario"), "plain_load");
+  EXPECT_EQ(shown.at("policy"), "performance");
+  EXPECT_EQ(shown.at("epochs"), result.at("epochs"));
+  EXPECT_EQ(shown.at("applications"), json::array());
+  EXPECT_EQ(shown.at("finished"), 0);
+  EXPECT_EQ(shown.at("problem"), nullptr);
+  ASSERT_EQ(shown.at("clusters").size(), 2u);
+
+  // What was decided is the highest clock of either cluster, as performance does.
+  const Finished exported =
+      flyball_run({"record", "export", "csv", record, "--out", dir / "tables"});
+  ASSERT_EQ(exported.exit_code, 0) << exported.err;
+  const std::string epochs = read_text(std::filesystem::path(dir / "tables") / "epochs.csv");
+  EXPECT_EQ(std::count(epochs.begin(), epochs.end(), '\n') - 1, result.at("epochs"));
+  std::istringstream lines(epochs);
+  std::string heading, line;
+  std::getline(lines, heading);
+  const auto cells = [](const std::string& text) {
+    std::vector<std::string> all;
+    std::istringstream rest(text);
+    for (std::string cell; std::getline(rest, cell, ',');) all.push_back(cell);
+    return all;
+  };
+  const std::vector<std::string> names = cells(heading);
+  int clocks = 0;
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> row = cells(line);
+    for (std::size_t i = 0; i < std::min(names.size(), row.size()); ++i) {
+      if (names[i].find("applied") == std::string::npos ||
+          names[i].find("khz") == std::string::npos)
+        continue;
+      EXPECT_TRUE(row[i] == "2000000" || row[i] == "1400000") << names[i] << " " << row[i];
+      ++clocks;
+    }
+  }
+  EXPECT_GT(clocks, 0) << heading;
+
+  EXPECT_EQ(
+      flyball_run({"record", "export", "perfetto", record, "--out", dir / "t.json"}).exit_code, 0);
+  const Finished report = flyball_run({"report", record, "--out", dir / "report.html"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_THAT(read_text(dir / "report.html"), HasSubstr("plain_load"));
+
+  // What needs to know what there was to do says so, in a line.
+  for (const std::vector<std::string>& asked :
+       {std::vector<std::string>{"replay", record, "--policy", "schedutil"},
+        {"compare", "--platform", "odroid_xu3", "--policies", "schedutil,mine=" + record},
+        {"compare", "--platform", "odroid_xu3", "--scenario", "audio", "--policies",
+         "schedutil,mine=" + record}}) {
+    const Finished told = flyball_run(asked);
+    EXPECT_EQ(told.exit_code, 2) << asked[0];
+    EXPECT_EQ(told.out, "");
+    EXPECT_THAT(told.err, HasSubstr("is of plain load on a machine"));
+    EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1) << told.err;
+  }
+}
+
+TEST(CliRunLinux, ARecordThatCannotBeWrittenIsRefusedBeforeAnythingIsTurned) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const std::string before = settings_of(tree);
+  const Finished told = flyball_run(
+      words(tree, {"--duration", "0.5", "--record", tree.path("/no/such/folder/a.flyrec")}));
+  EXPECT_EQ(told.exit_code, 2);
+  EXPECT_THAT(told.err, HasSubstr("--record"));
+  EXPECT_EQ(settings_of(tree), before);
+  const std::string mine = tree.path("/mine.txt");
+  std::ofstream(mine) << "my notes\n";
+  EXPECT_EQ(flyball_run(words(tree, {"--duration", "0.5", "--record", mine})).exit_code, 2);
+  EXPECT_EQ(read_text(mine), "my notes\n");
+}
+
+TEST(CliRunLinux, ClampsAreRefusedWhereTheLinuxKernelOrItsGovernorTakesNone) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  tree.write("/proc/sys/kernel/sched_util_clamp_max", "1024\n");
+  const std::string before = settings_of(tree);
+  const auto refusal = [&] {
+    const Finished told =
+        flyball_run(words(tree, {"--duration", "0.5", "--actuator", "uclamp", "--json"}));
+    if (told.exit_code == 0) return std::string();
+    EXPECT_EQ(told.exit_code, 2);
+    EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1) << told.err;
+    return told.err;
+  };
+  if (const int error = probe_clamps(linux_clamp_calls()))
+    EXPECT_THAT(refusal(), HasSubstr(std::generic_category().message(error)));
+  else
+    EXPECT_EQ(refusal(), "");
+  for (const int policy : {0, 4})
+    tree.write(LinuxTree::policy(policy) + "scaling_governor", "ondemand\n");
+  EXPECT_THAT(refusal(), HasSubstr("governor ondemand is in charge"));
+  for (const int policy : {0, 4})
+    tree.write(LinuxTree::policy(policy) + "scaling_governor", "schedutil\n");
+  EXPECT_EQ(settings_of(tree), before);
+}
+
+TEST(CliRunLinux, AutoAndDoctorSayWhyClampsAreNotUsed) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const Finished run = flyball_run(words(tree, {"--duration", "0.5", "--dry-run"}));
+  EXPECT_THAT(run.err, HasSubstr("uclamp"));
+  const auto doctor = [&] {
+    return json::parse(flyball_run({"doctor", "--sysfs-root", tree.root(), "--json"}).out);
+  };
+  EXPECT_THAT(doctor().at("uclamp_reason").dump(), HasSubstr("CONFIG_UCLAMP_TASK"));
+  tree.write("/proc/sys/kernel/sched_util_clamp_max", "1024\n");
+  EXPECT_EQ(doctor().at("uclamp_reason"), nullptr);
+}
+
 TEST(CliRunLinux, RefusesWhatItCannotDo) {
   const LinuxTree machine;
   machine.make_vm();
@@ -116,6 +246,7 @@ TEST(CliRunLinux, RefusesWhatItCannotDo) {
     EXPECT_EQ(std::count(told.err.begin(), told.err.end(), '\n'), 1);
   };
   refused({"--actuator", "bound"}, "did you mean");
+  refused({"--actuator", "uclamp"}, "CONFIG_UCLAMP_TASK");
   refused({"--csv", "x"}, "--csv: has no meaning for '--platform linux'");
   refused({"--policy", "q_learning"}, "decides by jobs");
   refused({"--policy", "userspace"}, "needs a frequency");

@@ -107,14 +107,60 @@ TEST_F(CliComparedRecords, RunsOfOneNameAreSeedsOfOnePolicyAndPairsOfTheOthers) 
           "twice");
   refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
            "rule,mine=" + a + ",yours=" + b},
-          "no recorded run of seed 5");
+          "have no seed in common: in scenario 'short' on 'odroid_xu3' mine has none of seed 5, "
+          "yours has none of seed 4");
   const std::string c = record("c", short_one, "rule", 7);
   refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
            "rule,mine=" + a + ",mine=" + c},
           "is of policy 'rule'");
-  refused({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
-           "rule,mine=" + a + ",yours=" + c},
-          "seeds of the recorded runs are 4, 7");
+}
+
+TEST_F(CliComparedRecords, SeedsNeedNotFollowEachOther) {
+  const std::string short_one = scenario("short", 4);
+  const auto seed_of = [&](int seed, const std::string& policy) {
+    return record(policy + std::to_string(seed), short_one, policy, seed);
+  };
+  const std::string a4 = seed_of(4, "schedutil"), a7 = seed_of(7, "schedutil"),
+                    a9 = seed_of(9, "schedutil"), b4 = seed_of(4, "powersave"),
+                    b9 = seed_of(9, "powersave"), b12 = seed_of(12, "powersave");
+  const std::string csv = dir_ / "all.csv";
+  const json mixed =
+      found({"--platform", "odroid_xu3", "--scenario", short_one, "--csv", csv, "--policies",
+             "rule,one=" + a9 + ",one=" + a4 + ",one=" + a7 + ",two=" + b12 + ",two=" + b4 +
+                 ",two=" + b9});
+  EXPECT_EQ(mixed.at("seeds"), 2);
+  EXPECT_EQ(mixed.at("first_seed"), 4);
+  EXPECT_EQ(mixed.at("seed_list"), json({4, 9}));
+  EXPECT_THAT(mixed.at("notes").dump(),
+              HasSubstr("Compared are the 2 seeds that all recorded policies have; left out are 7, "
+                        "12: one has none of seed 12; two has none of seed 7"));
+  EXPECT_THAT(mixed.at("notes").dump(), ::testing::Not(HasSubstr(a7)));
+
+  // Every row is of the seed that it says: as that seed is by itself.
+  for (const int seed : {4, 9}) {
+    const json alone =
+        found({"--platform", "odroid_xu3", "--scenario", short_one, "--policies",
+               "rule,schedutil,powersave", "--seeds", "1", "--seed", std::to_string(seed)});
+    const std::size_t s = seed == 4 ? 0 : 1;
+    EXPECT_EQ(energies(mixed, 0)[s], energies(alone, 0)[0]);
+    for (const std::size_t p : {1, 2})
+      EXPECT_NEAR(energies(mixed, p)[s].get<double>(), energies(alone, p)[0].get<double>(), 0.01);
+    EXPECT_THAT(read_text(csv), HasSubstr(",two," + std::to_string(seed) + ","));
+  }
+  EXPECT_EQ(read_text(csv).find(",two,7,"), std::string::npos);
+  EXPECT_THAT(flyball_run({"compare", "--platform", "odroid_xu3", "--policies",
+                           "one=" + a4 + ",one=" + a9 + ",two=" + b4 + ",two=" + b9})
+                  .out,
+              HasSubstr("2 seeds (4, 9)"));
+
+  // Those that follow each other are said as ever.
+  const json following =
+      found({"--platform", "odroid_xu3", "--policies", "one=" + a4 + ",one=" + a7 + ",two=" + b4});
+  EXPECT_EQ(following.at("seeds"), 1);
+  EXPECT_FALSE(following.contains("seed_list"));
+  EXPECT_THAT(following.at("notes").dump(),
+              HasSubstr("the 1 seed that all recorded policies have; left out is 7: two has none "
+                        "of seed 7"));
 }
 
 TEST_F(CliComparedRecords, RecordsAloneAreComparedWithoutSimulatingAnything) {
@@ -191,7 +237,7 @@ TEST_F(CliComparedRecords, EachScenarioOnEachPlatformHasItsOwn) {
   for (const json& cell : both.at("cells")) EXPECT_TRUE(energies(cell, 1)[0].is_number());
   refused({"--platform", "odroid_xu3", "--scenario", one + "," + two, "--policies",
            "rule,mine=" + a + ",yours=" + b},
-          "there is no recorded run of seed 2 of scenario 'one'");
+          "there is no recorded run of scenario 'one' on 'odroid_xu3' among its 1");
 }
 
 TEST_F(CliComparedRecords, ARecordThatIsNotThereIsCalledThat) {

@@ -23,10 +23,21 @@ const char* actuator_name(ActuatorKind kind) {
       return "setspeed";
     case ActuatorKind::kBounds:
       return "bounds";
+    case ActuatorKind::kUclamp:
+      return "uclamp";
     case ActuatorKind::kNone:
       break;
   }
   return "none";
+}
+
+std::string why_no_clamps(const LinuxMachine& machine, const CpufreqPolicy& policy) {
+  if (!machine.uclamp)
+    return "this Linux kernel has no utilisation clamps (CONFIG_UCLAMP_TASK, from Linux 5.3 on)";
+  if (policy.governor != "schedutil")
+    return fmt::format("clamps tell schedutil alone, and governor {} is in charge",
+                       policy.governor.empty() ? "unknown" : policy.governor);
+  return "";
 }
 
 ActuatorChoice choose_actuator(const LinuxMachine& machine, const CpufreqPolicy& policy,
@@ -45,6 +56,11 @@ ActuatorChoice choose_actuator(const LinuxMachine& machine, const CpufreqPolicy&
               fmt::format("{} runs the clock itself and takes no exact frequency", policy.driver)};
     return {Kind::kNone, policy.table_khz.empty() ? "it has no table of frequencies"
                                                   : "it may not be written by this process"};
+  }
+  if (asked == Kind::kUclamp) {
+    std::string why = why_no_clamps(machine, policy);
+    return why.empty() ? ActuatorChoice{asked, "as asked"}
+                       : ActuatorChoice{Kind::kNone, std::move(why)};
   }
   if (asked == Kind::kBounds) {
     if (policy.can_bound) return {asked, "as asked"};

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "env/linux/actuate/clamp_calls.h"
+
 namespace flyball {
 
 /// The system calls that settings and sensors need, so that tests can put a Linux kernel with faults
@@ -38,6 +40,16 @@ class SettingHook {
   /// It is ours no more: it reads again as it was found, or somebody else has it now.
   virtual void on_left(std::string_view path, bool given_back) noexcept {
     (void)path, (void)given_back;
+  }
+  /// The same of a thread's clamps. ESRCH: the number is another thread's by now.
+  virtual int on_clamp(pid_t thread, const UtilClamps& before,
+                       const UtilClamps& intended) noexcept {
+    (void)thread, (void)before, (void)intended;
+    return 0;
+  }
+  virtual void on_clamped(pid_t thread, const UtilClamps& now) noexcept { (void)thread, (void)now; }
+  virtual void on_clamp_left(pid_t thread, bool given_back) noexcept {
+    (void)thread, (void)given_back;
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "env/platform.h"
 #include "kernels/base/doorbell.h"
@@ -52,6 +53,8 @@ class JobSource {
   /// What the user prefers, where nobody sets it: 0 performance first, 1 battery first.
   virtual double energy_preference() const noexcept = 0;
   virtual const Binding& binding(int slot) const = 0;
+  /// Linux's numbers of the threads that jobs run on.
+  virtual std::vector<int> thread_ids() const { return {}; }
 };
 
 }  // namespace flyball

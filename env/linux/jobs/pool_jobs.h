@@ -58,6 +58,8 @@ class PoolJobs final : public JobSource, private ScriptWorld {
     return model_.bindings[static_cast<std::size_t>(slot)];
   }
 
+  std::vector<int> thread_ids() const override { return executor_.thread_ids(); }
+
   std::int64_t inference_ns() const { return inference_ns_; }
   int inferences_per_job(int app) const { return inferences_[static_cast<std::size_t>(app)]; }
   std::string counters() const;

@@ -89,6 +89,10 @@ int run_audit(const AuditVerb& verb) {
   const int rounds = rounds_of(verb);
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
+  if (options.actuator == ActuatorKind::kUclamp)
+    input_error("--actuator uclamp",
+                "clamps reach threads that are known, and plain load's are not",
+                "use another, or leave it out");
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
   const Belief belief = Belief::of(make_machine_spec(machine).spec);

@@ -67,6 +67,7 @@ std::vector<MatrixCell> cells_to_run(const CompareVerb& verb, const MatrixResult
     cell.options.static_best = results.cells[c].static_best;
     cell.options.seeds = verb.seeds;
     cell.options.first_seed = results.first_seed;
+    cell.options.seed_list = results.seed_list;
     const std::size_t first = c * static_cast<std::size_t>(verb.seeds);
     for (std::size_t s = 0; s < static_cast<std::size_t>(verb.seeds); ++s)
       if (results.shard.has(first + s) && !results.seeds_done.contains({c, s}))
@@ -176,13 +177,25 @@ void check_with_records(const CompareVerb& verb, std::size_t policies,
 void follow_records(CompareVerb& verb, std::size_t policies, ComparedRecords& records) {
   check_with_records(verb, policies, records);
   records.choose_others(!verb.scenarios.empty());
-  verb.seeds = records.seeds;
-  verb.first_seed = records.first_seed;
   if (!verb.scenarios.empty()) return;
   if (records.others == ComparedRecords::Others::kOwnWorkload)
     verb.scenarios = {""};
   else
     verb.scenarios = records.scenarios();
+}
+
+/// Those that all of the recorded policies have, on which the others run.
+void take_recorded_seeds(CompareVerb& verb, const std::vector<ComparedPolicy>& policies,
+                         ComparedRecords& records,
+                         const std::vector<std::unique_ptr<LoadedCell>>& loaded,
+                         MatrixResults& results) {
+  std::vector<RecordedFigures*> figures;
+  for (const auto& cell : loaded) figures.push_back(&cell->recorded);
+  records.keep_common_seeds(policies, figures, results.cells);
+  verb.seeds = static_cast<int>(records.seeds.size());
+  verb.first_seed = records.seeds.front();
+  if (records.seeds.back() - records.seeds.front() != records.seeds.size() - 1)
+    results.seed_list = records.seeds;
 }
 
 int run_compare(CompareVerb verb) {
@@ -213,8 +226,6 @@ int run_compare(CompareVerb verb) {
     input_error("compare", "--scenario is required, since no policy is a recorded run",
                 "add --scenario NAME; 'flyball list' shows them");
   }
-  results.seeds = verb.seeds;
-  results.first_seed = verb.first_seed;
   results.search = verb.search;
   results.shard = verb.shard.value_or(Shard{});
   std::vector<std::unique_ptr<LoadedCell>> loaded;
@@ -223,9 +234,9 @@ int run_compare(CompareVerb verb) {
       loaded.push_back(load_cell(verb.sources, policies, records, platform, scenario,
                                  results.cells.emplace_back()));
   records.check_places(results.cells);
-  if (!records.runs.empty())
-    for (std::size_t c = 0; c < loaded.size(); ++c)
-      records.check_seeds(policies, loaded[c]->recorded, results.cells[c]);
+  if (!records.runs.empty()) take_recorded_seeds(verb, policies, records, loaded, results);
+  results.seeds = verb.seeds;
+  results.first_seed = verb.first_seed;
   check_distinct_cells(results.cells);
   // What is measured differs from run to run, so that it is left out of what is put together.
   results.times =
@@ -320,7 +331,8 @@ Verb add_compare(CLI::App& program) {
       ->add_option_function<std::vector<std::string>>(
           "--policies,--policy",
           [verb](const std::vector<std::string>& texts) { verb->policies = texts; },
-          "What to compare: names, policy files, recorded runs, or NAME=FILE or NAME=POLICY under a "
+          "What to compare: names, policy files, recorded runs, or NAME=FILE or NAME=POLICY under "
+          "a "
           "name of its "
           "own "
           "(default: " +
@@ -374,10 +386,11 @@ Verb add_compare(CLI::App& program) {
       "says how far its own decisions come out otherwise there; with the very scenario that it is "
       "of\n"
       "they run on its seed. Several are seeds of one policy where they have one name\n"
-      "(mine=a.flyrec,mine=b.flyrec), and policies of their own otherwise; each must have the "
-      "same\n"
-      "seeds, in each scenario on each platform. Records alone need no --scenario, and nothing is\n"
-      "simulated beside them. Gaps of a record to bounds of a simulation are absent.\n"
+      "(mine=a.flyrec,mine=b.flyrec), and policies of their own otherwise; compared are the "
+      "seeds\n"
+      "that all have in each scenario on each platform. Records alone need no --scenario, and "
+      "nothing\n"
+      "is simulated beside them. Gaps of a record to bounds of a simulation are absent.\n"
       "  flyball compare --platform odroid_xu3 --policies schedutil,q_learning,mine=run.flyrec");
   return {parser, [verb, parser] {
             verb->seeds_asked = parser->count("--seeds") + parser->count("--seed") > 0;

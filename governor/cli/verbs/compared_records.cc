@@ -62,14 +62,14 @@ void check_whole(const ComparedRecord& record, const RecordedRun& run, const Sce
 }
 
 RecordedFigures::Policy& policy_of(RecordedFigures& figures, const ComparedRecord& record,
-                                   int seeds) {
+                                   std::size_t seeds) {
   auto found = std::ranges::find(figures.policies, record.policy, &RecordedFigures::Policy::index);
   if (found != figures.policies.end()) return *found;
   const auto after = std::ranges::upper_bound(figures.policies, record.policy, {},
                                               &RecordedFigures::Policy::index);
   found = figures.policies.insert(after, {record.policy, record.info.policy, {}, {}});
-  found->per_seed.resize(static_cast<std::size_t>(seeds));
-  found->files.resize(static_cast<std::size_t>(seeds));
+  found->per_seed.resize(seeds);
+  found->files.resize(seeds);
   return *found;
 }
 
@@ -95,6 +95,11 @@ bool same_contents(const RecordingInfo& one, const RecordingInfo& other) {
 
 }  // namespace
 
+bool RecordedFigures::has(std::size_t index, std::size_t seed) const {
+  const auto found = std::ranges::find(policies, index, &Policy::index);
+  return found != policies.end() && !found->files[seed].empty();
+}
+
 void RecordedFigures::put_agents(std::vector<std::string>& agents) const {
   for (const Policy& one : policies)
     agents.insert(agents.begin() + static_cast<std::ptrdiff_t>(one.index), one.agent);
@@ -112,8 +117,16 @@ ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
   for (std::size_t p = 0; p < policies.size(); ++p) {
     if (!policies[p].recorded()) records.alone = false;
     for (const std::string& file : policies[p].records) {
-      records.runs.push_back({p, policies[p].label, file, read_recording(file, {}).info});
+      bool any = false;
+      RecordingVisitor visitor;
+      visitor.on_bind = [&](int, const Binding&, const Observation&) { any = true; };
+      records.runs.push_back({p, policies[p].label, file, read_recording(file, visitor).info});
       const ComparedRecord& run = records.runs.back();
+      if (!any && run.info.scenario == kRecordedPlainLoad)
+        refuse(run,
+               "is of plain load on a machine, which is never the same twice, and has no jobs to "
+               "count",
+               "look at it by 'flyball report', or record runs of a scenario");
       const auto same = std::ranges::find(records.runs, p, &ComparedRecord::policy);
       if (same->info.policy != run.info.policy)
         refuse(run,
@@ -123,16 +136,9 @@ ComparedRecords records_among(const std::vector<ComparedPolicy>& policies) {
       seeds.push_back(run.info.seed);
     }
   }
-  if (seeds.empty()) return records;
   std::ranges::sort(seeds);
   seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
-  records.first_seed = seeds.front();
-  records.seeds = static_cast<int>(seeds.size());
-  if (seeds.back() - seeds.front() != seeds.size() - 1)
-    refuse(records.runs.front(),
-           fmt::format("the seeds of the recorded runs are {}, with some left out between",
-                       fmt::join(seeds, ", ")),
-           "record those too, or name runs of seeds that follow each other");
+  records.seeds = std::move(seeds);
   return records;
 }
 
@@ -223,17 +229,15 @@ RecordedFigures ComparedRecords::load(const PlatformSpec& platform, const Belief
         }
       }
       if (first == nullptr) first = &record;
-      RecordedFigures::Policy& policy = policy_of(figures, record, seeds);
-      const auto s = static_cast<std::size_t>(record.info.seed - first_seed);
+      RecordedFigures::Policy& policy = policy_of(figures, record, seeds.size());
+      const auto s = static_cast<std::size_t>(std::ranges::lower_bound(seeds, record.info.seed) -
+                                              seeds.begin());
       if (!policy.files[s].empty())
         refuse(record,
                fmt::format("is of the seed, scenario and platform that {} is of", policy.files[s]),
                "give it a name of its own, or leave it out");
       policy.files[s] = record.file;
       policy.per_seed[s] = run.metrics;
-      cell.notes.push_back(fmt::format(
-          "{} is the recorded run {} of {}{}", record.label, record.file, record.info.policy,
-          others == Others::kScenario ? "; the others run on its seed" : ""));
     }
   }
   for (const RecordedFigures::Policy& policy : figures.policies) {
@@ -260,22 +264,68 @@ void ComparedRecords::check_places(const std::vector<CellContext>& cells) const 
   }
 }
 
-void ComparedRecords::check_seeds(const std::vector<ComparedPolicy>& policies,
-                                  const RecordedFigures& figures, const CellContext& cell) const {
-  for (std::size_t p = 0; p < policies.size(); ++p) {
-    if (!policies[p].recorded()) continue;
-    const auto found = std::ranges::find(figures.policies, p, &RecordedFigures::Policy::index);
-    for (std::size_t s = 0; s < static_cast<std::size_t>(seeds); ++s) {
-      if (found != figures.policies.end() && !found->files[s].empty()) continue;
-      input_error(
-          "--policies " + policies[p].label,
-          fmt::format("there is no recorded run of seed {} of scenario '{}' on '{}' among "
-                      "its {}",
-                      first_seed + s, cell.scenario, cell.platform, policies[p].records.size()),
-          "seeds are pairs: each recorded policy needs the same, in each scenario on each "
-          "platform");
+void ComparedRecords::keep_common_seeds(const std::vector<ComparedPolicy>& policies,
+                                        const std::vector<RecordedFigures*>& figures,
+                                        std::vector<CellContext>& cells) {
+  std::vector<std::size_t> kept;
+  std::vector<std::vector<std::string>> lacking(cells.size());
+  for (std::size_t s = 0; s < seeds.size(); ++s) {
+    bool all = true;
+    for (const RecordedFigures* one : figures)
+      for (std::size_t p = 0; p < policies.size(); ++p)
+        all = all && (!policies[p].recorded() || one->has(p, s));
+    if (all) kept.push_back(s);
+  }
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    for (std::size_t p = 0; p < policies.size(); ++p) {
+      if (!policies[p].recorded()) continue;
+      std::vector<std::uint64_t> lacked;
+      for (std::size_t s = 0; s < seeds.size(); ++s)
+        if (!figures[c]->has(p, s)) lacked.push_back(seeds[s]);
+      if (lacked.size() == seeds.size())
+        input_error(
+            "--policies " + policies[p].label,
+            fmt::format("there is no recorded run of scenario '{}' on '{}' among its {}",
+                        cells[c].scenario, cells[c].platform, policies[p].records.size()),
+            "seeds are pairs: each recorded policy needs some that the others have, in each "
+            "scenario on each platform");
+      if (!lacked.empty())
+        lacking[c].push_back(fmt::format("{} has none of seed{} {}", policies[p].label,
+                                         lacked.size() == 1 ? "" : "s", fmt::join(lacked, ", ")));
     }
   }
+  if (kept.empty()) {
+    std::string why;
+    for (std::size_t c = 0; c < cells.size(); ++c)
+      if (!lacking[c].empty())
+        why += fmt::format("{}in scenario '{}' on '{}' {}", why.empty() ? "" : "; ",
+                           cells[c].scenario, cells[c].platform, fmt::join(lacking[c], ", "));
+    input_error("--policies", "the recorded policies have no seed in common: " + why,
+                "seeds are pairs: record runs of the same seeds");
+  }
+  std::vector<std::uint64_t> left_out, common;
+  for (std::size_t s = 0; s < seeds.size(); ++s)
+    (std::ranges::binary_search(kept, s) ? common : left_out).push_back(seeds[s]);
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    for (RecordedFigures::Policy& policy : figures[c]->policies) {
+      for (std::size_t k = 0; k < kept.size(); ++k) {
+        policy.per_seed[k] = policy.per_seed[kept[k]];
+        policy.files[k] = policy.files[kept[k]];
+        if (others == Others::kOwnWorkload) continue;  // said with how true it is
+        cells[c].notes.push_back(fmt::format(
+            "{} is the recorded run {} of {}{}", policies[policy.index].label, policy.files[k],
+            policy.agent, others == Others::kScenario ? "; the others run on its seed" : ""));
+      }
+      policy.per_seed.resize(kept.size());
+      policy.files.resize(kept.size());
+    }
+    if (!left_out.empty())
+      cells[c].notes.push_back(fmt::format(
+          "Compared are the {} seed{} that all recorded policies have; left out {} {}{}{}",
+          kept.size(), kept.size() == 1 ? "" : "s", left_out.size() == 1 ? "is" : "are",
+          fmt::join(left_out, ", "), lacking[c].empty() ? "" : ": ", fmt::join(lacking[c], "; ")));
+  }
+  seeds = std::move(common);
 }
 
 }  // namespace flyball::cli

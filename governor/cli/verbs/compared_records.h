@@ -22,12 +22,14 @@ struct RecordedFigures {
   struct Policy {
     std::size_t index = 0;  ///< of those compared
     std::string agent;
-    std::vector<Metrics> per_seed;
-    std::vector<std::string> files;  ///< of each seed; empty: none
+    std::vector<Metrics> per_seed;   ///< of each seed of ComparedRecords
+    std::vector<std::string> files;  ///< the same; empty: none
   };
   std::vector<Policy> policies;  ///< ascending
   std::vector<std::string> files;
 
+  /// Of the policy with this index there is a run of that seed.
+  bool has(std::size_t index, std::size_t seed) const;
   /// Among those of the policies that ran.
   void put_agents(std::vector<std::string>& agents) const;
   void put_figures(std::size_t seed, std::vector<Metrics>& figures) const;
@@ -44,8 +46,8 @@ struct ComparedRecords {
   bool alone = false;  ///< all that is compared are recorded runs
   Others others = Others::kScenario;
   bool loads_scenario = true;  ///< each is of a scenario that is loaded, and no other of its name
-  std::uint64_t first_seed = 1;
-  int seeds = 1;
+  std::vector<std::uint64_t>
+      seeds;  ///< ascending; those that the runs are of, then those they all have
 
   void choose_others(bool scenario_named);
   /// Names of those that they are of, in their order.
@@ -57,17 +59,19 @@ struct ComparedRecords {
                        CellContext& cell);
   /// Once all are loaded. Throws Error (kInput): a run is of none of them.
   void check_places(const std::vector<CellContext>& cells) const;
-  /// Throws Error (kInput): a policy lacks a seed in the cell.
-  void check_seeds(const std::vector<ComparedPolicy>& policies, const RecordedFigures& figures,
-                   const CellContext& cell) const;
+  /// The seeds that every recorded policy has in every cell: figures and `seeds` are of those from then on.
+  /// Notes say what is left out, and which policy lacks it. Throws Error (kInput) when none is left.
+  void keep_common_seeds(const std::vector<ComparedPolicy>& policies,
+                         const std::vector<RecordedFigures*>& figures,
+                         std::vector<CellContext>& cells);
 
  private:
   RecordedFigures load_own(const PlatformSpec& platform, const Belief& belief, Scenario& scenario,
                            CellContext& cell);
 };
 
-/// Reads what the recorded runs among the policies say of themselves. Throws Error (kInput): seeds that do
-/// not follow each other, or policies of one name that are not one.
+/// Reads what the recorded runs among the policies say of themselves. Throws Error (kInput): policies of
+/// one name that are not one.
 ComparedRecords records_among(const std::vector<ComparedPolicy>& policies);
 
 }  // namespace flyball::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "env/config/yaml.h"
 #include "governor/cli/options.h"
@@ -13,7 +14,7 @@ namespace flyball::cli {
 namespace {
 
 constexpr ActuatorKind kAskedActuators[] = {ActuatorKind::kAuto, ActuatorKind::kSetSpeed,
-                                            ActuatorKind::kBounds};
+                                            ActuatorKind::kBounds, ActuatorKind::kUclamp};
 
 Takeover begin_takeover(const std::string& state_dir, const SysTree& tree, bool& found_anew) {
   TakeoverOptions options;
@@ -44,6 +45,21 @@ ActuatorKind actuator_of(const std::string& name) {
   const std::vector<std::string>& known = actuator_names();
   input_error("--actuator " + name, "there is no such actuator" + did_you_mean(name, known),
               "use one of " + joined(known));
+}
+
+void check_clamps(const LinuxMachine& machine) {
+  const char* const kRemedy = "use '--actuator auto', or bounds";
+  std::string why = machine.policies.empty() ? "there is no cpufreq policy" : "";
+  for (const CpufreqPolicy& policy : machine.policies) {
+    why = why_no_clamps(machine, policy);
+    if (why.empty()) break;
+  }
+  if (!why.empty()) input_error("--actuator uclamp", why, kRemedy);
+  if (const int error = probe_clamps(linux_clamp_calls()))
+    input_error("--actuator uclamp",
+                fmt::format("the Linux kernel refuses clamps: sched_setattr: {}",
+                            std::generic_category().message(error)),
+                kRemedy);
 }
 
 bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {

@@ -17,6 +17,10 @@ ActuatorKind actuator_of(const std::string& name);
 /// What 'run --actuator' takes.
 const std::vector<std::string>& actuator_names();
 
+/// Throws Error (kInput) with the reason where clocks cannot be asked for by clamps of threads: no clamps, no
+/// schedutil, or the Linux kernel refuses them to this process.
+void check_clamps(const LinuxMachine& machine);
+
 /// Whether a governor would write anything here.
 bool writes_any(const LinuxMachine& machine, ActuatorKind asked);
 

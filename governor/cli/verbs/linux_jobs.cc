@@ -63,6 +63,12 @@ bool is_left_out(const MetricView& view) {
 
 }  // namespace
 
+std::vector<std::string> measured_on_linux(const std::string& power_source) {
+  std::vector<std::string> measured = {"util", "util_mean", "counters", "freq_khz", "temp_c"};
+  if (!power_source.empty()) measured.push_back("power_mw");
+  return measured;
+}
+
 LinuxJobs::LinuxJobs(const LinuxJobsAsked& asked, const std::string& policy, double duration_s,
                      std::uint64_t seed, const LinuxMachine& machine)
     : asked_(asked),
@@ -130,10 +136,8 @@ void LinuxJobs::listen_to(ControlLoop& loop, Agent& agent, const RewardWeights& 
   metrics_ = std::make_unique<MetricsSink>(belief_.mean, &made_.spec);
   loop.add_sink(*metrics_);
   if (!asked_.record.empty()) {
-    std::vector<std::string> measured = {"util", "util_mean", "counters", "freq_khz", "temp_c"};
-    if (!power_source.empty()) measured.push_back("power_mw");
-    RecordingInfo info =
-        recording_info(made_.spec, belief_, scenario_, policy_, seed_, weights, measured);
+    RecordingInfo info = recording_info(made_.spec, belief_, scenario_, policy_, seed_, weights,
+                                        measured_on_linux(power_source));
     info.hashes.profile = host_.times_hash;
     recorder_ =
         std::make_unique<Recorder>(asked_.record, info, Recorder::Options{.compress = true});

@@ -28,6 +28,9 @@ struct LinuxJobsAsked {
   std::string record;
 };
 
+/// Which monitors come from sensors, for a recording's header.
+std::vector<std::string> measured_on_linux(const std::string& power_source);
+
 /// The applications of a scenario on this machine: as described, as real jobs in the pool, and what
 /// becomes of them.
 class LinuxJobs {

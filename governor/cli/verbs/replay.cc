@@ -92,6 +92,21 @@ std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counte
   return text + '\n' + table.render(columns) + '\n';
 }
 
+/// Plain load as it came is a machine's, in which nothing says what there was to do.
+RecordingInfo info_of_jobs(const std::string& recording) {
+  bool any = false;
+  RecordingVisitor visitor;
+  visitor.on_bind = [&](int, const Binding&, const Observation&) { any = true; };
+  RecordingInfo info = read_recording(recording, visitor).info;
+  if (!any && info.scenario == kRecordedPlainLoad)
+    input_error(
+        recording,
+        "is of plain load on a machine: what there was to do at another clock is not in it, "
+        "so that no other policy can be played there",
+        "look at it by 'flyball record show' or 'flyball report'");
+  return info;
+}
+
 int run_replay(const ReplayVerb& verb) {
   check_policy_name(verb.policy);
   const AgentInfo& info = *find_agent(verb.policy);
@@ -102,8 +117,8 @@ int run_replay(const ReplayVerb& verb) {
   if (info.searched && !argument)
     input_error("--policy " + verb.policy, "a record has no simulation to search it in",
                 "name its configuration, as 'flyball compare' prints it");
-  std::string platform = verb.platform;
-  if (platform.empty()) platform = read_recording(verb.recording, {}).info.platform.name;
+  const RecordingInfo recorded = info_of_jobs(verb.recording);
+  const std::string platform = verb.platform.empty() ? recorded.platform.name : verb.platform;
   GovernedPlatform governed = load_governed_platform(platform, verb.profile);
   Belief belief = load_belief(verb.belief, governed);
   const std::vector<PlainTask> tasks = recorded_tasks(verb.recording, governed.spec);

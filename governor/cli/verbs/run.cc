@@ -79,8 +79,8 @@ const std::vector<std::string> kLinuxOnly = {
     "--dry-run",    "--config",   "--metrics-file", "--metrics-socket"};
 const std::vector<std::string> kNotOnLinux = {
     "--belief", "--compare-with", "--no-compare", "--compare-duration", "--csv", "--plain"};
-const std::vector<std::string> kOfJobs = {"--policy-file", "--from",    "--learn-to",
-                                          "--no-learn",    "--profile", "--record"};
+const std::vector<std::string> kOfJobs = {"--policy-file", "--from", "--learn-to", "--no-learn",
+                                          "--profile"};
 /// Those that a simulated board has no use for.
 const std::vector<std::string> kOfRealJobs = {
     "--compare-with", "--compare-duration", "--learn-to", "--state-dir", "--plain", "--profile"};
@@ -315,6 +315,7 @@ int run_on_linux(const RunVerb& verb, const CLI::App& parser) {
     linux_verb.jobs = {verb.scenario, verb.policy_file, verb.from,  verb.learn_to,
                        verb.no_learn, verb.profile,     verb.record};
   }
+  if (!with_jobs) linux_verb.record = verb.record;
   if (!verb.applications.empty()) linux_verb.applications = verb.applications;
   take_config(parser, verb.service, linux_verb);
   return run_linux(linux_verb);
@@ -444,15 +445,17 @@ Verb add_run(CLI::App& program) {
   parser->add_flag("--no-compare", verb->no_compare, "Run nothing else");
   seed_option(*parser, verb->seed, "Seed of the arrivals, the work and the agent (default 1)");
   parser
-      ->add_option("--record", verb->record,
-                   "Write every epoch and job to this file; a platform that is simulated only is "
-                   "then simulated, with one policy")
+      ->add_option(
+          "--record", verb->record,
+          "Write every epoch and job to this file, on linux plain load too; a platform that "
+          "is simulated only is then simulated, with one policy")
       ->type_name("FILE");
   parser->add_option("--csv", verb->csv, "Then export the recording to this folder")
       ->type_name("DIR");
   parser
-      ->add_option("--actuator", verb->actuator,
-                   "On linux, how clocks are turned: auto, setspeed or bounds (default auto)")
+      ->add_option(
+          "--actuator", verb->actuator,
+          "On linux, how clocks are turned: auto, setspeed, bounds or uclamp (default auto)")
       ->type_name("NAME");
   parser
       ->add_option("--applications", verb->applications,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "agents/agent.h"
@@ -24,9 +25,12 @@
 #include "governor/loop/control_loop.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
+#include "governor/record/recorder.h"
+#include "governor/record/recording_header.h"
 #include "governor/service/notify.h"
 #include "governor/status/status_service.h"
 #include "kernels/base/error.h"
+#include "kernels/base/output_file.h"
 #include "kernels/base/resident_code.h"
 
 namespace flyball::cli {
@@ -55,6 +59,9 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
                   jobs != nullptr ? "jobs and plain load" : "plain load", verb.policy,
                   verb.dry_run ? "; nothing is written" : ""));
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
+  if (verb.actuator == "uclamp")
+    say("Clamps reach the threads of jobs and of applications that name theirs; all other load is "
+        "the Linux governor's own.");
   bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
     const std::string cpus = cluster.cpus.empty() ? "" : ", CPUs " + cluster.cpus.to_string();
@@ -69,6 +76,11 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
+  if (verb.actuator == "auto") {
+    const std::string why = why_no_clamps(machine, machine.policies.front());
+    say("Clamps of threads (uclamp) would leave limits alone, and are not what auto takes: " +
+        (why.empty() ? "they reach only threads that are known, and most load is not" : why) + ".");
+  }
   say(power_text(platform, machine));
   if (const int threads = platform.realtime_threads(); threads > 0)
     say(fmt::format(
@@ -168,6 +180,10 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
   options.state_dir = verb.state_dir;
   options.holds_lock = holds_lock;
   options.platform.energy_measured = !platform.power_source().empty();
+  if (verb.actuator == "uclamp")
+    options.platform.on_threads = [&platform](std::span<const pid_t> threads) {
+      platform.clamp_threads(threads);
+    };
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
     options.platform.cluster_cpus.push_back(cluster.cpus);
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
@@ -180,6 +196,18 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
     write_note(fmt::format("No application can join: {}\n", error.what()));
     return nullptr;
   }
+}
+
+/// Of whatever runs here: no scenario has told what, or for how long. Applications that join are in it.
+std::unique_ptr<Recorder> record_plain_load(const RunLinux& verb, const PlatformSpec& spec,
+                                            const Belief& belief, const RewardWeights& weights,
+                                            const std::string& power_source) {
+  Scenario scenario;
+  scenario.name = kRecordedPlainLoad;
+  scenario.plain_load = true;
+  const RecordingInfo info = recording_info(spec, belief, scenario, verb.policy, verb.seed, weights,
+                                            measured_on_linux(power_source));
+  return std::make_unique<Recorder>(verb.record, info, Recorder::Options{.compress = true});
 }
 
 }  // namespace
@@ -207,6 +235,7 @@ int run_linux(const RunLinux& verb) {
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
+  if (options.actuator == ActuatorKind::kUclamp) check_clamps(machine);
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
   const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine, /*devices=*/true);
@@ -218,6 +247,7 @@ int run_linux(const RunLinux& verb) {
       jobs ? jobs->make_agent(weights)
            : std::make_unique<JoinedAgent>(make_agent(verb.policy, context),
                                            make_agent(verb.applications, context), belief.mean);
+  if (!verb.record.empty()) check_output("--record " + verb.record, verb.record, kRecordingOutput);
   if (verb.check) return 0;
 
   const InterruptScope interrupt;
@@ -232,7 +262,7 @@ int run_linux(const RunLinux& verb) {
     options.hook = &holding->hook();
     if (found_anew) machine = discover_machine(tree);
   }
-  std::string result;
+  std::string result, record_problem;
   bool lost_supervisor = false;
   {
     LinuxPlatform platform(tree, machine, options);
@@ -268,6 +298,11 @@ int run_linux(const RunLinux& verb) {
         loop.add_sink(*rivals);
       }
       if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
+      std::unique_ptr<Recorder> recorder;
+      if (!verb.record.empty()) {
+        recorder = record_plain_load(verb, made.spec, belief, weights, platform.power_source());
+        loop.add_sink(*recorder);
+      }
       ServiceNotifier notifier;
       NotifySink alive(notifier);
       loop.add_sink(alive);
@@ -280,9 +315,11 @@ int run_linux(const RunLinux& verb) {
       notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
+      if (recorder) record_problem = recorder->finish();
     }
     Json json = result_json(verb, platform, sink);
     std::string text = result_text(platform, sink);
+    if (!verb.record.empty()) json["record"] = verb.record;
     if (jobs) {
       jobs->finish();
       json["jobs"] = jobs->json();
@@ -294,6 +331,7 @@ int run_linux(const RunLinux& verb) {
   if (holding) returned = holding->takeover().give_back();
   write_result(result);
   check_given_back("run", returned, lost_supervisor);
+  if (!record_problem.empty()) throw Error(Error::Kind::kFailure, record_problem);
   if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());
   return 0;
 }

@@ -25,6 +25,7 @@ struct RunLinux {
   ServiceConfig config;     ///< of it, what is to be set at the start is used here
   bool json = false;
   bool check = false;
+  std::string record{};  ///< of plain load; that of jobs is theirs
   LinuxJobsAsked jobs{};
 };
 

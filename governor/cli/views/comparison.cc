@@ -1,6 +1,7 @@
 #include "governor/cli/views/comparison.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -155,6 +156,17 @@ Table differences(const std::vector<PolicyResult>& results, const std::string& a
   return table;
 }
 
+std::string seeds_text(const MatrixResults& results, std::string_view each) {
+  const std::string count =
+      fmt::format("{} seed{}{}", results.seeds, results.seeds == 1 ? "" : "s", each);
+  if (results.seed_list.empty()) return fmt::format("{} from {}", count, results.first_seed);
+  constexpr std::size_t kNamed = 10;
+  return results.seed_list.size() > kNamed
+             ? fmt::format("{} between {} and {}", count, results.seed_list.front(),
+                           results.seed_list.back())
+             : fmt::format("{} ({})", count, fmt::join(results.seed_list, ", "));
+}
+
 std::string comparison_csv(const MatrixResults& results) {
   std::string text = "platform,scenario,policy,seed";
   for (const MetricField& field : metric_fields()) text += fmt::format(",{}", field.key);
@@ -166,7 +178,7 @@ std::string comparison_csv(const MatrixResults& results) {
         if (found == results.seeds_done.end()) continue;
         text += fmt::format("{},{},{},{}", csv_cell(results.cells[c].platform),
                             csv_cell(results.cells[c].scenario), csv_cell(results.policies[p]),
-                            results.first_seed + static_cast<std::uint64_t>(s));
+                            results.seed(static_cast<std::size_t>(s)));
         for (const MetricField& field : metric_fields()) {
           const double value = found->second.policies[p].*(field.value);
           text += std::isfinite(value) ? fmt::format(",{}", value) : ",";

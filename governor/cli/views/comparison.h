@@ -32,6 +32,8 @@ std::string requirement_text(const RequirementResult& one);
 
 /// Energy, misses and latency of the others less those of `against`.
 Table differences(const std::vector<PolicyResult>& results, const std::string& against);
+/// "10 seeds from 1"; where they do not follow each other, "3 seeds (1, 4, 9)". `each` follows "seeds".
+std::string seeds_text(const MatrixResults& results, std::string_view each);
 /// A row per cell, policy and seed that is there; a figure that there is not is empty.
 std::string comparison_csv(const MatrixResults& results);
 /// What a metric is, in lines of their own.

@@ -66,7 +66,8 @@ std::string gap_note(const CellContext& cell, const std::vector<PolicyResult>& r
   if (who.empty()) return recorded;
   return recorded + (recorded.empty() ? "" : " ") +
          fmt::format(
-             "No gap to what leaves fewer jobs unmet by more than {} points: {}. The gap to the bound "
+             "No gap to what leaves fewer jobs unmet by more than {} points: {}. The gap to the "
+             "bound "
              "is to that of the jobs that a policy met itself.",
              kUnmetPoints, who);
 }
@@ -108,6 +109,7 @@ MatrixResults only(const MatrixResults& results, std::size_t cell) {
   one.against = results.against;
   one.seeds = results.seeds;
   one.first_seed = results.first_seed;
+  one.seed_list = results.seed_list;
   one.times = results.times;
   one.cells = {results.cells[cell]};
   for (auto it = results.seeds_done.lower_bound({cell, 0});
@@ -125,6 +127,7 @@ Json cell_json(const MatrixResults& results) {
             {"scenario", cell.scenario},
             {"seeds", results.seeds}};
   json["first_seed"] = results.first_seed;
+  if (!results.seed_list.empty()) json["seed_list"] = results.seed_list;
   json["profile"] = or_null(cell.profile);
   json["belief"] = or_null(cell.belief);
   Json& files = json["policy_files"] = Json::object();
@@ -180,8 +183,7 @@ std::string cell_text(const MatrixResults& results, const ComparisonOutput& outp
                     ranked.back().per_seed});
   }
   std::string text =
-      fmt::format("{} on {}, {} seed{} from {}, {}\n\n", cell.scenario, cell.platform,
-                  results.seeds, results.seeds == 1 ? "" : "s", results.first_seed,
+      fmt::format("{} on {}, {}, {}\n\n", cell.scenario, cell.platform, seeds_text(results, ""),
                   cell.recorded.size() == results.policies.size() ? "recorded" : "simulated");
   std::vector<MetricView> columns = metric_views();
   const auto none_has = [&](double Metrics::*value) {
@@ -276,6 +278,7 @@ MatrixResults with_seeds(const MatrixResults& results) {
 Json whole_json(const MatrixResults& results, bool single) {
   if (single) return cell_json(results);
   Json json{{"schema", 2}, {"seeds", results.seeds}, {"first_seed", results.first_seed}};
+  if (!results.seed_list.empty()) json["seed_list"] = results.seed_list;
   json.update(matrix_json(results, MatrixStatistics(results)));
   Json& cells = json["cells"] = Json::array();
   for (std::size_t c = 0; c < results.cells.size(); ++c)

@@ -172,6 +172,15 @@ Lines offers(const DoctorFinding& found) {
   return lines;
 }
 
+/// Why '--actuator uclamp' is refused; empty where it is not.
+std::string clamps_reason(const LinuxMachine& machine) {
+  if (machine.policies.empty())
+    return machine.uclamp ? "" : why_no_clamps(machine, CpufreqPolicy());
+  for (const CpufreqPolicy& policy : machine.policies)
+    if (why_no_clamps(machine, policy).empty()) return "";
+  return why_no_clamps(machine, machine.policies.front());
+}
+
 /// Each thing that is not there, once.
 std::vector<std::string> lacks(const LinuxMachine& machine) {
   std::vector<std::string> lines;
@@ -195,7 +204,8 @@ std::vector<std::string> lacks(const LinuxMachine& machine) {
   lack(machine.zones.empty(), "thermal zones");
   lack(machine.idle.empty(), "idle states");
   lack(machine.pressure.empty(), "pressure stall information");
-  lack(!machine.uclamp, "utilisation clamps of threads (uclamp)");
+  if (const std::string why = clamps_reason(machine); !why.empty())
+    lines.push_back("utilisation clamps of threads, for '--actuator uclamp': " + why);
   lack(!machine.policies.empty() && !machine.places_by_energy(), "energy-aware scheduling");
   return lines;
 }
@@ -365,6 +375,8 @@ Json doctor_json(const DoctorFinding& found) {
   }
   json["pressure"] = machine.pressure;
   json["uclamp"] = machine.uclamp;
+  const std::string no_clamps = clamps_reason(machine);
+  json["uclamp_reason"] = no_clamps.empty() ? Json(nullptr) : Json(no_clamps);
   json["energy_aware_scheduling"] = machine.places_by_energy();
   if (!found.counters.empty()) json["counters"] = found.counters;
   json["lacks"] = lacks(machine);

@@ -192,9 +192,8 @@ std::string matrix_text(const MatrixResults& results, const ComparisonOutput& ou
   const auto drawn = [&](const Table& table) {
     return output.markdown ? table.markdown() : table.render(terminal.columns);
   };
-  std::string text =
-      fmt::format("{} comparisons, {} seed{} each from {}, simulated\n\n", results.cells.size(),
-                  results.seeds, results.seeds == 1 ? "" : "s", results.first_seed);
+  std::string text = fmt::format("{} comparisons, {}, simulated\n\n", results.cells.size(),
+                                 seeds_text(results, " each"));
   text += drawn(overall(results, statistics, ranking, colour)) + '\n';
   if (!output.columns.empty())
     text += drawn(chosen(results, statistics, ranking, output.columns, colour)) + '\n';
