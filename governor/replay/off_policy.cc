@@ -12,7 +12,7 @@ constexpr double kNormal95 = 1.959964;
 
 OffPolicyEstimate around(std::string method, double value, double standard_error) {
   return {std::move(method), value, value - kNormal95 * standard_error,
-          value + kNormal95 * standard_error};
+          value + kNormal95 * standard_error, false};
 }
 
 /// Of a sum whose terms are these, less their means. What was decided during a job is of consequence
@@ -148,7 +148,11 @@ Overlap overlap_of(std::span<const LoggedJob> jobs) {
 
 std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs, double top) {
   std::vector<OffPolicyEstimate> estimates;
+  // A learner's choices go by the outcomes, and its weights grow: without a prediction the scores are
+  // as uneven as these. What is bounded has an interval with room for that.
+  bool predicted = false;
   const auto add = [&](OffPolicyEstimate estimate, const std::vector<double>& count = {}) {
+    estimate.holds_for_learner = predicted || top > 0;
     estimates.push_back(top > 0 ? as_proportion(std::move(estimate), jobs, top, count)
                                 : std::move(estimate));
   };
@@ -156,6 +160,7 @@ std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> j
   add(self_normalised(jobs));
   if (std::ranges::any_of(jobs, [](auto& job) { return std::isnan(job.prediction); }))
     return estimates;
+  predicted = true;
   add(mean_of("doubly_robust", jobs, corrected));
   add(switched(jobs));
   const std::vector<double> count = adaptive_counts(jobs);

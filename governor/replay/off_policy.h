@@ -20,6 +20,8 @@ struct OffPolicyEstimate {
   std::string method;
   double value = 0;
   double low = 0, high = 0;  ///< 95 % interval
+  /// Simulated records of a policy that learned while they were made show that it holds there too.
+  bool holds_for_learner = false;
 };
 
 /// How much of a record tells of the policy.

@@ -122,6 +122,21 @@ TEST(OffPolicy, AlsoWhenTheRecordedPolicyLearned) {
   }
 }
 
+// What claims to hold on a learner's record is what the tests above and below show to. The others do not
+// everywhere, which is why they claim nothing.
+TEST(OffPolicy, OnlyWhatWasShownClaimsToHoldForALearner) {
+  const std::vector<LoggedJob> jobs = {{100, 2, 8}, {0, 0, 9}, {0, 0, 9}, {100, 4, 7}};
+  for (const OffPolicyEstimate& one : off_policy_estimates(jobs))
+    EXPECT_EQ(one.holds_for_learner,
+              one.method != "inverse_propensity" && one.method != "self_normalised")
+        << one.method;
+  for (const OffPolicyEstimate& one : off_policy_estimates(jobs, 100))
+    EXPECT_TRUE(one.holds_for_learner) << one.method;
+  auto early = coverage({.learns = true, .target = 2, .jobs = 300});
+  for (const char* method : {"inverse_propensity", "self_normalised"})
+    EXPECT_LT(early.at(method), 93) << method;
+}
+
 /// Of a setting that misses so often, beside others that miss less and more.
 Recorded of_misses(double pct, double predicted_pct, bool learns) {
   return {.learns = learns,
