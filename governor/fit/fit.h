@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <string>
@@ -10,10 +11,11 @@
 
 namespace flyball {
 
-/// A number with the half width of its 95 % interval; NaN where the rows are too few to tell.
+/// A number with the half width of its 95 % interval; NaN where the rows leave nothing over to tell it.
 struct ParameterEstimate {
   double value = 0;
   double half = std::numeric_limits<double>::quiet_NaN();
+  bool determined() const { return std::isfinite(half); }
 };
 
 /// A row, and what the laws of its unit make of it.

@@ -104,6 +104,25 @@ VectorXd weights_of(const std::vector<bool>& kept) {
   return weight;
 }
 
+/// Whether the rows leave something over that tells how sure the parameters are: more equations that
+/// differ than parameters were tried, and an error. A row that says the same again is no other one.
+bool leaves_errors(const MatrixXd& design, const VectorXd& y, const RobustFit& fit) {
+  constexpr double kRounding = 1e-6;  // no measurement follows a law as closely
+  const MatrixXd a = relative(design, y);
+  const auto columns = (design.array() != 0).colwise().any().count();
+  std::vector<Index> different;
+  for (Index row = 0; row < a.rows() && std::ssize(different) <= columns; ++row) {
+    if (!fit.kept[static_cast<std::size_t>(row)]) continue;
+    const bool again = std::any_of(different.begin(), different.end(), [&](Index other) {
+      return (a.row(row) - a.row(other)).norm() <= kRounding * a.row(row).norm();
+    });
+    if (!again) different.push_back(row);
+  }
+  const auto rows = std::count(fit.kept.begin(), fit.kept.end(), true);
+  return std::ssize(different) > columns &&
+         fit.sum_of_squares > static_cast<double>(rows) * kRounding * kRounding;
+}
+
 /// Of the parameters that are not zero, by Student's t.
 VectorXd half_widths(const MatrixXd& design, const VectorXd& y, const RobustFit& fit) {
   VectorXd half = VectorXd::Constant(fit.x.size(), kNaN);
@@ -112,7 +131,7 @@ VectorXd half_widths(const MatrixXd& design, const VectorXd& y, const RobustFit&
     if (fit.x[p] > 0) active |= 1u << p;
   const auto rows = std::count(fit.kept.begin(), fit.kept.end(), true);
   const auto spare = rows - __builtin_popcount(active);
-  if (active == 0 || spare < 1) return half;
+  if (active == 0 || spare < 1 || !leaves_errors(design, y, fit)) return half;
   const MatrixXd a = weights_of(fit.kept).asDiagonal() * columns_of(relative(design, y), active);
   const MatrixXd covariance =
       (a.transpose() * a).inverse() * (fit.sum_of_squares / static_cast<double>(spare));

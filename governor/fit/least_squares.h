@@ -17,8 +17,9 @@ Eigen::VectorXd non_negative_fit(const Eigen::MatrixXd& design, const Eigen::Vec
 struct RobustFit {
   std::size_t design = 0;  ///< index of the one that fits best
   Eigen::VectorXd x;
-  Eigen::VectorXd
-      half_width;         ///< of the 95 % interval; NaN where there are no rows to spare, or x is 0
+  /// Of the 95 % interval; NaN where x is 0, or nothing is left over to tell it by: no more kept rows
+  /// that differ than parameters, or no error of theirs.
+  Eigen::VectorXd half_width;
   Eigen::VectorXd error;  ///< row_i x / y_i - 1, of rejected rows too
   std::vector<bool> kept;
   double sum_of_squares = 0;  ///< of the errors of kept rows

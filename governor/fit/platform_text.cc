@@ -36,7 +36,8 @@ std::string escaped(const std::string& text) {
 
 /// " +- 3 %", of what it is known within.
 std::string within(const ParameterEstimate& estimate) {
-  if (!std::isfinite(estimate.half) || estimate.value <= 0) return "";
+  if (estimate.value <= 0) return "";
+  if (!estimate.determined()) return " (interval not determined)";
   return fmt::format(" +- {:.2g} %", 100 * estimate.half / estimate.value);
 }
 

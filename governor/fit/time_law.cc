@@ -90,8 +90,10 @@ void fit_parallel(FittedPlatform& platform) {
   for (const double fraction : fractions) distances.push_back(std::abs(fraction - middle));
   const auto n = static_cast<double>(fractions.size());
   platform.parallel_fraction.value = std::clamp(middle, 0.0, 1.0);
-  if (n > 2)
-    platform.parallel_fraction.half = 1.96 * 1.2533 * 1.4826 * median_of(distances) / std::sqrt(n);
+  // Rows that agree to the last digit say the same again: nothing tells how sure they are.
+  const double apart = median_of(distances);
+  if (n > 2 && apart > 1e-6)
+    platform.parallel_fraction.half = 1.96 * 1.2533 * 1.4826 * apart / std::sqrt(n);
 }
 
 void judge(FittedCluster& cluster, const Fitted& fitted) {

@@ -38,6 +38,8 @@ class TextLines {
   /// False at the end.
   bool next(std::string_view& line);
   long number() const { return number_; }
+  /// Whether the line had an end; the file's last one may not, where the file is cut off.
+  bool ended() const { return at_ <= text_.size(); }
   /// "log.csv:12"
   std::string where() const;
 

@@ -42,7 +42,7 @@ struct SampledPoint {
 
 /// Reads a table whose heading names time, clock and power, and may name temperature, unit and
 /// cores, and appends its samples. Throws Error (kInput) with file and line: a heading lacks one, a
-/// cell is no number or beyond what any board has, time goes back.
+/// cell is no number or beyond what any board has, time goes back. Notes a last row without an end.
 void read_samples(const std::string& path, SampleLog& into);
 
 /// Flags samples that cannot be true, and uses them no more: no power, a temperature that no chip

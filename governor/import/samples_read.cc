@@ -43,6 +43,10 @@ class SampleReader {
         read_headings(line);
       else
         read_row(line);
+      // Many write no last end of line, and then nothing is missing: not refused, but said.
+      if (!lines_.ended())
+        into_.notes.push_back(lines_.where() +
+                              ": the last line has no end; its last figure may be cut off.");
     }
     if (into_.samples.size() == before)
       input_error(path_, "has no rows", "name a table with samples below its heading");

@@ -1,7 +1,9 @@
 #include "governor/replay/off_policy.h"
 
 #include <algorithm>
+#include <boost/math/special_functions/beta.hpp>
 #include <cmath>
+#include <utility>
 
 namespace flyball {
 namespace {
@@ -10,7 +12,7 @@ constexpr double kNormal95 = 1.959964;
 
 OffPolicyEstimate around(std::string method, double value, double standard_error) {
   return {std::move(method), value, value - kNormal95 * standard_error,
-          value + kNormal95 * standard_error};
+          value + kNormal95 * standard_error, false};
 }
 
 /// Of a sum whose terms are these, less their means. What was decided during a job is of consequence
@@ -22,6 +24,41 @@ double error_of_sum(std::span<const double> terms) {
     if (i > 0) neighbours += terms[i] * terms[i - 1];
   }
   return std::sqrt(std::max(squares / 2, squares + 2 * neighbours));
+}
+
+/// The 95 % interval of a share, 0 to 1, in `jobs` independent ones, which need not be a whole number.
+/// Exact (Clopper and Pearson 1934), so that it holds for what is rare too: where nothing was seen it
+/// ends at 3.7 / jobs, the two-sided rule of three.
+std::pair<double, double> interval_of_share(double share, double jobs) {
+  constexpr double kTail = 0.025;
+  if (!(jobs > 0)) return {0, 1};
+  const double events = share * jobs, others = jobs - events;
+  return {events > 0 ? boost::math::ibeta_inv(events, others + 1, kTail) : 0,
+          others > 0 ? boost::math::ibetac_inv(events + 1, others, kTail) : 1};
+}
+
+/// Of outcomes that are 0 or `top`. Where one of them is rare the scores of a few jobs, or of none, hold
+/// all that is known of it, and the central limit theorem is far. So the interval is at least as wide
+/// as a share's in as many jobs as the weights are worth (Kish 1965), or fewer where the scores vary
+/// more than so many would (Korn and Graubard 1998). Every job counts `count`, or 1.
+OffPolicyEstimate as_proportion(OffPolicyEstimate estimate, std::span<const LoggedJob> jobs,
+                                double top, const std::vector<double>& count = {}) {
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const double weight = jobs[i].weight * (count.empty() ? 1 : count[i]);
+    sum += weight;
+    squares += weight * weight;
+  }
+  const double error = (estimate.high - estimate.low) / 2 / kNormal95 / top;
+  const double share = std::clamp(estimate.value / top, 0.0, 1.0);
+  double worth = squares > 0 ? sum * sum / squares : 0;
+  if (error > 0 && share > 0 && share < 1)
+    worth = std::min(worth, share * (1 - share) / error / error);
+  const auto [low, high] = interval_of_share(share, worth);
+  estimate.value = top * share;
+  estimate.low = std::clamp(std::min(estimate.low, top * low), 0.0, top);
+  estimate.high = std::clamp(std::max(estimate.high, top * high), 0.0, top);
+  return estimate;
 }
 
 /// The mean of scores that count `count` each, or 1.
@@ -80,7 +117,7 @@ OffPolicyEstimate switched(std::span<const LoggedJob> jobs) {
 /// Each job counts by one over the standard deviation that its score must be expected to have, which
 /// goes with the square root of the weight. The last weight that was seen stands for it, since what a
 /// job counts may not depend on the job itself.
-OffPolicyEstimate adaptively_weighted(std::span<const LoggedJob> jobs) {
+std::vector<double> adaptive_counts(std::span<const LoggedJob> jobs) {
   std::vector<double> count;
   count.reserve(jobs.size());
   double last_weight = 1;
@@ -88,7 +125,7 @@ OffPolicyEstimate adaptively_weighted(std::span<const LoggedJob> jobs) {
     count.push_back(1 / std::sqrt(last_weight));
     if (job.weight > 0) last_weight = job.weight;
   }
-  return mean_of("adaptively_weighted", jobs, corrected, count);
+  return count;
 }
 
 }  // namespace
@@ -109,14 +146,25 @@ Overlap overlap_of(std::span<const LoggedJob> jobs) {
   return overlap;
 }
 
-std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs) {
-  std::vector<OffPolicyEstimate> estimates = {mean_of("inverse_propensity", jobs, weighted),
-                                              self_normalised(jobs)};
+std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs, double top) {
+  std::vector<OffPolicyEstimate> estimates;
+  // A learner's choices go by the outcomes, and its weights grow: without a prediction the scores are
+  // as uneven as these. What is bounded has an interval with room for that.
+  bool predicted = false;
+  const auto add = [&](OffPolicyEstimate estimate, const std::vector<double>& count = {}) {
+    estimate.holds_for_learner = predicted || top > 0;
+    estimates.push_back(top > 0 ? as_proportion(std::move(estimate), jobs, top, count)
+                                : std::move(estimate));
+  };
+  add(mean_of("inverse_propensity", jobs, weighted));
+  add(self_normalised(jobs));
   if (std::ranges::any_of(jobs, [](auto& job) { return std::isnan(job.prediction); }))
     return estimates;
-  estimates.push_back(mean_of("doubly_robust", jobs, corrected));
-  estimates.push_back(switched(jobs));
-  estimates.push_back(adaptively_weighted(jobs));
+  predicted = true;
+  add(mean_of("doubly_robust", jobs, corrected));
+  add(switched(jobs));
+  const std::vector<double> count = adaptive_counts(jobs);
+  add(mean_of("adaptively_weighted", jobs, corrected, count), count);
   return estimates;
 }
 

@@ -20,6 +20,8 @@ struct OffPolicyEstimate {
   std::string method;
   double value = 0;
   double low = 0, high = 0;  ///< 95 % interval
+  /// Simulated records of a policy that learned while they were made show that it holds there too.
+  bool holds_for_learner = false;
 };
 
 /// How much of a record tells of the policy.
@@ -38,7 +40,10 @@ inline constexpr double kSwitchWeight = 20;
 /// and Thompson 1952), the same self-normalised (Swaminathan and Joachims 2015), and where every job
 /// has a prediction the doubly robust one (Dudik et al. 2011), switch-DR (Wang et al. 2017), and for a
 /// record whose policy learned while it was made the doubly robust one with weights that depend on the
-/// past alone and even its variance out (Hadad et al. 2021). At least 2 jobs.
-std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs);
+/// past alone and even its variance out (Hadad et al. 2021). At least 2 jobs. Where all outcomes are
+/// either 0 or `top` > 0, such as a missed deadline, say so: then values and intervals stay within these,
+/// and the intervals hold however rare one of them is. For other outcomes `top` is 0.
+std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> jobs,
+                                                    double top = 0);
 
 }  // namespace flyball

@@ -15,6 +15,7 @@ namespace flyball {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMissed = 100;       // of one job, in %
 constexpr std::size_t kFewJobs = 30;  // for intervals from the central limit theorem
 
 /// What the decisions of a stretch of time say for another policy.
@@ -92,7 +93,7 @@ class Retelling {
     result.jobs = jobs_.size();
     std::vector<LoggedJob> logged(jobs_.size());
     const auto figure = [&](std::string_view key, double Outcome::*outcome,
-                            double Outcome::*prediction) {
+                            double Outcome::*prediction, double top) {
       ReplayedFigure& one = result.figures.emplace_back();
       one.key = key;
       for (std::size_t i = 0; i < jobs_.size(); ++i) {
@@ -103,11 +104,11 @@ class Retelling {
         if (!logged.empty()) result.overlap = overlap_of(logged);
         result.refusal = refusal();
       }
-      if (result.refusal.empty()) one.estimates = off_policy_estimates(logged);
+      if (result.refusal.empty()) one.estimates = off_policy_estimates(logged, top);
     };
-    figure("job_energy_mj", &Outcome::energy_mj, &Outcome::expected_energy_mj);
-    figure("deadline_miss_pct", &Outcome::miss_pct, &Outcome::expected_miss_pct);
-    figure("execution_ms", &Outcome::time_ms, &Outcome::expected_time_ms);
+    figure("job_energy_mj", &Outcome::energy_mj, &Outcome::expected_energy_mj, 0);
+    figure("deadline_miss_pct", &Outcome::miss_pct, &Outcome::expected_miss_pct, kMissed);
+    figure("execution_ms", &Outcome::time_ms, &Outcome::expected_time_ms, 0);
   }
 
   Replay result;
@@ -133,7 +134,7 @@ class Retelling {
     unknown_ = unknown_ || before.unknown || last_stretch_.unknown;
     Outcome& one = jobs_.emplace_back();
     one.energy_mj = job.energy_mj;
-    one.miss_pct = job.missed ? 100 : 0;
+    one.miss_pct = job.missed ? kMissed : 0;
     one.time_ms = static_cast<double>(job.execution_ns()) * 1e-6;
     one.weight = before.agreed && last_stretch_.agreed ? before.weight * last_stretch_.weight : 0;
     if (forecast_.time_ns > 0 && forecast_.sequence == job.sequence) {

@@ -62,12 +62,35 @@ TEST_F(CliFit, PrintsTheErrorOfEachClusterAsJson) {
   EXPECT_EQ(result.at("schema"), 1);
   ASSERT_EQ(result.at("clusters").size(), 1u);
   const json& a15 = result.at("clusters")[0];
-  EXPECT_EQ(a15.size(), 5u);
+  EXPECT_EQ(a15.size(), 6u);
   EXPECT_EQ(a15.at("name"), "A15");
   EXPECT_EQ(a15.at("points"), 16);
   EXPECT_EQ(a15.at("rejected"), 0);
   EXPECT_LE(a15.at("mean_error_pct"), 5.0);
   EXPECT_GT(a15.at("max_error_pct"), a15.at("mean_error_pct"));
+}
+
+TEST_F(CliFit, SaysThatAnIntervalIsNotDeterminedAndWhy) {
+  const std::string heading = "unit,mhz,voltage_v,power_mw,time_ms\n", row = "C0,1000,1,500,100\n";
+  const std::string thrice = file("a.csv", heading + row + row + row);
+  const std::string out = dir_ / "a.yaml";
+  const Finished told = flyball_run({"fit", "--data", thrice, "--out", out});
+  EXPECT_THAT(told.out, AllOf(HasSubstr("core 0.5 (+- not determined) nF"),
+                              HasSubstr("Not determined: no more rows that differ")));
+  EXPECT_THAT(read_text(out), HasSubstr("core_nf (interval not determined)"));
+  const auto core_of = [&](const std::string& table) {
+    const Finished finished = flyball_run({"fit", "--data", table, "--json"});
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return json::parse(finished.out).at("clusters").at(0).at("parameters").at("core_nf");
+  };
+  const json core = core_of(thrice);
+  EXPECT_NEAR(core.at("value"), 0.5, 1e-12);
+  EXPECT_TRUE(core.at("half_width").is_null());
+  EXPECT_THAT(core.at("reason"), HasSubstr("no more rows that differ than parameters"));
+  const std::string known = file("b.csv", heading + row + "C0,1000,1,510,101\nC0,1000,1,490,99\n");
+  EXPECT_GT(core_of(known).at("half_width"), 0.01);
+  EXPECT_TRUE(core_of(known).at("reason").is_null());
+  EXPECT_EQ(flyball_run({"fit", "--data", known}).out.find("ot determined"), std::string::npos);
 }
 
 TEST_F(CliFit, WritesAPlatformThatDrawsWhatTheFitSays) {

@@ -264,6 +264,45 @@ TEST_F(Fit, OneClockIsAllSwitchingAndTwoAreExact) {
   EXPECT_NEAR(two.static_ma.value, 100, 1e-6);
 }
 
+// A law that goes through all that was measured leaves no error to tell how far it may be off.
+TEST_F(Fit, ClaimsNoCertaintyWhereNothingIsLeftOverToTellIt) {
+  const std::string heading = "unit,mhz,voltage_v,power_mw\n";
+  const std::string once = "C0,1000,1,500\n", slow = "C0,500,0.5,112.5\n", fast = "C0,1000,1,600\n";
+  const auto fitted = [&](const std::string& rows) { return fit({heading + rows}).clusters[0]; };
+  const FittedCluster thrice = fitted(once + once + once);
+  EXPECT_NEAR(thrice.core_nf.value, 0.5, 1e-12);
+  EXPECT_TRUE(std::isnan(thrice.core_nf.half)) << thrice.core_nf.half;
+  for (const std::string& exact : {slow + fast, slow + fast + fast, slow + fast + slow + fast,
+                                   slow + fast + "C0,750,0.75,285.9375\n"}) {
+    const FittedCluster cluster = fitted(exact);
+    EXPECT_NEAR(cluster.static_ma.value, 100, 1e-6);
+    EXPECT_TRUE(std::isnan(cluster.core_nf.half)) << exact << cluster.core_nf.half;
+    EXPECT_TRUE(std::isnan(cluster.static_ma.half)) << exact << cluster.static_ma.half;
+  }
+  // No voltage is known: the curve bends until it suits both.
+  const FittedCluster bent = fit({"unit,mhz,power_mw\nC0,500,100\nC0,1000,400\n"}).clusters[0];
+  EXPECT_TRUE(std::isnan(bent.core_nf.half)) << bent.core_nf.half;
+}
+
+// Where the same was measured again and came out otherwise, it tells: errors of 0, 2 and -2 %, Student's
+// t of two degrees of freedom 4.303.
+TEST_F(Fit, WhatWasMeasuredAgainTellsHowSureItIs) {
+  const FittedCluster cluster =
+      fit({"unit,mhz,voltage_v,power_mw\nC0,1000,1,500\nC0,1000,1,510\nC0,1000,1,490\n"})
+          .clusters[0];
+  EXPECT_NEAR(cluster.core_nf.half, 0.5 * 4.303 * 0.02 / std::sqrt(3), 2e-4);
+}
+
+TEST_F(Fit, TimesThatFollowALawExactlyDoNotTellHowSureItIs) {
+  std::string table = "unit,mhz,voltage_v,power_mw,cores,time_ms\n";
+  for (const int cores : {1, 2, 4})
+    table += fmt::format("C0,1000,1,{},{},{}\n", 500 * cores, cores, 25 + 75.0 / cores);
+  const FittedPlatform platform = fit({table});
+  EXPECT_NEAR(platform.parallel_fraction.value, 0.75, 1e-6);
+  EXPECT_TRUE(std::isnan(platform.parallel_fraction.half)) << platform.parallel_fraction.half;
+  EXPECT_TRUE(std::isnan(platform.clusters[0].mcycles.half)) << platform.clusters[0].mcycles.half;
+}
+
 TEST_F(Fit, IntervalsCoverTheTruth) {
   // Errors of 3 % from a fixed sequence; of 20 tables some 19 intervals hold the truth.
   const Machine machine;

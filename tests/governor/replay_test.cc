@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "agents/agent.h"
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
@@ -163,6 +165,47 @@ TEST_F(ReplayTest, TheCommandLineSaysWhatItCannotTell) {
   EXPECT_THAT(another.err, HasSubstr("the recording is of a platform 'jetson_nano'"));
   EXPECT_THAT(flyball_run({"replay", path_, "--policy", "oracle"}).err,
               HasSubstr("it knows the future"));
+}
+
+// No job of this record is late; the planner agrees in most of it, and makes forecasts.
+TEST_F(ReplayTest, TheCommandLineMarksWhatIsNotShownForALearner) {
+  const testing::TempDir dir;
+  for (const std::string policy : {"q_learning", "rule"}) {
+    SCOPED_TRACE(policy);
+    const bool learns = policy == "q_learning";
+    const std::string record = dir / (policy + ".flyrec");
+    const Finished ran =
+        flyball_run({"run", "--platform", "odroid_xu3", "--scenario", "single_periodic", "--policy",
+                     policy, "--record", record, "--json"});
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    const std::vector<std::string> words = {"replay", record, "--policy",
+                                            learns ? "planner" : policy};
+    const Finished told = flyball_run(words);
+    ASSERT_EQ(told.exit_code, 0) << told.err;
+    std::vector<std::string> json_words = words;
+    json_words.push_back("--json");
+    const auto json = nlohmann::json::parse(flyball_run(json_words).out);
+    ASSERT_TRUE(json.at("reason").is_null()) << json.at("reason");
+    EXPECT_EQ(json.at("recorded_policy_learned"), learns);
+    const auto& figures = json.at("figures");
+    for (const auto& [key, figure] : figures.items())
+      for (const auto& [method, estimate] : figure.items()) {
+        if (method == "recorded") continue;
+        const bool doubtful = method == "inverse_propensity" || method == "self_normalised";
+        EXPECT_EQ(estimate.at("shown_to_hold"), !learns || !doubtful || key == "deadline_miss_pct")
+            << key << ' ' << method;
+      }
+    EXPECT_EQ(told.out.find("inverse_propensity *") != std::string::npos, learns) << told.out;
+    EXPECT_EQ(told.out.find("* Not shown to cover") != std::string::npos, learns) << told.out;
+    const auto& missed = figures.at("deadline_miss_pct");
+    EXPECT_EQ(missed.at("recorded"), 0);
+    for (const char* method : {"inverse_propensity", "self_normalised"}) {
+      EXPECT_EQ(missed.at(method).at("low"), 0) << method;
+      EXPECT_GT(missed.at(method).at("high"),
+                300 / json.at("overlap").at("effective_jobs").get<double>())
+          << method;
+    }
+  }
 }
 
 }  // namespace

@@ -86,6 +86,26 @@ TEST_F(CliImport, APowerLogBecomesATableAndWhatCannotBeTrueIsNamed) {
   }
 }
 
+// Cut off within "1.17": the row is complete, so that nothing but the missing end shows it.
+TEST_F(CliImport, ALastLineWithoutAnEndIsReadAndSaid) {
+  const std::string rows = "time_s,freq_mhz,power_w\n0,800,1.17\n1,800,1.1";
+  const std::string note = "log.csv:3: the last line has no end; its last figure may be cut off.";
+  for (const std::string end : {"", "\n", "\r\n", "\n# the end"}) {
+    const std::string log = file("log.csv", rows + end);
+    const Finished text = imported({"csv", log, "--out", dir_ / "t.csv"});
+    EXPECT_EQ(text.exit_code, 0) << text.err;
+    EXPECT_EQ(text.out.find("has no end") != std::string::npos, end.empty()) << text.out;
+    const json result = json::parse(imported({"csv", log, "--out", dir_ / "t.csv", "--json"}).out);
+    EXPECT_EQ(result.at("used"), 2);
+    EXPECT_EQ(result.at("notes").dump().find(note) != std::string::npos, end.empty());
+  }
+  const Finished cut =
+      flyball_run({"import", "csv", file("cut.csv", "time_s,freq_mhz,power_w\n0,800,1.17\n1,80"),
+                   "--out", dir_ / "cut.out"});
+  EXPECT_EQ(cut.exit_code, 2);
+  EXPECT_THAT(cut.err, HasSubstr("cut.csv:3: has 2 cells"));
+}
+
 TEST_F(CliImport, AClockThatNeverMovesIsStuckWherePowerSaysSo) {
   const std::string stuck = file("a.csv", "time_ms,khz,power_mw\n0,200000,3000\n1,200000,300\n");
   EXPECT_THAT(imported({"csv", stuck, "--out", dir_ / "a.out"}).out,

@@ -28,12 +28,19 @@ struct ReplayVerb {
   bool json = false;
 };
 
+/// Whether the recorded policy went by what came of its choices. Of one that is not known it may.
+bool recorded_learned(const Replay& replayed) {
+  const AgentInfo* info = find_agent(replayed.recording.info.policy);
+  return info == nullptr || info->learns;
+}
+
 Json to_json(const ReplayVerb& verb, const Replay& replayed, const Counterfactual& simulated,
              const std::string& platform) {
   const RecordingReport& recording = replayed.recording;
   Json json{{"schema", 1},
             {"record", verb.recording},
             {"recorded_policy", recording.info.policy},
+            {"recorded_policy_learned", recorded_learned(replayed)},
             {"policy", verb.policy},
             {"platform", platform},
             {"scenario", recording.info.scenario},
@@ -53,7 +60,10 @@ Json to_json(const ReplayVerb& verb, const Replay& replayed, const Counterfactua
     Json& one = figures[std::string(figure.key)] = {{"recorded", figure.recorded}};
     for (const OffPolicyEstimate& estimate : figure.estimates)
       one[estimate.method] = {
-          {"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}};
+          {"value", estimate.value},
+          {"low", estimate.low},
+          {"high", estimate.high},
+          {"shown_to_hold", estimate.holds_for_learner || !recorded_learned(replayed)}};
   }
   json["simulation"] = counterfactual_json(simulated);
   return json;
@@ -81,15 +91,25 @@ std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counte
                {"estimate", ""},
                {"95 % interval", ""},
                {"by", "", true}});
+  bool marked = false;
   for (const ReplayedFigure& figure : replayed.figures) {
     std::string key(figure.key), recorded = fixed(figure.recorded, 3);
     for (const OffPolicyEstimate& estimate : figure.estimates) {
+      const bool mark = recorded_learned(replayed) && !estimate.holds_for_learner;
+      marked |= mark;
       table.add_row({key, recorded, fixed(estimate.value, 3),
-                     fixed(estimate.low, 3) + " to " + fixed(estimate.high, 3), estimate.method});
+                     fixed(estimate.low, 3) + " to " + fixed(estimate.high, 3),
+                     estimate.method + (mark ? " *" : "")});
       key = recorded = "";
     }
   }
-  return text + '\n' + table.render(columns) + '\n';
+  text += '\n' + table.render(columns) + '\n';
+  if (marked)
+    text += wrapped(fmt::format("* Not shown to cover the truth in 95 % of the records of a policy "
+                                "that was learning, as {} was.",
+                                replayed.recording.info.policy),
+                    columns);
+  return text;
 }
 
 /// Plain load as it came is a machine's, in which nothing says what there was to do.

@@ -13,9 +13,48 @@
 namespace flyball::cli {
 namespace {
 
+constexpr const char* kNotDetermined =
+    "no more rows that differ than parameters, or no error left over to tell it by";
+
 std::string with_interval(const ParameterEstimate& estimate) {
-  if (!std::isfinite(estimate.half)) return fmt::format("{:.4g}", estimate.value);
+  if (estimate.value <= 0) return "0";
+  if (!estimate.determined()) return fmt::format("{:.4g} (+- not determined)", estimate.value);
   return fmt::format("{:.4g} +- {:.2g}", estimate.value, estimate.half);
+}
+
+Json estimate_json(const ParameterEstimate& estimate) {
+  const char* reason =
+      estimate.value > 0 ? kNotDetermined : "the rows do not show that it is above 0";
+  return {{"value", estimate.value},
+          {"half_width", number_or_null(estimate.half)},
+          {"reason", estimate.determined() ? Json(nullptr) : Json(reason)}};
+}
+
+/// The model's, by their names in FittedCluster.
+Json parameters_json(const FittedCluster& cluster) {
+  Json json{{"core_nf", estimate_json(cluster.core_nf)},
+            {"uncore_nf", estimate_json(cluster.uncore_nf)},
+            {"idle_core_nf", estimate_json(cluster.idle_core_nf)},
+            {"static_ma", estimate_json(cluster.static_ma)},
+            {"leak_a", estimate_json(cluster.leak_a)},
+            {"leak_c_a", estimate_json(cluster.leak_c_a)}};
+  if (!cluster.has_time) return json;
+  json["mcycles"] = estimate_json(cluster.mcycles);
+  json["memory_ms"] = estimate_json(cluster.memory_ms);
+  return json;
+}
+
+bool all_determined(const FittedPlatform& platform) {
+  const auto told = [](const ParameterEstimate& one) { return one.value <= 0 || one.determined(); };
+  return (!platform.parallel_measured || told(platform.parallel_fraction)) &&
+         std::all_of(platform.clusters.begin(), platform.clusters.end(),
+                     [&](const FittedCluster& cluster) {
+                       const bool time =
+                           !cluster.has_time || (told(cluster.mcycles) && told(cluster.memory_ms));
+                       return time && told(cluster.core_nf) && told(cluster.uncore_nf) &&
+                              told(cluster.idle_core_nf) && told(cluster.static_ma) &&
+                              told(cluster.leak_a) && told(cluster.leak_c_a);
+                     });
 }
 
 double factor_of(const FittedCluster& cluster, int file) {
@@ -100,7 +139,8 @@ Json fit_json(const FittedPlatform& platform) {
                         {"points", cluster.points},
                         {"rejected", cluster.rejected},
                         {"mean_error_pct", cluster.mean_error_pct},
-                        {"max_error_pct", cluster.max_error_pct}});
+                        {"max_error_pct", cluster.max_error_pct},
+                        {"parameters", parameters_json(cluster)}});
   return {{"schema", 1}, {"clusters", std::move(clusters)}};
 }
 
@@ -139,6 +179,8 @@ std::string fit_report(const FittedPlatform& platform) {
       "law's distance from the "
       "measurement, in percent of it.",
       columns, 2);
+  if (!all_determined(platform))
+    text += wrapped(fmt::format("Not determined: {}.", kNotDetermined), columns, 2);
   return text;
 }
 
