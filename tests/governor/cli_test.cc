@@ -119,6 +119,27 @@ TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
                    "flyball: list 'platform': ", "(did you mean 'platforms'?)");
 }
 
+TEST(CliErrors, AFolderWhereANameOrAFileIsDueIsSaidToBeOne) {
+  const TempDir dir;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::create_directory(dir / "mine");
+  std::filesystem::current_path(dir.path());
+  expect_wrong_use({"compare", "--platform", "mine", "--scenario", "background"},
+                   "flyball: platform 'mine': is a folder, and no platform has that name; give the "
+                   "path of a YAML file, or ",
+                   "odroid_xu3");
+  expect_wrong_use({"network", "show", "mine"},
+                   "flyball: model 'mine': is a folder, and no model has that name; give the path of "
+                   "a model file, or ",
+                   "dynamic_cnn");
+  std::filesystem::create_directory("odroid_xu3");  // is in nobody's way
+  EXPECT_EQ(flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", "background",
+                         "--policies", "rule", "--check"})
+                .exit_code,
+            0);
+  std::filesystem::current_path(before);
+}
+
 TEST(CliErrors, NumbersAreChecked) {
   const std::vector<std::string> compare = {"compare", "--platform", "odroid_xu3", "--scenario",
                                             "single_periodic"};
