@@ -147,6 +147,31 @@ TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
   }
 }
 
+TEST(CliChannel, AUserWithoutARuntimeFolderIsToldThatNobodyCanJoin) {
+  FLYBALL_STARTS_PROGRAMS();
+  if (geteuid() == 0 && std::system("setpriv --version >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "there is no setpriv";
+  const SocketDir dir;
+  ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
+  const std::string as =
+      geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups " : "";
+  const auto run = [&](const std::string& words) {
+    const std::string command = as + "env -u XDG_RUNTIME_DIR XDG_STATE_HOME=" + dir.path() +
+                                "/state " FLYBALL_BIN_DIR
+                                "/flyball run --policy performance --duration 0.5 --no-compare "
+                                "--profile none --plain " +
+                                words + " >/dev/null 2>" + dir.path() + "/err";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return read_text(dir.path() + "/err");
+  };
+  const std::string reason = "No application of another process can join: there is no folder";
+  const std::string without = run("");
+  EXPECT_THAT(without, HasSubstr(reason));
+  EXPECT_THAT(without, HasSubstr("--state-dir"));
+  EXPECT_THAT(run("--state-dir " + dir.path() + "/here"),
+              ::testing::AllOf(HasSubstr("can join, at"), ::testing::Not(HasSubstr(reason))));
+}
+
 struct Footprint {
   std::size_t descriptors = 0;
   long resident_kb = 0;

@@ -162,7 +162,10 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   }
   if (!channel_problem.empty())
     say("No application of another process can join: " + channel_problem + ".");
-  else if (!runs[0].channel_dir.empty())
+  else if (runs[0].channel_dir.empty())
+    say("No application of another process can join: there is no folder XDG_RUNTIME_DIR for it; "
+        "--state-dir DIR gives one.");
+  else
     say(fmt::format("Applications of other processes can join, at {}/{}.", runs[0].channel_dir,
                     FLY_SOCKET_NAME));
   if (const std::string note = busy_note(); !note.empty()) say(note);
