@@ -93,6 +93,21 @@ TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
   EXPECT_EQ(told.exit_code, 0) << told.err;
   EXPECT_EQ(json::parse(told.out).at("applications").size(), 1u);
   EXPECT_THAT(run.err_so_far(), HasSubstr("Applications of other processes can join, at"));
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"explain"}, {"top"}, {"set", "epoch_ms", "20"}, {"metrics"}}) {
+    std::vector<std::string> words = verb;
+    words.insert(words.end(), {"--state-dir", dir.path()});
+    const Finished asked = flyball_run(words);
+    EXPECT_EQ(asked.exit_code, 3) << verb[0];
+    EXPECT_THAT(asked.out, ::testing::StartsWith("the flyball here (" + dir.path() +
+                                                 ") runs on emulated clocks, which has no "));
+    EXPECT_EQ(std::count(asked.out.begin(), asked.out.end(), '\n'), 1) << asked.out;
+    EXPECT_EQ(asked.err, "");
+  }
+  const json explained =
+      json::parse(flyball_run({"explain", "--json", "--state-dir", dir.path()}).out);
+  EXPECT_EQ(explained.at("running"), true);
+  EXPECT_EQ(explained.at("emulated"), true);
   run.signal(SIGINT);
   EXPECT_EQ(run.wait().exit_code, 0);
 }
