@@ -111,6 +111,22 @@ TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   expect_wrong_use({"compare", "--scenario", "bursty"},
                    "flyball: --platform: is missing; add it; see 'flyball compare --help'\n");
   expect_wrong_use({"compare", "--platform"}, "flyball: --platform: needs a value; ");
+  // The next option is no value.
+  const std::string needs_value =
+      "flyball: --platform: needs a value; write it after the option; see 'flyball compare "
+      "--help'\n";
+  expect_wrong_use({"compare", "--platform", "--scenario", "background"}, needs_value);
+  expect_wrong_use({"compare", "--platform", "--scenario=background"}, needs_value);
+  expect_wrong_use({"compare", "--scenario", "bursty", "--platform", "--json"}, needs_value);
+  expect_wrong_use({"compare", "--scenario", "--platform", "odroid_xu3"},
+                   "flyball: --scenario: needs a value; ");
+  expect_wrong_use({"fit", "--data", "--json"}, "flyball: --data: needs a value; ");
+  expect_wrong_use({"compare", "--scenario=--platform", "--platform=odroid_xu3"},
+                   "flyball: scenario '--platform': ");
+  expect_wrong_use({"compare", "extra"}, "flyball: 'extra': is more than the verb takes; ");
+  expect_wrong_use({"compare", "--platform", "odroid_xu3", "extra"},
+                   "flyball: 'extra': is more than the verb takes; ");
+  EXPECT_EQ(flyball_run({"compare", "extra", "--help"}).exit_code, 0);
   expect_wrong_use({"run", "--seed", "1", "--seed", "2"},
                    "flyball: --seed: takes one value and was given more; ");
   expect_wrong_use({"list", "platforms", "scenarios"},
