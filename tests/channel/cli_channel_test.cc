@@ -109,7 +109,10 @@ TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
   EXPECT_EQ(explained.at("running"), true);
   EXPECT_EQ(explained.at("emulated"), true);
   run.signal(SIGINT);
-  EXPECT_EQ(run.wait().exit_code, 0);
+  const Finished ended = run.wait();
+  EXPECT_EQ(ended.exit_code, 1);  // of ten minutes, seconds
+  EXPECT_THAT(ended.err,
+              ::testing::EndsWith("flyball: run: interrupted before its end; run it again\n"));
 }
 
 /// How many of the last 64 of 400 jobs ran with the large model, of an application whose confidence is low
@@ -158,7 +161,7 @@ TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
       EXPECT_LE(large, 8);
     }
     run.signal(SIGINT);
-    EXPECT_EQ(run.wait().exit_code, 0);
+    EXPECT_EQ(run.wait().exit_code, 1);
   }
 }
 

@@ -197,8 +197,11 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   {
     const InterruptsPlatform interrupts(platform);
     const Display display(stream.platform, scenario, run.title, live, plain);
-    if (!interrupt.stopped())
-      result.metrics = run_session(seen, stream.belief, *agent, weights, session).metrics;
+    if (!interrupt.stopped()) {
+      SessionResult done = run_session(seen, stream.belief, *agent, weights, session);
+      result.metrics = std::move(done.metrics);
+      result.whole = done.status == Status::kFinished;
+    }
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.counters = platform.counters();

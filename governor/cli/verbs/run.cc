@@ -402,6 +402,10 @@ int run_run(const RunVerb& verb, const CLI::App& parser) {
   if (const std::string defect = engine->defect(); !defect.empty())
     throw Error(Error::Kind::kFailure, defect);
   if (!problem.empty()) throw Error(Error::Kind::kFailure, problem);
+  // A signal in the last moment, when all was done, took nothing away.
+  const bool whole = std::ranges::all_of(results, &LiveResult::whole);
+  if (interrupt.stopped() && (!whole || results.size() < runs.size()))
+    failure("run", "interrupted before its end", "run it again");
   return 0;
 }
 
