@@ -165,6 +165,51 @@ TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
   }
 }
 
+/// An application with a knob of so many values has so many jobs, in a burst: an epoch lists 32.
+void joins_for(const std::string& socket, std::size_t values, int jobs) {
+  setenv("FLYBALL_SOCKET", socket.c_str(), 1);
+  static const char* const texts[] = {"1", "2", "3", "4", "5"};
+  const flyball_knob knob{"model", "", texts, values};
+  flyball_application app{};
+  app.name = "camera";
+  app.knobs = &knob;
+  app.knob_count = 1;
+  flyball_session* session = nullptr;
+  ASSERT_EQ(flyball_open(&app, &session), 0) << flyball_why();
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(session) == 1; }));
+  ASSERT_TRUE(comes_about([&] { return flyball_now(session)->number > 0; }));
+  for (int job = 0; job < jobs; ++job) {
+    flyball_begin(session, 0);
+    ASSERT_EQ(flyball_end(session), 0) << flyball_why();
+  }
+  flyball_effect effect{};
+  ASSERT_TRUE(comes_about([&] {
+    flyball_session_effect(session, &effect);
+    return effect.jobs == static_cast<std::uint64_t>(jobs);
+  }));
+  EXPECT_EQ(effect.lost, 0u);
+  flyball_close(session);
+}
+
+TEST(CliChannel, AllJobsOfAllThatJoinedAreCountedAndTheSharesAreOfTheScenarios) {
+  FLYBALL_STARTS_PROGRAMS();
+  const SocketDir dir;
+  Flyball run({"run", "--policy", "performance", "--duration", "600", "--no-compare", "--profile",
+               "none", "--plain", "--state-dir", dir.path()});
+  ASSERT_TRUE(comes_about([&] { return std::filesystem::exists(dir.socket()); }))
+      << run.err_so_far();
+  ASSERT_TRUE(comes_about([&] { return run.err_so_far().find(" missed ") != std::string::npos; }));
+  // A place is taken by one after another, with knobs of their own.
+  joins_for(dir.socket(), 3, 100);
+  joins_for(dir.socket(), 2, 50);
+  joins_for(dir.socket(), 5, 30);
+  run.signal(SIGINT);
+  const Finished told = run.wait();
+  EXPECT_THAT(told.out, HasSubstr("performance: 180 jobs were of applications that joined"));
+  // One setting, so it has all of the scenario's jobs, whoever else had some.
+  EXPECT_THAT(told.out, HasSubstr(" 100.0\n")) << told.out;
+}
+
 TEST(CliChannel, AUserWithoutARuntimeFolderIsToldThatNobodyCanJoin) {
   FLYBALL_STARTS_PROGRAMS();
   if (geteuid() == 0 && std::system("setpriv --version >/dev/null 2>&1") != 0)

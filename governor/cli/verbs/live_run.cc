@@ -184,7 +184,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   if (before_start) before_start(channel_problem);
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
-  SettingSink settings(stream.platform);
+  SettingSink settings(stream.platform, scenario.apps.size());
   MonitorFigures monitors(stream.platform, weights, kMeasured);
   SessionOptions session;
   session.truth = &stream.platform;
@@ -208,12 +208,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
   result.monitors = monitors.result();
-  std::uint64_t joined_jobs = 0;
-  std::erase_if(result.uses, [&](const SettingUse& use) {
-    const bool joined_app = static_cast<std::size_t>(use.app) >= scenario.apps.size();
-    if (joined_app) joined_jobs += use.jobs;
-    return joined_app;
-  });
+  const std::uint64_t joined_jobs = settings.joined_jobs();
   if (joined_jobs > 0)
     result.notes.push_back(
         fmt::format("{} jobs were of applications that joined: they are in the totals, and other "
