@@ -344,6 +344,44 @@ TEST(CliChannel, APythonProgramJoins) {
   EXPECT_EQ(governor.agent.seen().bound[0].levels[1].accuracy_pct, 68);
 }
 
+/// What Python says at the end of a program that opens an application with these arguments.
+std::string python_says(const std::string& arguments) {
+  const SocketDir dir;
+  std::ofstream(dir.path() + "/x.py") << "import flyball, math\n"
+                                      << "flyball.open(\"big\", " << arguments << ").close()\n";
+  const std::string command =
+      "FLYBALL_SOCKET=" + dir.socket() +
+      " FLYBALL_QUIET=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=" FLYBALL_SOURCE_DIR
+      "/governor/client FLYBALL_LIBRARY=" FLYBALL_LIBRARY " python3 " +
+      dir.path() + "/x.py 2>&1 | tail -n 1 >" + dir.path() + "/said";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  return read_text(dir.path() + "/said");
+}
+
+TEST(CliChannel, APythonProgramIsToldWhichArgumentIsWrong) {
+  FLYBALL_LENDS_LIBRARY();
+  if (std::system("python3 -c 0 2>/dev/null") != 0) GTEST_SKIP() << "there is no python3";
+  for (const std::string time : {"(2**64+50_000_000)/1e6", "1e30", "10**400", "math.nan",
+                                 "math.inf", "-1", "86_400_001", "\"50\"", "None"}) {
+    for (const std::string name : {"period_ms", "deadline_ms", "grace_ms"}) {
+      const std::string said = python_says(name + "=" + time);
+      EXPECT_THAT(said, ::testing::StartsWith("ValueError: " + name + ": ")) << time;
+      EXPECT_THAT(said, HasSubstr("finite and from 0 to a day")) << time;
+    }
+  }
+  for (const std::string good : {"0", "50", "86_400_000", "16.7"})
+    EXPECT_EQ(python_says("deadline_ms=" + good), "");
+  EXPECT_EQ(python_says("monitors={\"fog\": {\"at_leats\": 3}}"),
+            "ValueError: monitor 'fog': has no 'at_leats'; there are at_least, at_most, weight\n");
+  EXPECT_THAT(
+      python_says("deadlin_ms=5"),
+      ::testing::StartsWith("ValueError: requirement 'deadlin_ms': there is none; there are "
+                            "period_ms, "));
+  EXPECT_THAT(python_says("priority=2**32+1"), ::testing::StartsWith("ValueError: priority: "));
+  EXPECT_THAT(python_says("knobs={\"model\": [\"a\", \"b\", \"a\"]}"),
+              HasSubstr("knob 'model': has the value 'a' twice"));
+}
+
 TEST(CliChannel, TheReadmesProgramCompilesAndRunsAsItStands) {
   FLYBALL_LENDS_LIBRARY();
   if (std::system("cc --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no cc";
