@@ -82,7 +82,7 @@ typedef struct flyball_session flyball_session;
 /* ---- What an application offers ------------------------------------------------------------- */
 
 /* Something to turn: a width, a model variant, a batch, a resolution, a processing element. Values are
- * in order, cheapest first; the last values of all knobs together are the whole application. */
+ * in order, cheapest first, no two alike; the last values of all knobs are the whole application. */
 typedef struct flyball_knob {
   const char* name; /* "model" */
   const char* unit; /* "px"; NULL or "" for words */
