@@ -102,6 +102,9 @@ std::string find_config(std::string_view kind, const std::string& name_or_path) 
         what, fmt::format("there is none in {}", folder),
         fmt::format("put {}{} there, or give the path of {}", name_or_path, extension, file));
   }
+  if (fs::is_directory(name_or_path, ignored))
+    input_error(what, fmt::format("is a folder, and no {} has that name", one),
+                fmt::format("give the path of {}, or choose one of {}", file, joined(names)));
   input_error(what, "is unknown" + did_you_mean(name_or_path, names),
               fmt::format("choose one of {}, or give the path of {}", joined(names), file));
 }

@@ -49,7 +49,7 @@ bool read_knobs(const fly_hello& hello, std::span<const char> texts, Binding& bi
       if (end == nullptr) return false;
       std::copy(texts.data(), end, value);
       const auto text = text_of(value, false);
-      if (!text) return false;
+      if (!text || std::ranges::find(knob.values, *text) != knob.values.end()) return false;
       knob.values.push_back(*text);
       texts = texts.subspan(static_cast<std::size_t>(end - texts.data()) + 1);
     }

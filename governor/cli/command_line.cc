@@ -78,20 +78,62 @@ void check_not_empty(const std::string& argument, const std::string& before) {
               "is empty", "give it a value, or leave it out");
 }
 
+bool asks_for_help(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](const char* argument) {
+    return std::string_view(argument) == "--help" || std::string_view(argument) == "-h";
+  });
+}
+
+/// How many arguments that are not of an option a verb takes.
+int positionals_of(const CLI::App& parser) {
+  constexpr int kMost = 1'000'000;
+  int sum = 0;
+  for (const CLI::Option* option : parser.get_options()) {
+    if (option->get_positional()) sum += std::min(kMost, option->get_items_expected_max());
+  }
+  return sum;
+}
+
 /// CLI11 reports what it met first, which is seldom what the user got wrong. Verbs and options are
 /// checked before it runs.
 const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
   const CLI::App* verb = nullptr;
   for (int i = 1; i < argc; ++i) check_not_empty(argv[i], i > 1 ? argv[i - 1] : "");
+  const bool helps = asks_for_help(argc, argv);
+  int values = 0;       // that the option before may still have
+  std::string needing;  // the option whose value comes next
+  int positionals = 0;
+  const auto check_value = [&] {
+    if (needing.empty()) return;
+    input_error(needing, "needs a value", "write it after the option; " + help_of(verb));
+  };
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--" || (verb && verb->get_prefix_command())) break;
-    if (looks_like_option(argument)) {
-      check_option(verb ? *verb : program, verb, argument);
+    const CLI::App& parser = verb ? *verb : program;
+    const std::string name = argument.substr(0, argument.find('='));
+    const CLI::Option* option =
+        looks_like_option(argument) ? parser.get_option_no_throw(name) : nullptr;
+    if (option != nullptr) check_value();  // it is no value of the one before
+    if (looks_like_option(argument)) check_option(parser, verb, argument);
+    if (option != nullptr) {
+      const bool assigned = name.size() < argument.size();
+      values = option->get_items_expected_max() - (assigned ? 1 : 0);
+      needing = !assigned && option->get_items_expected_min() > 0 ? name : "";
+      continue;
+    }
+    needing.clear();
+    if (values > 0) {
+      --values;
       continue;
     }
     const std::vector<const CLI::App*> within = verbs_of(verb ? *verb : program);
-    if (within.empty()) continue;  // a positional argument
+    if (within.empty()) {  // a positional argument
+      if (!helps && ++positionals > positionals_of(parser))
+        input_error(fmt::format("'{}'", argument), "is more than the verb takes",
+                    "leave it out; " + help_of(verb));
+      continue;
+    }
     const auto found = std::find_if(within.begin(), within.end(), [&](const CLI::App* each) {
       return each->get_name() == argument;
     });
@@ -103,6 +145,7 @@ const CLI::App* check_names(const CLI::App& program, int argc, char** argv) {
     }
     verb = *found;
   }
+  check_value();
   return verb;
 }
 

@@ -61,6 +61,10 @@ static int take_knobs(const flyball_application* app, struct flyball_session* s)
       char value[FLYBALL_NAME_BYTES];
       error = take_text(value, sizeof value, from->values[v], "a knob's value", 0);
       if (error != 0) return error;
+      for (size_t other = 0; other < v; ++other)
+        if (strcmp(value, from->values[other]) == 0)
+          return fly_fail(EINVAL, "knob '%s': has the value '%s' twice; give each once", to->name,
+                          value);
       memcpy(s->text + s->hello.text_bytes, value, strlen(value) + 1);
       s->hello.text_bytes += (uint32_t)strlen(value) + 1;
     }

@@ -83,7 +83,7 @@ typedef struct flyball_session flyball_session;
 /* ---- What an application offers ------------------------------------------------------------- */
 
 /* Something to turn: a width, a model variant, a batch, a resolution, a processing element. Values are
- * in order, cheapest first; the last values of all knobs together are the whole application.
+ * in order, cheapest first, no two alike; the last values of all knobs are the whole application.
  *
  * The knob that is called FLYBALL_WHERE says what a job can run on: "cpu" (any CPU cluster), "gpu",
  * "npu", "fpga", or one cluster or device by the name that 'flyball status' shows. Its values are in any

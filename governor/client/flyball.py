@@ -18,12 +18,17 @@ costs and when it expires. The library is $FLYBALL_LIBRARY, else libflyball.so.1
 import ctypes
 import errno
 import math
+import numbers
 import os
 
 _KNOBS, _LEVELS, _MONITORS, _NAME, _CPUS = 4, 256, 8, 32, 1024
 ENERGY, ACCURACY, LATENCY = 0, 1, 2
 _LOWER_IS_BETTER, _HIGHER_IS_BETTER, _NEITHER = 0, 1, 2
 FOLLOWS_CPUS, PINS_ITSELF = 1, 2
+_DAY_NS = 86_400_000_000_000
+_REQUIREMENTS = {"period_ms": 0, "deadline_ms": 0, "grace_ms": 0, "accuracy_floor_pct": 0, "energy_budget_mj": 0,
+                 "power_budget_mw": 0, "priority": 1, "objective": ENERGY}
+_DESIRES = ("at_least", "at_most", "weight")
 
 
 class Error(OSError):
@@ -99,10 +104,29 @@ def _load():
     return library
 
 
-def _requirements(period_ms=0, deadline_ms=0, grace_ms=0, accuracy_floor_pct=0, energy_budget_mj=0,
-                  power_budget_mw=0, priority=1, objective=ENERGY):
-    return _Requirements(round(period_ms * 1e6), round(deadline_ms * 1e6), round(grace_ms * 1e6),
-                         accuracy_floor_pct, energy_budget_mj, power_budget_mw, priority, objective)
+def _time_ns(name, value, unit_ns):
+    """A time in whole ns. ctypes takes what is too much for 64 bits for something else, so nothing else gets there."""
+    if not isinstance(value, numbers.Real) or not 0 <= value <= _DAY_NS / unit_ns:
+        raise ValueError("%s: %r; a time, finite and from 0 to a day" % (name, value))
+    return round(value * unit_ns)
+
+
+def _whole(name, value):
+    """What fits a C int."""
+    if not isinstance(value, numbers.Integral) or not -2**31 <= value < 2**31:
+        raise ValueError("%s: %r; a small whole number" % (name, value))
+    return int(value)
+
+
+def _requirements(required):
+    unknown = set(required) - set(_REQUIREMENTS)
+    if unknown:
+        raise ValueError("requirement %r: there is none; there are %s"
+                         % (min(unknown, key=str), ", ".join(_REQUIREMENTS)))
+    asked = {**_REQUIREMENTS, **required}
+    return _Requirements(*[_time_ns(name, asked[name], 1e6) for name in ("period_ms", "deadline_ms", "grace_ms")],
+                         asked["accuracy_floor_pct"], asked["energy_budget_mj"], asked["power_budget_mw"],
+                         _whole("priority", asked["priority"]), _whole("objective", asked["objective"]))
 
 
 class Setting(dict):
@@ -162,9 +186,16 @@ class Session:
         for row, monitor in zip(watched, self._monitors):
             row.name, row.unit, row.direction = monitor.encode(), b"", _NEITHER
             if monitor in desired:
+                if not isinstance(desired[monitor], dict):
+                    raise ValueError("monitor %r: %r; a dict of some of %s"
+                                     % (monitor, desired[monitor], ", ".join(_DESIRES)))
+                unknown = set(desired[monitor]) - set(_DESIRES)
+                if unknown:
+                    raise ValueError("monitor %r: has no %r; there are %s"
+                                     % (monitor, min(unknown, key=str), ", ".join(_DESIRES)))
                 _desire(row, **desired[monitor])
         app = _Application(name.encode(), rows, len(self._knobs), table, watched, len(self._monitors),
-                           threads, flags, _requirements(**required))
+                           _whole("threads", threads), _whole("flags", flags), _requirements(required))
         handle = ctypes.c_void_p()
         self._check(self._library.flyball_open(ctypes.byref(app), ctypes.byref(handle)))
         self._handle = handle
@@ -193,6 +224,8 @@ class Session:
 
     def job(self, release_ns=0):
         """`with app.job() as setting:` is one job; `release_ns` by time.monotonic_ns(), 0: now."""
+        if not isinstance(release_ns, numbers.Integral) or not 0 <= release_ns < 2**63:
+            raise ValueError("release_ns: %r; a whole number of ns, as time.monotonic_ns() gives" % (release_ns,))
         return _Job(self, release_ns)
 
     def now(self):
@@ -201,11 +234,11 @@ class Session:
 
     def wait(self, timeout_s):
         """True when the setting has changed within that time."""
-        return self._library.flyball_wait(self._handle, round(timeout_s * 1e9)) == 0
+        return self._library.flyball_wait(self._handle, _time_ns("timeout_s", timeout_s, 1e9)) == 0
 
     def require(self, **required):
         """Asks for something else from now on: all of it, by the names that open() has."""
-        asked = _requirements(**required)
+        asked = _requirements(required)
         self._check(self._library.flyball_require(self._handle, ctypes.byref(asked)), errno.EPIPE)
 
     def pin(self):

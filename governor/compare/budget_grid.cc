@@ -167,6 +167,7 @@ std::optional<FixedSetting> best_fixed(const PlatformSpec& board, const BudgetPa
                                             : a.least_mj < b.least_mj;
   });
   for (const Candidate& one : candidates) {
+    if (options.stop != nullptr && options.stop->load()) break;  // and no run will be complete
     if (meets(board, scenario, one.action, options)) return {{one.action, one.accuracy_pct}};
   }
   return std::nullopt;
@@ -177,7 +178,6 @@ std::vector<BudgetRow> run_budget_grid(const BudgetOptions& options) {
   const std::size_t cells = options.platforms.size() * pairs;
   const std::size_t per_cell = options.agents.size() * static_cast<std::size_t>(options.seeds);
   std::vector<BudgetRow> rows(cells * per_cell);
-  std::vector<char> done(cells, 0);
   parallel_for(
       cells, options.threads, options.stop,
       [&](std::size_t cell) {
@@ -194,15 +194,21 @@ std::vector<BudgetRow> run_budget_grid(const BudgetOptions& options) {
           row.best_accuracy_pct = best ? best->accuracy_pct : 0;
           run_one(board, options, row);
         }
-        done[cell] = 1;
       },
       [&](std::size_t finished) {
         if (options.progress) {
           options.progress(static_cast<double>(finished) / static_cast<double>(cells));
         }
       });
-  std::erase_if(rows, [](const BudgetRow& row) { return !row.complete; });
-  return rows;
+  // All agents or none, so that what is said of them is of the same pairs.
+  std::vector<BudgetRow> whole;
+  for (auto cell = rows.begin(); cell != rows.end();
+       cell += static_cast<std::ptrdiff_t>(per_cell)) {
+    const auto end = cell + static_cast<std::ptrdiff_t>(per_cell);
+    if (std::all_of(cell, end, [](const BudgetRow& row) { return row.complete; }))
+      whole.insert(whole.end(), cell, end);
+  }
+  return whole;
 }
 
 std::vector<BudgetVerdict> budget_verdicts(const std::vector<BudgetRow>& rows) {

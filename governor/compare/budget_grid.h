@@ -64,6 +64,7 @@ struct BudgetRow {
   bool met() const { return late_pct + over_budget_pct <= 1; }
   double regret_points() const { return best_accuracy_pct - accuracy_pct; }
 };
+/// Stopped, it has the pairs of a platform of which all was played by then.
 std::vector<BudgetRow> run_budget_grid(const BudgetOptions& options);
 
 /// What an agent is asked for on the grid of a platform.

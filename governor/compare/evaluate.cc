@@ -141,9 +141,11 @@ class Suite {
           }
         });
     Evaluation result;
+    result.cells = cells;
     for (std::size_t cell = 0; cell < cells; ++cell) {
       const Run* of = &runs[cell * contestants];
       if (!std::all_of(of, of + contestants, [](const Run& run) { return run.complete; })) continue;
+      ++result.cells_done;
       for (std::size_t a = 0; a < options_.agents.size(); ++a) {
         const UnknownBoard& board = boards_[cell / seeds / scenarios];
         EvaluateRow row = judge(of[kInformed], of[kPrior], of[contestant_[a]]);
@@ -205,7 +207,9 @@ class Suite {
          [&](Agent& agent) { agent.save(learned); });
     const std::vector<std::uint8_t> payload = learned.take();
     const std::uint64_t other = seed + kOtherSeeds;
+    bool complete = true;
     const auto gap = [&](const Run& run, const Run& informed) {
+      complete = complete && run.complete && informed.complete;
       return gap_pct(run, informed, 0, kLearnJobs);
     };
     const Run informed = play(board, scenario, other, kPriorPolicy, true, kLearnJobs);
@@ -218,7 +222,8 @@ class Suite {
                       }),
                  informed);
     };
-    AblationRow row{policy, board.name, scenario.name, seed, board.sensors.observable(), 0, 0, {}};
+    AblationRow row{policy, board.name, scenario.name, seed, board.sensors.observable(), false, 0,
+                    0,      {}};
     row.prior_gap_pct =
         gap(play(board, scenario, other, kPriorPolicy, false, kLearnJobs), informed);
     row.gap_pct = use({});
@@ -228,6 +233,7 @@ class Suite {
         if (auto* learned = dynamic_cast<Spoilable*>(&agent)) learned->ablate(how, random);
       });
     }
+    row.complete = complete;  // learning was, too: a stop is for all that comes after it
     return row;
   }
 
@@ -249,6 +255,9 @@ class Suite {
                      cell % seeds, learners[i % learners.size()]);
         },
         [](std::size_t) {});
+    result.cells += result.ablations.size();
+    std::erase_if(result.ablations, [](const AblationRow& row) { return !row.complete; });
+    result.cells_done += result.ablations.size();
   }
 
   EvaluateRow judge(const Run& informed, const Run& prior, const Run& run) const {

@@ -57,6 +57,7 @@ struct AblationRow {
   std::string scenario;
   std::uint64_t seed = 0;
   bool observable = true;
+  bool complete = false;                   ///< all of its runs were played to their end
   double gap_pct = 0;                      ///< of what was learned, above the informed policy
   double prior_gap_pct = 0;                ///< of `model`
   std::array<double, 3> spoilt_gap_pct{};  ///< zeroed, negated, shuffled
@@ -66,10 +67,13 @@ struct Evaluation {
   std::vector<UnknownBoard> boards;
   std::vector<EvaluateRow> rows;  ///< by board, scenario, seed, agent
   std::vector<AblationRow> ablations;
+  /// Boards with a scenario and a seed whose runs are whole, and how many there were to be; with
+  /// ablations, those of an agent count as one more each.
+  std::size_t cells_done = 0, cells = 0;
 };
 
 /// Runs every agent on boards that are not as their description says, in simulation, exploring and
-/// learning throughout. Throws Error.
+/// learning throughout. Stopped, it has what was whole by then. Throws Error.
 Evaluation evaluate(const EvaluateOptions& options);
 
 }  // namespace flyball

@@ -222,6 +222,7 @@ std::vector<BanditRow> play_bandit(const BanditTable& table, const BanditOptions
         if (options.progress)
           options.progress(static_cast<double>(done) / static_cast<double>(rows.size()));
       });
+  std::erase_if(rows, [](const BanditRow& row) { return row.agent.empty(); });
   return rows;
 }
 

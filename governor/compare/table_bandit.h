@@ -54,7 +54,7 @@ struct BanditRow {
 /// logarithm of their cost, in the knobs, their squares and products. The surface tells where to
 /// look, and not which of neighbours is the best by a hair: a row that was pulled is known, so of
 /// those only the best one so far stays in the game, which is the final pick in the end. The first pull
-/// is any row. By agent, then by seed.
+/// is any row. By agent, then by seed; stopped, those that were played by then.
 std::vector<BanditRow> play_bandit(const BanditTable& table, const BanditOptions& options);
 
 }  // namespace flyball

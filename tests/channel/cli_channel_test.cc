@@ -93,8 +93,26 @@ TEST(CliChannel, AnApplicationJoinsARunOnEmulatedClocks) {
   EXPECT_EQ(told.exit_code, 0) << told.err;
   EXPECT_EQ(json::parse(told.out).at("applications").size(), 1u);
   EXPECT_THAT(run.err_so_far(), HasSubstr("Applications of other processes can join, at"));
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"explain"}, {"top"}, {"set", "epoch_ms", "20"}, {"metrics"}}) {
+    std::vector<std::string> words = verb;
+    words.insert(words.end(), {"--state-dir", dir.path()});
+    const Finished asked = flyball_run(words);
+    EXPECT_EQ(asked.exit_code, 3) << verb[0];
+    EXPECT_THAT(asked.out, ::testing::StartsWith("the flyball here (" + dir.path() +
+                                                 ") runs on emulated clocks, which has no "));
+    EXPECT_EQ(std::count(asked.out.begin(), asked.out.end(), '\n'), 1) << asked.out;
+    EXPECT_EQ(asked.err, "");
+  }
+  const json explained =
+      json::parse(flyball_run({"explain", "--json", "--state-dir", dir.path()}).out);
+  EXPECT_EQ(explained.at("running"), true);
+  EXPECT_EQ(explained.at("emulated"), true);
   run.signal(SIGINT);
-  EXPECT_EQ(run.wait().exit_code, 0);
+  const Finished ended = run.wait();
+  EXPECT_EQ(ended.exit_code, 1);  // of ten minutes, seconds
+  EXPECT_THAT(ended.err,
+              ::testing::EndsWith("flyball: run: interrupted before its end; run it again\n"));
 }
 
 /// How many of the last 64 of 400 jobs ran with the large model, of an application whose confidence is low
@@ -143,8 +161,78 @@ TEST(CliChannel, AnUndesiredValueOfAMonitorTurnsTheKnobThatMakesIt) {
       EXPECT_LE(large, 8);
     }
     run.signal(SIGINT);
-    EXPECT_EQ(run.wait().exit_code, 0);
+    EXPECT_EQ(run.wait().exit_code, 1);
   }
+}
+
+/// An application with a knob of so many values has so many jobs, in a burst: an epoch lists 32.
+void joins_for(const std::string& socket, std::size_t values, int jobs) {
+  setenv("FLYBALL_SOCKET", socket.c_str(), 1);
+  static const char* const texts[] = {"1", "2", "3", "4", "5"};
+  const flyball_knob knob{"model", "", texts, values};
+  flyball_application app{};
+  app.name = "camera";
+  app.knobs = &knob;
+  app.knob_count = 1;
+  flyball_session* session = nullptr;
+  ASSERT_EQ(flyball_open(&app, &session), 0) << flyball_why();
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(session) == 1; }));
+  ASSERT_TRUE(comes_about([&] { return flyball_now(session)->number > 0; }));
+  for (int job = 0; job < jobs; ++job) {
+    flyball_begin(session, 0);
+    ASSERT_EQ(flyball_end(session), 0) << flyball_why();
+  }
+  flyball_effect effect{};
+  ASSERT_TRUE(comes_about([&] {
+    flyball_session_effect(session, &effect);
+    return effect.jobs == static_cast<std::uint64_t>(jobs);
+  }));
+  EXPECT_EQ(effect.lost, 0u);
+  flyball_close(session);
+}
+
+TEST(CliChannel, AllJobsOfAllThatJoinedAreCountedAndTheSharesAreOfTheScenarios) {
+  FLYBALL_STARTS_PROGRAMS();
+  const SocketDir dir;
+  Flyball run({"run", "--policy", "performance", "--duration", "600", "--no-compare", "--profile",
+               "none", "--plain", "--state-dir", dir.path()});
+  ASSERT_TRUE(comes_about([&] { return std::filesystem::exists(dir.socket()); }))
+      << run.err_so_far();
+  ASSERT_TRUE(comes_about([&] { return run.err_so_far().find(" missed ") != std::string::npos; }));
+  // A place is taken by one after another, with knobs of their own.
+  joins_for(dir.socket(), 3, 100);
+  joins_for(dir.socket(), 2, 50);
+  joins_for(dir.socket(), 5, 30);
+  run.signal(SIGINT);
+  const Finished told = run.wait();
+  EXPECT_THAT(told.out, HasSubstr("performance: 180 jobs were of applications that joined"));
+  // One setting, so it has all of the scenario's jobs, whoever else had some.
+  EXPECT_THAT(told.out, HasSubstr(" 100.0\n")) << told.out;
+}
+
+TEST(CliChannel, AUserWithoutARuntimeFolderIsToldThatNobodyCanJoin) {
+  FLYBALL_STARTS_PROGRAMS();
+  if (geteuid() == 0 && std::system("setpriv --version >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "there is no setpriv";
+  const SocketDir dir;
+  ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
+  const std::string as =
+      geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups " : "";
+  const auto run = [&](const std::string& words) {
+    const std::string command = as + "env -u XDG_RUNTIME_DIR XDG_STATE_HOME=" + dir.path() +
+                                "/state " FLYBALL_BIN_DIR
+                                "/flyball run --policy performance --duration 0.5 --no-compare "
+                                "--profile none --plain " +
+                                words + " >/dev/null 2>" + dir.path() + "/err";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return read_text(dir.path() + "/err");
+  };
+  const std::string reason = "No application of another process can join: there is no folder";
+  const std::string without = run("");
+  EXPECT_THAT(without, HasSubstr(reason));
+  EXPECT_THAT(without, HasSubstr("--state-dir"));
+  EXPECT_THAT(run("--state-dir " + dir.path() + "/here"),
+              ::testing::AllOf(HasSubstr("can join, at"), ::testing::Not(HasSubstr(reason))));
 }
 
 struct Footprint {
@@ -259,6 +347,44 @@ TEST(CliChannel, APythonProgramJoins) {
   std::fputs("\n", running);
   EXPECT_EQ(pclose(running), 0);
   EXPECT_EQ(governor.agent.seen().bound[0].levels[1].accuracy_pct, 68);
+}
+
+/// What Python says at the end of a program that opens an application with these arguments.
+std::string python_says(const std::string& arguments) {
+  const SocketDir dir;
+  std::ofstream(dir.path() + "/x.py") << "import flyball, math\n"
+                                      << "flyball.open(\"big\", " << arguments << ").close()\n";
+  const std::string command =
+      "FLYBALL_SOCKET=" + dir.socket() +
+      " FLYBALL_QUIET=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=" FLYBALL_SOURCE_DIR
+      "/governor/client FLYBALL_LIBRARY=" FLYBALL_LIBRARY " python3 " +
+      dir.path() + "/x.py 2>&1 | tail -n 1 >" + dir.path() + "/said";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  return read_text(dir.path() + "/said");
+}
+
+TEST(CliChannel, APythonProgramIsToldWhichArgumentIsWrong) {
+  FLYBALL_LENDS_LIBRARY();
+  if (std::system("python3 -c 0 2>/dev/null") != 0) GTEST_SKIP() << "there is no python3";
+  for (const std::string time : {"(2**64+50_000_000)/1e6", "1e30", "10**400", "math.nan",
+                                 "math.inf", "-1", "86_400_001", "\"50\"", "None"}) {
+    for (const std::string name : {"period_ms", "deadline_ms", "grace_ms"}) {
+      const std::string said = python_says(name + "=" + time);
+      EXPECT_THAT(said, ::testing::StartsWith("ValueError: " + name + ": ")) << time;
+      EXPECT_THAT(said, HasSubstr("finite and from 0 to a day")) << time;
+    }
+  }
+  for (const std::string good : {"0", "50", "86_400_000", "16.7"})
+    EXPECT_EQ(python_says("deadline_ms=" + good), "");
+  EXPECT_EQ(python_says("monitors={\"fog\": {\"at_leats\": 3}}"),
+            "ValueError: monitor 'fog': has no 'at_leats'; there are at_least, at_most, weight\n");
+  EXPECT_THAT(
+      python_says("deadlin_ms=5"),
+      ::testing::StartsWith("ValueError: requirement 'deadlin_ms': there is none; there are "
+                            "period_ms, "));
+  EXPECT_THAT(python_says("priority=2**32+1"), ::testing::StartsWith("ValueError: priority: "));
+  EXPECT_THAT(python_says("knobs={\"model\": [\"a\", \"b\", \"a\"]}"),
+              HasSubstr("knob 'model': has the value 'a' twice"));
 }
 
 TEST(CliChannel, TheReadmesProgramCompilesAndRunsAsItStands) {

@@ -249,6 +249,23 @@ TEST(Hostile, TheLibraryRefusesMonitorsAsTheGovernorDoes) {
   }
 }
 
+TEST(Hostile, AKnobWithAValueTwiceIsRefused) {
+  const auto refusal = [](const std::string& texts) {
+    fly_hello hello = good_hello();
+    hello.knob_count = 1;
+    std::strcpy(hello.knob[0].name, "model");
+    hello.knob[0].count = hello.level_count = 3;
+    for (int level = 0; level < 3; ++level) hello.accuracy_pct[level] = 70;
+    hello.text_bytes = static_cast<std::uint32_t>(texts.size());
+    std::string message(reinterpret_cast<const char*>(&hello), sizeof hello);
+    message += texts;
+    Offer offer;
+    return read_offer({message.data(), message.size()}, offer);
+  };
+  EXPECT_EQ(refusal(std::string("a\0b\0aa\0", 7)), "");
+  EXPECT_NE(refusal(std::string("a\0b\0a\0", 6)).find("knobs"), std::string::npos);
+}
+
 TEST(Hostile, MemoryCannotBeTakenAway) {
   const SocketDir dir;
   TestGovernor governor(dir.path());

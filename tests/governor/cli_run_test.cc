@@ -229,7 +229,11 @@ TEST(CliRun, AnInterruptEndsItWithTheRecordComplete) {
     flyball.signal(signal);
     const Finished finished =
         flyball.wait();  // the stream would last ten minutes: the test's time-out is five
-    const json result = parsed(finished);
+    EXPECT_EQ(finished.exit_code, 1);
+    EXPECT_TRUE(
+        finished.err.ends_with("\nflyball: run: interrupted before its end; run it again\n"))
+        << finished.err;
+    const json result = json::parse(finished.out);
     EXPECT_EQ(result.at("interrupted"), true);
     ASSERT_EQ(result.at("policies").size(), 1u);
     EXPECT_GT(result.at("policies")[0].at("jobs"), 0);

@@ -111,12 +111,49 @@ TEST(CliErrors, CommandLineIsOneLineThatNamesTheNearest) {
   expect_wrong_use({"compare", "--scenario", "bursty"},
                    "flyball: --platform: is missing; add it; see 'flyball compare --help'\n");
   expect_wrong_use({"compare", "--platform"}, "flyball: --platform: needs a value; ");
+  // The next option is no value.
+  const std::string needs_value =
+      "flyball: --platform: needs a value; write it after the option; see 'flyball compare "
+      "--help'\n";
+  expect_wrong_use({"compare", "--platform", "--scenario", "background"}, needs_value);
+  expect_wrong_use({"compare", "--platform", "--scenario=background"}, needs_value);
+  expect_wrong_use({"compare", "--scenario", "bursty", "--platform", "--json"}, needs_value);
+  expect_wrong_use({"compare", "--scenario", "--platform", "odroid_xu3"},
+                   "flyball: --scenario: needs a value; ");
+  expect_wrong_use({"fit", "--data", "--json"}, "flyball: --data: needs a value; ");
+  expect_wrong_use({"compare", "--scenario=--platform", "--platform=odroid_xu3"},
+                   "flyball: scenario '--platform': ");
+  expect_wrong_use({"compare", "extra"}, "flyball: 'extra': is more than the verb takes; ");
+  expect_wrong_use({"compare", "--platform", "odroid_xu3", "extra"},
+                   "flyball: 'extra': is more than the verb takes; ");
+  EXPECT_EQ(flyball_run({"compare", "extra", "--help"}).exit_code, 0);
   expect_wrong_use({"run", "--seed", "1", "--seed", "2"},
                    "flyball: --seed: takes one value and was given more; ");
   expect_wrong_use({"list", "platforms", "scenarios"},
                    "flyball: 'scenarios': is more than the verb takes; ");
   expect_wrong_use({"list", "platform"},
                    "flyball: list 'platform': ", "(did you mean 'platforms'?)");
+}
+
+TEST(CliErrors, AFolderWhereANameOrAFileIsDueIsSaidToBeOne) {
+  const TempDir dir;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::create_directory(dir / "mine");
+  std::filesystem::current_path(dir.path());
+  expect_wrong_use({"compare", "--platform", "mine", "--scenario", "background"},
+                   "flyball: platform 'mine': is a folder, and no platform has that name; give the "
+                   "path of a YAML file, or ",
+                   "odroid_xu3");
+  expect_wrong_use({"network", "show", "mine"},
+                   "flyball: model 'mine': is a folder, and no model has that name; give the path of "
+                   "a model file, or ",
+                   "dynamic_cnn");
+  std::filesystem::create_directory("odroid_xu3");  // is in nobody's way
+  EXPECT_EQ(flyball_run({"compare", "--platform", "odroid_xu3", "--scenario", "background",
+                         "--policies", "rule", "--check"})
+                .exit_code,
+            0);
+  std::filesystem::current_path(before);
 }
 
 TEST(CliErrors, NumbersAreChecked) {

@@ -228,6 +228,59 @@ TEST(CliEvaluate, AGateThatNothingTestedIsNotMet) {
   EXPECT_THAT(finished.out, ::testing::Not(HasSubstr("[-, -]")));
 }
 
+/// What a suite that would last hours says when it is interrupted after something is whole.
+Finished interrupted(const std::vector<std::string>& arguments) {
+  Finished finished;
+  for (int wait_s = 1; wait_s < 100 && finished.out.empty(); wait_s *= 2) {
+    Flyball flyball(arguments);
+    std::this_thread::sleep_for(std::chrono::seconds(wait_s));
+    flyball.signal(SIGINT);
+    finished = flyball.wait();
+    EXPECT_EQ(finished.exit_code, 1);
+    EXPECT_THAT(finished.err, ::testing::MatchesRegex(
+                                  finished.out.empty()
+                                      ? "flyball: evaluate: interrupted before every run was done; "
+                                        "run it again\n"
+                                      : "flyball: evaluate: interrupted after [0-9]+ of [0-9]+ .*; "
+                                        "run it again\n"));
+  }
+  return finished;
+}
+
+TEST(CliEvaluate, InterruptedItPrintsWhatIsWholeByThen) {
+  const std::vector<std::string> boards = {"evaluate", "--agents", "model,rule", "--quick",
+                                           "--boards", "2",        "--platform", "odroid_xu3",
+                                           "--seeds",  "10000",    "--scenario", "full_accuracy"};
+  EXPECT_THAT(interrupted(boards).out,
+              ::testing::AllOf(::testing::StartsWith("PARTIAL: "), HasSubstr(" of 20000 boards "),
+                               HasSubstr("\nrule")));
+  std::vector<std::string> as_json = boards;
+  as_json.push_back("--json");
+  const json part = json::parse(interrupted(as_json).out);
+  EXPECT_EQ(part.at("interrupted"), true);
+  const std::size_t done = part.at("partial").at("done");
+  ASSERT_EQ(part.at("rows").size(), 2 * done);  // of both agents
+  // They are those of the whole, to the last digit.
+  const json whole = json::parse(evaluate_boards("2", {"--json"}).out);
+  EXPECT_FALSE(whole.contains("interrupted"));
+  EXPECT_EQ(part.at("rows")[1], whole.at("rows")[0]);
+}
+
+TEST(CliEvaluate, TheOtherSuitesPrintWhatIsWholeByThenToo) {
+  const json budgets =
+      json::parse(interrupted({"evaluate", "--suite", "budgets", "--agents", "rule,model",
+                               "--platform", "jetson_nano", "--seeds", "200", "--json"})
+                      .out);
+  EXPECT_EQ(budgets.at("interrupted"), true);
+  EXPECT_EQ(budgets.at("rows").size(), 400 * budgets.at("partial").at("done").get<std::size_t>());
+  const json bandit =
+      json::parse(interrupted({"evaluate", "--suite", "bandit", "--agents", "random,ucb", "--pulls",
+                               "100000", "--seeds", "10000", "--json"})
+                      .out);
+  EXPECT_EQ(bandit.at("interrupted"), true);
+  EXPECT_EQ(bandit.at("rows").size(), bandit.at("partial").at("done"));
+}
+
 TEST(CliEvaluate, WithoutAJobThereIsNoFigure) {
   const TempDir dir;
   std::ofstream(dir / "none.yaml")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "governor/channel/channel_server.h"
 #include "governor/cli/json.h"
 #include "governor/cli/terminal.h"
 #include "governor/supervisor/state_dir.h"
@@ -22,7 +23,17 @@ std::optional<AskedGovernor> ask_governor(const std::string& state_dir) {
   return AskedGovernor{std::move(*client), std::move(view)};
 }
 
-int none_governs(const std::string& state_dir, bool json) {
+int none_governs(const std::string& state_dir, bool json, const std::string& of_machine) {
+  if (!ask_for_applications(state_dir).empty()) {
+    write_result(
+        json ? json_text(Json{
+                   {"schema", 1}, {"running", true}, {"emulated", true}, {"state_dir", state_dir}})
+             : fmt::format(
+                   "the flyball here ({}) runs on emulated clocks, which has no {}: 'flyball "
+                   "status' says which applications have joined it\n",
+                   state_dir, of_machine));
+    return kNoneGoverns;
+  }
   write_result(json ? json_text(Json{{"schema", 1}, {"running", false}, {"state_dir", state_dir}})
                     : fmt::format("no flyball governs here ({}): 'flyball run --platform linux' "
                                   "does, 'flyball doctor' says what there is\n",

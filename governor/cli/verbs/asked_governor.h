@@ -21,7 +21,8 @@ inline constexpr int kNoneGoverns = 3;
 void state_dir_option(CLI::App& parser, std::string& value);
 /// Nothing when none governs there. Throws Error (kFailure).
 std::optional<AskedGovernor> ask_governor(const std::string& state_dir);
-/// The result of a verb that found none, and its exit code.
-int none_governs(const std::string& state_dir, bool json);
+/// The result of a verb that found none, and its exit code. `of_machine`: what the verb is after, which
+/// a flyball that runs there on emulated clocks does not have.
+int none_governs(const std::string& state_dir, bool json, const std::string& of_machine);
 
 }  // namespace flyball::cli

@@ -17,6 +17,7 @@
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/evaluate_bandit.h"
 #include "governor/cli/verbs/evaluate_budgets.h"
+#include "governor/cli/verbs/evaluate_partial.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
@@ -40,9 +41,10 @@ struct EvaluateVerb {
   bool quick = false, ablate = false, json = false;
 };
 
-Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation,
+Json to_json(const EvaluateVerb& verb, const Evaluation& evaluation, const SuiteDone& done,
              const std::vector<std::string>& warnings) {
   Json json{{"schema", 1}, {"suite", verb.suite}, {"warnings", warnings}};
+  done.mark(json);
   Json& rows = json["rows"] = Json::array();
   for (const EvaluateRow& row : evaluation.rows) {
     rows.push_back(Json{{"agent", row.agent},
@@ -104,11 +106,13 @@ std::string group_table(const std::vector<AgentVerdict>& verdicts, bool wrong, i
   return table.render(columns);
 }
 
-std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, int columns) {
+std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, const SuiteDone& done,
+                    int columns) {
   const std::vector<AgentVerdict> all = verdicts(evaluation.rows);
   std::string text =
-      fmt::format("{}: {} boards, {} scenarios, {} seeds from {}, simulated\n\n", verb.suite,
-                  verb.boards, verb.scenarios.size(), verb.seeds, verb.first_seed);
+      done.line() + fmt::format("{}: {} boards, {} scenarios, {} seeds from {}, simulated\n\n",
+                                verb.suite, verb.boards, verb.scenarios.size(), verb.seeds,
+                                verb.first_seed);
   for (const UnknownBoard& board : evaluation.boards) {
     text += fmt::format("{}: {}\n", board.name, board.drawn);
   }
@@ -176,15 +180,21 @@ int run_evaluate(EvaluateVerb verb) {
       warnings.push_back(std::move(warning));
   }
   show_warnings(warnings);
-  const InterruptScope interrupt(
-      "flyball: evaluate: interrupted before every run was done; run it again\n");
+  const InterruptScope interrupt;
+  options.stop = &interrupt.stop();
   Progress progress(verb.suite);
   options.progress = [&](double done) { progress.update(done); };
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   const Evaluation evaluation = evaluate(options);
   progress.stop();
-  write_result(verb.json ? json_text(to_json(verb, evaluation, warnings))
-                         : to_text(verb, evaluation, Terminal::of(STDOUT_FILENO).columns));
+  const SuiteDone done{evaluation.cells_done, evaluation.cells,
+                       verb.ablate ? "boards with a scenario and seed, and ablations"
+                                   : "boards with a scenario and seed"};
+  if (done.done > 0) {
+    write_result(verb.json ? json_text(to_json(verb, evaluation, done, warnings))
+                           : to_text(verb, evaluation, done, Terminal::of(STDOUT_FILENO).columns));
+  }
+  if (!done.whole()) done.fail();
   return 0;
 }
 
@@ -250,6 +260,7 @@ Verb add_evaluate(CLI::App& program) {
                 "bandit: how far a cost that is seen is off, one standard deviation (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
+      "Interrupted, it prints what is whole by then, marked as partial, and ends with status 1.\n"
       "Example:\n  flyball evaluate --suite unknown_boards --agents model,q_learning --seeds 10\n"
       "  flyball evaluate --suite budgets\n  flyball evaluate --suite bandit --table orin_llm");
   return {parser, [verb, bandit, parser] {

@@ -14,6 +14,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/evaluate_partial.h"
 #include "governor/compare/table_bandit.h"
 #include "governor/metrics/metrics.h"
 #include "kernels/base/error.h"
@@ -39,13 +40,15 @@ std::string bandit_interval(const Estimate& figure, int decimals) {
 }
 
 std::string to_text(const BanditSuite& suite, const BanditTable& problem,
-                    const std::vector<BanditRow>& rows, int columns) {
-  std::string text = fmt::format(
-      "bandit: {}, {} rows, least {} {:.4g}, mean {:.4g}; {} pulls with {} % of noise, {} seeds "
-      "from "
-      "{}\n\n",
-      problem.path, problem.rows.size(), problem.cost, problem.least(), problem.mean(), suite.pulls,
-      suite.noise_pct, suite.seeds, suite.first_seed);
+                    const std::vector<BanditRow>& rows, const SuiteDone& done, int columns) {
+  std::string text = done.line() + fmt::format(
+                                       "bandit: {}, {} rows, least {} {:.4g}, mean {:.4g}; {} "
+                                       "pulls with {} % of noise, {} seeds "
+                                       "from "
+                                       "{}\n\n",
+                                       problem.path, problem.rows.size(), problem.cost,
+                                       problem.least(), problem.mean(), suite.pulls,
+                                       suite.noise_pct, suite.seeds, suite.first_seed);
   const bool flat = std::ranges::all_of(rows, [](const BanditRow& r) { return r.uniform_regret == 0; });
   Table table({{"agent", "", true},
                {"regret, all pulls", problem.cost},
@@ -53,6 +56,7 @@ std::string to_text(const BanditSuite& suite, const BanditTable& problem,
                {"final pick above the best", "%"},
                {"asked for", "", true}});
   for (const std::string& agent : suite.agents) {
+    if (std::ranges::find(rows, agent, &BanditRow::agent) == rows.end()) continue;  // interrupted
     const Estimate share =
         of(rows, agent, [](const BanditRow& row) { return 100 * row.regret / row.uniform_regret; });
     const Estimate away = of(rows, agent, [](const BanditRow& row) { return row.final_pick_pct; });
@@ -76,7 +80,7 @@ std::string to_text(const BanditSuite& suite, const BanditTable& problem,
 }
 
 Json to_json(const BanditSuite& suite, const BanditTable& problem,
-             const std::vector<BanditRow>& all) {
+             const std::vector<BanditRow>& all, const SuiteDone& done) {
   Json json{{"schema", 1},
             {"suite", "bandit"},
             {"table", problem.path},
@@ -84,6 +88,7 @@ Json to_json(const BanditSuite& suite, const BanditTable& problem,
             {"least", problem.least()},
             {"pulls", suite.pulls},
             {"noise_pct", suite.noise_pct}};
+  done.mark(json);
   Json& rows = json["rows"] = Json::array();
   for (const BanditRow& row : all) {
     rows.push_back(Json{{"agent", row.agent},
@@ -116,14 +121,20 @@ int run_bandit_suite(BanditSuite suite) {
   options.first_seed = suite.first_seed;
   options.noise_pct = suite.noise_pct;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
-  const InterruptScope interrupt(
-      "flyball: evaluate: interrupted before every run was done; run it again\n");
+  const InterruptScope interrupt;
+  options.stop = &interrupt.stop();
   Progress progress("bandit");
   options.progress = [&](double done) { progress.update(done); };
   const std::vector<BanditRow> rows = play_bandit(table, options);
   progress.stop();
-  write_result(suite.json ? json_text(to_json(suite, table, rows))
-                          : to_text(suite, table, rows, Terminal::of(STDOUT_FILENO).columns));
+  const SuiteDone done{rows.size(), suite.agents.size() * static_cast<std::size_t>(suite.seeds),
+                       "runs of an agent"};
+  if (done.done > 0) {
+    write_result(suite.json
+                     ? json_text(to_json(suite, table, rows, done))
+                     : to_text(suite, table, rows, done, Terminal::of(STDOUT_FILENO).columns));
+  }
+  if (!done.whole()) done.fail();
   return 0;
 }
 

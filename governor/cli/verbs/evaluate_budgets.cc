@@ -12,6 +12,7 @@
 #include "governor/cli/progress.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/evaluate_partial.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/compare/budget_grid.h"
 #include "governor/machine/governed_platform.h"
@@ -21,8 +22,9 @@ namespace {
 
 constexpr std::size_t kQuickEvery = 3;
 
-Json to_json(const std::vector<BudgetRow>& rows) {
+Json to_json(const std::vector<BudgetRow>& rows, const SuiteDone& done) {
   Json json{{"schema", 1}, {"suite", kBudgetSuite}};
+  done.mark(json);
   Json& out = json["rows"] = Json::array();
   for (const BudgetRow& row : rows) {
     Json one{{"agent", row.agent},
@@ -46,10 +48,13 @@ Json to_json(const std::vector<BudgetRow>& rows) {
 }
 
 std::string to_text(const BudgetsVerb& verb, const BudgetOptions& options,
-                    const std::vector<BudgetRow>& rows, int columns) {
-  std::string text = fmt::format(
-      "{}: {} pairs of deadline and energy, {} platforms, {} seeds from {}, simulated\n\n",
-      kBudgetSuite, options.pairs.size(), options.platforms.size(), verb.seeds, verb.first_seed);
+                    const std::vector<BudgetRow>& rows, const SuiteDone& done, int columns) {
+  std::string text =
+      done.line() +
+      fmt::format(
+          "{}: {} pairs of deadline and energy, {} platforms, {} seeds from {}, simulated\n\n",
+          kBudgetSuite, options.pairs.size(), options.platforms.size(), verb.seeds,
+          verb.first_seed);
   Table table({{"agent", "", true},
                {"platform", "", true},
                {"feasible", "of pairs"},
@@ -97,15 +102,22 @@ int run_budgets(const BudgetsVerb& verb) {
   for (const std::string& name : verb.platforms) {
     options.platforms.push_back(load_governed_platform(name, "none").spec);
   }
-  const InterruptScope interrupt(
-      "flyball: evaluate: interrupted before every run was done; run it again\n");
+  const InterruptScope interrupt;
+  options.stop = &interrupt.stop();
   Progress progress(kBudgetSuite);
   options.progress = [&](double done) { progress.update(done); };
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   const std::vector<BudgetRow> rows = run_budget_grid(options);
   progress.stop();
-  write_result(verb.json ? json_text(to_json(rows))
-                         : to_text(verb, options, rows, Terminal::of(STDOUT_FILENO).columns));
+  const std::size_t per_pair = verb.agents.size() * static_cast<std::size_t>(verb.seeds);
+  const SuiteDone done{rows.size() / per_pair, options.platforms.size() * options.pairs.size(),
+                       "pairs of all platforms"};
+  if (done.done > 0) {
+    write_result(verb.json
+                     ? json_text(to_json(rows, done))
+                     : to_text(verb, options, rows, done, Terminal::of(STDOUT_FILENO).columns));
+  }
+  if (!done.whole()) done.fail();
   return 0;
 }
 

@@ -184,7 +184,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   if (before_start) before_start(channel_problem);
   Stopwatch stopwatch;
   LiveSink live(stream.platform);
-  SettingSink settings(stream.platform);
+  SettingSink settings(stream.platform, scenario.apps.size());
   MonitorFigures monitors(stream.platform, weights, kMeasured);
   SessionOptions session;
   session.truth = &stream.platform;
@@ -197,20 +197,18 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   {
     const InterruptsPlatform interrupts(platform);
     const Display display(stream.platform, scenario, run.title, live, plain);
-    if (!interrupt.stopped())
-      result.metrics = run_session(seen, stream.belief, *agent, weights, session).metrics;
+    if (!interrupt.stopped()) {
+      SessionResult done = run_session(seen, stream.belief, *agent, weights, session);
+      result.metrics = std::move(done.metrics);
+      result.whole = done.status == Status::kFinished;
+    }
   }
   if (read_cpu_quota().cpus) result.throttling = read_cpu_throttling() - throttled_before;
   result.counters = platform.counters();
   result.measured_s = stopwatch.seconds();
   result.uses = settings.uses();
   result.monitors = monitors.result();
-  std::uint64_t joined_jobs = 0;
-  std::erase_if(result.uses, [&](const SettingUse& use) {
-    const bool joined_app = static_cast<std::size_t>(use.app) >= scenario.apps.size();
-    if (joined_app) joined_jobs += use.jobs;
-    return joined_app;
-  });
+  const std::uint64_t joined_jobs = settings.joined_jobs();
   if (joined_jobs > 0)
     result.notes.push_back(
         fmt::format("{} jobs were of applications that joined: they are in the totals, and other "

@@ -38,6 +38,7 @@ struct LiveResult {
   Metrics metrics;
   std::vector<MonitorFigure> monitors;
   double measured_s = 0;
+  bool whole = false;            ///< it ran to its end
   std::vector<SettingUse> uses;  ///< of the knobs, the most used first
   std::vector<Tally> tallies;    ///< per level of the stream's model: images its jobs recognised
   std::optional<CpuThrottling> throttling;  ///< by the CPU quota during the run; absent: none

@@ -21,7 +21,7 @@ Verb add_metrics(CLI::App& program) {
   return {
       parser, [state_dir] {
         const std::optional<AskedGovernor> governor = ask_governor(*state_dir);
-        if (!governor) return none_governs(*state_dir, false);
+        if (!governor) return none_governs(*state_dir, false, "metrics of this machine");
         write_result(metrics_text(governor->view.facts(), governor->view.now(), monotonic_ns()));
         return 0;
       }};

@@ -162,7 +162,10 @@ std::string introduction(const Stream& stream, const std::vector<LiveRun>& runs,
   }
   if (!channel_problem.empty())
     say("No application of another process can join: " + channel_problem + ".");
-  else if (!runs[0].channel_dir.empty())
+  else if (runs[0].channel_dir.empty())
+    say("No application of another process can join: there is no folder XDG_RUNTIME_DIR for it; "
+        "--state-dir DIR gives one.");
+  else
     say(fmt::format("Applications of other processes can join, at {}/{}.", runs[0].channel_dir,
                     FLY_SOCKET_NAME));
   if (const std::string note = busy_note(); !note.empty()) say(note);
@@ -400,6 +403,10 @@ int run_run(const RunVerb& verb, const CLI::App& parser) {
   if (const std::string defect = engine->defect(); !defect.empty())
     throw Error(Error::Kind::kFailure, defect);
   if (!problem.empty()) throw Error(Error::Kind::kFailure, problem);
+  // A signal in the last moment, when all was done, took nothing away.
+  const bool whole = std::ranges::all_of(results, &LiveResult::whole);
+  if (interrupt.stopped() && (!whole || results.size() < runs.size()))
+    failure("run", "interrupted before its end", "run it again");
   return 0;
 }
 

@@ -27,7 +27,7 @@ int run_set(const SetVerb& verb) {
   check_word("value", verb.value);
   if (!verb.policy.empty()) check_word("--policy", verb.policy);
   std::optional<ControlClient> client = ControlClient::connect(verb.state_dir);
-  if (!client) return none_governs(verb.state_dir, false);
+  if (!client) return none_governs(verb.state_dir, false, "settings");
   const std::string request = fmt::format("set {} {}{}{}", verb.key, verb.value,
                                           verb.policy.empty() ? "" : " ", verb.policy);
   write_result(client->ask(request) + "\n");

@@ -25,7 +25,7 @@ struct AskOptions {
 int show_status(const AskOptions& options) {
   const std::optional<AskedGovernor> governor = ask_governor(options.state_dir);
   const std::string joined = ask_for_applications(options.state_dir);
-  if (!governor && joined.empty()) return none_governs(options.state_dir, options.json);
+  if (!governor && joined.empty()) return none_governs(options.state_dir, options.json, "status");
   const Json applications = joined.empty() ? Json::array() : applications_json(joined);
   const int columns = Terminal::of(STDOUT_FILENO).columns;
   const std::string apps = applications_text(applications, columns);
@@ -49,7 +49,8 @@ int show_status(const AskOptions& options) {
 
 int show_explanation(const AskOptions& options) {
   const std::optional<AskedGovernor> governor = ask_governor(options.state_dir);
-  if (!governor) return none_governs(options.state_dir, options.json);
+  if (!governor)
+    return none_governs(options.state_dir, options.json, "decisions on this machine's clocks");
   const StatusFacts facts = governor->view.facts();
   const std::vector<PlainDecision> decisions = governor->view.decisions(options.decisions);
   const std::int64_t now_ns = monotonic_ns();

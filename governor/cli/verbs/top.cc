@@ -81,7 +81,7 @@ class TopEye {
 int run_top(const TopVerb& verb) {
   using std::chrono::milliseconds;
   std::optional<AskedGovernor> governor = ask_governor(verb.state_dir);
-  if (!governor) return none_governs(verb.state_dir, false);
+  if (!governor) return none_governs(verb.state_dir, false, "clocks of this machine to watch");
   const InterruptScope interrupt;
   TopEye eye(*governor);
   TopPicture picture;

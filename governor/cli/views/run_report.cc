@@ -110,6 +110,9 @@ Table settings_table(const RunReport& report, const LiveResult& result) {
   columns.insert(columns.begin(), {{"application", ""}, {"mapping", "", true}});
   columns.insert(columns.end(), {{"jobs", ""}, {"share", "% of jobs"}});
   Table table(std::move(columns));
+  // Not of the run's: those of applications that joined have no row here.
+  std::uint64_t jobs = 0;
+  for (const SettingUse& use : result.uses) jobs += use.jobs;
   for (std::size_t i = 0; i < std::min(result.uses.size(), kMostRows); ++i) {
     const SettingUse& use = result.uses[i];
     const AppProfile& app = profile_of(report, use.app);
@@ -118,7 +121,7 @@ Table settings_table(const RunReport& report, const LiveResult& result) {
                                  report.governed.spec.mappings[use.setting.mapping].name});
     cells.insert(cells.end(),
                  {fmt::to_string(use.jobs),
-                  fixed(100 * static_cast<double>(use.jobs) / result.metrics.jobs, 1)});
+                  fixed(100 * static_cast<double>(use.jobs) / static_cast<double>(jobs), 1)});
     table.add_row(std::move(cells));
   }
   return table;

@@ -6,12 +6,15 @@ namespace flyball::cli {
 
 void SettingSink::on_bind(int slot, const Binding& binding, const Observation&) {
   Counts& counts = counts_[static_cast<std::size_t>(slot)];
+  if (static_cast<std::size_t>(slot) >= own_) return;  // every application has levels of its own
   if (counts.levels == binding.levels.size()) return;  // back again
   counts.levels = binding.levels.size();
   counts.jobs.assign(mappings_ * counts.levels, 0);
 }
 
 void SettingSink::on_epoch(const EpochEvent& event) noexcept {
+  for (int slot = static_cast<int>(own_); slot < event.outcome.app_count; ++slot)
+    joined_jobs_ += event.outcome.app[slot].finished;
   for (const JobRecord& job : event.outcome.jobs()) {
     Counts& counts = counts_[job.app];
     if (job.dropped || counts.jobs.empty()) continue;

@@ -20,18 +20,23 @@ struct SettingUse {
 /// precision between jobs.
 class SettingSink final : public EpochSink {
  public:
-  explicit SettingSink(const PlatformSpec& platform) : mappings_(platform.mappings.size()) {}
+  /// `own`: how many of the first slots are a scenario's; the others are of applications that join.
+  SettingSink(const PlatformSpec& platform, std::size_t own)
+      : mappings_(platform.mappings.size()), own_(own) {}
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_epoch(const EpochEvent& event) noexcept override;
-  /// The most used first. Allocates.
+  /// Of the scenario's own, the most used first. Allocates.
   std::vector<SettingUse> uses() const;
+  /// Finished jobs of all applications that joined, listed in their epoch or not.
+  std::uint64_t joined_jobs() const { return joined_jobs_; }
 
  private:
   struct Counts {
     std::size_t levels = 0;
     std::vector<std::uint64_t> jobs;  ///< [mapping][level]
   };
-  std::size_t mappings_;
+  std::size_t mappings_, own_;
+  std::uint64_t joined_jobs_ = 0;
   std::array<Counts, kMaxApps> counts_;
 };
 
