@@ -81,6 +81,7 @@ TEST_F(RecordingCompressed, WhoRecordsToTheSameNameMeanwhileIsLeftAlone) {
   Recorder first(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true, .compress = true});
   bind(first);
   for (int i = 0; i < 100; ++i) epoch(first, i);
+  fs::remove(path_);  // whose lock would keep the second out
   Recorder second(path_, info_, {.flush_ns = 100 * kMs, .wait_for_disk = true});
   bind(second);
   EXPECT_EQ(first.finish(), "");

@@ -151,8 +151,8 @@ TEST(Documentation, BashCompletes) {
   EXPECT_THAT(bash_offers("flyball run --metrics-"),
               UnorderedElementsAre("--metrics-file", "--metrics-socket"));
   EXPECT_THAT(bash_offers("flyball network show --metrics-"), ElementsAre());
-  EXPECT_THAT(bash_offers("flyball run --platform odr"), ElementsAre("odroid_xu3"));
-  EXPECT_THAT(bash_offers("flyball run --platform = odr"), ElementsAre("odroid_xu3"));
+  EXPECT_THAT(bash_offers("flyball run --platform zyn"), ElementsAre("zynq_ultrascale"));
+  EXPECT_THAT(bash_offers("flyball run --platform = zyn"), ElementsAre("zynq_ultrascale"));
   EXPECT_THAT(bash_offers("flyball run --platform ="), Contains("linux"));
   EXPECT_THAT(bash_offers("flyball compare --policies schedutil,q_le"),
               ElementsAre("schedutil,q_learning"));
