@@ -71,28 +71,7 @@ Status ChannelPlatform::apply(const Action& action) noexcept {
     set(seat, action.app[static_cast<std::size_t>(slots_) + i], action);
   }
   occupy_devices();
-  if (options_.on_threads) tell_threads(now_ns - origin_ns_);
   return inner_.apply(action);
-}
-
-void ChannelPlatform::tell_threads(std::int64_t now_ns) noexcept {
-  bool others = false;
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    const GuestSeat& seat = *seats_[i];
-    const bool governed = seat.taken() && !seat.has_left() && !seat.is_before(now_ns);
-    const std::uint32_t version =
-        governed ? seat.guest().threads_version.load(std::memory_order_acquire) : 0;
-    others = others || version != threads_seen_[i];
-    threads_seen_[i] = version;
-  }
-  if (!others) return;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    GuestThreads named;
-    if (threads_seen_[i] == 0 || !seats_[i]->guest().threads.get(named)) continue;
-    for (std::uint32_t t = 0; t < named.count; ++t) threads_[count++] = named.id[t];
-  }
-  options_.on_threads(std::span(threads_).first(count));
 }
 
 Status ChannelPlatform::advance(const EpochRequest& request, Observation& out) noexcept {

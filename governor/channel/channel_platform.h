@@ -2,9 +2,7 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -23,9 +21,6 @@ struct ChannelPlatformOptions {
   /// is added by the same model, and a guest is told its speed.
   bool emulated = false;
   bool energy_measured = false;
-  /// Told before a setting is applied of all threads that guests have named and that are governed, when
-  /// others are than before; not of those of a guest that runs as it came. Empty: nobody wants to know.
-  std::function<void(std::span<const pid_t>)> on_threads{};
 };
 
 /// A platform and the applications of other processes upon it, which take the slots behind its own: in
@@ -61,7 +56,6 @@ class ChannelPlatform final : public Platform {
   void merge(Observation& out) noexcept;
   void follow(Guest& guest, GuestSeat& seat, Observation& out, int slot) noexcept;
   void charge(Observation& out) noexcept;
-  void tell_threads(std::int64_t now_ns) noexcept;
   void raise_clocks(const GuestSeat& seat, std::size_t asked_mapping,
                     Action& action) const noexcept;
   void set(GuestSeat& seat, const AppSetting& asked, const Action& action) noexcept;
@@ -80,8 +74,6 @@ class ChannelPlatform final : public Platform {
   std::vector<std::unique_ptr<GuestSeat>> seats_;  ///< one per place
   std::array<CpuSet, FLYBALL_SESSIONS> cpus_{};    ///< of each seat
   std::uint32_t roster_changes_ = 0;
-  std::array<std::uint32_t, FLYBALL_SESSIONS> threads_seen_{};  ///< their versions; 0: not governed
-  std::array<pid_t, FLYBALL_SESSIONS * FLYBALL_THREADS> threads_{};
   std::size_t bound_levels_ = 0;  ///< within this epoch
   std::int64_t next_bind_ns_ = 0;
   std::int64_t origin_ns_ = 0;  ///< monotonic time at which the platform's clock is 0

@@ -238,14 +238,6 @@ std::string ChannelServer::free_name(const std::string& wanted) const {
   return name;
 }
 
-void ChannelServer::name_threads(Guest& guest, const std::vector<pid_t>& threads) {
-  GuestThreads named;
-  for (const pid_t id : threads)
-    if (named.count < named.id.size()) named.id[named.count++] = id;
-  guest.threads.put(named);
-  guest.threads_version.fetch_add(1, std::memory_order_release);
-}
-
 bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   Offer offer;
   const std::string fault = read_offer(hello, offer);
@@ -253,8 +245,8 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   if (!fault.empty()) return refuse(socket, EINVAL, fault);
   if (const std::string lacks = find_elements(options_.elements, offer); !lacks.empty())
     return refuse(socket, ENOTSUP, lacks);
-  const auto threads = threads_here(client.pid, offer.threads);
-  if (!threads) return refuse(socket, EPERM, "threads: are not of the process that asks");
+  if (!owns_threads(client.pid, offer.threads))
+    return refuse(socket, EPERM, "threads: are not of the process that asks");
   reap();
   std::string why;
   const int place = place_for(client, why);
@@ -278,7 +270,6 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   guest.pid = client.pid;
   guest.required.put(guest.offer.required);
   guest.required_version.store(0);
-  name_threads(guest, *threads);
   guest.increase_until_ns.store(0);
   guest.spike_until_ns.store(0);
   guest.resets.store(0);
@@ -318,10 +309,7 @@ bool ChannelServer::change(Client& client, std::span<const char> bytes, std::int
   }
   if (message.kind == FLY_THREADS) {
     if (message.thread_count == 0 || message.thread_count > FLYBALL_THREADS) return false;
-    const auto threads =
-        threads_here(client.pid, {message.thread, message.thread + message.thread_count});
-    if (threads) name_threads(guest, *threads);
-    return threads.has_value();
+    return owns_threads(client.pid, {message.thread, message.thread + message.thread_count});
   }
   if (message.kind != FLY_VOTE) return false;
   switch (message.vote) {

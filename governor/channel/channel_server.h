@@ -64,7 +64,6 @@ class ChannelServer {
   void make_room();
   /// False when it is to be hung up on.
   bool serve_client(Client& client, std::int64_t now_ns);
-  static void name_threads(Guest& guest, const std::vector<pid_t>& threads);
   bool welcome(Client& client, std::span<const char> hello);
   bool change(Client& client, std::span<const char> message, std::int64_t now_ns);
   void leave(Client& client);

@@ -23,12 +23,6 @@ struct GuestShown {
   bool silent = false;  ///< said nothing for so long that it counts for nothing
 };
 
-/// Threads that a guest has named, by the numbers that they have here.
-struct GuestThreads {
-  std::uint32_t count = 0;
-  std::array<pid_t, FLYBALL_THREADS> id{};
-};
-
 /// An application of another process, between the thread that serves the socket and the one that
 /// governs. A place goes round:
 ///
@@ -50,8 +44,6 @@ struct Guest {
   // From the server, at any time.
   SeqSlot<Requirements> required;
   std::atomic<std::uint32_t> required_version{0};
-  SeqSlot<GuestThreads> threads;
-  std::atomic<std::uint32_t> threads_version{0};
   std::atomic<std::int64_t> increase_until_ns{0}, spike_until_ns{0};  ///< monotonic
   std::atomic<std::uint32_t> resets{0};
   std::atomic<bool> efficient{false};

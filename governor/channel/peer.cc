@@ -74,37 +74,26 @@ int open_process(int socket, pid_t pid) {
 }
 
 bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads) {
-  return threads_here(pid, threads).has_value();
-}
-
-std::optional<std::vector<pid_t>> threads_here(pid_t pid,
-                                               const std::vector<std::int32_t>& threads) {
-  if (threads.empty()) return std::vector<pid_t>();
+  if (threads.empty()) return true;
   const std::string folder = "/proc/" + std::to_string(pid) + "/task";
   // At once where the numbers are ours; a container's are looked for.
   if (std::all_of(threads.begin(), threads.end(), [&](std::int32_t id) {
         return id > 0 && access((folder + "/" + std::to_string(id)).c_str(), F_OK) == 0;
       }))
-    return std::vector<pid_t>(threads.begin(), threads.end());
+    return true;
   DIR* tasks = opendir(folder.c_str());
-  if (tasks == nullptr) return std::nullopt;
+  if (tasks == nullptr) return false;
   std::vector<std::int32_t> own;
-  std::vector<pid_t> here;
   constexpr std::size_t kMost = 256;  // one who starts threads without end is not looked through
   while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
     if (own.size() == kMost) break;
     own.push_back(own_number(pid, task->d_name));
-    here.push_back(std::atoi(task->d_name));
   }
   closedir(tasks);
-  std::vector<pid_t> found;
-  for (const std::int32_t id : threads) {
-    const auto at = std::find(own.begin(), own.end(), id);
-    if (id <= 0 || at == own.end()) return std::nullopt;
-    found.push_back(here[static_cast<std::size_t>(at - own.begin())]);
-  }
-  return found;
+  return std::all_of(threads.begin(), threads.end(), [&](std::int32_t id) {
+    return id > 0 && std::find(own.begin(), own.end(), id) != own.end();
+  });
 }
 
 std::string guest_profile(const std::string& name, uid_t user, pid_t pid) {

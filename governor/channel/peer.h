@@ -24,8 +24,5 @@ int open_process(int socket, pid_t pid);
 /// Whether these are threads of the process, by the numbers that it knows them by: in a container those
 /// are of its own namespace (NSpid).
 bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads);
-/// The same threads by the numbers that they have here, in their order; nothing where one is not the
-/// process's.
-std::optional<std::vector<pid_t>> threads_here(pid_t pid, const std::vector<std::int32_t>& threads);
 
 }  // namespace flyball

@@ -59,6 +59,7 @@ RestoreReport restore(const RestoreOptions& options) {
   const StateDir dir = StateDir::open_existing(options.state_dir);
   if (!dir) return {};
   const GovernorLock lock = lock_when_free(dir, options.lock_limit_ns);
+  const MachineLock machine = MachineLock::take(options.sysfs_root, options.lock_limit_ns);
   return restore_locked(dir, options.sysfs_root);
 }
 

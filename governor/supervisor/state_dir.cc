@@ -105,13 +105,22 @@ MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_
   const std::string policies = sysfs_root + "/sys/devices/system/cpu/cpufreq";
   std::error_code absent;
   if (std::filesystem::is_empty(policies, absent) || absent) return MachineLock(FileDescriptor());
-  // Of a folder of sysfs anybody may have the lock, and keep root out by it.
-  FileDescriptor file(sysfs_root.empty()
-                          ? open("/run/flyball.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
-                          : open(policies.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileDescriptor file;
+  if (!sysfs_root.empty()) {
+    file = FileDescriptor(open(policies.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  } else if (geteuid() == 0) {  // nobody else turns a clock
+    // Of a folder of sysfs anybody may have the lock, and keep root out by it.
+    const StateDir dir = StateDir::make(kDefaultStateDir);
+    file = open_state_file(dir, "machine.lock", O_CREAT, S_IWGRP | S_IWOTH);
+    if (!file)
+      failure(dir.path_of("machine.lock"), "cannot be made: " + error_text(errno),
+              "free space there: it keeps two from governing at once");
+  }
   const std::int64_t until_ns = monotonic_ns() + limit_ns;
   while (file && flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return MachineLock(FileDescriptor());
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      failure(sysfs_root.empty() ? "this machine" : sysfs_root,
+              "cannot be locked: " + error_text(errno), "keep its files where locks are kept");
     if (monotonic_ns() > until_ns) {
       failure(sysfs_root.empty() ? "this machine" : sysfs_root,
               "another flyball governs it, with another state folder",

@@ -51,8 +51,8 @@ class GovernorLock {
 
 /// Whoever governs the settings below a root holds this lock, wherever its state folder is: two with
 /// state of their own would each take the other's limits for the user's. It ends as GovernorLock
-/// does. Of "/" a file that only root can have open; of another root, which is a copy or a test's, the
-/// folder of its CPUs. Nothing is held where there is neither: nothing can be governed there.
+/// does. Of "/" a file of kDefaultStateDir; of another root, which is a copy or a test's, the folder of
+/// its CPUs. Nothing is held where there is neither: nothing can be governed there.
 class MachineLock {
  public:
   /// `sysfs_root` as of TakeoverOptions. Waits up to `limit_ns` for a supervisor that gives back;

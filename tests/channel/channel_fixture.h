@@ -218,10 +218,6 @@ class TestGovernor {
     ChannelPlatformOptions options;
     options.cluster_cpus = {CpuSet{0, 1, 2, 3}, CpuSet{4, 5}};
     options.emulated = emulated;
-    options.on_threads = [this](std::span<const pid_t> threads) {
-      const std::lock_guard lock(threads_mutex_);
-      threads_.assign(threads.begin(), threads.end());
-    };
     platform_.emplace(machine_, spec_, *table_, 0, options);
     thread_ = std::thread([this] {
       Shield shield(belief_, {.guard = false});
@@ -247,17 +243,9 @@ class TestGovernor {
     return taken;
   }
 
-  /// That guests have named and that are governed, as the platform was told last.
-  std::vector<pid_t> threads() const {
-    const std::lock_guard lock(threads_mutex_);
-    return threads_;
-  }
-
   ScriptedAgent agent;
 
  private:
-  mutable std::mutex threads_mutex_;
-  std::vector<pid_t> threads_;
   StateDir dir_;
   PlatformSpec spec_;
   Belief belief_;

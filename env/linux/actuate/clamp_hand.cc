@@ -105,7 +105,6 @@ int ClampHand::clamp(Thread& thread, std::uint32_t clamp) noexcept {
 
 void ClampHand::give_back(Thread& thread) noexcept {
   if (!thread.ours || thread.left) return;
-  thread.ours = false;
   UtilClamps now;
   if (calls_.read(thread.id, now) != 0) return;  // it has ended
   bool back = now == thread.found;
@@ -115,6 +114,7 @@ void ClampHand::give_back(Thread& thread) noexcept {
     if (!back) return;  // the supervisor tries again
     ++reports_[thread.cluster].writes;
   }
+  thread.ours = false;
   if (hook_ != nullptr) hook_->on_clamp_left(thread.id, back);
 }
 

@@ -109,10 +109,9 @@ int run_audit(const AuditVerb& verb) {
   }
 
   const InterruptScope interrupt;
-  bool found_anew = false;
-  Holding holding(verb.state_dir, tree, found_anew);
+  Holding holding(verb.state_dir, tree);
   options.hook = &holding.hook();
-  if (found_anew) machine = discover_machine(tree);
+  machine = discover_machine(tree);
   std::optional<AuditResult> result;
   std::vector<std::string> notes;
   bool lost_supervisor = false;

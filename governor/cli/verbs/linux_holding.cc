@@ -16,14 +16,13 @@ namespace {
 constexpr ActuatorKind kAskedActuators[] = {ActuatorKind::kAuto, ActuatorKind::kSetSpeed,
                                             ActuatorKind::kBounds, ActuatorKind::kUclamp};
 
-Takeover begin_takeover(const std::string& state_dir, const SysTree& tree, bool& found_anew) {
+Takeover begin_takeover(const std::string& state_dir, const SysTree& tree) {
   TakeoverOptions options;
   options.state_dir = state_dir;
   options.sysfs_root = tree.root();
   RestoreReport remains;
   Takeover takeover = Takeover::begin(options, remains);
-  found_anew = remains.remains == Remains::kSettings;
-  if (found_anew)
+  if (remains.remains == Remains::kSettings)
     write_note("A governor before this one had not given back: " + remains.result.sum() + ".\n");
   return takeover;
 }
@@ -74,8 +73,8 @@ bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
                      });
 }
 
-Holding::Holding(const std::string& state_dir, const SysTree& tree, bool& found_anew)
-    : takeover_(begin_takeover(state_dir, tree, found_anew)),
+Holding::Holding(const std::string& state_dir, const SysTree& tree)
+    : takeover_(begin_takeover(state_dir, tree)),
       kept_(takeover_.settings(), tree.root()) {}
 
 void BeatSink::on_epoch(const EpochEvent&) noexcept {

@@ -30,9 +30,9 @@ std::vector<std::string> governors_of(const LinuxMachine& machine, const LinuxPl
 /// The machine's settings, from before the first write until all is given back.
 class Holding {
  public:
-  /// Gives back first what a governor before us has left; `found_anew` when that was something.
-  /// Throws Error (kFailure).
-  Holding(const std::string& state_dir, const SysTree& tree, bool& found_anew);
+  /// Gives back first what a governor before us has left, and waits for one that is giving back: what
+  /// was discovered before is to be looked at again. Throws Error (kFailure).
+  Holding(const std::string& state_dir, const SysTree& tree);
   Takeover& takeover() { return takeover_; }
   SettingHook& hook() { return kept_; }
 

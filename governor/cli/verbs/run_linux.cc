@@ -180,10 +180,6 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
   options.state_dir = verb.state_dir;
   options.holds_lock = holds_lock;
   options.platform.energy_measured = !platform.power_source().empty();
-  if (verb.actuator == "uclamp")
-    options.platform.on_threads = [&platform](std::span<const pid_t> threads) {
-      platform.clamp_threads(threads);
-    };
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
     options.platform.cluster_cpus.push_back(cluster.cpus);
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters())
@@ -196,6 +192,15 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
     write_note(fmt::format("No application can join: {}\n", error.what()));
     return nullptr;
   }
+}
+
+/// What was made of `before` counts its policies and devices.
+bool has_clocks_of(const LinuxMachine& now, const LinuxMachine& before) {
+  const auto same = [](const auto& a, const auto& b) {
+    return std::ranges::equal(a, b, {}, [](const auto& x) { return x.name; },
+                              [](const auto& x) { return x.name; });
+  };
+  return same(now.policies, before.policies) && same(now.devfreq, before.devfreq);
 }
 
 /// Of whatever runs here: no scenario has told what, or for how long. Applications that join are in it.
@@ -235,7 +240,12 @@ int run_linux(const RunLinux& verb) {
   options.duration_ns = std::llround(verb.duration_s * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
-  if (options.actuator == ActuatorKind::kUclamp) check_clamps(machine);
+  if (options.actuator == ActuatorKind::kUclamp) {
+    check_clamps(machine);
+    if (!with_jobs)
+      input_error("--actuator uclamp", "clamps the threads of jobs, and none run here",
+                  "give it jobs ('run --platform linux --scenario NAME'), or use 'bounds'");
+  }
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
   const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine, /*devices=*/true);
@@ -257,13 +267,17 @@ int run_linux(const RunLinux& verb) {
   }
   std::optional<Holding> holding;
   if (!verb.dry_run && writes_any(machine, options.actuator)) {
-    bool found_anew = false;
-    holding.emplace(verb.state_dir, tree, found_anew);
+    holding.emplace(verb.state_dir, tree);
     options.hook = &holding->hook();
-    if (found_anew) machine = discover_machine(tree);
+    // Whoever had the locks may just have given back.
+    LinuxMachine now = discover_machine(tree);
+    if (!has_clocks_of(now, machine))
+      failure("this machine", "has other clocks than a moment ago", "start it again");
+    machine = std::move(now);
   }
   std::string result, record_problem;
   bool lost_supervisor = false;
+  std::unique_ptr<Recorder> recorder;  // closed when all is given back: that takes as long as its disk
   {
     LinuxPlatform platform(tree, machine, options);
     platform.tune(tuning);
@@ -298,7 +312,6 @@ int run_linux(const RunLinux& verb) {
         loop.add_sink(*rivals);
       }
       if (jobs) jobs->listen_to(loop, *agent, weights, platform.power_source());
-      std::unique_ptr<Recorder> recorder;
       if (!verb.record.empty()) {
         recorder = record_plain_load(verb, made.spec, belief, weights, platform.power_source());
         loop.add_sink(*recorder);
@@ -315,7 +328,6 @@ int run_linux(const RunLinux& verb) {
       notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
-      if (recorder) record_problem = recorder->finish();
     }
     Json json = result_json(verb, platform, sink);
     std::string text = result_text(platform, sink);
@@ -329,6 +341,7 @@ int run_linux(const RunLinux& verb) {
   }
   GiveBackResult returned;
   if (holding) returned = holding->takeover().give_back();
+  if (recorder) record_problem = recorder->finish();
   write_result(result);
   check_given_back("run", returned, lost_supervisor);
   if (!record_problem.empty()) throw Error(Error::Kind::kFailure, record_problem);
