@@ -148,12 +148,18 @@ PowerEstimate::Parts LearnedBoard::parts(int app, int mapping, int level,
     const double idle_nf = cluster.uncore_nf * std::min(1.0, idle) + cluster.idle_core_nf * idle;
     const double lowest_mhz = delivered[0].delivered_khz() / 1000;
     const double deepest = idle_share(cluster, deepest_idle(cluster, true));
-    parts[2 * c] = (volts * volts * mhz * switched_nf -
+    const ClusterPower asleep =
+        cluster.idle_states.empty()
+            ? ClusterPower{}
+            : idle_saving(cluster, opp[c], cores.cores[c], gated, deepest_idle(cluster, false));
+    const double named_mhz = cluster.opps[opp[c]].delivered_khz() / 1000;
+    parts[2 * c] = (volts * volts * mhz * switched_nf - asleep.fixed_mw * mhz / named_mhz -
                     deepest * lowest_volts * lowest_volts * lowest_mhz * idle_nf) *
                    seconds;
     const double warmth = power_.warmth(static_cast<int>(c));
     parts[2 * c + 1] =
-        (warmth * leaking_mw(cluster, volts, powered) + volts * first.unit[c].static_ma -
+        (warmth * leaking_mw(cluster, volts, powered) * (1 - asleep.leak / volts) +
+         volts * first.unit[c].static_ma -
          deepest * warmth * leaking_mw(cluster, lowest_volts, idle)) *
         seconds;
   }

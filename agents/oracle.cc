@@ -107,6 +107,12 @@ bool Oracle::keeps_up(const SimState& state, int a, int c, const JobPlan& last) 
   const LedgerApp& app = state.jobs.app[a];
   const std::int64_t next_ns = app.arrivals.next_ns();
   if (next_ns == kNeverNs) return false;
+  // Nor does a cluster sleep in the gap while another job runs on it, which would pay for the clock.
+  for (int b = 0; b < model_.apps && !model_.spec.clusters[c].idle_states.empty(); ++b) {
+    const LedgerApp& other = state.jobs.app[b];
+    if (b != a && other.running && model_.spec.mappings[other.job_setting.mapping].cores[c] > 0)
+      return false;
+  }
   const std::int64_t finish_ns = app.job.release_ns + app.last_latency_ns;
   const double gap_ns = static_cast<double>(next_ns - finish_ns);
   const double idle_ns = gap_ns - saved_ns(model_.spec.clusters[c], gap_ns);

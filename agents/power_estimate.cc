@@ -99,11 +99,21 @@ void PowerEstimate::add_epoch(const Observation& outcome,
     const double leaking = 1 - cluster.leak_core_share * (1 - powered / cluster.cores);
     const double on = own_cores[c] > 0 ? 1 : 0;
     const double awake = awake_part(c, busy, static_cast<double>(outcome.epoch_ns));
-    stretch_.believed_mj[2 * c] += awake * 1e-3 * ms * volts * volts *
-                                   corrected_.clusters[c].opps[seen.opp].delivered_khz() * 1e-3 *
-                                   switched_nf;
+    // Beside cores that are busy, idle ones sleep as the profile of the job says (profile_table.cc).
+    ClusterPower asleep;
+    if (busy > 0 && !cluster.idle_states.empty())
+      asleep = idle_saving(cluster, seen.opp, static_cast<int>(own_cores[c]),
+                           cluster.gate_idle_cores || gated[c], deepest_idle(cluster, false));
+    const double running = std::min(1.0, seen.util_max);
+    const double delivered_khz = corrected_.clusters[c].opps[seen.opp].delivered_khz();
+    stretch_.believed_mj[2 * c] +=
+        1e-3 * ms *
+        (awake * volts * volts * delivered_khz * 1e-3 * switched_nf -
+         running * asleep.fixed_mw * delivered_khz / opp.delivered_khz());
     stretch_.believed_mj[2 * c + 1] +=
-        awake * 1e-3 * ms * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]);
+        1e-3 * ms *
+        (awake * volts * (leaking * at(c, seen.temp_c) + on * static_ma[c]) -
+         running * asleep.leak * at(c, seen.temp_c));
   }
   stretch_.believed_mj[rest_] += 1e-3 * ms * board_.board_mw;
   double believed_mj = -before_mj;

@@ -62,6 +62,9 @@ void Engine::handle_due() {
     switch_context(a);
     ledger_.finish(a, now);
     s_.dirty = true;
+    // The next job may begin at once: a core that has just run sleeps as little as one that runs.
+    for (int c = 0; c < m_.clusters && m_.idle_states; ++c)
+      if (s_.run[a].cores[c] > 0) s_.idle[c].depth = 0;
   }
   if (s_.pending_ns <= now) put_in_force();
   if (s_.idle_ns <= now) s_.dirty = true;

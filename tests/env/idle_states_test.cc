@@ -259,7 +259,7 @@ TEST_F(IdleStatesFile, FaultsAreNamedWithALine) {
   expect(many, "'idle_states'", "10");
 }
 
-TEST(IdleStates, ShippedBoardsDifferInNothingElse) {
+TEST(IdleStates, ShippedBoardsHaveTheKnobsAndCostsOfThoseWithout) {
   for (const std::string name : {"odroid_xu3", "rk3588"}) {
     const PlatformSpec without = load_platform(name), with = load_platform(name + "_idle");
     EXPECT_FALSE(has_idle_states(without));
