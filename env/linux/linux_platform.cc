@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <utility>
 
 #include "env/ledger/arrivals.h"
 #include "env/ledger/settings.h"
@@ -103,6 +104,7 @@ struct LinuxPlatform::Parts {
     const ClusterSpec* spec;
     CpuSet cpus;
     bool is_device = false;
+    bool lost = false;  ///< no clock of it could be read: its driver is gone, or all its CPUs
     std::string element = "cpu";
     std::vector<std::string> policies;
     ActuatorKind actuator = ActuatorKind::kNone;
@@ -239,8 +241,10 @@ struct LinuxPlatform::Parts {
     for (HeldFile& file : cluster.clock) {
       if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
       cluster.now_khz = static_cast<std::int64_t>(khz) / cluster.units_per_khz;
+      if (std::exchange(cluster.lost, false) && cluster.hand) cluster.hand->forget();
       return;
     }
+    cluster.lost = true;
   }
 
   void read_slow_sensors(bool busy) noexcept {

@@ -228,6 +228,16 @@ TEST_F(Actuate, ADriverThatIsLoadedAnewIsTakenAnew) {
   EXPECT_EQ(look().cur_khz, 1200000);
 }
 
+TEST_F(Actuate, WhoForgetsWhatWasSetDoesNotFightWhoTookIt) {
+  PolicyActuator one = actuator(ActuatorKind::kSetSpeed);
+  one.set(800000);
+  change([](auto& policy) { policy.governor = "performance"; });
+  one.forget();
+  one.set(800000);
+  EXPECT_TRUE(one.report().stood_down);
+  EXPECT_EQ(look().governor, "performance");
+}
+
 TEST_F(Actuate, BoundsLeaveTheGovernorAndTheLowestLimitAlone) {
   PolicyActuator one = actuator(ActuatorKind::kBounds);
   one.set(1200000);

@@ -105,6 +105,23 @@ TEST_F(LinuxMachineTest, TurnsClocksSeesThemAndGivesThemBack) {
   EXPECT_EQ(kernel_.look(kCpufreq + "policy4").governor, "schedutil");
 }
 
+TEST_F(LinuxMachineTest, ADriverThatIsLoadedAnewIsTakenThoughTheSameClockIsAskedFor) {
+  options_.actuator = ActuatorKind::kSetSpeed;
+  start();
+  action_.opp = {2, 3};
+  epoch({0, 4, 5});
+  settle();
+  ASSERT_EQ(kernel_.look(kCpufreq + "policy4").cur_khz, 1200000);
+  kernel_.change(kCpufreq + "policy4", [](auto& policy) {
+    ++policy.epoch;
+    policy.governor = "schedutil";
+    policy.cur_khz = policy.table_khz.back();
+  });
+  // Or the test runs out of time.
+  while (kernel_.look(kCpufreq + "policy4").cur_khz != 1200000) epoch({0, 4, 5});
+  EXPECT_EQ(kernel_.look(kCpufreq + "policy4").governor, "userspace");
+}
+
 TEST_F(LinuxMachineTest, AnIdleCpuIsNotRead) {
   options_.perf = &perf_machine_;
   start();

@@ -54,6 +54,9 @@ void ClockHand::body() noexcept {
     for (std::size_t i = 0; i < policies_.size(); ++i) {
       if (leaves_[i].exchange(false, std::memory_order_acq_rel)) policies_[i].stand_down();
     }
+    if (forgets_.exchange(false, std::memory_order_acq_rel)) {
+      for (PolicyActuator& policy : policies_) policy.forget();
+    }
     if (wanted > 0) {
       turn(wanted);
     } else {

@@ -37,6 +37,11 @@ class ClockHand {
 
   /// By one thread, the epoch's; neither waits nor allocates.
   void ask(std::int64_t khz) noexcept { post(khz); }
+  /// The next ask() is carried out although it is what was asked before: a driver was loaded anew.
+  void forget() noexcept {
+    posted_ = kNothing;
+    forgets_.store(true, std::memory_order_release);
+  }
   /// Linux governs until the next ask().
   void hand_over() noexcept { post(kHandOver); }
   /// Another program has taken this policy, as its name is; by the epoch's thread, too.
@@ -55,6 +60,7 @@ class ClockHand {
   std::vector<std::int64_t> retry_ns_;
   Doorbell bell_;
   std::unique_ptr<std::atomic<bool>[]> leaves_;  ///< per policy: to stand down from
+  std::atomic<bool> forgets_{false};
   std::atomic<std::int64_t> wanted_{kNothing};
   std::int64_t posted_ = kNothing, posted_ns_ = 0;  ///< the epoch's thread's
   std::atomic<std::int64_t> busy_since_ns_{0};      ///< 0: idle

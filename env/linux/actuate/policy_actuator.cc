@@ -114,6 +114,18 @@ void PolicyActuator::set(std::int64_t khz) noexcept {
   count_writes();
 }
 
+void PolicyActuator::forget() noexcept {
+  report_.asked_khz = 0;
+  // What stands there is no more what was read back.
+  for (Setting* setting : {&governor_, &speed_, &min_, &max_}) setting->read();
+  // Of a driver that was loaded anew nothing is ours: another governor than ours is somebody's.
+  if (kind_ == ActuatorKind::kSetSpeed && governor_.ours() && governor_.error() == 0 &&
+      !(governor_.now() == kUserspace)) {
+    report_.stood_down = true;
+    report_.error = ECANCELED;
+  }
+}
+
 void PolicyActuator::set_speed(std::int64_t khz) noexcept {
   if (!(governor_.now() == kUserspace)) {
     if (const int error = governor_.write(kUserspace)) return fail(error);

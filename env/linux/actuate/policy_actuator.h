@@ -41,6 +41,8 @@ class PolicyActuator {
   PolicyActuator(PolicyActuator&&) = default;
 
   void set(std::int64_t khz) noexcept;
+  /// What it was set to may be gone, as with a driver that was loaded anew: the next set() does it all.
+  void forget() noexcept;
   /// Linux governs it again, until the next set(): all is as it was found, and what others changed
   /// meanwhile stays.
   void hand_over() noexcept;
