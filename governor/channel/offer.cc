@@ -7,6 +7,8 @@
 #include <cstring>
 #include <optional>
 
+#include "kernels/base/control_character.h"
+
 namespace flyball {
 namespace {
 
@@ -210,7 +212,7 @@ std::string read_offer(std::span<const char> message, Offer& offer) {
     return offer.where.index >= 0
                ? "accuracy_pct: 0 to 100 for one level at least, the same for each value of where"
                : "accuracy_pct: 0 to 100 for one level at least";
-  if (std::string why = read_monitors(hello, offer); !why.empty()) return why;
+  if (std::string why = read_monitors(hello, offer); !why.empty()) return printable(why);
   if (!read_requirements(hello.required, offer.required))
     return "requirements: are not as flyball.h says; use libflyball";
   if (hello.threads < 1 || hello.threads > FLYBALL_CPUS ||
