@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "governor/supervisor/setting_access.h"
+#include "kernels/base/sched_attributes.h"
 
 namespace flyball {
 namespace {
@@ -23,18 +24,6 @@ constexpr int kBitsPerWord = 8 * sizeof(unsigned long), kDigitBits = 4;
 
 constexpr char kDigits[] = "0123456789abcdef";
 
-/// linux/sched/types.h, which cannot be included beside sched.h.
-struct SchedAttributes {
-  std::uint32_t size = sizeof(SchedAttributes);
-  std::uint32_t policy = 0;
-  std::uint64_t flags = 0;
-  std::int32_t nice = 0;
-  std::uint32_t priority = 0;
-  std::uint64_t runtime = 0, deadline = 0, period = 0;
-  std::uint32_t util_min = 0, util_max = 0;
-};
-static_assert(sizeof(SchedAttributes) == 56);
-constexpr std::uint64_t kResetOnFork = 0x01, kUtilClampMin = 0x20, kUtilClampMax = 0x40;
 constexpr std::uint32_t kDeadlinePolicy = 6;
 constexpr std::uint32_t kFullScale = 1024;
 
@@ -128,11 +117,11 @@ int write_thread_scheduling(const ProcessIdentity& thread, std::string_view text
   wanted.priority = static_cast<std::uint32_t>(numbers[2]);
   wanted.util_min = static_cast<std::uint32_t>(numbers[3]);
   wanted.util_max = static_cast<std::uint32_t>(numbers[4]);
-  wanted.flags = now.flags & kResetOnFork;
+  wanted.flags = now.flags & SchedAttributes::kResetOnFork;
   // A Linux kernel without clamps refuses to hear of them, and reads 0 for both.
   const bool clamps = wanted.util_max != 0 && wanted.util_max <= kFullScale;
   if (clamps && (now.util_min != wanted.util_min || now.util_max != wanted.util_max)) {
-    wanted.flags |= kUtilClampMin | kUtilClampMax;
+    wanted.flags |= SchedAttributes::kUtilClampMin | SchedAttributes::kUtilClampMax;
   }
   return syscall(SYS_sched_setattr, thread.pid, &wanted, 0) < 0 ? errno : 0;
 }

@@ -8,36 +8,25 @@
 #include <cmath>
 #include <cstdio>
 
+#include "kernels/base/sched_attributes.h"
+
 namespace flyball {
 namespace {
 
 constexpr double kHeadroom = 1.25;  // map_util_perf() of the Linux kernel
 
-/// linux/sched/types.h, which cannot be included beside sched.h.
-struct ClampAttributes {
-  std::uint32_t size = sizeof(ClampAttributes);
-  std::uint32_t policy = 0;
-  std::uint64_t flags = 0;
-  std::int32_t nice = 0;
-  std::uint32_t priority = 0;
-  std::uint64_t runtime = 0, deadline = 0, period = 0;
-  std::uint32_t util_min = 0, util_max = 0;
-};
-static_assert(sizeof(ClampAttributes) == 56);
-constexpr std::uint64_t kKeepAll = 0x08 | 0x10;  // SCHED_FLAG_KEEP_POLICY, _KEEP_PARAMS
-constexpr std::uint64_t kClampMin = 0x20, kClampMax = 0x40;
-
 class LinuxClampCalls final : public ClampCalls {
  public:
   int read(pid_t thread, UtilClamps& now) noexcept override {
-    ClampAttributes attributes;
+    SchedAttributes attributes;
     if (syscall(SYS_sched_getattr, thread, &attributes, sizeof attributes, 0) < 0) return errno;
     now = {attributes.util_min, attributes.util_max};
     return 0;
   }
   int write(pid_t thread, const UtilClamps& wanted) noexcept override {
-    ClampAttributes attributes;
-    attributes.flags = kKeepAll | kClampMin | kClampMax;
+    SchedAttributes attributes;
+    attributes.flags = SchedAttributes::kKeepPolicy | SchedAttributes::kKeepParameters |
+                       SchedAttributes::kUtilClampMin | SchedAttributes::kUtilClampMax;
     attributes.util_min = wanted.min;
     attributes.util_max = wanted.max;
     return syscall(SYS_sched_setattr, thread, &attributes, 0) < 0 ? errno : 0;
