@@ -7,6 +7,11 @@
 
 #include "kernels/base/error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/// Fontconfig, which librsvg brings, keeps what it has read until the end.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }
+#endif
+
 namespace flyball::report {
 namespace {
 

@@ -125,6 +125,25 @@ TEST_F(LinuxJobsTest, RunsThemWhereTheyAreMappedAndAtTheClocksThatAreAskedFor) {
   }
 }
 
+TEST_F(LinuxJobsTest, AJobThatWasOverBeforeAnybodyLookedTookEnergyAndCycles) {
+  start(400);
+  action_.opp = {2, 3};
+  action_.app[0] = {static_cast<std::uint8_t>(mapping(1, 2)), 0};
+  while (epoch() == Status::kOk) {
+    if (now_.app[0].released > 0) std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  int done = 0;
+  for (const JobRecord& job : records_) {
+    if (job.dropped) continue;
+    ++done;
+    EXPECT_GT(job.energy_mj, 0);
+    const double ns = static_cast<double>(job.finish_ns - job.start_ns);
+    EXPECT_GT(job.cycles, 0.15 * ns) << "at 200 MHz at least";
+    EXPECT_LE(job.cycles, 2 * ns) << "2 GHz";
+  }
+  EXPECT_GE(done, 5);
+}
+
 TEST_F(LinuxJobsTest, NothingInAnEpochAllocates) {
   options_.calls = nullptr;  // the scripted ones allocate
   start(10'000);

@@ -68,24 +68,38 @@ void PoolJobs::run_until(std::int64_t now_ns, double energy_mj,
                          const std::array<std::int64_t, kMaxClusters>& clock_khz) noexcept {
   for (int a = 0; a < model_.apps && !ended_; ++a)
     late_ns_ = std::max(late_ns_, now_ns - jobs_.app[place(a)].arrivals.next_ns());
-  ledger().charge(energy_mj);
-  if (busy_app_ >= 0) {
-    LedgerApp& app = jobs_.app[place(busy_app_)];
-    std::int64_t khz = 0;
-    for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
-      if (spec_.mappings[app.job_setting.mapping].cores[c] > 0) khz = std::max(khz, clock_khz[c]);
-    }
-    app.job_cycles += static_cast<double>(khz) * 1e-6 * static_cast<double>(now_ns - now_ns_);
-  }
+  // Spread evenly over the stretch, in which jobs began and ended: a loop that was kept from running
+  // finds whole ones in it.
+  const double mj_per_ns =
+      now_ns > now_ns_ ? energy_mj / static_cast<double>(now_ns - now_ns_) : 0;
+  if (now_ns <= now_ns_) ledger().charge(energy_mj);
   while (const JobEvent* event = executor_.event()) {
+    const std::int64_t at_ns = event->at_ns - origin_ns_;
     // What is due before it happened first, so that it finds the roster and the queue of then.
-    due(event->at_ns - origin_ns_ - 1);
+    due(at_ns - 1);
+    pass(std::min(at_ns, now_ns), mj_per_ns, clock_khz);
     on_event(*event);
     executor_.pop_event();
   }
   due(now_ns);
-  now_ns_ = now_ns;
+  pass(now_ns, mj_per_ns, clock_khz);
   watch_cpus(now_ns);
+}
+
+/// Up to `to_ns` nothing began or ended.
+void PoolJobs::pass(std::int64_t to_ns, double mj_per_ns,
+                    const std::array<std::int64_t, kMaxClusters>& clock_khz) noexcept {
+  if (to_ns <= now_ns_) return;
+  const double ns = static_cast<double>(to_ns - now_ns_);
+  now_ns_ = to_ns;
+  ledger().charge(mj_per_ns * ns);
+  if (busy_app_ < 0) return;
+  LedgerApp& app = jobs_.app[place(busy_app_)];
+  std::int64_t khz = 0;
+  for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
+    if (spec_.mappings[app.job_setting.mapping].cores[c] > 0) khz = std::max(khz, clock_khz[c]);
+  }
+  app.job_cycles += static_cast<double>(khz) * 1e-6 * ns;
 }
 
 void PoolJobs::due(std::int64_t now_ns) noexcept {

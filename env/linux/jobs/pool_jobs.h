@@ -70,6 +70,8 @@ class PoolJobs final : public JobSource, private ScriptWorld {
   static constexpr std::int64_t kLookAtCpusNs = 1'000'000'000;
 
   JobLedger ledger() noexcept { return JobLedger(model_, jobs_, records_); }
+  void pass(std::int64_t to_ns, double mj_per_ns,
+            const std::array<std::int64_t, kMaxClusters>& clock_khz) noexcept;
   void due(std::int64_t now_ns) noexcept;
   void set_background(int) override {}
   void set_ambient(double) override {}
