@@ -52,10 +52,21 @@ void SlowdownEstimate::take(const PlatformSpec& believed, const AppProfile& prof
     if (mask != used) cell_[mask].mean += kForget * (1 - cell_[mask].mean);
   }
   Cell& cell = cell_[used];
+  cell.used = true;
   const double sample = std::clamp(slowdown, cell.mean / kWinsorise, cell.mean * kWinsorise);
   const double error = sample - cell.mean;
   cell.mean += kWeight * error;
   cell.deviation += kWeight * (std::abs(error) - cell.deviation);
+}
+
+double SlowdownEstimate::unsure(unsigned cluster_mask) const {
+  constexpr double kDeviations = 1.25;  // mean absolute ones in a standard deviation
+  const Cell& cell = cell_[cluster_mask];
+  double off = 0;
+  for (const Cell& other : cell_) {
+    if (!cell.used && other.used) off = std::max(off, std::abs(other.mean - 1));
+  }
+  return std::hypot(kDeviations * cell.deviation, off);
 }
 
 }  // namespace flyball

@@ -45,8 +45,8 @@ class Dice final : public Agent {
   bool alternatives(const Observation&, const Decision& decided, DrawnActions& out) const override {
     Action high = decided.action;
     if (low_) high.opp[0] = static_cast<std::uint8_t>(high.opp[0] + kSteps);
-    out.take(high, 1 - chance_);
-    out.take(lowered(high), chance_);
+    out.take(high, 1 - chance_, {});
+    out.take(lowered(high), chance_, {});
     return true;
   }
 
