@@ -57,16 +57,16 @@ void SlowdownEstimate::take(const PlatformSpec& believed, const AppProfile& prof
   const double error = sample - cell.mean;
   cell.mean += kWeight * error;
   cell.deviation += kWeight * (std::abs(error) - cell.deviation);
+  most_off_ = 0;
+  for (unsigned mask = 1; mask < sets; ++mask) {
+    if (cell_[mask].used) most_off_ = std::max(most_off_, std::abs(cell_[mask].mean - 1));
+  }
 }
 
 double SlowdownEstimate::unsure(unsigned cluster_mask) const {
   constexpr double kDeviations = 1.25;  // mean absolute ones in a standard deviation
   const Cell& cell = cell_[cluster_mask];
-  double off = 0;
-  for (const Cell& other : cell_) {
-    if (!cell.used && other.used) off = std::max(off, std::abs(other.mean - 1));
-  }
-  return std::hypot(kDeviations * cell.deviation, off);
+  return std::hypot(kDeviations * cell.deviation, cell.used ? 0 : most_off_);
 }
 
 }  // namespace flyball

@@ -80,6 +80,7 @@ class SlowdownEstimate {
     bool used = false;
   };
   std::array<Cell, 1u << kMaxClusters> cell_;
+  double most_off_ = 0;  ///< from 1, of the means of those that were used
 };
 
 }  // namespace flyball
