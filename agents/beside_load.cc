@@ -108,6 +108,7 @@ void BesideLoad::decide(const Observation& now, Decision& out) noexcept {
   if (now.epoch_ns > 0) look(now);
   if (!stepped_ || now.now_ns - stepped_ns_ >= PlainLoad::kEpochNs) step(now);
   lift(now, out.action);
+  if (out.trial.any()) lift(now, out.trial.instead);
   lifted_ = !(out.action == own_);
 }
 
@@ -117,10 +118,12 @@ bool BesideLoad::alternatives(const Observation& now, const Decision& decided,
   struct Lifted final : DrawnActions {
     Lifted(const BesideLoad& self_in, const Observation& now_in, DrawnActions& to_in)
         : self(self_in), now(now_in), to(to_in) {}
-    void take(const Action& action, double probability) override {
+    void take(const Action& action, double probability, const Trial& trial) override {
       Action lifted = action;
       self.lift(now, lifted);
-      to.take(lifted, probability);
+      Trial of_it = trial;
+      if (trial.any()) self.lift(now, of_it.instead);
+      to.take(lifted, probability, of_it);
     }
     const BesideLoad& self;
     const Observation& now;

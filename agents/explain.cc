@@ -77,6 +77,15 @@ std::string reason_text(const Decision& decision, const PlatformSpec& platform,
       return fmt::format("{}{} of {:.0f} tried: {}, {:.1f} {}", who,
                          n[1] > 0 ? "cheapest" : "late, fastest", n[0],
                          setting_text(decision, platform, app), n[2], n[1] > 0 ? "mJ" : "ms");
+    case Code::kRefused: {
+      std::string why;
+      const auto add = [&why](const std::string& one) { why += (why.empty() ? "" : ", ") + one; };
+      if (n[0] > 0) add(fmt::format("{:.0f} % likely to miss", n[0]));
+      if (n[1] > 0) add(fmt::format("{:.0f} % likely to overheat", n[1]));
+      if (n[2] > 0) add(fmt::format("{:.3g} points below the floor", n[2]));
+      return fmt::format("{}trial of {} refused: {}", who, setting_text(decision, platform, app),
+                         why);
+    }
   }
   return "";
 }

@@ -84,7 +84,7 @@ bool Prime::alternatives(const Observation&, const Decision& decided, DrawnActio
   for (int opp = 0; opp <= platform_.clusters[static_cast<std::size_t>(cluster_)].max_opp();
        ++opp) {
     action.opp[static_cast<std::size_t>(cluster_)] = static_cast<std::uint8_t>(opp);
-    if (const double p = probability_of(opp); p > 0) out.take(action, p);
+    if (const double p = probability_of(opp); p > 0) out.take(action, p, {});
   }
   return true;
 }

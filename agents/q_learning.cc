@@ -279,7 +279,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
       // Who learns what energy a job costs knows neither of budgets nor of latency.
       app.next_arm.valid = false;
       app.next_chances.clear();
-      if (!hold) app.mapping = std::max(0, greedy);
+      if (!hold) app.mapping = app.best_mapping = std::max(0, greedy);
     }
     app.held_jobs = hold ? app.held_jobs + 1 : explored ? kHoldJobs - kTrialDecisions : 1;
   } else if (hold) {
@@ -289,6 +289,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
                                    : -1;
              trial >= 0) {
     app.mapping = trial;
+    app.best_mapping = std::max(0, greedy);
     app.next_chances.clear();
     explored = true;
     app.held_jobs = kHoldJobs - kTrialDecisions - 2 * late_jobs(seen.required, app.jobs);
@@ -298,6 +299,7 @@ void QLearning::choose_next(const Observation& now, int slot, Decision& out) {
     app.mapping =
         draw(slow, s.energy_weight, any_safe && !by_belief ? share * epsilon(*app.learned) : 0,
              std::max(0, greedy), app.next_chances, explored);
+    app.best_mapping = std::max(0, greedy);
     app.held_jobs = explored ? kHoldJobs - 1 : 1;  // a trial is two jobs long
   }
   const DoubleQ::Prior& prior = slow[static_cast<std::size_t>(app.mapping)];
@@ -406,6 +408,7 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
 void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
   App& app = *apps_.find(slot);
   const Situation s = assess(now, slot, Job::kRunning);
+  app.best_margin = -1;
   if (s.objective == Objective::kLatency) {  // there is nothing to be left of the time
     app.fast = {};
     out.fresh = true;
@@ -422,6 +425,7 @@ void QLearning::choose_margin(const Observation& now, int slot, Decision& out) {
                     greedy >= 0 ? greedy : static_cast<int>(kMargins.size()) - 1,
                     app.margin_chances, explored);
   app.margin_chosen = true;
+  if (greedy >= 0) app.best_margin = greedy;
   if (explored) out.reason.code = Reason::Code::kExplored;
   out.probability *= static_cast<float>(probability_of(app.margin_chances, app.margin));
   // Also of a job whose mapping nobody chose: the margin was.
@@ -435,6 +439,9 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   const RunningJobObservation& run = now.app[slot].running;
   const int i = point_within(now, slot, app.margin);
   app.opp = frequencies(now, slot, i);
+  app.best_opp = app.best_margin < 0 || app.best_margin == app.margin
+                     ? app.opp
+                     : frequencies(now, slot, point_within(now, slot, app.best_margin));
   if (i < 0 || app.running != run.sequence) return;
   const ProfilePoint& point =
       app.profile->frontier(run.setting.mapping, run.setting.level)[static_cast<std::size_t>(i)];
@@ -527,8 +534,9 @@ void QLearning::decide(const Observation& now, Decision& out) noexcept {
     const AppObservation& seen = now.app[a];
     out.action.app[a] = {static_cast<std::uint8_t>(std::max(0, app->mapping)),
                          static_cast<std::uint8_t>(app->level)};
+    if (app->mapping != app->best_mapping) out.trial.next |= 1ull << a;
     if (!seen.running.busy) {
-      app->opp = {};
+      app->opp = app->best_opp = {};
       continue;
     }
     if (event) set_frequencies(now, a, out);
@@ -537,12 +545,19 @@ void QLearning::decide(const Observation& now, Decision& out) noexcept {
       out.reason.index = static_cast<std::uint8_t>(a);
     }
     if (hurry(now, a, app->opp) && !event) out.reason.code = Reason::Code::kHurry;
+    if (tries_clocks(now, a, app->opp)) {
+      hurry(now, a, app->best_opp);
+      out.trial.clocks |= 1ull << a;
+    }
     for (int c = 0; c < now.cluster_count; ++c) {
       out.action.opp[c] =
           std::max(out.action.opp[c], std::min(app->opp[c], now.cluster[c].opp_cap));
     }
   }
   if (out.reason.code == Reason::Code::kNone) out.reason.code = Reason::Code::kIdle;
+  if (!out.trial.any()) return;
+  out.trial.interval_ns = interval_ns_;
+  out.trial.instead = without_trials(now, out.action);
 }
 
 void QLearning::learn(const Observation& outcome, const Action&, const Reward& reward) noexcept {

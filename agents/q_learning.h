@@ -174,8 +174,11 @@ class QLearning : public Agent, public Spoilable {
     std::shared_ptr<PlanTable> profile;
     JobTracker jobs;
     Learned* learned;
-    int level = 0;     ///< of the next job
-    int mapping = -1;  ///< of the next job
+    int level = 0;          ///< of the next job
+    int mapping = -1;       ///< of the next job
+    int best_mapping = -1;  ///< what that would be without a trial
+    int best_margin = -1;   ///< of the running job, the same
+    OppChoice best_opp{};   ///< its clocks with that
     int held_jobs = 0;
     double worst_case = kWorstCases[0];  ///< that its mapping was safe for
     int margin = 2;                      ///< of the running job
@@ -284,6 +287,10 @@ class QLearning : public Agent, public Spoilable {
   /// The point of the frontier that finishes the running job with a margin; -1 when none does.
   int point_within(const Observation& now, int slot, int margin) const;
   OppChoice frequencies(const Observation& now, int slot, int point) const;
+  /// Whether a job's clocks are lower on any cluster than they would be without a trial.
+  bool tries_clocks(const Observation& now, int slot, const OppChoice& opp) const;
+  /// Of `decided`, what would be without any trial.
+  Action without_trials(const Observation& now, const Action& decided) const;
   /// The highest of the clusters on which the job runs, once waiting longer were too late.
   bool hurry(const Observation& now, int slot, OppChoice& opp) const;
   void credit_next(const Observation& now, int slot, const AppSetting& applied);

@@ -10,7 +10,7 @@ namespace flyball {
 namespace {
 
 constexpr double kArmNominalMargin = 1.5;  // as the priors'
-constexpr double kLeastWeight = 0.1;  // of energy: who asks for none of it still gets a number
+constexpr double kLeastWeight = 0.1;       // of energy: who asks for none of it still gets a number
 
 }  // namespace
 
@@ -49,6 +49,7 @@ int QLearning::choose_arm(const Observation& now, int slot, const Situation& s,
   App& app = *apps_.find(slot);
   app.next_arm.valid = false;
   int chosen = hold ? app.mapping : std::max(0, greedy);
+  if (!hold) app.best_mapping = chosen;
   if (app.known < 0 || greedy < 0) return chosen;
   ArmLearner& learner = *app.learned->arms;
   const int load = s.slow_state / 6 % kLoadRegimes, heat = s.slow_state / 2 % 3;
@@ -76,6 +77,7 @@ int QLearning::choose_arm(const Observation& now, int slot, const Situation& s,
       arm_room_.push_back(arm);
     }
     best = arm_room_[least];
+    app.best_mapping = best.mapping;
     if (hold) {
       explored = chosen != best.mapping;
     } else {

@@ -39,6 +39,30 @@ OppChoice QLearning::frequencies(const Observation& now, int slot, int point) co
   return opp;
 }
 
+bool QLearning::tries_clocks(const Observation& now, int slot, const OppChoice& opp) const {
+  const App& app = *apps_.find(slot);
+  for (int c = 0; c < now.cluster_count; ++c) {
+    if (opp[c] < app.best_opp[c]) return true;
+  }
+  return false;
+}
+
+Action QLearning::without_trials(const Observation& now, const Action& decided) const {
+  Action action = decided;
+  for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = 0;
+  for (int a = 0; a < apps_.count(); ++a) {
+    const App* app = apps_.find(a);
+    if (app == nullptr) continue;
+    action.app[a].mapping = static_cast<std::uint8_t>(std::max(0, app->best_mapping));
+    OppChoice opp = app->best_opp;
+    if (now.app[a].running.busy) hurry(now, a, opp);
+    for (int c = 0; c < now.cluster_count; ++c) {
+      action.opp[c] = std::max(action.opp[c], std::min(opp[c], now.cluster[c].opp_cap));
+    }
+  }
+  return action;
+}
+
 bool QLearning::hurry(const Observation& now, int slot, OppChoice& opp) const {
   if (in_reach_later(now, slot, opp)) return false;
   const Mapping& running = platform_.mappings[now.app[slot].running.setting.mapping];
@@ -56,7 +80,11 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
   struct Clocks {
     OppChoice opp;
     double probability;
+    bool trial = false;
   };
+  Trial trial;
+  trial.interval_ns = interval_ns_;
+  trial.instead = without_trials(now, decided.action);
   std::array<std::array<Clocks, kMargins.size()>, kMaxApps>
       clocks;  // those that a slot's job may get
   std::array<std::size_t, kMaxApps> clock_ways{};
@@ -67,7 +95,7 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
     auto& own = clocks[static_cast<std::size_t>(a)];
     std::size_t& n = clock_ways[static_cast<std::size_t>(a)];
     if (app->margin_chances.empty()) {
-      own[n++] = {app->opp, 1};  // nothing for an idle one
+      own[n++] = {app->opp, 1, tries_clocks(now, a, app->opp)};  // nothing for an idle one
     }
     int last_point = -2;
     for (const Chance& chance : app->margin_chances) {  // ascending: equal points follow each other
@@ -78,7 +106,9 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
       }
       last_point = point;
       own[n] = {frequencies(now, a, point), chance.probability};
-      hurry(now, a, own[n++].opp);
+      hurry(now, a, own[n].opp);
+      own[n].trial = tries_clocks(now, a, own[n].opp);
+      ++n;
     }
     ways *= n * std::max<std::size_t>(1, app->next_chances.size());
     if (ways > kMaxWays) return false;
@@ -87,6 +117,7 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
   for (std::size_t way = 0; way < ways; ++way) {
     std::size_t rest = way;
     double probability = 1;
+    trial.next = trial.clocks = 0;
     for (int c = 0; c < now.cluster_count; ++c) action.opp[c] = 0;
     for (int a = 0; a < apps_.count(); ++a) {
       const App* app = apps_.find(a);
@@ -97,15 +128,17 @@ bool QLearning::alternatives(const Observation& now, const Decision& decided,
         action.app[a].mapping = static_cast<std::uint8_t>(chance.choice);
         probability *= chance.probability;
       }
+      if (action.app[a].mapping != app->best_mapping) trial.next |= 1ull << a;
       const std::size_t n = clock_ways[static_cast<std::size_t>(a)];
       const Clocks& own = clocks[static_cast<std::size_t>(a)][rest % n];
       rest /= n;
       probability *= own.probability;
+      if (own.trial) trial.clocks |= 1ull << a;
       for (int c = 0; c < now.cluster_count; ++c) {
         action.opp[c] = std::max(action.opp[c], std::min(own.opp[c], now.cluster[c].opp_cap));
       }
     }
-    out.take(action, probability);
+    out.take(action, probability, trial);
   }
   return true;
 }
@@ -114,7 +147,14 @@ void QLearning::replaced(const Observation& now, const Action& decided,
                          const Action& applied) noexcept {
   for (int a = 0; a < apps_.count(); ++a) {
     if (!apps_.bound(a)) continue;
-    if (!(applied.app[a] == decided.app[a])) credit_next(now, a, applied.app[a]);
+    if (!(applied.app[a] == decided.app[a])) {
+      credit_next(now, a, applied.app[a]);
+      App& app = *apps_.find(a);
+      app.tried = -1;  // what was not made costs nothing
+      app.next_arm.explored = false;
+      // The shield's choice is no trial. What it may yet ask for again still is.
+      if (app.mapping == applied.app[a].mapping) app.best_mapping = app.mapping;
+    }
     const RunningJobObservation& run = now.app[a].running;
     if (!run.busy) continue;
     const Mapping& mapping = platform_.mappings[run.setting.mapping];
@@ -122,7 +162,15 @@ void QLearning::replaced(const Observation& now, const Action& decided,
     for (int c = 0; c < now.cluster_count; ++c) {
       other_clocks = other_clocks || (mapping.cores[c] > 0 && applied.opp[c] != decided.opp[c]);
     }
-    if (other_clocks) credit_margin(now, a, applied.opp);
+    if (!other_clocks) continue;
+    credit_margin(now, a, applied.opp);
+    App& app = *apps_.find(a);
+    if (!tries_clocks(now, a, app.opp)) continue;
+    // Lower clocks were tried, and others come: the job goes on with those.
+    app.margin = app.best_margin;
+    for (int c = 0; c < now.cluster_count; ++c) {
+      if (mapping.cores[c] > 0) app.opp[c] = app.best_opp[c] = std::max(app.opp[c], applied.opp[c]);
+    }
   }
 }
 

@@ -32,10 +32,23 @@ struct Reason {
     kWorkload,  ///< numbers: Mcycles a job, decisions so far, 1 when random
     kFixed,
     kSearched,  ///< numbers: configurations tried, 1 when on time, cost in mJ or ms
+    kRefused,   ///< the shield's word on a trial; numbers: % likely to miss, to overheat, points
+                ///< below the floor
   };
   Code code = Code::kNone;
   std::uint8_t index = 0;  ///< slot of the roster or cluster
   std::array<float, 3> number{};
+};
+
+/// What of a decision is a trial: other than what the agent would do if it had nothing to learn. The
+/// shield judges it, and has `instead` to fall back on.
+struct Trial {
+  static_assert(kMaxApps <= 64);
+  std::uint64_t next = 0;        ///< slots whose next job's setting it is, as bits
+  std::uint64_t clocks = 0;      ///< slots whose running job has lower clocks for it
+  std::int64_t interval_ns = 0;  ///< after so long at the latest clocks are decided on again
+  Action instead;                ///< the decision without any trial; undefined when there is none
+  bool any() const { return (next | clocks) != 0; }
 };
 
 /// What an agent decides, as a value: recorded, scored, explained by whoever reads it.
@@ -54,6 +67,7 @@ struct Decision {
   bool has_runner_up = false;
   AppSetting runner_up;
   float runner_up_energy_mj = 0;
+  Trial trial;
 
   bool explored() const { return reason.code == Reason::Code::kExplored; }
   /// As before a decision is made; the action stays.
@@ -64,17 +78,18 @@ struct Decision {
     reason = {};
     forecasts = 0;
     has_runner_up = false;
+    trial.next = trial.clocks = 0;
   }
   void add_forecast(const Forecast& one) {
     if (forecasts < forecast.size()) forecast[forecasts++] = one;
   }
 };
 
-/// Is handed actions that might have been decided.
+/// Is handed actions that might have been decided, and what of each would have been a trial.
 class DrawnActions {
  public:
   virtual ~DrawnActions() = default;
-  virtual void take(const Action& action, double probability) = 0;
+  virtual void take(const Action& action, double probability, const Trial& trial) = 0;
 };
 
 }  // namespace flyball

@@ -105,7 +105,13 @@ class Suite {
   explicit Suite(const EvaluateOptions& options) : options_(options) {
     for (const std::string& agent : options.agents) {
       contestant_.push_back(agent == kPriorPolicy ? kPrior : policies_.size());
-      if (agent != kPriorPolicy) policies_.push_back(agent);
+      labels_.push_back(agent);
+      if (agent != kPriorPolicy) policies_.push_back({agent});
+    }
+    for (const TrainedAgent& agent : options.trained) {
+      contestant_.push_back(policies_.size());
+      labels_.push_back(agent.label);
+      policies_.push_back({agent.policy, &agent});
     }
     for (int b = 0; b < options.boards; ++b) {
       // As many of each, and exactly as described comes once per platform.
@@ -131,7 +137,7 @@ class Suite {
         runs.size(), options_.threads, options_.stop,
         [&](std::size_t i) {
           const std::size_t cell = i / contestants;
-          runs[i] = run_one(boards_[cell / seeds / scenarios],
+          runs[i] = run_one(cell / seeds / scenarios,
                             scenarios_[cell / seeds / scenarios][cell / seeds % scenarios],
                             cell % seeds, i % contestants);
         },
@@ -146,10 +152,10 @@ class Suite {
       const Run* of = &runs[cell * contestants];
       if (!std::all_of(of, of + contestants, [](const Run& run) { return run.complete; })) continue;
       ++result.cells_done;
-      for (std::size_t a = 0; a < options_.agents.size(); ++a) {
+      for (std::size_t a = 0; a < labels_.size(); ++a) {
         const UnknownBoard& board = boards_[cell / seeds / scenarios];
         EvaluateRow row = judge(of[kInformed], of[kPrior], of[contestant_[a]]);
-        row.agent = options_.agents[a];
+        row.agent = labels_[a];
         row.board = board.name;
         row.scenario = scenarios_[cell / seeds / scenarios][cell / seeds % scenarios].name;
         row.seed = options_.first_seed + cell % seeds;
@@ -163,6 +169,10 @@ class Suite {
   }
 
  private:
+  struct Contestant {
+    std::string policy;
+    const TrainedAgent* trained = nullptr;  ///< what it begins with
+  };
   /// `prepare` is called with the agent before it runs, `done` with it after.
   Run play(const UnknownBoard& board, const Scenario& scenario, std::uint64_t seed,
            const std::string& policy, bool informed, int jobs,
@@ -190,20 +200,31 @@ class Suite {
     return run;
   }
 
-  Run run_one(const UnknownBoard& board, const Scenario& scenario, std::size_t s,
+  Run run_one(std::size_t b, const Scenario& scenario, std::size_t s,
               std::size_t contestant) const {
-    return play(board, scenario, options_.first_seed + s, policies_[contestant],
-                contestant == kInformed, options_.jobs);
+    const Contestant& one = policies_[contestant];
+    return play(boards_[b], scenario, options_.first_seed + s, one.policy, contestant == kInformed,
+                options_.jobs, start_of(one, b));
+  }
+
+  /// Gives an agent what it begins with; empty for one that begins untrained.
+  std::function<void(Agent&)> start_of(const Contestant& one, std::size_t b) const {
+    if (one.trained == nullptr) return {};
+    return [&learned = one.trained->learned[b % options_.platforms.size()]](Agent& agent) {
+      agent.load(learned, false);
+    };
   }
 
   AblationRow ablate(std::size_t b, const std::string& name, std::size_t s,
-                     const std::string& policy) const {
+                     std::size_t learner) const {
+    const Contestant& one = policies_[contestant_[learner]];
+    const std::string& policy = one.policy;
     const UnknownBoard& board = boards_[b];
     const Scenario scenario = stretched(
         load_scenario(name, options_.platforms[b % options_.platforms.size()]), kLearnJobs);
     const std::uint64_t seed = options_.first_seed + s;
     ByteWriter learned;
-    play(board, scenario, seed, policy, false, kLearnJobs, {},
+    play(board, scenario, seed, policy, false, kLearnJobs, start_of(one, b),
          [&](Agent& agent) { agent.save(learned); });
     const std::vector<std::uint8_t> payload = learned.take();
     const std::uint64_t other = seed + kOtherSeeds;
@@ -222,8 +243,15 @@ class Suite {
                       }),
                  informed);
     };
-    AblationRow row{policy, board.name, scenario.name, seed, board.sensors.observable(), false, 0,
-                    0,      {}};
+    AblationRow row{labels_[learner],
+                    board.name,
+                    scenario.name,
+                    seed,
+                    board.sensors.observable(),
+                    false,
+                    0,
+                    0,
+                    {}};
     row.prior_gap_pct =
         gap(play(board, scenario, other, kPriorPolicy, false, kLearnJobs), informed);
     row.gap_pct = use({});
@@ -238,10 +266,10 @@ class Suite {
   }
 
   void run_ablations(Evaluation& result) const {
-    std::vector<std::string> learners;
-    for (const std::string& agent : options_.agents) {
-      const AgentInfo* info = find_agent(agent);
-      if (info != nullptr && info->learns) learners.push_back(agent);
+    std::vector<std::size_t> learners;
+    for (std::size_t a = 0; a < labels_.size(); ++a) {
+      const AgentInfo* info = find_agent(policies_[contestant_[a]].policy);
+      if (info != nullptr && info->learns) learners.push_back(a);
     }
     const std::size_t scenarios = options_.scenarios.size();
     const auto seeds = static_cast<std::size_t>(options_.seeds);
@@ -278,7 +306,8 @@ class Suite {
 
   static constexpr std::size_t kInformed = 0, kPrior = 1;
   const EvaluateOptions& options_;
-  std::vector<std::string> policies_{kPriorPolicy, kPriorPolicy};  ///< of the contestants
+  std::vector<Contestant> policies_{{kPriorPolicy}, {kPriorPolicy}};  ///< the contestants
+  std::vector<std::string> labels_;                                   ///< per agent
   std::vector<std::size_t> contestant_;  ///< per agent: the prior runs once, whoever asks for it
   std::vector<UnknownBoard> boards_;
   std::vector<std::vector<Scenario>> scenarios_;  ///< per board

@@ -16,8 +16,17 @@ namespace flyball {
 /// the informed policy, the one that gaps are above.
 inline constexpr const char* kPriorPolicy = "model";
 
+/// One that does not begin untrained.
+struct TrainedAgent {
+  std::string label;   ///< in the rows
+  std::string policy;  ///< of the catalogue
+  /// What it begins every run with, per platform of the options: a payload that is valid there.
+  std::vector<std::vector<std::uint8_t>> learned;
+};
+
 struct EvaluateOptions {
-  std::vector<std::string> agents;
+  std::vector<std::string> agents;      ///< they begin untrained
+  std::vector<TrainedAgent> trained;    ///< come after those
   std::vector<PlatformSpec> platforms;  ///< as described; boards take turns
   std::vector<std::string> scenarios;   ///< names or files
   int boards = 16;

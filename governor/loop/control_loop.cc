@@ -25,9 +25,9 @@ float ControlLoop::executed_probability(const Observation& now, const Decision& 
     Sum(const Shield& shield_in, const Platform& platform_in, const Observation& now_in,
         const Action& applied_in)
         : shield(shield_in), platform(platform_in), now(now_in), applied(applied_in) {}
-    void take(const Action& action, double probability) override {
+    void take(const Action& action, double probability, const Trial& trial) override {
       Action executed = action;
-      shield.check(now, executed);
+      shield.check(now, executed, trial);
       platform.amend(executed);
       if (executed == applied) sum += probability;
     }
@@ -86,12 +86,14 @@ Status ControlLoop::run() {
     const std::int64_t decide_ns = monotonic_ns() - asked_ns;
 
     Action applied = decided.action;
-    const Shield::Verdict verdict = shield_.check(*before, applied);
+    Shield::Refused refused;
+    const Shield::Verdict verdict = shield_.check(*before, applied, decided.trial, &refused);
     platform_.amend(applied);
     const Status turned = platform_.apply(applied);
     // The knobs turn meanwhile.
     decided.probability = executed_probability(*before, decided, applied);
     if (!(applied == decided.action)) agent_.replaced(*before, decided.action, applied);
+    if (refused.slot >= 0) decided.reason = refused.reason();
     outcome->epoch_ns = 0;
     status = platform_.advance(agent_.epoch(), *outcome);
     if (turned == Status::kDeviceLost) status = turned;

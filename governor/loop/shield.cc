@@ -8,6 +8,7 @@
 
 #include "env/model/fastest.h"
 #include "governor/loop/job_cost.h"
+#include "governor/loop/normal_tail.h"
 
 namespace flyball {
 namespace {
@@ -17,7 +18,11 @@ constexpr double kDeviations = 1.25;  // mean absolute ones in a standard deviat
 }  // namespace
 
 Shield::Shield(const Belief& belief, Options options)
-    : platform_(belief.mean), options_(options), apps_(belief) {
+    : platform_(belief.mean),
+      options_(options),
+      apps_(belief),
+      heat_(platform_),
+      trial_deviations_(deviations_that_leave(options.trial_miss)) {
   for (const Mapping& mapping : platform_.mappings) {
     mask_.push_back(static_cast<std::uint8_t>(cluster_mask(mapping)));
   }
@@ -94,11 +99,14 @@ void Shield::build(int slot, const Observation& now, App& app) const {
   }
 }
 
-Shield::Verdict Shield::check(const Observation& now, Action& action) const noexcept {
+Shield::Verdict Shield::check(const Observation& now, Action& action, const Trial& trial,
+                              Refused* refused) const noexcept {
   const bool clamped = clamp(now, action);
   if (!options_.guard) return clamped ? Verdict::kClamped : Verdict::kPassed;
   const bool blind = blind_epochs_ >= options_.sensor_epochs;
-  bool taken = false, replaced = false;
+  bool taken = false;
+  bool replaced =
+      trial.any() && options_.what_if && !blind && refuse_trials(now, trial, action, refused);
   for (int a = 0; a < apps_.count(); ++a) {
     if (!guards(a)) continue;
     if (blind || apps_.find(a)->taken_over) {
@@ -182,9 +190,7 @@ bool Shield::next_misses(const Observation& now, int slot, const Action& action)
   const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog) - 1);
   const AppSetting& setting = action.app[slot];
   OppChoice opp = action.opp;
-  if (clocks_come_later(now, slot)) {
-    for (int c = 0; c < now.cluster_count; ++c) opp[c] = now.cluster[c].opp_cap;
-  }
+  if (clocks_come_later(now, slot)) opp = highest(now);
   const unsigned mask = mask_[setting.mapping];
   const App& app = *apps_.find(slot);
   const double alone_ns = app.next.ns(platform_, apps_.profile(slot), setting, opp);
@@ -208,7 +214,7 @@ bool Shield::used_by_other(const Observation& now, int slot, int cluster,
 
 /// The cheapest candidate predicted to take at most `limit_ns`; null when there is none.
 const Shield::Candidate* Shield::find_safe(const Observation& now, int slot, double limit_ns,
-                                           double deviations) const {
+                                           const Slow& slow) const {
   const App& app = *apps_.find(slot);
   const AppProfile& profile = apps_.profile(slot);
   const AppSetting& from = now.app[slot].setting;
@@ -218,13 +224,8 @@ const Shield::Candidate* Shield::find_safe(const Observation& now, int slot, dou
       static_cast<float>(platform_.migration_us * 1e3 + platform_.cold_cache_ms * 1e6);
   const auto level_ns = static_cast<float>(platform_.level_switch_us * 1e3);
   const float limit = static_cast<float>(limit_ns);
-  std::array<float, kMaxMappings> slow;
   float least_slow = std::numeric_limits<float>::infinity();
-  for (std::size_t m = 0; m < mask_.size(); ++m) {
-    slow[m] = static_cast<float>(app.slowdown.mean(mask_[m]) +
-                                 deviations * app.slowdown.deviation(mask_[m]));
-    least_slow = std::min(least_slow, slow[m]);
-  }
+  for (std::size_t m = 0; m < mask_.size(); ++m) least_slow = std::min(least_slow, slow[m]);
   const auto is_safe = [&](const Candidate& candidate, float time_ns) {
     const std::uint8_t m = candidate.setting.mapping;
     const float switching = ((mask_[m] & ~warm) != 0 ? move_ns : 0) +
@@ -254,27 +255,39 @@ const Shield::Candidate* Shield::find_safe(const Observation& now, int slot, dou
 }
 
 bool Shield::replace(const Observation& now, int slot, Action& action) const {
-  const AppObservation& state = now.app[slot];
-  const double limit_ns = next_limit_ns(now, slot, static_cast<double>(state.backlog));
-  const Candidate* found = find_safe(now, slot, limit_ns, options_.safety);
-  if (found == nullptr) found = find_safe(now, slot, limit_ns, 0);
+  const double limit_ns = next_limit_ns(now, slot, static_cast<double>(now.app[slot].backlog));
+  const SlowdownEstimate& slowdown = apps_.find(slot)->slowdown;
+  const Candidate* found = nullptr;
+  for (const double deviations : {options_.safety, 0.0}) {
+    Slow slow;
+    for (std::size_t m = 0; m < mask_.size(); ++m) {
+      slow[m] =
+          static_cast<float>(slowdown.mean(mask_[m]) + deviations * slowdown.deviation(mask_[m]));
+    }
+    if (found == nullptr) found = find_safe(now, slot, limit_ns, slow);
+  }
   if (found == nullptr) return false;
-
-  const Candidate& candidate = *found;
   const Action asked = action;
+  place(now, slot, found->setting, found->opp, action);
+  return !(action == asked);
+}
+
+/// Puts a configuration of the next job in the place of the one that was asked for.
+void Shield::place(const Observation& now, int slot, const AppSetting& setting,
+                   const OppChoice& opp, Action& action) const {
+  const AppObservation& state = now.app[slot];
   const Mapping& left = platform_.mappings[action.app[slot].mapping];
-  action.app[slot] = candidate.setting;
-  if (clocks_come_later(now, slot)) return !(action == asked);
+  action.app[slot] = setting;
+  if (clocks_come_later(now, slot)) return;
   for (int c = 0; c < now.cluster_count; ++c) {
     const bool in_use =
         used_by_other(now, slot, c, action) ||
         (state.running.busy && platform_.mappings[state.running.setting.mapping].cores[c] > 0);
-    if (platform_.mappings[candidate.setting.mapping].cores[c] > 0)
-      action.opp[c] = in_use ? std::max(action.opp[c], candidate.opp[c]) : candidate.opp[c];
+    if (platform_.mappings[setting.mapping].cores[c] > 0)
+      action.opp[c] = in_use ? std::max(action.opp[c], opp[c]) : opp[c];
     else if (left.cores[c] > 0 && !in_use)
       action.opp[c] = 0;  // nobody is left there
   }
-  return !(action == asked);
 }
 
 /// Whether the clocks of a job that runs are lowered so far that it is known to miss: what is left of
@@ -366,6 +379,7 @@ void Shield::count_job(App& app, const JobRecord& job) {
 void Shield::learn(const Observation& outcome, const Action& applied) noexcept {
   if (!options_.guard) return;
   history_.note(outcome, applied.opp);
+  if (options_.what_if) heat_.note(outcome);
   for (const JobRecord& job : outcome.jobs()) {
     App* app = job.app < apps_.count() ? apps_.find(job.app) : nullptr;
     if (app == nullptr || !guards(job.app)) continue;

@@ -8,7 +8,9 @@
 #include "env/model/belief.h"
 #include "env/model/model.h"
 #include "env/spaces/action.h"
+#include "env/spaces/decision.h"
 #include "env/spaces/observation.h"
+#include "governor/loop/heat_forecast.h"
 #include "governor/loop/slowdown.h"
 
 namespace flyball {
@@ -20,6 +22,8 @@ namespace flyball {
 ///    observed) to miss its deadline with less; where there is time, an agent may,
 ///  - replaces a configuration that is known to make the next job miss its deadline when a safe one
 ///    exists, and lowers no running job's clocks for that,
+///  - lets an agent try something other than what it holds best only where that is unlikely to miss,
+///    to overheat and to be less accurate than asked, unless nothing safe exists (below),
 ///  - takes over an application with its fastest safe configuration after a run of its misses, and
 ///    all of them when sensors vanish, until the stream is healthy again.
 /// Baselines run with clamping only: they are measured as they are.
@@ -30,6 +34,16 @@ namespace flyball {
 /// some 1,800 on an Exynos 5422. An epoch whose action passes looks at one or two predictions per
 /// application; a replacement looks, once or twice, at the cheapest ones of every level that is
 /// accurate enough, and of the slower ones at one in 16.
+///
+/// What if a trial (Decision::trial) were made: judged is by the shield's own belief alone, whatever the
+/// agent makes of the same jobs, and by a stricter measure than "known to miss".
+///  - A setting for the next job: its time at the highest clocks that it may get, normal around the
+///    belief scaled by the slowdown; the accuracy of its level; the temperature after kTrialJobs jobs
+///    with the power that it adds to what is taken now.
+///  - Lower clocks for a job that runs: the time of what is left of it, at them until clocks are decided on
+///    again, and at the highest from then on.
+/// A trial that fails is replaced by what the agent would do without it, where that passes, or else by
+/// the cheapest configuration that does; where none does, it is made. What is no trial is not asked.
 class Shield {
  public:
   struct Options {
@@ -44,8 +58,22 @@ class Shield {
                              ///< fastest configuration evidently does not help, and it heats
     double risk = 1.0;    ///< mean absolute deviations of the slowdown added before "known to miss"
     double safety = 2.0;  ///< the same for what replaces it, so that it is not replaced again
+    bool what_if = true;  ///< false: trials are judged as everything else
+    double trial_miss = 0.05;  ///< a trial may be this likely to miss its deadline
+    double trial_hot = 0.05;   ///< and this likely to reach a trip point
   };
   enum class Verdict : std::uint8_t { kPassed, kClamped, kReplaced, kTakenOver };
+  /// What a trial is expected to do.
+  struct Risk {
+    double miss = 0, hot = 0;  ///< probabilities
+    double short_pct = 0;      ///< points below the floor
+  };
+  /// The last trial that a check refused.
+  struct Refused {
+    int slot = -1;  ///< none
+    Risk risk;
+    Reason reason() const;
+  };
 
   /// The belief outlives the shield.
   Shield(const Belief& belief, Options options);
@@ -53,8 +81,9 @@ class Shield {
   void bind(int slot, const Binding& binding, const Observation& now);
   void unbind(int slot);
 
-  /// Makes `action` admissible for the state `now`.
-  Verdict check(const Observation& now, Action& action) const noexcept;
+  /// Makes `action`, of which `trial` is one, admissible for the state `now`.
+  Verdict check(const Observation& now, Action& action, const Trial& trial = {},
+                Refused* refused = nullptr) const noexcept;
   /// What came of `applied`.
   void learn(const Observation& outcome, const Action& applied) noexcept;
   /// The fastest safe configuration of everybody.
@@ -64,7 +93,15 @@ class Shield {
   /// The time that the guard expects of a job (mean, slowdown included), ns.
   double predicted_ns(int slot, const AppSetting& setting, const OppChoice& opp) const;
 
+  /// Of a setting for the next job, in the place of `instead`; without what guards it otherwise.
+  Risk next_risk(const Observation& now, int slot, const AppSetting& setting, const OppChoice& opp,
+                 const AppSetting& instead) const;
+  /// Of clocks for the job that runs, until `interval_ns` from now at the latest: its miss only.
+  double running_risk(const Observation& now, int slot, const OppChoice& opp,
+                      std::int64_t interval_ns) const;
+
  private:
+  static constexpr int kTrialJobs = 8;  ///< that a setting is kept for
   struct Candidate {
     OppChoice opp{};
     AppSetting setting;
@@ -100,8 +137,28 @@ class Shield {
   }
   /// Time that the next job may take; 0 when there is no deadline.
   double next_limit_ns(const Observation& now, int slot, double jobs) const;
+  using Slow = std::array<float, kMaxMappings>;  ///< how many times its believed time a job counts
   const Candidate* find_safe(const Observation& now, int slot, double limit_ns,
-                             double deviations) const;
+                             const Slow& slow) const;
+  void place(const Observation& now, int slot, const AppSetting& setting, const OppChoice& opp,
+             Action& action) const;
+  bool acceptable(const Risk& risk) const {
+    return risk.miss <= options_.trial_miss && risk.hot <= options_.trial_hot &&
+           risk.short_pct <= 0;
+  }
+  bool refuse_trials(const Observation& now, const Trial& trial, Action& action,
+                     Refused* refused) const;
+  bool refuse_next(const Observation& now, int slot, const Trial& trial, Action& action,
+                   Refused* refused) const;
+  bool refuse_clocks(const Observation& now, int slot, const Trial& trial, Action& action,
+                     Refused* refused) const;
+  /// Of a job, at the cheapest clocks that are on time.
+  double planned_mj(int slot, const AppSetting& setting, double limit_ns) const;
+  OppChoice highest(const Observation& now) const {
+    OppChoice opp{};
+    for (int c = 0; c < now.cluster_count; ++c) opp[c] = now.cluster[c].opp_cap;
+    return opp;
+  }
   bool used_by_other(const Observation& now, int slot, int cluster, const Action& action) const;
   bool guards(int slot) const { return apps_.bound(slot) && !apps_.profile(slot).plain_load; }
   void count_job(App& app, const JobRecord& job);
@@ -110,6 +167,8 @@ class Shield {
   Options options_;
   AppTable<App> apps_;
   OppHistory history_;
+  HeatForecast heat_;
+  double trial_deviations_;         ///< standard ones that leave `trial_miss`
   std::vector<std::uint8_t> mask_;  ///< clusters per mapping, as bits
   int blind_epochs_ = 0;
 };

@@ -52,10 +52,21 @@ void SlowdownEstimate::take(const PlatformSpec& believed, const AppProfile& prof
     if (mask != used) cell_[mask].mean += kForget * (1 - cell_[mask].mean);
   }
   Cell& cell = cell_[used];
+  cell.used = true;
   const double sample = std::clamp(slowdown, cell.mean / kWinsorise, cell.mean * kWinsorise);
   const double error = sample - cell.mean;
   cell.mean += kWeight * error;
   cell.deviation += kWeight * (std::abs(error) - cell.deviation);
+  most_off_ = 0;
+  for (unsigned mask = 1; mask < sets; ++mask) {
+    if (cell_[mask].used) most_off_ = std::max(most_off_, std::abs(cell_[mask].mean - 1));
+  }
+}
+
+double SlowdownEstimate::unsure(unsigned cluster_mask) const {
+  constexpr double kDeviations = 1.25;  // mean absolute ones in a standard deviation
+  const Cell& cell = cell_[cluster_mask];
+  return std::hypot(kDeviations * cell.deviation, cell.used ? 0 : most_off_);
 }
 
 }  // namespace flyball

@@ -62,20 +62,25 @@ class SlowdownEstimate {
  public:
   SlowdownEstimate() : SlowdownEstimate(0.05) {}
   /// `deviation` of the samples, before there is one.
-  explicit SlowdownEstimate(double deviation) { cell_.fill({1, deviation}); }
+  explicit SlowdownEstimate(double deviation) { cell_.fill({1, deviation, false}); }
   void take(const PlatformSpec& believed, const AppProfile& profile, const OppHistory& history,
             const JobRecord& job);
 
   double mean(unsigned cluster_mask) const { return cell_[cluster_mask].mean; }
   /// Mean absolute deviation of the samples.
   double deviation(unsigned cluster_mask) const { return cell_[cluster_mask].deviation; }
+  /// Standard deviation of what a job there takes, for who asks about somewhere else: where nothing has run
+  /// it may be off by as much as elsewhere.
+  double unsure(unsigned cluster_mask) const;
 
  private:
   struct Cell {
     double mean = 1;
     double deviation = 0;
+    bool used = false;
   };
   std::array<Cell, 1u << kMaxClusters> cell_;
+  double most_off_ = 0;  ///< from 1, of the means of those that were used
 };
 
 }  // namespace flyball

@@ -230,7 +230,7 @@ void get_decision(Decoder& in, DecisionRow& row, const KnobCounts& counts, Recor
   in(decided.probability);
   if ((flags & kValue) != 0) in(decided.value);
   const std::uint8_t code = in.byte();
-  if (code > static_cast<std::uint8_t>(Reason::Code::kSearched)) in.overrun = true;
+  if (code > static_cast<std::uint8_t>(Reason::Code::kRefused)) in.overrun = true;
   decided.reason.code = static_cast<Reason::Code>(code);
   in(decided.reason.index);
   if (decided.reason.index >= kMaxApps) in.overrun = true;

@@ -24,10 +24,10 @@ struct Asker final : Agent {
     out.probability = 0.5;
   }
   bool alternatives(const Observation&, const Decision& decided, DrawnActions& out) const override {
-    out.take(decided.action, 0.5);
+    out.take(decided.action, 0.5, {});
     Action other = decided.action;
     other.opp[0] = 3;
-    out.take(other, 0.5);
+    out.take(other, 0.5, {});
     return true;
   }
   void replaced(const Observation&, const Action& decided,
@@ -134,7 +134,7 @@ TEST_F(BesideLoadTest, WhatIsCreditedIsWhatWasDone) {
 
 TEST_F(BesideLoadTest, DrawsAreLiftedAsWhatIsDone) {
   struct Sum final : DrawnActions {
-    void take(const Action& action, double probability) override {
+    void take(const Action& action, double probability, const Trial&) override {
       if (action == of) sum += probability;
     }
     Action of;

@@ -13,7 +13,7 @@ struct Drawn final : DrawnActions {
   static std::string key(const Action& action) {
     return std::string(reinterpret_cast<const char*>(&action), sizeof action);
   }
-  void take(const Action& action, double probability) override {
+  void take(const Action& action, double probability, const Trial&) override {
     of[key(action)] += probability;
     sum += probability;
   }

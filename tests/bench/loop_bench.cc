@@ -78,6 +78,20 @@ void BM_ShieldReplaces(benchmark::State& state) {
 }
 BENCHMARK(BM_ShieldReplaces);
 
+// What if a trial were made that is refused: the most that judging one takes.
+void BM_ShieldRefusesATrial(benchmark::State& state) {
+  Guard guard;
+  Trial trial;
+  trial.next = 1;
+  trial.instead = guard.bench.slow.action;
+  for (auto _ : state) {
+    Action action = guard.bench.slow.action;
+    if (guard.shield.check(guard.bench.now, action, trial) != Shield::Verdict::kReplaced)
+      state.SkipWithError("nothing was replaced");
+  }
+}
+BENCHMARK(BM_ShieldRefusesATrial);
+
 void BM_ShieldLearns(benchmark::State& state) {
   Guard guard;
   for (auto _ : state) guard.shield.learn(guard.bench.now, guard.bench.fast);

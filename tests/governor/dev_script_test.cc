@@ -121,8 +121,8 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
 
 TEST(DevScript, HelpOfEveryVerbDoesNothingElse) {
   Dev dev;
-  for (const std::string verb :
-       {"run", "test", "guest", "build", "evaluate", "bench", "fuzz", "format", "clean"}) {
+  for (const std::string verb : {"run", "test", "guest", "build", "evaluate", "policies", "bench",
+                                 "fuzz", "format", "clean"}) {
     const Finished finished = dev.run(verb + " --help");
     EXPECT_EQ(finished.exit_code, 0) << verb;
     EXPECT_THAT(finished.out, HasSubstr("usage: ./dev VERB")) << verb;

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -307,6 +308,58 @@ TEST(CliEvaluate, WithoutAJobThereIsNoFigure) {
   }
 }
 
+class TrainedAgents : public ::testing::Test {
+ protected:
+  /// One of each board, of which `single_periodic` has taught it a little.
+  std::string trained(const std::string& platform, const std::string& agent = "planner") const {
+    const std::string file = dir_ / (platform + "." + agent + ".policy");
+    const Finished made =
+        flyball_run({"train", "--platform", platform, "--scenario", "single_periodic", "--agent",
+                     agent, "--episodes", "3", "--out", file});
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return file;
+  }
+  static Finished evaluated(const std::string& agents, const std::string& platforms) {
+    return flyball_run({"evaluate", "--agents", agents, "--platform", platforms, "--scenario",
+                        "single_periodic", "--boards", "2", "--seeds", "1", "--quick", "--json"});
+  }
+  static void refused(const Finished& finished, const std::string& why) {
+    EXPECT_EQ(finished.exit_code, 2);
+    EXPECT_EQ(finished.out, "");
+    EXPECT_THAT(finished.err, HasSubstr(why));
+  }
+  TempDir dir_;
+};
+
+TEST_F(TrainedAgents, BeginWithWhatTheirFilesHave) {
+  const std::string xu3_file = trained("odroid_xu3"), nano_file = trained("jetson_nano");
+  const Finished finished =
+      evaluated("model,planner,warm=" + xu3_file + ",warm=" + nano_file, "odroid_xu3,jetson_nano");
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  std::map<std::string, std::map<std::string, json>> row;  // by agent and board
+  const json result = json::parse(finished.out);
+  for (const json& one : result.at("rows"))
+    row[one.at("agent")][one.at("board")] = one;
+  ASSERT_EQ(row.size(), 3u);
+  ASSERT_EQ(row["warm"].size(), 2u);
+  int other = 0;
+  for (const auto& [board, warm] : row["warm"]) {
+    other += warm.at("jobs_lost") != row["planner"].at(board).at("jobs_lost");
+    EXPECT_EQ(warm.at("prior_gap_pct"), row["model"].at(board).at("prior_gap_pct"));
+  }
+  EXPECT_GT(other, 0) << "what was learned makes a difference";
+}
+
+TEST_F(TrainedAgents, AreRefusedWhereTheirFilesAreOfNoUse) {
+  const std::string file = trained("odroid_xu3");
+  refused(evaluated("warm=" + file, "jetson_nano"), "odroid_xu3");
+  refused(evaluated("warm=" + file, "odroid_xu3,jetson_nano"), "it has no file for jetson_nano");
+  refused(evaluated("rule=" + file, "odroid_xu3"), "it is called as the policy 'rule'");
+  refused(evaluated("planner,planner=" + file, "odroid_xu3"), "the untrained one has that name");
+  refused(evaluated("warm=", "odroid_xu3"), "is not of the form NAME=FILE");
+  refused(evaluated("warm=" + (dir_ / "none.policy"), "odroid_xu3"), "none.policy");
+}
+
 TEST(CliEvaluate, RefusesWhatItDoesNotKnow) {
   const auto refused = [](std::vector<std::string> arguments, const char* why) {
     arguments.insert(arguments.begin(), "evaluate");
@@ -318,6 +371,8 @@ TEST(CliEvaluate, RefusesWhatItDoesNotKnow) {
   refused({"--suite", "unknown_bords"}, "--suite 'unknown_bords': there is no such suite; use");
   refused({"--agents", "modle"}, "did you mean 'model'?");
   refused({"--boards", "0"}, "--boards");
+  for (const char* suite : {"budgets", "bandit"})
+    refused({"--suite", suite, "--agents", "mine=x.policy"}, "agents begin untrained");
   refused({"--pulls", "5"}, "--pulls: the suite 'unknown_boards' has no use for it; leave it out");
 }
 

@@ -168,9 +168,12 @@ class FakeAgent : public Agent {
     if (log) say("decide " + std::to_string(now.sequence));
     out.action = action_;
     out.probability = probability;
+    out.trial = trial;
   }
   bool alternatives(const Observation&, const Decision&, DrawnActions& out) const override {
-    for (const auto& [action, p] : drawn) out.take(action, p);
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      out.take(drawn[i].first, drawn[i].second, i < drawn_trial.size() ? drawn_trial[i] : Trial{});
+    }
     return !drawn.empty();
   }
   void replaced(const Observation&, const Action& decided,
@@ -196,6 +199,8 @@ class FakeAgent : public Agent {
   double learned_reward = 0;
   float probability = 1;
   std::vector<std::pair<Action, double>> drawn;  ///< what it might decide, by its own account
+  std::vector<Trial> drawn_trial;  ///< of each; fewer: those of the rest are none
+  Trial trial;                     ///< of what it decides
   int replacements = 0;                          ///< that it was told of, and the last
   Action replaced_decided, replaced_applied;
   bool baseline = false;

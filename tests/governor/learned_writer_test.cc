@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "allocation_count.h"
+#include "env/scenario/scenario.h"
 #include "env/sim/simulator.h"
 #include "fakes.h"
 #include "governor/metrics/session.h"
@@ -208,6 +209,58 @@ TEST_F(LearnedWriterTest, AFolderThatIsGoneIsSaid) {
   const std::string path = dir_ / "gone/x.policy";
   LearnedWriter writer(agent_, path, identity_);
   EXPECT_THAT(writer.finish(), HasSubstr(path));
+}
+
+/// A day of a governor on a board whose small cores cost a third of what is believed: as `run` starts, from
+/// the file where there is one, and as it keeps what it learns. Energy of a job, mJ.
+double day_mj(const char* policy, const std::string& path, std::uint64_t seed, double seconds) {
+  const PlatformSpec truth = load_platform("odroid_xu3");
+  PlatformSpec believed = truth;
+  ClusterSpec& little = believed.clusters[1];
+  little.uncore_nf *= 3;
+  little.leak_a *= 3;
+  little.leak_c_a *= 3;
+  for (AppProfile& app : believed.apps) {
+    app.unit[1].core_nf *= 3;
+    app.unit[1].static_ma *= 3;
+  }
+  const Belief belief = Belief::of(believed);
+  Scenario scenario = load_scenario("full_accuracy", truth);
+  scenario.duration_ns = static_cast<std::int64_t>(seconds * 1e9);
+  scenario.apps[0].stop_ns = scenario.duration_ns;
+  const RewardWeights weights = reward_weights(belief);
+  const auto agent = make_agent(policy, {belief, weights, seed, nullptr});
+  const PolicyIdentity here{policy, agent->feature_version(), truth.name, truth.content_hash, 0};
+  if (std::filesystem::exists(path)) {
+    const PolicyFile file = read_policy(path);
+    EXPECT_EQ(misfit(file.identity, here), "");
+    EXPECT_TRUE(agent->load(file.payload, false).empty());
+  }
+  LearnedWriter writer(*agent, path, here);
+  Simulator platform(truth, scenario, {.seed = seed});
+  SessionOptions options;
+  options.sinks = {&writer};
+  const SessionResult result = run_session(platform, belief, *agent, weights, options);
+  EXPECT_EQ(writer.finish(), "");
+  return result.metrics.energy_mj_per_job;
+}
+
+TEST(LearnedYesterday, IsBetterThanNothingToday) {
+  for (const char* policy : {"q_learning", "planner"}) {
+    int better = 0;
+    double with_mj = 0, without_mj = 0;
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      const TempDir dir;
+      day_mj(policy, dir / "kept", seed, 60);
+      const double warm = day_mj(policy, dir / "kept", 100 + seed, 5);
+      const double cold = day_mj(policy, dir / "nothing", 100 + seed, 5);
+      better += warm < cold;
+      with_mj += warm;
+      without_mj += cold;
+    }
+    EXPECT_GE(better, 9) << policy << ", of 10 seeds";
+    EXPECT_LT(with_mj, 0.97 * without_mj) << policy;
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
 #include "kernels/base/random.h"
+#include "tests/governor/own_configs.h"
 #include "tests/governor/recorder_fixture.h"
 #include "tests/governor/subprocess.h"
 
@@ -45,8 +46,8 @@ class Dice final : public Agent {
   bool alternatives(const Observation&, const Decision& decided, DrawnActions& out) const override {
     Action high = decided.action;
     if (low_) high.opp[0] = static_cast<std::uint8_t>(high.opp[0] + kSteps);
-    out.take(high, 1 - chance_);
-    out.take(lowered(high), chance_);
+    out.take(high, 1 - chance_, {});
+    out.take(lowered(high), chance_, {});
     return true;
   }
 
@@ -169,6 +170,7 @@ TEST_F(ReplayTest, TheCommandLineSaysWhatItCannotTell) {
 
 // No job of this record is late; the planner agrees in most of it, and makes forecasts.
 TEST_F(ReplayTest, TheCommandLineMarksWhatIsNotShownForALearner) {
+  const testing::OwnConfigs untrained;
   const testing::TempDir dir;
   for (const std::string policy : {"q_learning", "rule"}) {
     SCOPED_TRACE(policy);

@@ -18,6 +18,7 @@
 #include "governor/cli/verbs/evaluate_bandit.h"
 #include "governor/cli/verbs/evaluate_budgets.h"
 #include "governor/cli/verbs/evaluate_partial.h"
+#include "governor/cli/verbs/policies.h"
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
@@ -155,10 +156,87 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, cons
   return text;
 }
 
+/// "mine=my.policy" among the agents: what it began with is of one platform, so a name may come once
+/// for each of them. Takes them out of `agents`.
+std::vector<TrainedAgent> take_trained(std::vector<std::string>& agents,
+                                       const std::vector<PlatformSpec>& platforms) {
+  std::vector<TrainedAgent> trained;
+  std::vector<std::string> untrained;
+  for (const std::string& text : agents) {
+    const std::size_t equals = text.find('=');
+    if (equals == text.npos || find_agent(text) != nullptr) {
+      check_policy_name(text);
+      untrained.push_back(text);
+      continue;
+    }
+    const std::string where = fmt::format("--agents {}", text);
+    const std::string label = text.substr(0, equals), path = text.substr(equals + 1);
+    if (label.empty() || path.empty())
+      input_error(where, "is not of the form NAME=FILE", "write for example trained=xu3.policy");
+    const PolicyFile file = read_policy(path);
+    const std::string& agent = file.identity.agent;
+    if (const AgentInfo* info = find_agent(agent); info == nullptr || !info->learns)
+      input_error(where, fmt::format("it is of '{}', which is no policy here that learns", agent),
+                  "train it again with 'flyball train'");
+    if (find_agent(label) != nullptr && label != agent)
+      input_error(where, fmt::format("it is called as the policy '{}', and is '{}'", label, agent),
+                  "give it a name of its own");
+    std::size_t of = 0;
+    std::string why;
+    for (; of < platforms.size(); ++of) {
+      why = misfit(file.identity, policy_identity(agent, Belief::of(platforms[of]), 0));
+      if (why.empty()) break;
+    }
+    if (of == platforms.size()) {
+      input_error(where,
+                  platforms.size() == 1 ? why : "it is of none of the platforms, as they are now",
+                  fmt::format("train it again with 'flyball train --platform {}', or name the "
+                              "platform that it is of",
+                              platforms[0].name));
+    }
+    const Belief belief = Belief::of(platforms[of]);
+    make_agent(agent, {belief, RewardWeights{}, 1, nullptr})->load(file.payload, false);
+    auto same = std::ranges::find(trained, label, &TrainedAgent::label);
+    if (same == trained.end()) {
+      trained.push_back({label, agent, {}});
+      trained.back().learned.resize(platforms.size());
+      same = trained.end() - 1;
+    }
+    if (same->policy != agent || !same->learned[of].empty())
+      input_error(where,
+                  same->policy != agent
+                      ? fmt::format("'{}' is of '{}' on another platform", label, same->policy)
+                      : fmt::format("'{}' has a file for {} already", label, platforms[of].name),
+                  "give each a name of its own");
+    same->learned[of] = file.payload;
+  }
+  for (const TrainedAgent& one : trained) {
+    for (std::size_t p = 0; p < platforms.size(); ++p) {
+      if (!one.learned[p].empty()) continue;
+      input_error(fmt::format("--agents {}=FILE", one.label),
+                  fmt::format("it has no file for {}", platforms[p].name),
+                  "name one for each platform, or fewer with --platform");
+    }
+    if (std::ranges::find(untrained, one.label) != untrained.end())
+      input_error(fmt::format("--agents {}=FILE", one.label),
+                  "the untrained one has that name, too", "give it a name of its own");
+  }
+  agents = std::move(untrained);
+  return trained;
+}
+
+/// For suites in which agents begin untrained.
+void refuse_files(const std::vector<std::string>& agents, const std::string& suite) {
+  for (const std::string& text : agents) {
+    if (text.find('=') == text.npos || find_agent(text) != nullptr) continue;
+    input_error(fmt::format("--agents {}", text),
+                fmt::format("in the suite '{}' agents begin untrained", suite),
+                fmt::format("name policies, or use '--suite {}'", kSuite));
+  }
+}
+
 int run_evaluate(EvaluateVerb verb) {
-  for (const std::string& agent : verb.agents) check_policy_name(agent);
   EvaluateOptions options;
-  options.agents = verb.agents;
   options.scenarios = verb.scenarios;
   options.boards = verb.boards;
   options.seeds = verb.seeds;
@@ -179,6 +257,8 @@ int run_evaluate(EvaluateVerb verb) {
     for (std::string& warning : warnings_of(options.platforms.back(), scenarios))
       warnings.push_back(std::move(warning));
   }
+  options.trained = take_trained(verb.agents, options.platforms);
+  options.agents = verb.agents;
   show_warnings(warnings);
   const InterruptScope interrupt;
   options.stop = &interrupt.stop();
@@ -225,14 +305,18 @@ Verb add_evaluate(CLI::App& program) {
       "Test whether learning pays on simulated boards that are not as described, or on a table of "
       "costs, or whether budgets are kept");
   parser
-      ->add_option("--suite", verb->suite,
-                   "Which test: unknown_boards (default); budgets, on which agents are asked for "
-                   "accuracy within each of a grid of deadlines and energies; or bandit, a table of "
-                   "costs and no board")
+      ->add_option(
+          "--suite", verb->suite,
+          "Which test: unknown_boards (default); budgets, on which agents are asked for "
+          "accuracy within each of a grid of deadlines and energies; or bandit, a table of "
+          "costs and no board")
       ->type_name("NAME");
-  names_option(*parser, "--agents", verb->agents,
-               "Whom to test (default: " + joined(verb->agents) +
-                   "; budgets: model, planner, q_learning; bandit: ucb, linucb, thompson)");
+  names_option(
+      *parser, "--agents", verb->agents,
+      "Whom to test; NAME=FILE: on unknown boards, with what a policy file has to begin with "
+      "(default: " +
+          joined(verb->agents) +
+          "; budgets: model, planner, q_learning; bandit: ucb, linucb, thompson)");
   names_option(*parser, "--platform", verb->platforms,
                "Which descriptions boards differ from (default: " + joined(verb->platforms) + ")");
   names_option(*parser, "--scenario", verb->scenarios,
@@ -266,6 +350,7 @@ Verb add_evaluate(CLI::App& program) {
   return {parser, [verb, bandit, parser] {
             refuse_others(*parser, verb->suite);
             const auto given = [&](const char* flag) { return !parser->get_option(flag)->empty(); };
+            if (verb->suite != kSuite) refuse_files(verb->agents, verb->suite);
             if (verb->suite == kBandit) {
               if (given("--agents")) bandit->agents = verb->agents;
               if (given("--seeds")) bandit->seeds = verb->seeds;
