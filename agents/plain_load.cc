@@ -133,6 +133,23 @@ int PlainLoad::burst_opp(int cluster, const Observation& now, int cap, const Pol
   return lowest_at_least(cluster_spec(cluster), kUsualHaste * left / epoch_ns, cap);
 }
 
+/// What two epochs want together, of which neither may tell much alone: pieces of work end where they like.
+void PlainLoad::expect(Policy& policy, double util, double khz, double top_khz, double epoch_ns) {
+  const bool crowded = util >= kSaturated && policy.util_before + util >= kCrowded;
+  // What computes at the highest clock is given that anyway, and tells nothing of what comes after.
+  if (crowded && khz >= top_khz) return;
+  const double wanted_khz = (crowded ? kMoreWanted : util) * khz;
+  policy.recent_khz += kRecentWeight * (wanted_khz - policy.recent_khz);
+  if (util < kNothing) {
+    policy.expected_khz *= std::exp2(-epoch_ns / kPeakRestsHalvesNs);
+  } else if (policy.recent_khz > policy.expected_khz) {
+    policy.expected_khz = policy.recent_khz;
+  } else {
+    policy.expected_khz +=
+        (policy.recent_khz - policy.expected_khz) * -std::expm1(-epoch_ns / kPeakHalvesNs * M_LN2);
+  }
+}
+
 int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   const ClusterSpec& spec = cluster_spec(cluster);
   const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
@@ -141,9 +158,8 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   cap = cool_cap(cluster, now, cap, policy);
   const double util = seen.util_max, before = policy.util_before;
   const double khz = static_cast<double>(seen.freq_khz);
-  policy.util_before = util;
 
-  const double wanted_khz = util * khz, demand_before_khz = policy.demand_khz;
+  const double wanted_khz = util * khz;
   const double fresh = -std::expm1(-static_cast<double>(now.epoch_ns) / kAveragingNs);
   if (policy.measuring && util < kSaturated) {
     policy.demand_khz = wanted_khz;  // at the top it is what is wanted
@@ -152,14 +168,9 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
     policy.demand_khz += fresh * (wanted_khz - policy.demand_khz);
   }
 
-  policy.peak_khz *= std::exp2(-static_cast<double>(now.epoch_ns) / kPeakHalvesNs);
-  if (policy.demand_khz > demand_before_khz) {
-    policy.rising_khz = policy.demand_khz;
-  } else if (policy.rising_khz > 0) {
-    const double weight = policy.rising_khz > policy.peak_khz ? 1 : kPeakWeight;
-    policy.peak_khz += weight * (policy.rising_khz - policy.peak_khz);
-    policy.rising_khz = 0;
-  }
+  const double expected_before_khz = policy.expected_khz;
+  const auto top_khz = static_cast<double>(spec.opps[static_cast<std::size_t>(cap)].freq_khz);
+  expect(policy, util, khz, top_khz, static_cast<double>(now.epoch_ns));
 
   policy.burst += wanted_khz * static_cast<double>(now.epoch_ns);
   if (util < kSaturated) {
@@ -169,16 +180,18 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
     policy.burst = wanted_khz * static_cast<double>(now.epoch_ns);  // the next may have begun
   }
 
+  policy.util_before = util;
+
   const bool was_idle = policy.idle_epochs >= kIdleEpochs;
-  if (was_idle && util >= kOnset) {
+  if (was_idle && util >= kOnset && wanted_khz > kAsExpected * expected_before_khz) {
     policy.idle_epochs = 0;
     policy.measuring = true;
     return cap;
   }
   // A little of a load that sets in at the end of an epoch does not end idleness.
-  if (util < 0.02) {
+  if (util < kNothing) {
     ++policy.idle_epochs;
-  } else if (util >= kOnset || before >= 0.02) {
+  } else if (util >= kOnset || before >= kNothing) {
     policy.idle_epochs = 0;
   }
 
@@ -191,7 +204,7 @@ int PlainLoad::next_opp(int cluster, const Observation& now, int cap) {
   // The busy share that is expected is the average's; one epoch's may be a tick that came late.
   const double target = kTarget + 0.2 * (now.energy_preference - 0.5);
   const double stalled = stall_share_of(seen);
-  const double busy = khz > 0 ? std::max(policy.demand_khz, policy.peak_khz) / khz : 0;
+  const double busy = khz > 0 ? std::max(policy.demand_khz, policy.expected_khz) / khz : 0;
   const double left = target - busy * stalled;
   const double need_khz = left > 0.05 ? busy * (1 - stalled) * khz / left
                                       : static_cast<double>(spec.opps.back().freq_khz);

@@ -18,16 +18,19 @@ namespace flyball {
 ///            u ((1 - m) f / f' + m).
 ///   need     the lowest operating point at which the busy share stays below the target: 80 %, as
 ///            schedutil's headroom; the user's preference moves it within 70 to 90 %. Demand is for this
-///            not less than its peaks have been lately, as the scheduler estimates a task that wakes: what
-///            comes after a rest is not waited for; a peak that does not come again is forgotten within seconds.
+///            not less than the most that two epochs together have wanted lately, as the scheduler estimates a
+///            task that wakes: what comes after a rest is not waited for, and one that is longer than its
+///            fellows still fits. It is forgotten within a second of work or some of rest. A core that two
+///            epochs have hardly sufficed has wanted more than it did: how much, nobody saw, so the clock goes on
+///            upwards until they do, and not only as far as what was done.
 ///   choice   of the operating points from there up the one at which the cluster takes least power
 ///            with that load: where leakage and the uncore outweigh voltage, the lowest clock is not
 ///            the cheapest, and finishing early is. With idle states, what is idle of an epoch is
 ///            taken for one piece: finishing early may then reach a state that being slow does not.
 ///
 /// Demand cannot be told from a core that is always busy, so two things go to the top at once: a
-/// load that sets in after idleness, until it has been measured there, and a core that was busy
-/// throughout, unless that is as usual: a picture that fills two epochs is no load that is new. That is
+/// load that sets in after idleness, unless it is what is expected, until it has been measured there; and a
+/// core that was busy throughout, unless that is as usual: a picture that fills two epochs is no load that is new. That is
 /// when a core that now does as much work in one go as it has lately (of which half counts a second
 /// later) would be done within most of an epoch at the clock it has; it then gets twice the clock that
 /// that takes. It comes down from there when m says that the clock does not help: to where 1.5 % of
@@ -43,14 +46,19 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr std::int64_t kEpochNs = 18'000'000;
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
-  static constexpr double kPeakWeight = 0.25;   // of a peak that is lower, as in Linux's util_est
-  static constexpr double kPeakHalvesNs = 3e8;  // two seconds leave a hundredth of a peak
+  static constexpr double kRecentWeight = 0.5;       // of an epoch beside those before it
+  static constexpr double kPeakHalvesNs = 4e8;       // how soon less work is believed
+  static constexpr double kPeakRestsHalvesNs = 2e9;  // and no work: what rests may come again
+  static constexpr double kCrowded = 1.6;            // of two epochs: little was left of them
+  static constexpr double kMoreWanted = 1.45;        // assumed of what was done then
+  static constexpr double kAsExpected = 2;  // times the expected: more is a load that is new
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
   static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done
   static constexpr double kUsualHaste = 2;
+  static constexpr double kNothing = 0.02;     // busy share that is a timer's or two
   static constexpr double kOnset = 0.25;       // busy share that ends idleness
-  static constexpr int kIdleEpochs = 3;        // before it
+  static constexpr int kIdleEpochs = 12;       // before it
   static constexpr double kMemoryBound = 0.7;  // stall share from which coming down pays
   static constexpr double kPlannedLoss = 0.015, kLoss = 0.02;  // of throughput
   static constexpr std::int64_t kDistrustNs = 2'000'000'000;
@@ -72,7 +80,8 @@ class PlainLoad final : public LinuxGovernor {
   };
   struct Policy {
     double demand_khz = 0;
-    double rising_khz = 0, peak_khz = 0;  ///< of demand: since it last fell, and what is expected
+    double recent_khz = 0;    ///< wanted by the last epochs
+    double expected_khz = 0;  ///< the most of that lately
     double util_before = 0;
     double burst = 0, longest_burst = 0;  ///< work in one go, kHz ns of the busiest core
     int idle_epochs = kIdleEpochs;        ///< in a row, before this one; a machine is found idle
@@ -83,6 +92,7 @@ class PlainLoad final : public LinuxGovernor {
     std::int64_t heat_ns = 0;             ///< of the last of them
   };
 
+  static void expect(Policy& policy, double util, double khz, double top_khz, double epoch_ns);
   int cool_cap(int cluster, const Observation& now, int cap, Policy& policy) const;
   int cheapest(int cluster, int least, int cap, double busy_core_khz, double busiest_khz) const;
   int burst_opp(int cluster, const Observation& now, int cap, const Policy& policy) const;

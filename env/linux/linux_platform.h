@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,12 +64,6 @@ class LinuxPlatform final : public Platform {
   /// Devices that nobody occupies are Linux's own, and not looked at.
   void occupy(unsigned clusters) noexcept override;
 
-  /// Under ActuatorKind::kUclamp: the threads of applications that have joined, by Linux's numbers, all of
-  /// them, beside those of the job source. By the thread that calls apply(); allocates nothing.
-  void clamp_threads(std::span<const pid_t> threads) noexcept;
-  /// How many threads are clamped now.
-  std::size_t clamped_threads() const noexcept;
-
   /// Another program turns this policy ("policy4"): it is left to it, for the rest of the run.
   void stand_down(std::string_view policy) noexcept;
   /// While `left`, all policies are Linux's own as they were found, whatever apply() asks for.
@@ -95,6 +88,11 @@ class LinuxPlatform final : public Platform {
   bool is_writing(std::string_view policy) const noexcept;
   /// What clusters() has of it; allocates nothing.
   HandReport hand(int cluster) const noexcept;
+  /// Idle states of a cluster's CPUs, shallowest first; none where Linux shows none.
+  const std::vector<std::string>& idle_states(int cluster) const;
+  /// Which share of the time these CPUs were in it, 0 to 1, in the mean of a second or more; NaN until
+  /// that is known.
+  double idle_share(int cluster, int state) const noexcept;
   /// "rail package-0 by RAPL", or empty where power is modelled.
   const std::string& power_source() const;
   /// What is counted by what; empty: nothing is.

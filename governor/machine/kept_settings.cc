@@ -55,24 +55,34 @@ int KeptSettings::number_of(std::string_view name) const {
   return found == number_.end() ? -1 : found->second;
 }
 
+template <typename Take, typename Remember>
+int KeptSettings::keep(int& number, std::string_view before, bool certain, Take take,
+                       Remember remember) noexcept {
+  if (number >= 0) {
+    const bool is_kept = file_.state(number) == SettingState::kTaken;
+    return is_kept || file_.retake(number, before, certain) ? 0 : EINVAL;
+  }
+  const std::optional<int> taken = take();
+  if (!taken) return ENOSPC;
+  number = *taken;
+  try {
+    remember(number);
+  } catch (const std::exception&) {
+    return ENOMEM;  // what is taken and never written is given back by doing nothing
+  }
+  return 0;
+}
+
 int KeptSettings::on_write(std::string_view path, std::string_view before, bool certain,
                            std::string_view intended) noexcept {
   const std::string_view name = name_of(path);
   int number = number_of(name);
   const std::lock_guard lock(mutex_);
   const bool is_new = number < 0 || file_.state(number) != SettingState::kTaken;
-  if (number < 0) {
-    const auto taken = file_.take(kind_of(name), name, before, certain);
-    if (!taken) return ENOSPC;
-    number = *taken;
-    try {
-      number_.emplace(name, number);
-    } catch (const std::exception&) {
-      return ENOMEM;  // what is taken and never written is given back by doing nothing
-    }
-  } else if (is_new && !file_.retake(number, before, certain)) {
-    return EINVAL;
-  }
+  if (const int error = keep(
+          number, before, certain, [&] { return file_.take(kind_of(name), name, before, certain); },
+          [&](int kept) { number_.emplace(name, kept); }))
+    return error;
   try {
     if (is_new && kind_of(name) == SettingKind::kGovernor && !take_tunables(file_, number))
       return ENOSPC;
@@ -113,20 +123,13 @@ int KeptSettings::on_clamp(pid_t thread, const UtilClamps& before,
   const ClampText was(now.view(), before), will_be(now.view(), intended);
   const std::lock_guard lock(mutex_);
   int number = number_of(*identity);
-  if (number < 0) {
-    // What gives its own value back is none to be taken for it.
-    if (before == intended) return ESRCH;
-    const auto taken = file_.take_thread(SettingKind::kThreadScheduling, *identity, was.view());
-    if (!taken) return ENOSPC;
-    number = *taken;
-    try {
-      thread_number_.insert_or_assign(thread, number);
-    } catch (const std::exception&) {
-      return ENOMEM;  // what is taken and never written is given back by doing nothing
-    }
-  } else if (file_.state(number) != SettingState::kTaken && !file_.retake(number, was.view())) {
-    return EINVAL;
-  }
+  // What gives its own value back is none to be taken for it.
+  if (number < 0 && before == intended) return ESRCH;
+  if (const int error = keep(
+          number, was.view(), true,
+          [&] { return file_.take_thread(SettingKind::kThreadScheduling, *identity, was.view()); },
+          [&](int kept) { thread_number_.insert_or_assign(thread, kept); }))
+    return error;
   return file_.intend(number, will_be.view()) ? 0 : EINVAL;
 }
 

@@ -28,6 +28,11 @@ class KeptSettings final : public SettingHook {
   void on_clamp_left(pid_t thread, bool given_back) noexcept override;
 
  private:
+  /// What settings of both kinds have in common: into the file by `take`, its number kept by `remember`; or
+  /// taken anew where it had been given back. 0 or an errno, and nothing is to be written then.
+  template <typename Take, typename Remember>
+  int keep(int& number, std::string_view before, bool certain, Take take,
+           Remember remember) noexcept;
   int number_of(const ProcessIdentity& thread) const;     ///< -1: not taken yet
   std::string_view name_of(std::string_view path) const;  ///< as the machine has it, "/sys/..."
   int number_of(std::string_view name) const;             ///< -1: not taken yet

@@ -39,6 +39,7 @@ enum class GovernorMode : std::uint8_t { kGoverns, kDryRun };
 
 /// What does not change while a governor runs.
 struct StatusFacts {
+  static constexpr int kIdleStates = 8;
   struct Cluster {
     PageText<32> name;
     PageText<64> cpus;
@@ -47,6 +48,8 @@ struct StatusFacts {
     PageText<192> why;
     std::int64_t lowest_khz = 0, highest_khz = 0;
     double trip_c = kUnknown;  ///< the lowest at which Linux holds the clock down
+    std::int32_t idle_states = 0;
+    std::array<PageText<16>, kIdleStates> idle_state{};  ///< names, shallowest first
   };
   std::int32_t pid = 0;
   std::uint8_t mode = 0;      ///< GovernorMode
@@ -67,10 +70,18 @@ struct StatusNow {
     double busy = kUnknown;           ///< over all cores
     double modelled_mw = kUnknown;
     double temp_c = kUnknown;
+    /// Of the time of all its CPUs, in the mean of a second or more of its own.
+    std::array<double, StatusFacts::kIdleStates> idle_share = all_unknown();
     std::int32_t error = 0;  ///< errno of the last write
     std::int32_t stood_down = 0;
     std::uint64_t decisions = 0, writes = 0, refused = 0, rounded = 0, ignored = 0;
     std::int64_t min_khz = 0, max_khz = 0;  ///< as set; 0: not
+
+    static constexpr std::array<double, StatusFacts::kIdleStates> all_unknown() {
+      std::array<double, StatusFacts::kIdleStates> all{};
+      all.fill(kUnknown);
+      return all;
+    }
   };
   struct Note {
     std::int64_t at_ns = 0;  ///< CLOCK_MONOTONIC
@@ -123,7 +134,7 @@ struct StatusSecond {
 /// thread of the governor writes; readers map it read-only, and neither can make the other wait.
 struct StatusPage {
   static constexpr std::uint64_t kMagic = 0x4547415059424c46;  // "FLBYPAGE"
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
   static constexpr int kDecisions = 128, kSeconds = 64;
 
   std::uint64_t magic = kMagic;

@@ -6,10 +6,13 @@
 
 #include <cmath>
 
+#include "env/linux/sense/idle_residency.h"
 #include "kernels/base/clock.h"
 
 namespace flyball {
 namespace {
+
+static_assert(StatusFacts::kIdleStates == IdleResidency::kMaxStates);
 
 StatusFacts facts_of(const LinuxPlatform& platform, const StatusServiceOptions& options) {
   StatusFacts facts;
@@ -30,6 +33,8 @@ StatusFacts facts_of(const LinuxPlatform& platform, const StatusServiceOptions& 
     cluster.why.set(status.why);
     cluster.lowest_khz = opps.front().freq_khz;
     cluster.highest_khz = opps.back().freq_khz;
+    for (const std::string& state : platform.idle_states(static_cast<int>(c)))
+      cluster.idle_state[static_cast<std::size_t>(cluster.idle_states++)].set(state);
     for (const TripPoint& trip : platform.spec().trips) {
       if (trip.cluster == static_cast<int>(c) && trip.kind != TripPoint::Kind::kCritical)
         cluster.trip_c = std::fmin(cluster.trip_c, trip.temp_c);

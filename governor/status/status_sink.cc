@@ -174,6 +174,8 @@ void StatusSink::end_window(const Observation& out) noexcept {
     cluster.busy = sum.busy_ns / ns;
     cluster.modelled_mw = sum.mw_ns / ns;
     cluster.temp_c = seen.temp_c;
+    for (int state = 0; state < StatusFacts::kIdleStates; ++state)
+      cluster.idle_share[static_cast<std::size_t>(state)] = platform_.idle_share(c, state);
     cluster.error = seen.error;
     cluster.stood_down = hand.stood_down;
     cluster.writes = hand.writes;

@@ -2,7 +2,12 @@
 
 #include <time.h>
 
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
 #include "kernels/base/clock.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -17,6 +22,32 @@ void check_tree(const SettingsFile& file, const StateDir& dir, const std::string
       dir.path_of(SettingsFile::kName),
       root.empty() ? "it holds settings of this machine" : "it holds settings below " + root,
       root.empty() ? "leave --sysfs-root out" : "give --sysfs-root " + root);
+}
+
+/// A folder that only a file names.
+RestoreReport restore_elsewhere(const std::string& folder, const std::string& sysfs_root) {
+  RestoreReport report;
+  try {
+    const StateDir dir = StateDir::open_existing(folder);
+    if (!dir) return report;  // it was removed, and what was in it
+    if (dir.whole_path() != folder) {
+      report.elsewhere_problem = "it is reached by a link";
+    } else if (const GovernorLock lock = GovernorLock::try_lock(dir); !lock) {
+      report.elsewhere_problem = "another process holds its lock";
+    } else {
+      report = restore_locked(dir, sysfs_root);
+      if (report.remains == Remains::kSettings) report.elsewhere = folder;
+    }
+  } catch (const Error& error) {
+    report = {};
+    report.elsewhere_problem = error.what();
+  }
+  if (!report.elsewhere_problem.empty()) {
+    report.elsewhere_problem = printable(
+        "state folder " + folder +
+        ", of who governed this machine last, is not looked at: " + report.elsewhere_problem);
+  }
+  return report;
 }
 
 }  // namespace
@@ -55,12 +86,31 @@ RestoreReport restore_locked(const StateDir& dir, const std::string& sysfs_root)
   return report;
 }
 
+RestoreReport restore_all(const StateDir& dir, const MachineLock& machine,
+                          const std::string& sysfs_root) {
+  // What was taken last is given back first: its old values may be what the other one had written.
+  const std::string folder = machine.last_folder();
+  RestoreReport report;
+  if (!folder.empty() && !(dir && dir.whole_path() == folder))
+    report = restore_elsewhere(folder, sysfs_root);
+  if (!dir) return report;
+  RestoreReport own = restore_locked(dir, sysfs_root);
+  if (report.remains != Remains::kSettings) {
+    report.remains = own.remains;
+    report.result = std::move(own.result);
+  } else {
+    std::ranges::move(own.result.settings, std::back_inserter(report.result.settings));
+  }
+  return report;
+}
+
 RestoreReport restore(const RestoreOptions& options) {
   const StateDir dir = StateDir::open_existing(options.state_dir);
-  if (!dir) return {};
-  const GovernorLock lock = lock_when_free(dir, options.lock_limit_ns);
+  if (!dir && !MachineLock::names_folder(options.sysfs_root)) return {};
+  std::optional<GovernorLock> lock;
+  if (dir) lock.emplace(lock_when_free(dir, options.lock_limit_ns));
   const MachineLock machine = MachineLock::take(options.sysfs_root, options.lock_limit_ns);
-  return restore_locked(dir, options.sysfs_root);
+  return restore_all(dir, machine, options.sysfs_root);
 }
 
 }  // namespace flyball

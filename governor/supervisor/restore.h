@@ -24,6 +24,10 @@ enum class Remains {
 struct RestoreReport {
   Remains remains = Remains::kNothing;
   GiveBackResult result;
+  /// Another state folder, of whoever governed this machine last: some of `result` was left there.
+  std::string elsewhere;
+  /// One line on why that one was not looked at.
+  std::string elsewhere_problem;
 };
 
 /// Gives back what a governor left that has died together with its supervisor. The file stays when a
@@ -32,7 +36,12 @@ RestoreReport restore(const RestoreOptions& options);
 /// The lock, once a supervisor that is giving back has done so; throws Error (kFailure) while one
 /// governs, or when that takes longer.
 GovernorLock lock_when_free(const StateDir& dir, std::int64_t limit_ns);
-/// restore() for who has the lock.
+/// restore() for who has both locks: what was left in `dir`, which may be absent, and in the state folder of
+/// whoever governed this machine last. That folder must be this user's own, reached by no link, and nobody
+/// else's to write to, or it is not looked at.
+RestoreReport restore_all(const StateDir& dir, const MachineLock& machine,
+                          const std::string& sysfs_root);
+/// What was left in `dir` alone, for who has its lock.
 RestoreReport restore_locked(const StateDir& dir, const std::string& sysfs_root);
 
 }  // namespace flyball

@@ -6,8 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "kernels/base/clock.h"
@@ -17,6 +20,20 @@ namespace flyball {
 namespace {
 
 constexpr timespec kBetweenTries = {0, 20'000'000};
+constexpr const char* kMachineLock = "machine.lock";
+
+/// The file that a holder's folder is named in; none where there is no /run below the root, or, unless
+/// `make`, no such file yet.
+FileDescriptor open_note(const std::string& sysfs_root, bool make) {
+  const std::string folder = sysfs_root + kDefaultStateDir;
+  std::error_code absent;
+  if (!std::filesystem::is_directory(folder, absent) &&
+      (!make || !std::filesystem::is_directory(sysfs_root + "/run", absent)))
+    return FileDescriptor();
+  const StateDir dir = make ? StateDir::make(folder) : StateDir::open_existing(folder);
+  if (!dir) return FileDescriptor();
+  return open_state_file(dir, kMachineLock, make ? O_CREAT : 0, S_IWGRP | S_IWOTH);
+}
 
 /// A privilege that is missing is the usual cause, and sudo the cure.
 [[noreturn]] void refuse_folder(const std::string& path, const std::string& why) {
@@ -55,6 +72,13 @@ StateDir StateDir::open_existing(const std::string& path) {
   const std::string problem = owner_problem(info, S_IWGRP | S_IWOTH);
   if (!problem.empty()) refuse_folder(path, problem);
   return dir;
+}
+
+std::string StateDir::whole_path() const {
+  char path[PATH_MAX];
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor());
+  const ssize_t size = readlink(link.c_str(), path, sizeof path);
+  return {path, static_cast<std::size_t>(size < 0 || size == sizeof path ? 0 : size)};
 }
 
 StateDir StateDir::make(const std::string& path) {
@@ -104,16 +128,17 @@ GovernorLock GovernorLock::try_lock(const StateDir& dir) {
 MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_ns) {
   const std::string policies = sysfs_root + "/sys/devices/system/cpu/cpufreq";
   std::error_code absent;
-  if (std::filesystem::is_empty(policies, absent) || absent) return MachineLock(FileDescriptor());
-  FileDescriptor file;
+  if (std::filesystem::is_empty(policies, absent) || absent)
+    return MachineLock(FileDescriptor(), FileDescriptor());
+  FileDescriptor file, note;
   if (!sysfs_root.empty()) {
     file = FileDescriptor(open(policies.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   } else if (geteuid() == 0) {  // nobody else turns a clock
     // Of a folder of sysfs anybody may have the lock, and keep root out by it.
     const StateDir dir = StateDir::make(kDefaultStateDir);
-    file = open_state_file(dir, "machine.lock", O_CREAT, S_IWGRP | S_IWOTH);
+    file = open_state_file(dir, kMachineLock, O_CREAT, S_IWGRP | S_IWOTH);
     if (!file)
-      failure(dir.path_of("machine.lock"), "cannot be made: " + error_text(errno),
+      failure(dir.path_of(kMachineLock), "cannot be made: " + error_text(errno),
               "free space there: it keeps two from governing at once");
   }
   const std::int64_t until_ns = monotonic_ns() + limit_ns;
@@ -128,7 +153,35 @@ MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_
     }
     nanosleep(&kBetweenTries, nullptr);
   }
-  return MachineLock(std::move(file));
+  if (file) note = open_note(sysfs_root, /*make=*/true);
+  return MachineLock(std::move(file), std::move(note));
+}
+
+bool MachineLock::names_folder(const std::string& sysfs_root) {
+  if (sysfs_root.empty() && geteuid() != 0) return false;  // as take()
+  struct stat info {};
+  const FileDescriptor note = open_note(sysfs_root, /*make=*/false);
+  return note && fstat(note.get(), &info) == 0 && info.st_size > 0;
+}
+
+std::string MachineLock::last_folder() const {
+  char text[PATH_MAX];
+  const ssize_t size = note_ ? pread(note_.get(), text, sizeof text, 0) : 0;
+  const std::string_view all(text, static_cast<std::size_t>(std::max<ssize_t>(0, size)));
+  // One that was being written when its writer died has no end: that writer had changed nothing yet.
+  const std::size_t end = all.find('\n');
+  return std::string(all.substr(0, end == all.npos || !all.starts_with('/') ? 0 : end));
+}
+
+void MachineLock::name_folder(const StateDir& dir) const {
+  if (!note_) return;
+  const std::string line = dir.whole_path() + "\n";
+  const bool named =
+      ftruncate(note_.get(), 0) == 0 &&
+      pwrite(note_.get(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());
+  if (!named)
+    failure(std::string(kDefaultStateDir) + "/" + kMachineLock,
+            "cannot be written: " + error_text(errno), "free space there");
 }
 
 }  // namespace flyball

@@ -27,6 +27,8 @@ class StateDir {
   explicit operator bool() const { return static_cast<bool>(directory_); }
   int descriptor() const { return directory_.get(); }
   const std::string& path() const { return path_; }
+  /// Where it really is, whatever links `path` goes through; empty when the system does not say.
+  std::string whole_path() const;
   std::string path_of(const char* name) const { return path_ + "/" + name; }
 
  private:
@@ -53,17 +55,29 @@ class GovernorLock {
 /// state of their own would each take the other's limits for the user's. It ends as GovernorLock
 /// does. Of "/" a file of kDefaultStateDir; of another root, which is a copy or a test's, the folder of
 /// its CPUs. Nothing is held where there is neither: nothing can be governed there.
+///
+/// Beside it stands which state folder its last holder had, so that what that one left is found by who
+/// has another: in kDefaultStateDir below the root, where there is a /run for it.
 class MachineLock {
  public:
   /// `sysfs_root` as of TakeoverOptions. Waits up to `limit_ns` for a supervisor that gives back;
   /// throws Error (kFailure) when it is not to be had by then.
   static MachineLock take(const std::string& sysfs_root, std::int64_t limit_ns);
+  /// Whether a holder's folder stands there.
+  static bool names_folder(const std::string& sysfs_root);
   /// -1 where nothing is held.
   int descriptor() const { return file_.get(); }
 
+  /// The state folder of whoever held it last, by its whole path and trusted by nobody yet; empty where
+  /// none is known.
+  std::string last_folder() const;
+  /// From now on it is this one. To be called before anything is changed that it would have to give back.
+  void name_folder(const StateDir& dir) const;
+
  private:
-  explicit MachineLock(FileDescriptor file) : file_(std::move(file)) {}
-  FileDescriptor file_;
+  MachineLock(FileDescriptor file, FileDescriptor note)
+      : file_(std::move(file)), note_(std::move(note)) {}
+  FileDescriptor file_, note_;
 };
 
 /// Opens a file of that folder for reading and writing: a regular file of our own, by its only name,

@@ -57,15 +57,16 @@ std::string program_beside_us() {
 Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains) {
   StateDir dir = StateDir::make(options.state_dir);
   GovernorLock lock = lock_when_free(dir, RestoreOptions{}.lock_limit_ns);
-  MachineLock machine =
-      MachineLock::take(options.sysfs_root, RestoreOptions{}.lock_limit_ns);
-  remains = restore_locked(dir, options.sysfs_root);
+  MachineLock machine = MachineLock::take(options.sysfs_root, RestoreOptions{}.lock_limit_ns);
+  remains = restore_all(dir, machine, options.sysfs_root);
   if (remains.result.missing() > 0) {
-    failure(dir.path_of(SettingsFile::kName),
+    const std::string folder = remains.elsewhere.empty() ? dir.path() : remains.elsewhere;
+    failure(folder + "/" + SettingsFile::kName,
             "a governor before has left settings that cannot be given back (" +
                 remains.result.sum() + ")",
             "see 'flyball restore'");
   }
+  machine.name_folder(dir);
   SettingsFile file = SettingsFile::create(dir, options.sysfs_root, options.capacity);
   Takeover takeover(std::move(dir), std::move(lock), std::move(machine), std::move(file));
   takeover.start_supervisor(options);

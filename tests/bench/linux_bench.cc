@@ -45,18 +45,25 @@ double percentile(std::vector<std::int64_t> sorted, double part) {
   return static_cast<double>(sorted[static_cast<std::size_t>(part * (sorted.size() - 1))]);
 }
 
-/// An Odroid XU3 in tmpfs, all cores busy: nothing is skipped.
-void BM_LinuxEpoch(benchmark::State& state) {
+/// An Odroid XU3, or a Jetson Nano with an application on its GPU, in tmpfs; all cores are busy: nothing is
+/// skipped.
+void BM_LinuxEpoch(benchmark::State& state, void (testing::LinuxTree::*make)() const) {
   if (std::filesystem::is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 1);
   const testing::LinuxTree tree;
-  tree.make_xu3();
+  (tree.*make)();
   const SysTree at(tree.root());
   CountedCalls calls;
   LinuxOptions options;
   options.actuator = ActuatorKind::kSetSpeed;
   options.calls = &calls;
   const LinuxMachine machine = discover_machine(at);
+  const MachineSpec made = make_machine_spec(machine, /*devices=*/true);
+  options.made = &made;
   LinuxPlatform platform(at, machine, options);
+  unsigned devices = 0;
+  for (std::size_t c = 0; c < made.device.size(); ++c)
+    devices |= (made.device[c] >= 0 ? 1u : 0u) << c;
+  platform.occupy(devices);
   const Belief belief = Belief::of(platform.spec());
   const auto agent = make_agent("plain_load", {belief, reward_weights(belief)});
   const auto now = std::make_unique<Observation>();
@@ -78,8 +85,9 @@ void BM_LinuxEpoch(benchmark::State& state) {
     const std::int64_t began_ns = monotonic_ns();
     platform.advance({.interval_ns = 1}, *now);
     agent->decide(*now, decision);
-    Action action = decision.action;  // but both policies always change
-    for (int c = 0; c < 2; ++c) action.opp[c] = static_cast<std::uint8_t>(1 + ticks % 4);
+    Action action = decision.action;  // but all clocks always change
+    for (int c = 0; c < now->cluster_count; ++c)
+      action.opp[c] = static_cast<std::uint8_t>(1 + ticks % 4);
     platform.apply(action);
     times_ns.push_back(monotonic_ns() - began_ns);
     const std::int64_t waiting_began_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -96,7 +104,22 @@ void BM_LinuxEpoch(benchmark::State& state) {
   // Of all threads, but for our own waiting until the writers are done.
   state.counters["core_pct_at_20_hz"] = static_cast<double>(cpu_ns) / epochs * 20 * 1e-7;
 }
-BENCHMARK(BM_LinuxEpoch)->UseManualTime()->Iterations(5000);
+BENCHMARK_CAPTURE(BM_LinuxEpoch, two_policies, &testing::LinuxTree::make_xu3)
+    ->UseManualTime()
+    ->Iterations(5000);
+BENCHMARK_CAPTURE(BM_LinuxEpoch, policy_and_gpu, &testing::LinuxTree::make_nano)
+    ->UseManualTime()
+    ->Iterations(5000);
+
+/// A start that takes over looks twice: its first look may have seen what somebody was giving back.
+void BM_DiscoverMachine(benchmark::State& state) {
+  if (std::filesystem::is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 1);
+  const testing::LinuxTree tree;
+  tree.make_xu3();
+  const SysTree at(tree.root());
+  for (auto _ : state) benchmark::DoNotOptimize(discover_machine(at));
+}
+BENCHMARK(BM_DiscoverMachine)->Unit(benchmark::kMillisecond);
 
 /// A held descriptor, as the epoch reads it.
 void BM_HeldRead(benchmark::State& state, const char* path) {

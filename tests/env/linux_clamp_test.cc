@@ -238,6 +238,34 @@ TEST_F(Clamps, AnEpochAllocatesNothing) {
   EXPECT_GT(kernel_.writes, 10);
 }
 
+/// Jobs that run on these threads, and nothing else of them.
+struct ThreadsOfJobs final : JobSource {
+  explicit ThreadsOfJobs(std::vector<int> ids_in) : ids(std::move(ids_in)) {}
+  void begin(std::int64_t) noexcept override {}
+  Doorbell& bell() noexcept override { return doorbell; }
+  void ask(const Action&) noexcept override {}
+  void report_to(Observation*) noexcept override {}
+  std::int64_t next_ns() const noexcept override { return std::int64_t{1} << 62; }
+  void run_until(std::int64_t, double,
+                 const std::array<std::int64_t, kMaxClusters>&) noexcept override {}
+  double busy_cores(int) const noexcept override { return 0; }
+  bool ran_on(int) const noexcept override { return false; }
+  bool expects_jobs() const noexcept override { return true; }
+  bool stops(const EpochRequest&) const noexcept override { return false; }
+  bool over() const noexcept override { return false; }
+  bool failed() const noexcept override { return false; }
+  void observe(Observation&) const noexcept override {}
+  void close_epoch(Observation&) noexcept override {}
+  void end() noexcept override {}
+  double energy_preference() const noexcept override { return 0.5; }
+  const Binding& binding(int) const override { return nobody; }
+  std::vector<int> thread_ids() const override { return ids; }
+
+  std::vector<int> ids;
+  Doorbell doorbell;
+  Binding nobody;
+};
+
 TEST(ClampsOfAPlatform, TheGovernorAndItsLimitsAreNotTouched) {
   const testing::LinuxTree tree;
   tree.make_xu3();
@@ -253,11 +281,11 @@ TEST(ClampsOfAPlatform, TheGovernorAndItsLimitsAreNotTouched) {
   options.calls = &files;
   options.clamps = &kernel;
   options.actuator = ActuatorKind::kUclamp;
+  ThreadsOfJobs jobs({100});
+  options.jobs = &jobs;
   {
     LinuxPlatform platform(at, discover_machine(at), options);
     ASSERT_EQ(platform.clusters()[1].actuator, ActuatorKind::kUclamp) << platform.clusters()[1].why;
-    const std::vector<pid_t> threads = {100};
-    platform.clamp_threads(threads);
     Action action;
     action.opp[0] = action.opp[1] = 0;
     platform.apply(action);

@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cmath>
+
 #include "env/linux/machine_spec.h"
 #include "env/linux/sense/cpu_usage.h"
+#include "env/linux/sense/idle_residency.h"
 #include "env/linux/sense/power_reading.h"
 #include "kernels/base/error.h"
 #include "tests/env/linux_tree.h"
@@ -206,6 +210,107 @@ TEST(LinuxSpec, WithoutAClockThereIsNothingToGovern) {
     EXPECT_EQ(error.kind(), Error::Kind::kInput);
     EXPECT_THAT(error.what(), ::testing::HasSubstr("has no cpufreq policy"));
   }
+}
+
+/// Two CPUs of a cluster with two states, and a cluster without any.
+class IdleTest : public ::testing::Test {
+ protected:
+  IdleTest() {
+    for (const int cpu : {0, 1}) {
+      tree_.write(folder(cpu, 0) + "name", "WFI\n");
+      tree_.write(folder(cpu, 1) + "name", "cpu-sleep\n");
+      count(cpu, 0, 0);
+      count(cpu, 1, 0);
+    }
+  }
+  static std::string folder(int cpu, int state) {
+    return "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpuidle/state" +
+           std::to_string(state) + "/";
+  }
+  void count(int cpu, int state, std::int64_t us) const {
+    tree_.write(folder(cpu, state) + "time", std::to_string(us) + "\n");
+  }
+  IdleResidency at_start() const {
+    return {SysTree(tree_.root()), {first_cpus(2), CpuSet{2, 3}}, linux_setting_calls()};
+  }
+  static constexpr std::int64_t kSecond = 1'000'000'000;
+  const LinuxTree tree_;
+};
+
+TEST_F(IdleTest, IsTheShareOfTheTimeOfAllCpusInMeansOfASecond) {
+  IdleResidency idle = at_start();
+  EXPECT_EQ(idle.states(0), (std::vector<std::string>{"WFI", "cpu-sleep"}));
+  EXPECT_TRUE(idle.states(1).empty());
+  EXPECT_TRUE(std::isnan(idle.share(1, 0)));
+  idle.look(kSecond);
+  EXPECT_TRUE(std::isnan(idle.share(0, 0))) << "nothing is known yet";
+  count(0, 0, 500'000);
+  count(1, 1, 1'000'000);
+  idle.look(2 * kSecond - 1);
+  EXPECT_TRUE(std::isnan(idle.share(0, 0))) << "the second is not over";
+  idle.look(3 * kSecond);  // of four seconds of two CPUs
+  EXPECT_DOUBLE_EQ(idle.share(0, 0), 0.125);
+  EXPECT_DOUBLE_EQ(idle.share(0, 1), 0.25);
+  idle.look(4 * kSecond);
+  EXPECT_DOUBLE_EQ(idle.share(0, 0), 0) << "files that stand still";
+  EXPECT_TRUE(std::isnan(idle.share(0, 2)));
+}
+
+TEST_F(IdleTest, AStayThatEndsLateIsNotMoreThanAllOfTheTime) {
+  IdleResidency idle = at_start();
+  idle.look(kSecond);
+  for (const int cpu : {0, 1}) count(cpu, 1, 5'000'000);
+  idle.look(2 * kSecond);
+  EXPECT_DOUBLE_EQ(idle.share(0, 1), 1);
+}
+
+TEST_F(IdleTest, ACpuThatIsGoneOrCountsAnewIsLeftOutUntilItIsKnown) {
+  count(1, 1, 700'000);
+  IdleResidency idle = at_start();
+  idle.look(kSecond);
+  count(0, 1, 400'000);
+  count(1, 1, 100'000);  // it was offline, and has begun anew
+  idle.look(2 * kSecond);
+  EXPECT_DOUBLE_EQ(idle.share(0, 1), 0.4);
+  tree_.write(folder(1, 1) + "time", "");
+  idle.look(3 * kSecond);
+  EXPECT_DOUBLE_EQ(idle.share(0, 1), 0);
+  for (const int state : {0, 1})
+    for (const int cpu : {0, 1}) tree_.write(folder(cpu, state) + "time", "");
+  idle.look(4 * kSecond);
+  EXPECT_TRUE(std::isnan(idle.share(0, 1))) << "nobody tells";
+}
+
+TEST_F(IdleTest, ManyFilesAreReadInSeveralLooksAndNoneBetween) {
+  struct Counted final : SettingCalls {
+    int open_file(const char* path, bool to_write) noexcept override {
+      return linux_setting_calls().open_file(path, to_write);
+    }
+    ssize_t read_file(int fd, char* buffer, std::size_t bytes) noexcept override {
+      ++reads;
+      return linux_setting_calls().read_file(fd, buffer, bytes);
+    }
+    ssize_t write_file(int, const char*, std::size_t) noexcept override { return -EPERM; }
+    void close_file(int fd) noexcept override { linux_setting_calls().close_file(fd); }
+    std::size_t reads = 0;
+  } calls;
+  for (int cpu = 0; cpu < 40; ++cpu) {
+    tree_.write(folder(cpu, 0) + "name", "WFI\n");
+    count(cpu, 0, 0);
+  }
+  IdleResidency idle(SysTree(tree_.root()), {first_cpus(40)}, calls);  // 42 files
+  idle.look(kSecond);
+  EXPECT_EQ(calls.reads, IdleResidency::kFilesPerLook);
+  idle.look(kSecond + 20'000'000);
+  EXPECT_EQ(calls.reads, 42u);
+  for (int look = 0; look < 40; ++look) idle.look(kSecond + (2 + look) * 20'000'000);
+  EXPECT_EQ(calls.reads, 42u);
+  for (int cpu = 0; cpu < 40; ++cpu) count(cpu, 0, 250'000);
+  idle.look(2 * kSecond);
+  EXPECT_TRUE(std::isnan(idle.share(0, 0))) << "half of the files are not read";
+  idle.look(2 * kSecond + 20'000'000);
+  EXPECT_DOUBLE_EQ(idle.share(0, 0), 0.25);
+  EXPECT_EQ(calls.reads, 84u);
 }
 
 }  // namespace

@@ -60,6 +60,28 @@ TEST(CliRunJobs, GovernsJobsOfItsOwnAndGivesBack) {
   EXPECT_EQ(again.exit_code, 0) << again.err;
 }
 
+// A disk that is slow, or full, must not keep the machine from its user.
+TEST(CliRunJobs, FilesAreClosedOnceTheMachineIsGivenBack) {
+  FLYBALL_STARTS_PROGRAMS();
+  const LinuxTree tree;
+  tree.make_xu3();
+  const PlayedLoad load(tree, 0.3);
+  const std::string learned = tree.path("/learned.policy"), record = tree.path("/run.flyrec");
+  const Finished told =
+      flyball_run(words(tree, {"--policy", "q_learning", "--duration", "0.7", "--json",
+                               "--learn-to", learned, "--record", record}));
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  std::filesystem::file_time_type given_back = std::filesystem::file_time_type::min();
+  for (const int policy : {0, 4}) {
+    for (const char* file : {"scaling_governor", "scaling_min_freq", "scaling_max_freq"})
+      given_back =
+          std::max(given_back,
+                   std::filesystem::last_write_time(tree.path(LinuxTree::policy(policy) + file)));
+  }
+  EXPECT_GE(std::filesystem::last_write_time(record), given_back);
+  EXPECT_GE(std::filesystem::last_write_time(learned), given_back);
+}
+
 TEST(CliRunJobs, RefusesWhatHasNoJobs) {
   const LinuxTree tree;
   tree.make_xu3();

@@ -49,6 +49,11 @@ TEST(CliStatus, ShowsAGovernorInMeansOfASecond) {
     EXPECT_EQ(cluster.at("temp_c"), 55.0);
     EXPECT_EQ(cluster.at("trip_c"), 95.0);
   }
+  EXPECT_FALSE(now.at("clusters")[0].contains("idle_states")) << "Linux counts none there";
+  const json& states = now.at("clusters")[1].at("idle_states");
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].at("name"), "WFI");
+  EXPECT_EQ(states[1].at("name"), "cpu-sleep");
   const Finished text = governed.ask({"status"});
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_THAT(text.out, HasSubstr("flyball governs: policy plain_load"));

@@ -149,7 +149,9 @@ TEST_F(SupervisorTest, TwoNeverGovernAMachineWhereverTheirStateIs) {
   {
     StubGovernor governor(options());
     wait_until_governing();
-    EXPECT_THAT(error_of([&] { Takeover::begin({elsewhere.state_dir, root(), 64, ""}, remains); }),
+    EXPECT_THAT(error_of([&] {
+                  Takeover::begin({elsewhere.state_dir, root(), 64, ""}, remains);
+                }),
                 HasSubstr("another flyball governs it, with another state folder"));
     governor.signal(SIGKILL);
     governor.wait();
@@ -159,6 +161,86 @@ TEST_F(SupervisorTest, TwoNeverGovernAMachineWhereverTheirStateIs) {
   }
   EXPECT_EQ(changed(), "");
   std::filesystem::remove_all(elsewhere.state_dir);
+}
+
+/// A machine whose governor and supervisor were both killed, and its state folder.
+class LeftElsewhere : public SupervisedFixture {
+ protected:
+  LeftElsewhere() : elsewhere_((folder_ / "elsewhere").string()) {
+    std::filesystem::create_directories(root() + "/run");
+    StubGovernor::Options other = options();
+    other.state_dir = elsewhere_;
+    StubGovernor governor(other);
+    wait_for([&] { return read("policy4/scaling_max_freq") != "2000000"; });
+    const pid_t supervisor =
+        SettingsFile::open_existing(StateDir::open_existing(elsewhere_))->supervisor()->pid;
+    governor.signal(SIGSTOP);  // it would give back itself
+    kill(supervisor, SIGKILL);
+    governor.signal(SIGKILL);
+    governor.wait();
+  }
+  std::string note() const { return root() + kDefaultStateDir + "/machine.lock"; }
+  RestoreReport restore_here() const { return restore({state_path(), root()}); }
+
+  const std::string elsewhere_;
+};
+
+TEST_F(LeftElsewhere, TheNextStartGivesItBackWhereverItsOwnStateIs) {
+  EXPECT_NE(changed(), "");
+  EXPECT_EQ(file_text(note()), elsewhere_ + "\n");
+  RestoreReport remains;
+  {
+    const Takeover next =
+        Takeover::begin({state_path(), root(), 64, options().supervisor}, remains);
+    EXPECT_EQ(changed(), "") << "before it takes what it finds for the user's";
+    EXPECT_EQ(file_text(note()), state_path() + "\n");
+  }
+  EXPECT_EQ(remains.remains, Remains::kSettings);
+  EXPECT_EQ(remains.elsewhere, elsewhere_);
+  EXPECT_EQ(remains.result.settings.size(), 6u);
+  EXPECT_FALSE(std::filesystem::exists(elsewhere_ + "/" + SettingsFile::kName));
+}
+
+TEST_F(LeftElsewhere, RestoreFindsItThoughNothingNamesItsFolder) {
+  EXPECT_FALSE(std::filesystem::exists(state_path()));
+  const RestoreReport report = restore_here();
+  EXPECT_EQ(report.elsewhere, elsewhere_);
+  EXPECT_EQ(changed(), "");
+  EXPECT_EQ(restore_here().remains, Remains::kNothing) << "once";
+}
+
+TEST_F(LeftElsewhere, AFolderThatOthersCouldHaveWrittenIsNamedAndNotLookedAt) {
+  const std::string before = changed(), aside = (folder_ / "aside").string();
+  const auto why = [&] {
+    const RestoreReport report = restore_here();
+    EXPECT_EQ(report.remains, Remains::kNothing);
+    EXPECT_EQ(report.elsewhere, "");
+    EXPECT_EQ(changed(), before);
+    return report.elsewhere_problem;
+  };
+  ASSERT_EQ(chmod(elsewhere_.c_str(), 0775), 0);
+  EXPECT_THAT(why(), HasSubstr("state folder " + elsewhere_));
+  EXPECT_THAT(why(), HasSubstr("others may write to it"));
+  ASSERT_EQ(chmod(elsewhere_.c_str(), 0755), 0);
+  std::filesystem::rename(elsewhere_, aside);
+  std::filesystem::create_symlink(aside, elsewhere_);
+  EXPECT_THAT(why(), HasSubstr("it is a link or no folder"));
+  std::filesystem::remove(elsewhere_);
+  // A link on the way there.
+  std::filesystem::create_directory(folder_ / "real");
+  std::filesystem::rename(aside, folder_ / "real" / "state");
+  std::filesystem::create_symlink(folder_ / "real", folder_ / "link");
+  write_text(note(), (folder_ / "link" / "state").string() + "\n");
+  EXPECT_THAT(why(), HasSubstr("it is reached by a link"));
+  // What is no path, or was not written to its end, names nobody.
+  for (const std::string& text : {std::string("relative\n"), (folder_ / "real/state").string(),
+                                  std::string(), std::string(8192, '/')}) {
+    write_text(note(), text);
+    EXPECT_EQ(why(), "") << text.substr(0, 40);
+  }
+  write_text(note(), (folder_ / "real" / "state").string() + "\n");
+  EXPECT_EQ(restore_here().remains, Remains::kSettings);
+  EXPECT_EQ(changed(), "");
 }
 
 TEST_F(SupervisorTest, ANextGovernorWaitsUntilTheSupervisorHasGivenBack) {

@@ -22,8 +22,13 @@ Takeover begin_takeover(const std::string& state_dir, const SysTree& tree) {
   options.sysfs_root = tree.root();
   RestoreReport remains;
   Takeover takeover = Takeover::begin(options, remains);
-  if (remains.remains == Remains::kSettings)
-    write_note("A governor before this one had not given back: " + remains.result.sum() + ".\n");
+  if (remains.remains == Remains::kSettings) {
+    const std::string where =
+        remains.elsewhere.empty() ? "" : ", with state folder " + remains.elsewhere;
+    write_note("A governor before this one" + where + (where.empty() ? "" : ",") +
+               " had not given back: " + remains.result.sum() + ".\n");
+  }
+  if (!remains.elsewhere_problem.empty()) write_note("Note: " + remains.elsewhere_problem + "\n");
   return takeover;
 }
 
@@ -74,8 +79,7 @@ bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
 }
 
 Holding::Holding(const std::string& state_dir, const SysTree& tree)
-    : takeover_(begin_takeover(state_dir, tree)),
-      kept_(takeover_.settings(), tree.root()) {}
+    : takeover_(begin_takeover(state_dir, tree)), kept_(takeover_.settings(), tree.root()) {}
 
 void BeatSink::on_epoch(const EpochEvent&) noexcept {
   const std::int64_t epoch_ns = std::max(period_ns_, platform_.tuning().epoch_ns);

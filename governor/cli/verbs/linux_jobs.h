@@ -51,7 +51,7 @@ class LinuxJobs {
                  const std::string& power_source);
   /// What is to be said before the run.
   std::vector<std::string> sentences() const;
-  /// After the run. Throws nothing: what went wrong with files that were asked for is `problem()`.
+  /// After the run, once the machine is given back: files take as long as their disk. Throws nothing: what went wrong with files that were asked for is `problem()`.
   void finish();
   const std::string& problem() const { return problem_; }
   Json json() const;

@@ -54,7 +54,12 @@ std::string text_of(const RestoreReport& report, const std::string& state_dir) {
     case Remains::kSettings:
       break;
   }
-  return report_text(report.result) + report.result.sum() + '\n';
+  const std::string elsewhere =
+      report.elsewhere.empty()
+          ? ""
+          : fmt::format("left with state folder {}, of who governed this machine last:\n",
+                        report.elsewhere);
+  return elsewhere + report_text(report.result) + report.result.sum() + '\n';
 }
 
 /// The default folder is absent where no governor has run. One that somebody names is misspelt then,
@@ -72,9 +77,11 @@ int run_restore(const RestoreVerb& verb, bool named) {
   check_folders(verb, named);
   const std::string& state_dir = verb.options.state_dir;
   const RestoreReport report = restore(verb.options);
+  if (!report.elsewhere_problem.empty())
+    write_note(fmt::format("Note: {}\n", report.elsewhere_problem));
   if (verb.json) {
     write_result(json_text({{"schema", 1},
-                            {"state_dir", state_dir},
+                            {"state_dir", report.elsewhere.empty() ? state_dir : report.elsewhere},
                             {"remains", name_of(report.remains)},
                             {"settings", settings_json(report.result)},
                             {"missing", report.result.missing()}}));

@@ -197,8 +197,8 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
 /// What was made of `before` counts its policies and devices.
 bool has_clocks_of(const LinuxMachine& now, const LinuxMachine& before) {
   const auto same = [](const auto& a, const auto& b) {
-    return std::ranges::equal(a, b, {}, [](const auto& x) { return x.name; },
-                              [](const auto& x) { return x.name; });
+    return std::ranges::equal(
+        a, b, {}, [](const auto& x) { return x.name; }, [](const auto& x) { return x.name; });
   };
   return same(now.policies, before.policies) && same(now.devfreq, before.devfreq);
 }
@@ -265,6 +265,8 @@ int run_linux(const RunLinux& verb) {
   if (jobs) {
     options.jobs = &jobs->start();
   }
+  // Closed when all is given back, whatever ends the run: that takes as long as its disk.
+  std::unique_ptr<Recorder> recorder;
   std::optional<Holding> holding;
   if (!verb.dry_run && writes_any(machine, options.actuator)) {
     holding.emplace(verb.state_dir, tree);
@@ -275,9 +277,9 @@ int run_linux(const RunLinux& verb) {
       failure("this machine", "has other clocks than a moment ago", "start it again");
     machine = std::move(now);
   }
-  std::string result, record_problem;
+  Json json;
+  std::string text, record_problem;
   bool lost_supervisor = false;
-  std::unique_ptr<Recorder> recorder;  // closed when all is given back: that takes as long as its disk
   {
     LinuxPlatform platform(tree, machine, options);
     platform.tune(tuning);
@@ -329,20 +331,19 @@ int run_linux(const RunLinux& verb) {
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) holding->takeover().begin_to_end();
     }
-    Json json = result_json(verb, platform, sink);
-    std::string text = result_text(platform, sink);
+    json = result_json(verb, platform, sink);
+    text = result_text(platform, sink);
     if (!verb.record.empty()) json["record"] = verb.record;
-    if (jobs) {
-      jobs->finish();
-      json["jobs"] = jobs->json();
-      text += jobs->text();
-    }
-    result = verb.json ? json_text(json) : text;
   }
   GiveBackResult returned;
   if (holding) returned = holding->takeover().give_back();
   if (recorder) record_problem = recorder->finish();
-  write_result(result);
+  if (jobs) {
+    jobs->finish();
+    json["jobs"] = jobs->json();
+    text += jobs->text();
+  }
+  write_result(verb.json ? json_text(json) : text);
   check_given_back("run", returned, lost_supervisor);
   if (!record_problem.empty()) throw Error(Error::Kind::kFailure, record_problem);
   if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <system_error>
 
 #include "governor/cli/table.h"
@@ -48,6 +49,11 @@ std::string clusters_table(const StatusShown& shown, int columns) {
                    temperature_of(shown, c), facts.actuator.get()});
   }
   return table.render(columns);
+}
+
+/// Whatever stands in the page.
+std::size_t idle_states_of(const StatusFacts::Cluster& facts) {
+  return static_cast<std::size_t>(std::clamp(facts.idle_states, 0, StatusFacts::kIdleStates));
 }
 
 /// What is not as it should be with a policy.
@@ -99,6 +105,18 @@ std::string power_source_text(const StatusFacts& facts) {
   return source.empty() ? "modelled, with assumed voltages" : fmt::format("measured ({})", source);
 }
 
+std::string idle_text(const StatusShown& shown, std::size_t cluster) {
+  const StatusFacts::Cluster& facts = shown.facts.cluster[cluster];
+  std::string text;
+  for (std::size_t s = 0; s < idle_states_of(facts); ++s) {
+    const double share = shown.now.cluster[cluster].idle_share[s];
+    if (!std::isfinite(share)) continue;
+    text += fmt::format("{}{} {} %", text.empty() ? "" : ", ", facts.idle_state[s].get(),
+                        fixed(100 * share, 0));
+  }
+  return text;
+}
+
 std::string mode_text(const StatusFacts& facts) {
   return dry(facts) ? "a dry run, which writes nothing" : "flyball governs";
 }
@@ -123,6 +141,11 @@ std::string status_text(const StatusShown& shown, int columns) {
   sentences.push_back(fmt::format("Power {} W, {}; means of {:.1f} s.",
                                   fixed(now.power_mw / 1e3, 2), power_source_text(shown.facts),
                                   seconds_of(now.window_ns)));
+  for (std::size_t c = 0; c < static_cast<std::size_t>(shown.facts.clusters); ++c) {
+    if (const std::string idle = idle_text(shown, c); !idle.empty())
+      sentences.push_back(fmt::format("{} idle: {} of the time of its CPUs.",
+                                      shown.facts.cluster[c].name.get(), idle));
+  }
   if (now.napping != 0) sentences.push_back("Nothing runs: Linux governs, as it was found.");
   if (now.scored > 0) {
     sentences.push_back(
@@ -190,6 +213,12 @@ Json status_json(const StatusShown& shown) {
                                        {"ignored", one.ignored},
                                        {"stood_down", one.stood_down},
                                        {"errno", one.error}});
+    if (idle_states_of(facts) > 0) {
+      Json& states = row["idle_states"] = Json::array();
+      for (std::size_t s = 0; s < idle_states_of(facts); ++s)
+        states.push_back({{"name", facts.idle_state[s].get()},
+                          {"share_pct", number_or_null(100 * one.idle_share[s])}});
+    }
     if (facts.trip_c > 0) row["trip_c"] = number_or_null(facts.trip_c);
     if (one.min_khz > 0) row["min_khz"] = one.min_khz;
     if (one.max_khz > 0) row["max_khz"] = one.max_khz;

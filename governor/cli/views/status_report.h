@@ -25,6 +25,8 @@ Json status_json(const StatusShown& shown);
 std::string duration_text(std::int64_t ns);
 /// "measured (rail package-0 by RAPL)", "modelled".
 std::string power_source_text(const StatusFacts& facts);
+/// "WFI 25 %, cpu-sleep 62 %": of the time of all CPUs of a cluster; empty where nothing is known.
+std::string idle_text(const StatusShown& shown, std::size_t cluster);
 /// What the governor does: "governs", "dry run: it writes nothing".
 std::string mode_text(const StatusFacts& facts);
 

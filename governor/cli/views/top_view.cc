@@ -60,6 +60,7 @@ const char* const kWords[] = {
     "delivered: what the machine gave, in the mean of the busy time (by cycles, where counted).",
     "busy: of the busiest core of the policy. W beside it: modelled, of the policy's cores.",
     "of 95: the temperature at which Linux would hold the clock down.",
+    "idle: which share of the time of its CPUs each idle state took, by the Linux kernel's count.",
     "IPC, misses/1000: instructions per cycle, cache misses per 1000 instructions.",
     "sparklines: the last minute, a character per second, newest on the right."};
 
@@ -95,6 +96,8 @@ std::vector<std::string> top_block(const TopPicture& picture, const Terminal& te
                                 mhz_of(top_khz),
                                 history(picture, terminal, top_khz,
                                         [c](const StatusSecond& s) { return double{s.khz[c]}; })));
+    if (const std::string idle = idle_text(picture.shown, c); !idle.empty())
+      lines.push_back(fmt::format("  {:<{}} idle: {}", "", kNameColumns, idle));
   }
   double most_mw = 0;
   for (const StatusSecond& second : picture.seconds)

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "env/linux/linux_parts.h"
+#include "env/model/model.h"
+
+namespace flyball {
+namespace {
+
+constexpr std::int64_t kPowerNs = 100'000'000;
+
+}  // namespace
+
+double LinuxPlatform::Parts::modelled_mw(const Cluster& cluster, double busy_cores) const noexcept {
+  const auto c = static_cast<std::size_t>(index_of(cluster));
+  ClusterLoad load{.opp = nearest_opp(*cluster.spec, cluster.now_khz),
+                   .busy_cores = busy_cores,
+                   .busy_nf = busy_cores * made.spec.apps[0].unit[c].core_nf,
+                   .gate_idle_cores = true,
+                   .temp_c = temp_c};
+  return cluster_power_mw(*cluster.spec, load);
+}
+
+double LinuxPlatform::Parts::model_mw() const noexcept {
+  double mw = made.spec.board_mw;
+  for (const Cluster& cluster : cluster_list) mw += modelled_mw(cluster, cluster.busy_cores);
+  return mw;
+}
+
+void LinuxPlatform::Parts::charge(bool busy) noexcept {
+  if (busy && now_ns - power_ns >= kPowerNs && power.read(now_ns, measured_mw)) {
+    measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+    power_ns = now_ns;
+  }
+  if (measured_mw < 0) {
+    epoch_mj = model_mw() * static_cast<double>(last_epoch_ns) * 1e-9;
+    return;
+  }
+  const double by_now_mj =
+      measured_mj + measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+  epoch_mj = std::max(0.0, by_now_mj - charged_mj);
+  charged_mj += epoch_mj;
+}
+
+double LinuxPlatform::Parts::reckoned_mw() const noexcept {
+  double mw = made.spec.board_mw;
+  for (const Cluster& cluster : cluster_list)
+    mw += modelled_mw(cluster, jobs->busy_cores(index_of(cluster)));
+  return mw * off_model;
+}
+
+void LinuxPlatform::Parts::serve_jobs() noexcept {
+  const double stretch_ns = static_cast<double>(now_ns - served_ns);
+  const double mj = reckoned_mw() * stretch_ns * 1e-9;
+  served_ns = now_ns;
+  reckoned_mj += mj;
+  std::array<std::int64_t, kMaxClusters> khz{};
+  for (std::size_t c = 0; c < cluster_list.size(); ++c) khz[c] = cluster_list[c].now_khz;
+  jobs->run_until(now_ns - start_ns, mj, khz);
+}
+
+void LinuxPlatform::Parts::settle_energy() noexcept {
+  if (reckoned_mj > 0) {
+    constexpr double kAveragingNs = 2e9;
+    const double weight = -std::expm1(-static_cast<double>(last_epoch_ns) / kAveragingNs);
+    const double off = off_model * epoch_mj / reckoned_mj;
+    if (std::isfinite(off) && off > 0) off_model += weight * (std::min(off, 100.0) - off_model);
+  }
+  owed_mj += epoch_mj - reckoned_mj;
+  const double rest_mj = std::max(0.0, owed_mj);
+  owed_mj -= rest_mj;
+  epoch_mj = reckoned_mj + rest_mj;
+  reckoned_mj = 0;
+  jobs->run_until(now_ns - start_ns, rest_mj, {});
+}
+
+}  // namespace flyball

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <utility>
+
+#include "env/linux/counter_figures.h"
+#include "env/linux/linux_parts.h"
+
+namespace flyball {
+namespace {
+
+constexpr double kClockSlack = 1.1;  // of a clock counted in ticks of busy time
+
+/// What a source of counters said, as an observation has it; nothing that was counted before.
+Counters counters_of(const CounterSample& sample) {
+  Counters out;
+  const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
+    if (!sample.is_valid(field) || sample.is_held(field)) return;
+    value = sample.at(field);
+    out.valid |= bit;
+  };
+  take(CounterField::kInstructions, Counters::kInstructions, out.instructions);
+  take(CounterField::kCycles, Counters::kCycles, out.cycles);
+  take(CounterField::kCacheReferences, Counters::kReferences, out.cache_references);
+  take(CounterField::kCacheMisses, Counters::kMisses, out.cache_misses);
+  take(CounterField::kStalledCycles, Counters::kStalls, out.stalled_cycles);
+  take(CounterField::kContextSwitches, Counters::kSwitches, out.context_switches);
+  return out;
+}
+
+}  // namespace
+
+bool LinuxPlatform::Parts::is_written(const Cluster& cluster) noexcept {
+  return cluster.hand && cluster.hand->report().busy;
+}
+
+void LinuxPlatform::Parts::read_clock(Cluster& cluster) noexcept {
+  double khz = 0;
+  for (HeldFile& file : cluster.clock) {
+    if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
+    cluster.now_khz = static_cast<std::int64_t>(khz) / cluster.units_per_khz;
+    if (std::exchange(cluster.lost, false) && cluster.hand) cluster.hand->forget();
+    return;
+  }
+  cluster.lost = true;
+}
+
+void LinuxPlatform::Parts::read_slow_sensors(bool busy) noexcept {
+  const bool first = slow_ns == 0;
+  if (now_ns - slow_ns < kSlowSensorsNs && !first) return;
+  slow_ns = now_ns;
+  // A core's own sensor is read by that core. Once it is, to know where the run begins.
+  if (!busy && !first) return;
+  double hottest_mc = -1e9, mc = 0;
+  for (HeldFile& zone : zones) {
+    if (zone.read_number(mc)) hottest_mc = std::max(hottest_mc, mc);
+  }
+  if (hottest_mc > -1e9) temp_c = hottest_mc * 1e-3;
+  for (Cluster& cluster : cluster_list) {
+    // Under bounds the limit is our own.
+    if (cluster.actuator == ActuatorKind::kBounds || is_written(cluster)) continue;
+    if (cluster.is_device && !is_occupied(cluster)) continue;
+    double lowest_khz = 1e18, khz = 0;
+    for (HeldFile& file : cluster.limit) {
+      if (file.read_number(khz) && khz > 0) lowest_khz = std::min(lowest_khz, khz);
+    }
+    if (lowest_khz < 1e18)
+      cluster.cap_opp = highest_opp_within(
+          *cluster.spec, static_cast<std::int64_t>(lowest_khz) / cluster.units_per_khz);
+  }
+}
+
+void LinuxPlatform::Parts::watch_idleness(std::int64_t epoch_ns, double busy_ns) noexcept {
+  window_busy_ns += busy_ns;
+  window_ns += epoch_ns;
+  // What runs on a device shows nowhere among the CPUs.
+  if (occupied != 0 || (jobs != nullptr && jobs->expects_jobs())) {
+    napping = false;
+    window_busy_ns = 0;
+    window_ns = 0;
+    return;
+  }
+  const bool wakes = napping && busy_ns > static_cast<double>(kIdleNs);
+  if (window_ns < kNapNs && !wakes) return;
+  const bool idle = window_busy_ns <= static_cast<double>(kIdleNs);
+  window_busy_ns = 0;
+  window_ns = 0;
+  if (idle == napping) return;
+  napping = idle;
+  if (!napping) return;
+  ++naps;
+  hand_over();
+}
+
+void LinuxPlatform::Parts::sense(Cluster& cluster) noexcept {
+  cluster.busy_cores = cluster.busiest = 0;
+  cluster.counted = {};
+  for (int word = 0; word < CpuSet::kWords; ++word) {
+    for (std::uint64_t left = cluster.cpus.word(word); left != 0; left &= left - 1) {
+      const double share = usage.busy_share(word * 64 + std::countr_zero(left));
+      cluster.busy_cores += share;
+      cluster.busiest = std::max(cluster.busiest, share);
+    }
+  }
+  // A job that is shorter than a tick of /proc/stat keeps it busy all the same.
+  const bool served = is_occupied(cluster) || (jobs != nullptr && jobs->ran_on(index_of(cluster)));
+  if (cluster.busy_cores <= 0 && !served) return;
+  if (!is_written(cluster)) read_clock(cluster);
+  if (!cluster.counters) return;
+  CounterSample sample;
+  cluster.counters->skip_cpus(usage.idle());
+  cluster.counters->read(sample);
+  cluster.counted = counters_of(sample);
+  // Labels lie: where cycles are counted, over a core's worth of busy time or more, they tell. Unless
+  // they say what no clock can be: a virtual machine may count an idle CPU's time for cycles.
+  if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {
+    const double busy_ns = cluster.busy_cores * static_cast<double>(last_epoch_ns);
+    const double khz = cluster.counted.cycles / busy_ns * 1e6;
+    if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz))
+      cluster.now_khz = static_cast<std::int64_t>(khz);
+  }
+}
+
+void LinuxPlatform::Parts::watch_realtime() noexcept {
+  realtime.look(now_ns);
+  for (std::size_t c = 0; c < cluster_list.size(); ++c) {
+    Cluster& cluster = cluster_list[c];
+    const int owed = realtime.owed_on(cluster.cpus);
+    cluster.realtime_opp =
+        owed == 0 ? 0
+                  : lowest_opp_from(*cluster.spec, std::llround(1.25 * owed / capacity_per_khz(c)));
+  }
+}
+
+void LinuxPlatform::Parts::show(std::size_t c, ClusterObservation& out) const noexcept {
+  const Cluster& cluster = cluster_list[c];
+  const HandReport hand = hand_report(c);
+  out = {};
+  out.util_max = cluster.busiest;
+  out.util_mean = cluster.busy_cores / std::max(1, cluster.cpus.count());
+  out.counters = cluster.counted;
+  out.freq_khz = cluster.now_khz;
+  out.error = static_cast<std::int16_t>(hand.busy_ns > kSlowSensorsNs ? ETIMEDOUT : hand.error);
+  out.opp = static_cast<std::uint8_t>(nearest_opp(*cluster.spec, out.freq_khz));
+  out.asked_opp = static_cast<std::uint8_t>(cluster.asked_opp);
+  out.asked_khz = cluster.spec->opps[static_cast<std::size_t>(cluster.asked_opp)].freq_khz;
+  out.opp_cap = static_cast<std::uint8_t>(std::min(cluster.cap_opp, tuned_cap(c)));
+  out.capacity = capacity_per_khz(c) * static_cast<double>(out.freq_khz);
+  out.temp_c = temp_c;
+  out.power_mw = modelled_mw(cluster, cluster.busy_cores);
+}
+
+void LinuxPlatform::Parts::show(Observation& out) const noexcept {
+  out.sequence = epochs;
+  out.now_ns = now_ns - start_ns;
+  out.epoch_ns = last_epoch_ns;
+  out.cluster_count = static_cast<int>(cluster_list.size());
+  out.app_count = 0;
+  out.energy_preference =
+      tuning.preference.value_or(jobs != nullptr ? jobs->energy_preference() : 0.5);
+  out.roster_version = 0;
+  out.sensors_ok = held == 0;
+  out.held = held;
+  for (std::size_t c = 0; c < cluster_list.size(); ++c) show(c, out.cluster[c]);
+  out.power_mw = power.measures() && measured_mw >= 0 ? measured_mw : model_mw();
+  out.energy_mj = epoch_mj;
+}
+
+}  // namespace flyball
