@@ -115,7 +115,7 @@ void BM_ReadRecording(benchmark::State& state) {
                            std::to_string(getpid()) + ".flyrec";
   {
     Recorder recorder(path, recording_info(spec, belief, scenario, "q_learning", 1, weights),
-                      {.wait_for_disk = true});
+                      {.flush_ns = 1'000'000'000'000, .wait_for_disk = true});
     recorder.on_bind(keeper->bound, keeper->binding, keeper->start);
     const auto reward = std::make_unique<Reward>();
     const std::int64_t length_ns = keeper->epochs.back().outcome->now_ns;
