@@ -374,6 +374,22 @@ TEST(CliProfileTable, InterruptedOrDisturbedItGivesBackAndWritesNothing) {
   }
 }
 
+TEST(CliProfileTable, KilledOutrightItsSupervisorGivesBack) {
+  FLYBALL_STARTS_PROGRAMS();
+  const LinuxTree tree;
+  const std::vector<PlayedCluster> clusters = make_pair(tree);
+  if (clusters.empty()) GTEST_SKIP() << "one CPU only";
+  const std::string before = settings_of(tree, clusters);
+  const TempDir dir;
+  Flyball program(words(tree, dir / "t.csv"));
+  const std::string governor = LinuxTree::policy(clusters[1].policy) + "scaling_governor";
+  while (tree.line(governor) != "userspace") std::this_thread::yield();
+  program.signal(SIGKILL);
+  program.wait();
+  while (settings_of(tree, clusters) != before) std::this_thread::yield();  // or time runs out
+  EXPECT_FALSE(std::filesystem::exists(dir / "t.csv"));
+}
+
 TEST(CliProfileTable, ClocksThatCannotBeSetAreMeasuredAsTheyAre) {
   FLYBALL_STARTS_PROGRAMS();
   const LinuxTree tree;
