@@ -1,6 +1,7 @@
 #include "governor/replay/off_policy.h"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <utility>
@@ -8,11 +9,32 @@
 namespace flyball {
 namespace {
 
-constexpr double kNormal95 = 1.959964;
+/// A figure and how sure it is.
+struct Estimated {
+  double value = 0;
+  double error = 0;    ///< standard error
+  double freedom = 1;  ///< degrees of it, of the standard error's own estimate
+};
 
-OffPolicyEstimate around(std::string method, double value, double standard_error) {
-  return {std::move(method), value, value - kNormal95 * standard_error,
-          value + kNormal95 * standard_error, false};
+OffPolicyEstimate around(std::string method, const Estimated& of) {
+  const double t = boost::math::quantile(boost::math::students_t(of.freedom), 0.975);
+  return {std::move(method),       of.value, of.value - t * of.error,
+          of.value + t * of.error, false,    false};
+}
+
+/// How many degrees of freedom the sum of squares of such terms has. Terms of a normal distribution have
+/// one each; a few that are large are all that is known of the variance (Satterthwaite 1946). Not more
+/// than the jobs that the weights are worth leave over when their mean is taken off.
+double freedom_of(std::span<const double> terms, double worth) {
+  double squares = 0, fourths = 0;
+  for (const double term : terms) {
+    squares += term * term;
+    fourths += term * term * term * term;
+  }
+  const double n = static_cast<double>(terms.size());
+  const double spread = fourths - squares * squares / n;
+  const double freedom = spread > 0 ? 2 * squares * squares / spread : n;
+  return std::clamp(std::min(freedom, worth - 1), 1.0, n);
 }
 
 /// Of a sum whose terms are these, less their means. What was decided during a job is of consequence
@@ -37,21 +59,27 @@ std::pair<double, double> interval_of_share(double share, double jobs) {
           others > 0 ? boost::math::ibetac_inv(events + 1, others, kTail) : 1};
 }
 
-/// Of outcomes that are 0 or `top`. Where one of them is rare the scores of a few jobs, or of none, hold
-/// all that is known of it, and the central limit theorem is far. So the interval is at least as wide
-/// as a share's in as many jobs as the weights are worth (Kish 1965), or fewer where the scores vary
-/// more than so many would (Korn and Graubard 1998). Every job counts `count`, or 1.
-OffPolicyEstimate as_proportion(OffPolicyEstimate estimate, std::span<const LoggedJob> jobs,
-                                double top, const std::vector<double>& count = {}) {
+/// How many jobs the weights are worth, where every job counts `count`, or 1 (Kish 1965).
+double worth_of(std::span<const LoggedJob> jobs, const std::vector<double>& count = {}) {
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const double weight = jobs[i].weight * (count.empty() ? 1 : count[i]);
     sum += weight;
     squares += weight * weight;
   }
-  const double error = (estimate.high - estimate.low) / 2 / kNormal95 / top;
+  return squares > 0 ? sum * sum / squares : 0;
+}
+
+/// Of outcomes that are 0 or `top`. Where one of them is rare the scores of a few jobs, or of none, hold
+/// all that is known of it, and the central limit theorem is far. So the interval is at least as wide
+/// as a share's in as many jobs as the weights are worth (Kish 1965), or fewer where the scores vary
+/// more than so many would (Korn and Graubard 1998). Every job counts `count`, or 1.
+OffPolicyEstimate as_proportion(OffPolicyEstimate estimate, double error,
+                                std::span<const LoggedJob> jobs, double top,
+                                const std::vector<double>& count = {}) {
+  error /= top;
   const double share = std::clamp(estimate.value / top, 0.0, 1.0);
-  double worth = squares > 0 ? sum * sum / squares : 0;
+  double worth = worth_of(jobs, count);
   if (error > 0 && share > 0 && share < 1)
     worth = std::min(worth, share * (1 - share) / error / error);
   const auto [low, high] = interval_of_share(share, worth);
@@ -62,8 +90,8 @@ OffPolicyEstimate as_proportion(OffPolicyEstimate estimate, std::span<const Logg
 }
 
 /// The mean of scores that count `count` each, or 1.
-OffPolicyEstimate mean_of(std::string method, std::span<const LoggedJob> jobs, auto score,
-                          const std::vector<double>& count = {}) {
+Estimated mean_of(std::span<const LoggedJob> jobs, auto score,
+                  const std::vector<double>& count = {}) {
   std::vector<double> terms(jobs.size());
   double counts = 0, mean = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -74,7 +102,7 @@ OffPolicyEstimate mean_of(std::string method, std::span<const LoggedJob> jobs, a
   mean /= counts;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     terms[i] = (count.empty() ? 1 : count[i]) * (score(jobs[i]) - mean);
-  return around(std::move(method), mean, error_of_sum(terms) / counts);
+  return {mean, error_of_sum(terms) / counts, freedom_of(terms, worth_of(jobs, count))};
 }
 
 double weighted(const LoggedJob& job) { return job.weight * job.outcome; }
@@ -82,7 +110,7 @@ double corrected(const LoggedJob& job) {
   return job.prediction + job.weight * (job.outcome - job.prediction);
 }
 
-OffPolicyEstimate self_normalised(std::span<const LoggedJob> jobs) {
+Estimated self_normalised(std::span<const LoggedJob> jobs) {
   std::vector<double> terms(jobs.size());
   double weights = 0, value = 0;
   for (const LoggedJob& job : jobs) {
@@ -92,26 +120,22 @@ OffPolicyEstimate self_normalised(std::span<const LoggedJob> jobs) {
   value /= weights;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     terms[i] = jobs[i].weight * (jobs[i].outcome - value);
-  return around("self_normalised", value, error_of_sum(terms) / weights);
+  return {value, error_of_sum(terms) / weights, freedom_of(terms, worth_of(jobs))};
 }
 
 /// Where the weights are large the prediction stands alone. What that hides is at most the share of
 /// the choices that were left out, times the largest error that the prediction was seen to make.
-OffPolicyEstimate switched(std::span<const LoggedJob> jobs) {
+double hidden_by_switch(std::span<const LoggedJob> jobs) {
   double kept = 0, worst = 0;
   for (const LoggedJob& job : jobs) {
     if (job.weight <= kSwitchWeight) kept += job.weight;
     if (job.weight > 0) worst = std::max(worst, std::abs(job.outcome - job.prediction));
   }
   const bool any = std::ranges::any_of(jobs, [](auto& job) { return job.weight > kSwitchWeight; });
-  const double hidden =
-      any ? std::max(0.0, 1 - kept / static_cast<double>(jobs.size())) * worst : 0;
-  OffPolicyEstimate estimate = mean_of("switch_doubly_robust", jobs, [](const LoggedJob& job) {
-    return job.weight > kSwitchWeight ? job.prediction : corrected(job);
-  });
-  estimate.low -= hidden;
-  estimate.high += hidden;
-  return estimate;
+  return any ? std::max(0.0, 1 - kept / static_cast<double>(jobs.size())) * worst : 0;
+}
+double switched(const LoggedJob& job) {
+  return job.weight > kSwitchWeight ? job.prediction : corrected(job);
 }
 
 /// Each job counts by one over the standard deviation that its score must be expected to have, which
@@ -151,20 +175,26 @@ std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> j
   // A learner's choices go by the outcomes, and its weights grow: without a prediction the scores are
   // as uneven as these. What is bounded has an interval with room for that.
   bool predicted = false;
-  const auto add = [&](OffPolicyEstimate estimate, const std::vector<double>& count = {}) {
-    estimate.holds_for_learner = predicted || top > 0;
-    estimates.push_back(top > 0 ? as_proportion(std::move(estimate), jobs, top, count)
+  const bool enough = worth_of(jobs) >= kShownJobs;
+  const auto add = [&](const char* method, const Estimated& of, double hidden = 0,
+                       const std::vector<double>& count = {}) {
+    OffPolicyEstimate estimate = around(method, of);
+    estimate.low -= hidden;
+    estimate.high += hidden;
+    estimate.holds = enough || top > 0;
+    estimate.holds_for_learner = (enough && predicted) || top > 0;
+    estimates.push_back(top > 0 ? as_proportion(std::move(estimate), of.error, jobs, top, count)
                                 : std::move(estimate));
   };
-  add(mean_of("inverse_propensity", jobs, weighted));
-  add(self_normalised(jobs));
+  add("inverse_propensity", mean_of(jobs, weighted));
+  add("self_normalised", self_normalised(jobs));
   if (std::ranges::any_of(jobs, [](auto& job) { return std::isnan(job.prediction); }))
     return estimates;
   predicted = true;
-  add(mean_of("doubly_robust", jobs, corrected));
-  add(switched(jobs));
+  add("doubly_robust", mean_of(jobs, corrected));
+  add("switch_doubly_robust", mean_of(jobs, switched), hidden_by_switch(jobs));
   const std::vector<double> count = adaptive_counts(jobs);
-  add(mean_of("adaptively_weighted", jobs, corrected, count), count);
+  add("adaptively_weighted", mean_of(jobs, corrected, count), 0, count);
   return estimates;
 }
 

@@ -8,9 +8,11 @@
 
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "env/model/platform_spec.h"
 #include "governor/fit/voltages.h"
+#include "kernels/base/random.h"
 #include "tests/governor/measured_chips.h"
 #include "tests/governor/subprocess.h"
 
@@ -327,6 +329,80 @@ TEST_F(Fit, IntervalsCoverTheTruth) {
   }
   EXPECT_GE(covered, 180);
   EXPECT_LT(covered, 200);
+}
+
+/// A table of 95 points, a big unit of four cores and a LITTLE one, each at 19 clocks, that scatter by 2 %
+/// in power and half of that in time, of which 21 at random were disturbed.
+struct DisturbedTable {
+  std::string text;
+  std::set<int> disturbed;  ///< lines
+};
+DisturbedTable disturbed_table(std::uint64_t seed, double least, double most) {
+  Random random(seed, 95);
+  const Machine big{.core_nf = random.uniform(0.3, 0.9), .static_a = random.uniform(0.05, 0.3)};
+  const Machine little{.core_nf = random.uniform(0.08, 0.3),
+                       .static_a = random.uniform(0.02, 0.1),
+                       .mcycles = 350,
+                       .cores = 1};
+  std::set<int> chosen;
+  while (chosen.size() < 21) chosen.insert(2 + static_cast<int>(random.uniform(0, 95)));
+  DisturbedTable table{.text = "unit,mhz,cores,time_ms,power_mw\n", .disturbed = chosen};
+  int line = 1;
+  for (const bool is_big : {true, false})
+    for (const int cores : is_big ? std::vector<int>{1, 2, 3, 4} : std::vector<int>{1})
+      for (int mhz = 200; mhz <= 2000; mhz += 100) {
+        const Machine& machine = is_big ? big : little;
+        double ms = machine.ms(mhz, cores) * (1 + 0.01 * random.normal());
+        double mw = machine.mw(mhz, cores) * (1 + 0.02 * random.normal());
+        if (chosen.contains(++line)) {
+          const double by = 1 + random.uniform(least, most);
+          switch (static_cast<int>(random.uniform(0, 4))) {
+            case 0:  // another load beside it
+              mw *= by;
+              ms *= 1 + (by - 1) / 2;
+              break;
+            case 1:  // a sensor that averaged over idle time, too
+              mw /= by;
+              break;
+            case 2:  // heat held the clock down
+              ms = machine.ms(mhz / by, cores);
+              mw = machine.mw(mhz / by, cores);
+              break;
+            default:  // what else ran took no time from it
+              mw *= by;
+          }
+        }
+        table.text +=
+            fmt::format("{},{},{},{:.6g},{:.6g}\n", is_big ? "big" : "little", mhz, cores, ms, mw);
+      }
+  return table;
+}
+
+/// Of what was disturbed the share that is found, and of the rest the share that is taken for it.
+std::pair<double, double> rates_of(auto fit_table, double least, double most) {
+  double found = 0, taken = 0, disturbed = 0, others = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const DisturbedTable table = disturbed_table(seed, least, most);
+    for (const FittedCluster& cluster : fit_table(table.text).clusters)
+      for (const FittedRow& row : cluster.rows) {
+        const bool is = table.disturbed.contains(row.measured.line);
+        (is ? disturbed : others) += 1;
+        if (!row.kept()) (is ? found : taken) += 1;
+      }
+  }
+  return {found / disturbed, taken / others};
+}
+
+TEST_F(Fit, FindsTheDisturbedPointsOfATable) {
+  const auto rates = [&](double least, double most) {
+    return rates_of([&](const std::string& text) { return fit({text}); }, least, most);
+  };
+  const auto [found, taken] = rates(0.25, 1.0);
+  EXPECT_GE(found, 0.98);
+  EXPECT_LE(taken, 0.01);
+  const auto [found_small, taken_small] = rates(0.1, 0.25);
+  EXPECT_GE(found_small, 0.6);
+  EXPECT_LE(taken_small, 0.01);
 }
 
 }  // namespace

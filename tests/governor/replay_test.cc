@@ -190,6 +190,7 @@ TEST_F(ReplayTest, TheCommandLineMarksWhatIsNotShownForALearner) {
     ASSERT_TRUE(json.at("reason").is_null()) << json.at("reason");
     EXPECT_EQ(json.at("recorded_policy_learned"), learns);
     const auto& figures = json.at("figures");
+    EXPECT_GE(json.at("overlap").at("effective_jobs"), kShownJobs);
     for (const auto& [key, figure] : figures.items())
       for (const auto& [method, estimate] : figure.items()) {
         if (method == "recorded") continue;
@@ -208,6 +209,26 @@ TEST_F(ReplayTest, TheCommandLineMarksWhatIsNotShownForALearner) {
           << method;
     }
   }
+}
+
+// A record of so few jobs that an answer is given, but not one that was shown to hold.
+TEST_F(ReplayTest, TheCommandLineMarksWhatIsNotShownOfAShortRecord) {
+  const testing::TempDir dir;
+  const std::string record = dir / "short.flyrec";
+  ASSERT_EQ(flyball_run({"run", "--platform", "odroid_xu3", "--scenario", "single_periodic",
+                         "--policy", "performance", "--duration", "9", "--record", record})
+                .exit_code,
+            0);
+  const Finished told = flyball_run({"replay", record, "--policy", "performance"});
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("self_normalised *"));
+  EXPECT_THAT(told.out, HasSubstr("tell as little"));
+  const auto json = nlohmann::json::parse(
+      flyball_run({"replay", record, "--policy", "performance", "--json"}).out);
+  const double effective = json.at("overlap").at("effective_jobs");
+  EXPECT_TRUE(effective >= 30 && effective < kShownJobs) << effective;
+  for (const auto& [key, figure] : json.at("figures").items())
+    EXPECT_EQ(figure.at("self_normalised").at("shown_to_hold"), key == "deadline_miss_pct") << key;
 }
 
 }  // namespace

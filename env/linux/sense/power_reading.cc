@@ -17,6 +17,8 @@ const char* by(Kind kind) {
       return "INA3221";
     case Kind::kRapl:
       return "RAPL";
+    case Kind::kHwmon:
+      return "hwmon";
     default:
       return "its gauge";
   }
@@ -45,14 +47,23 @@ PowerReading::PowerReading(const SysTree& tree, const LinuxMachine& machine, Set
       if (kind == Kind::kRapl && !sensor.rail.starts_with("package")) continue;
       // The first rail is the input, from which the others are fed.
       if (kind == Kind::kIna3221 && !sensors_.empty()) continue;
-      source_ += (sensors_.empty() ? "" : ", ") + sensor.rail;
-      sensors_.push_back({HeldFile(calls, tree.path(sensor.file)), kind,
-                          static_cast<double>(sensor.wraps_at_uj), -1});
+      add(tree, sensor, calls);
     }
     if (sensors_.empty()) continue;
     source_ = (sensors_.size() == 1 ? "rail " : "rails ") + source_ + " by " + by(kind);
     return;
   }
+}
+
+PowerReading::PowerReading(const SysTree& tree, const PowerSensor& sensor, SettingCalls& calls) {
+  add(tree, sensor, calls);
+  source_ = "rail " + source_ + " by " + by(sensor.kind);
+}
+
+void PowerReading::add(const SysTree& tree, const PowerSensor& sensor, SettingCalls& calls) {
+  source_ += (sensors_.empty() ? "" : ", ") + sensor.rail;
+  sensors_.push_back({HeldFile(calls, tree.path(sensor.file)), sensor.kind,
+                      static_cast<double>(sensor.wraps_at_uj), -1});
 }
 
 bool PowerReading::read(std::int64_t now_ns, double& mw) noexcept {

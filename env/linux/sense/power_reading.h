@@ -15,6 +15,8 @@ namespace flyball {
 class PowerReading {
  public:
   PowerReading(const SysTree& tree, const LinuxMachine& machine, SettingCalls& calls);
+  /// One sensor by itself, of any kind.
+  PowerReading(const SysTree& tree, const PowerSensor& sensor, SettingCalls& calls);
 
   bool measures() const { return !sensors_.empty(); }
   /// "rails A15, memory, GPU, A7 by INA231", or empty.
@@ -34,6 +36,8 @@ class PowerReading {
     double wraps_at_uj;
     double last_uj;  ///< negative: not read yet
   };
+  void add(const SysTree& tree, const PowerSensor& sensor, SettingCalls& calls);
+
   std::vector<Sensor> sensors_;
   std::string source_;
   std::int64_t read_ns_ = 0;

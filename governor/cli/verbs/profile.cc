@@ -9,11 +9,15 @@
 #include "governor/cli/options.h"
 #include "governor/cli/progress.h"
 #include "governor/cli/terminal.h"
+#include "governor/cli/verbs/made_file.h"
+#include "governor/cli/verbs/profile_table.h"
+#include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/engine.h"
 #include "governor/cli/views/quota.h"
 #include "governor/machine/decision_latency.h"
 #include "governor/machine/governed_platform.h"
 #include "governor/machine/machine_profile.h"
+#include "governor/supervisor/state_dir.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
 
@@ -25,6 +29,7 @@ struct ProfileVerb {
   std::string out;  ///< empty: where 'run' looks for it
   double seconds = 4;
   bool json = false;
+  ProfileTable table;  ///< without a file: this machine's times are measured, and stored
 };
 
 /// The application whose network is measured.
@@ -62,7 +67,28 @@ std::string unstable_note(const EngineCalibration& calibration, int attempts) {
       attempts);
 }
 
-int run_profile(const ProfileVerb& verb) {
+/// Options of the one kind of profile that were given for the other.
+void check_kind(const ProfileVerb& verb, const CLI::App& parser) {
+  const bool tabled = !verb.table.file.empty();
+  for (const char* option : {"--sysfs-root", "--state-dir", "--settle", "--dry-run"})
+    if (!tabled && parser.count(option) > 0)
+      input_error(option, "is for '--table FILE'", "add that, or leave it out");
+  if (tabled && !verb.out.empty())
+    input_error("--out " + verb.out,
+                "is where the machine's profile goes, and '--table' makes none",
+                "leave one of the two out");
+  if (tabled) check_standard_output(verb.table.file, verb.json);
+}
+
+int run_profile(const ProfileVerb& verb, const CLI::App& options) {
+  check_kind(verb, options);
+  if (!verb.table.file.empty()) {
+    ProfileTable table = verb.table;
+    table.seconds = verb.seconds;
+    table.json = verb.json;
+    const GovernedPlatform governed = load_governed_platform(verb.platform, "none");
+    return profile_table(table, model_of(app_with_model(governed.spec)));
+  }
   const InterruptScope interrupt(
       "flyball: profile: interrupted before every batch was done; nothing was stored, run it "
       "again\n");
@@ -160,7 +186,27 @@ Verb add_profile(CLI::App& program) {
       ->type_name("FILE");
   seconds_option(
       *parser, "--seconds", verb->seconds, 0.1, 8,
-      "How long to measure (default 4); up to three times as long where times are unstable");
+      "How long to measure (default 4); up to three times as long where times are unstable; with "
+      "--table, each of its points");
+  parser
+      ->add_option(
+          "--table", verb->table.file,
+          "Measure time and power of each cluster at each clock and number of cores instead, "
+          "by the machine's power sensor, and write the table, which 'fit --data' reads")
+      ->type_name("FILE.csv");
+  seconds_option(
+      *parser, "--settle", verb->table.settle_s, 0.05, 600,
+      "With --table: how long a point runs before it is measured (default 1, and 30 where "
+      "the battery alone tells power)");
+  parser->add_flag("--dry-run", verb->table.dry_run,
+                   "With --table: say what would be measured, and turn nothing");
+  sysfs_root_option(*parser, verb->table.sysfs_root);
+  verb->table.state_dir = kDefaultStateDir;
+  parser
+      ->add_option("--state-dir", verb->table.state_dir,
+                   "With --table: where the settings to give back are kept (default " +
+                       std::string(kDefaultStateDir) + ")")
+      ->type_name("DIR");
   json_option(*parser, verb->json);
   parser->footer(
       "Times whose spread is above 30 % are unstable: something else ran beside. They are "
@@ -169,8 +215,8 @@ Verb add_profile(CLI::App& program) {
       "with a warning, and every verb that uses it says so. A profile made under a CPU quota "
       "(cgroup\n"
       "cpu.max) is used under the same quota only.\n\n"
-      "Example:\n  flyball profile --json");
-  return {parser, [verb] { return run_profile(*verb); }};
+      "Example:\n  flyball profile --json\n  sudo flyball profile --table board.csv");
+  return {parser, [verb, parser] { return run_profile(*verb, *parser); }};
 }
 
 }  // namespace flyball::cli

@@ -63,7 +63,8 @@ Json to_json(const ReplayVerb& verb, const Replay& replayed, const Counterfactua
           {"value", estimate.value},
           {"low", estimate.low},
           {"high", estimate.high},
-          {"shown_to_hold", estimate.holds_for_learner || !recorded_learned(replayed)}};
+          {"shown_to_hold",
+           recorded_learned(replayed) ? estimate.holds_for_learner : estimate.holds}};
   }
   json["simulation"] = counterfactual_json(simulated);
   return json;
@@ -95,7 +96,7 @@ std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counte
   for (const ReplayedFigure& figure : replayed.figures) {
     std::string key(figure.key), recorded = fixed(figure.recorded, 3);
     for (const OffPolicyEstimate& estimate : figure.estimates) {
-      const bool mark = recorded_learned(replayed) && !estimate.holds_for_learner;
+      const bool mark = !(recorded_learned(replayed) ? estimate.holds_for_learner : estimate.holds);
       marked |= mark;
       table.add_row({key, recorded, fixed(estimate.value, 3),
                      fixed(estimate.low, 3) + " to " + fixed(estimate.high, 3),
@@ -105,10 +106,17 @@ std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counte
   }
   text += '\n' + table.render(columns) + '\n';
   if (marked)
-    text += wrapped(fmt::format("* Not shown to cover the truth in 95 % of the records of a policy "
-                                "that was learning, as {} was.",
-                                replayed.recording.info.policy),
-                    columns);
+    text += wrapped(
+        replayed.overlap.effective_jobs < kShownJobs
+            ? fmt::format(
+                  "* Not shown to cover the truth in 95 % of records that tell as little of a "
+                  "policy as fewer than {:g} jobs of its own.",
+                  kShownJobs)
+            : fmt::format(
+                  "* Not shown to cover the truth in 95 % of the records of a policy that was "
+                  "learning, as {} was.",
+                  replayed.recording.info.policy),
+        columns);
   return text;
 }
 
@@ -193,12 +201,14 @@ Verb add_replay(CLI::App& program) {
   seed_option(*parser, verb->seed, "For what the policy leaves to chance (default 1)");
   json_option(*parser, verb->json);
   parser->footer(
-      "By simulation: jobs, their work, what was asked for, other load and ambient temperature are\n"
+      "By simulation: jobs, their work, what was asked for, other load and ambient temperature "
+      "are\n"
       "the record's, and the policy is played among them on the platform's model, beside the\n"
       "record's own decisions. Queues, heat and several applications are no hindrance. It is as\n"
       "good as the model, of which the model error is the measure: how far the recorded decisions\n"
       "come out otherwise than recorded.\n"
-      "From the record alone: jobs in which the recorded policy did by chance what the other would\n"
+      "From the record alone: jobs in which the recorded policy did by chance what the other "
+      "would\n"
       "have done count by how unlikely that was. Without chance, with queues, heat or several\n"
       "applications, no estimate is made and the reason is said.\n"
       "Example:\n  flyball replay run.flyrec --policy rule");

@@ -195,6 +195,12 @@ function drawPoints(u, figure) {
       !big.some(([a, b, d, e]) => left < d && left + wide > a && middle - high < e && middle + high > b));
     if (!free) continue;
     big.push([free[0], free[1] - high, free[0] + wide, free[1] + high]);
+    /* What runs behind a name does not strike it through. */
+    c.strokeStyle = css("--card");
+    c.lineWidth = 4 * scale;
+    c.lineJoin = "round";
+    c.setLineDash([]);
+    c.strokeText(name, free[0], free[1]);
     c.fillStyle = colour;
     c.fillText(name, free[0], free[1]);
   }
