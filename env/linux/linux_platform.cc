@@ -84,7 +84,11 @@ std::vector<std::string> cooling_states(const SysTree& tree, const LinuxMachine&
 Counters counters_of(const CounterSample& sample) {
   Counters out;
   const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
-    if (!sample.is_valid(field) || sample.is_held(field)) return;
+    if (!sample.is_valid(field)) return;
+    if (sample.is_held(field)) {
+      out.held |= bit;
+      return;
+    }
     value = sample.at(field);
     out.valid |= bit;
   };
@@ -100,6 +104,25 @@ Counters counters_of(const CounterSample& sample) {
 }  // namespace
 
 struct LinuxPlatform::Parts {
+  /// Whether what a sensor said last is of now.
+  struct SensorWatch {
+    std::int64_t read_ns = -1;  ///< last, on the platform's clock; negative: never
+    int failures = 0;           ///< in a row
+    void took(std::int64_t now_ns) noexcept {
+      read_ns = now_ns;
+      failures = 0;
+    }
+    void failed() noexcept { failures = std::min(failures + 1, kMaxHeldReadings); }
+    bool gone() const noexcept { return read_ns < 0 || failures >= kMaxHeldReadings; }
+    /// `late_ns`: how old what it said is at least when it was to be read since.
+    void mark(std::uint8_t sensor, std::int64_t now_ns, std::int64_t late_ns,
+              Sensed& out) const noexcept {
+      if (gone())
+        out.mark_absent(sensor);
+      else if (failures > 0 || now_ns - read_ns >= late_ns)
+        out.mark_held(sensor);
+    }
+  };
   struct Cluster {
     const ClusterSpec* spec;
     CpuSet cpus;
@@ -114,6 +137,7 @@ struct LinuxPlatform::Parts {
     std::unique_ptr<ClockHand> hand;
     std::unique_ptr<PerfCounterSource> counters;
     std::int64_t now_khz = 0;  ///< last read
+    SensorWatch clock_read;
     int asked_opp = 0;
     int cap_opp = 0;
     int realtime_opp = 0;                ///< owed to real-time threads that ran there of late
@@ -241,10 +265,12 @@ struct LinuxPlatform::Parts {
     for (HeldFile& file : cluster.clock) {
       if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
       cluster.now_khz = static_cast<std::int64_t>(khz) / cluster.units_per_khz;
+      cluster.clock_read.took(now_ns);
       if (std::exchange(cluster.lost, false) && cluster.hand) cluster.hand->forget();
       return;
     }
     cluster.lost = true;
+    cluster.clock_read.failed();
   }
 
   void read_slow_sensors(bool busy) noexcept {
@@ -257,7 +283,12 @@ struct LinuxPlatform::Parts {
     for (HeldFile& zone : zones) {
       if (zone.read_number(mc)) hottest_mc = std::max(hottest_mc, mc);
     }
-    if (hottest_mc > -1e9) temp_c = hottest_mc * 1e-3;
+    if (hottest_mc > -1e9) {
+      temp_c = hottest_mc * 1e-3;
+      temp_read.took(now_ns);
+    } else {
+      temp_read.failed();
+    }
     for (Cluster& cluster : cluster_list) {
       // Under bounds the limit is our own.
       if (cluster.actuator == ActuatorKind::kBounds || is_written(cluster)) continue;
@@ -352,8 +383,10 @@ struct LinuxPlatform::Parts {
     if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {
       const double busy_ns = cluster.busy_cores * static_cast<double>(last_epoch_ns);
       const double khz = cluster.counted.cycles / busy_ns * 1e6;
-      if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz))
+      if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz)) {
         cluster.now_khz = static_cast<std::int64_t>(khz);
+        cluster.clock_read.took(now_ns);
+      }
     }
   }
 
@@ -373,6 +406,10 @@ struct LinuxPlatform::Parts {
     out.capacity = capacity_per_khz(c) * static_cast<double>(out.freq_khz);
     out.temp_c = temp_c;
     out.power_mw = modelled_mw(cluster, cluster.busy_cores);
+    // Of the epoch is what was read at its end.
+    cluster.clock_read.mark(Sensed::kClock, now_ns, 1, out.sensed);
+    load_read.mark(Sensed::kLoad, now_ns, 1, out.sensed);
+    temp_read.mark(Sensed::kTemp, now_ns, kSlowSensorsNs, out.sensed);
   }
 
   double capacity_per_khz(std::size_t c) const noexcept {
@@ -394,11 +431,13 @@ struct LinuxPlatform::Parts {
     out.energy_preference =
         tuning.preference.value_or(jobs != nullptr ? jobs->energy_preference() : 0.5);
     out.roster_version = 0;
-    out.sensors_ok = held == 0;
-    out.held = held;
+    out.sensors_ok = load_read.failures == 0;
+    out.sensed = {};
+    if (power.measures()) power_read.mark(Sensed::kPower, now_ns, kPowerNs, out.sensed);
     for (std::size_t c = 0; c < cluster_list.size(); ++c) show(c, out.cluster[c]);
     out.power_mw = power.measures() && measured_mw >= 0 ? measured_mw : model_mw();
     out.energy_mj = epoch_mj;
+    out.count_held();
   }
 
   double model_mw() const noexcept {
@@ -408,14 +447,21 @@ struct LinuxPlatform::Parts {
   }
 
   /// Between two readings the last power holds; a reading that counted energy puts right what was
-  /// charged too much or too little since the one before.
+  /// charged too much or too little since the one before. Where none is to be had, the model tells.
   void charge(bool busy) noexcept {
-    if (busy && now_ns - power_ns >= kPowerNs && power.read(now_ns, measured_mw)) {
-      measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
-      power_ns = now_ns;
+    if (busy && now_ns - power_tried_ns >= kPowerNs) {
+      if (power.read(now_ns, measured_mw)) {
+        measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+        power_ns = power_tried_ns = now_ns;
+        power_read.took(now_ns);
+      } else if (power_read.failed(); power_read.gone()) {
+        measured_mw = -1;
+      }
     }
     if (measured_mw < 0) {
       epoch_mj = model_mw() * static_cast<double>(last_epoch_ns) * 1e-9;
+      measured_mj = charged_mj = 0;
+      power_ns = now_ns;
       return;
     }
     const double by_now_mj =
@@ -471,9 +517,9 @@ struct LinuxPlatform::Parts {
       own_threads = jobs->thread_ids();
       follow_threads({});
     }
-    usage.read(now_ns);
-    power_ns = now_ns;
-    power.read(now_ns, measured_mw);
+    if (usage.read(now_ns)) load_read.took(now_ns);
+    power_ns = power_tried_ns = now_ns;
+    if (power.read(now_ns, measured_mw)) power_read.took(now_ns);
   }
 
   /// Beside our own.
@@ -528,9 +574,10 @@ struct LinuxPlatform::Parts {
   Binding nobody;
   Doorbell own_bell;
   std::atomic<bool> interrupted{false};
-  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0;
+  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0,
+               power_tried_ns = 0;
   std::uint64_t epochs = 0, naps = 0;
-  std::uint32_t held = 0;
+  SensorWatch load_read, temp_read, power_read;
   bool napping = false, left = false;
   unsigned occupied = 0;  ///< devices, as bits of clusters
   double window_busy_ns = 0;
@@ -608,7 +655,10 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   }
   p.last_epoch_ns = p.now_ns - begin_ns;
   ++p.epochs;
-  p.held = p.usage.read(p.now_ns) ? 0 : p.held + 1;
+  if (p.usage.read(p.now_ns))
+    p.load_read.took(p.now_ns);
+  else
+    p.load_read.failed();
   p.watch_realtime();
   double busy_ns = 0;
   for (Parts::Cluster& cluster : p.cluster_list) {
@@ -619,7 +669,10 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   p.charge(busy_ns > 0);
   if (p.jobs != nullptr) p.settle_energy();
   p.show(out);
-  if (p.jobs != nullptr) p.jobs->close_epoch(out);
+  if (p.jobs != nullptr) {
+    p.jobs->close_epoch(out);
+    out.count_held();
+  }
   p.watch_idleness(p.last_epoch_ns, busy_ns);
   if (p.interrupted.load(std::memory_order_relaxed)) return Status::kInterrupted;
   if (p.jobs != nullptr && p.jobs->failed()) return Status::kDeviceLost;
@@ -648,8 +701,7 @@ std::vector<LinuxPlatform::ClusterStatus> LinuxPlatform::clusters() const {
   std::vector<ClusterStatus> all;
   for (const Parts::Cluster& cluster : parts_->cluster_list) {
     all.push_back({cluster.spec->name, cluster.cpus, cluster.policies, cluster.element,
-                   cluster.actuator, cluster.why,
-                   parts_->hand_report(all.size())});
+                   cluster.actuator, cluster.why, parts_->hand_report(all.size())});
   }
   return all;
 }
