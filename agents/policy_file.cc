@@ -1,10 +1,11 @@
 #include "agents/policy_file.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -21,10 +22,12 @@ namespace flyball {
 
 namespace {
 
-// magic 8, version 4, agent, features 4, platform, platform hash 8, times hash 8, payload length 4,
-// payload, CRC-32C 4. A name is its length, 4 bytes, and its bytes.
+// magic 8, version 4, agent, features 4, platform, platform hash 8, times hash 8, whether that is what
+// was believed 1, how many applications 4, of each its name and hash 8, payload length 4, payload, CRC-32C 4.
+// A name is its length, 4 bytes, and its bytes. In version 2 there is nothing between times hash and payload.
 constexpr std::string_view kMagic{"FLYPOL\0\1", 8};
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3, kWithoutApps = 2;
+constexpr std::uint32_t kMaxListedApps = 4096;
 constexpr std::size_t kMaxBytes = 16u
                                   << 20;  // the largest table, for four applications, has 0.3 MB
 constexpr std::size_t kMaxName = 256;
@@ -83,6 +86,12 @@ std::vector<std::uint8_t> policy_bytes(const PolicyFile& policy) {
   out.text(identity.platform);
   out.u64(identity.platform_hash);
   out.u64(identity.times_hash);
+  out.u8(identity.believed ? 1 : 0);
+  out.u32(static_cast<std::uint32_t>(identity.apps.size()));
+  for (const LearnedApp& app : identity.apps) {
+    out.text(app.name);
+    out.u64(app.hash);
+  }
   out.u32(static_cast<std::uint32_t>(policy.payload.size()));
   out.bytes(policy.payload);
   out.u32(crc32c(out.view().data(), out.view().size()));
@@ -92,7 +101,10 @@ std::vector<std::uint8_t> policy_bytes(const PolicyFile& policy) {
 void write_policy(const std::string& path, const PolicyFile& policy) {
   const std::vector<std::uint8_t> bytes = policy_bytes(policy);
   if (policy.identity.agent.empty() || policy.identity.agent.size() > kMaxName ||
-      policy.identity.platform.size() > kMaxName || bytes.size() > kMaxBytes) {
+      policy.identity.platform.size() > kMaxName || policy.identity.apps.size() > kMaxListedApps ||
+      std::ranges::any_of(policy.identity.apps,
+                          [](const LearnedApp& app) { return app.name.size() > kMaxName; }) ||
+      bytes.size() > kMaxBytes) {
     failure(fmt::format("policy file '{}'", path), "a name in it or its payload is too long",
             "report this as a fault of flyball");
   }
@@ -113,7 +125,8 @@ PolicyFile read_policy(const std::string& path) {
     for (std::size_t i = 0; i < 4; ++i) v |= std::uint32_t{bytes[at + i]} << (8 * i);
     return v;
   };
-  if (const std::uint32_t version = word(kMagic.size()); version != kVersion) {
+  const std::uint32_t version = word(kMagic.size());
+  if (version != kVersion && version != kWithoutApps) {
     refuse(path,
            fmt::format("it has format version {} and this program reads version {}", version,
                        kVersion),
@@ -130,6 +143,15 @@ PolicyFile read_policy(const std::string& path) {
   policy.identity.platform = printable(in.text(kMaxName));
   policy.identity.platform_hash = in.u64();
   policy.identity.times_hash = in.u64();
+  if (version != kWithoutApps) {
+    policy.identity.believed = in.u8() != 0;
+    const std::uint32_t apps = in.u32();
+    if (apps > kMaxListedApps) refuse(path, "it lists too many applications", kTrainAgain);
+    for (std::uint32_t i = 0; i < apps; ++i) {
+      std::string name = printable(in.text(kMaxName));
+      policy.identity.apps.push_back({std::move(name), in.u64()});
+    }
+  }
   const std::size_t size = in.u32();
   if (bytes.size() - in.at() != size + 4) {
     refuse(path, "it is not as long as it says", kTrainAgain);
@@ -137,6 +159,52 @@ PolicyFile read_policy(const std::string& path) {
   policy.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(in.at()), bytes.end() - 4);
   if (policy.identity.agent.empty()) refuse(path, "it does not say who learned it", kTrainAgain);
   return policy;
+}
+
+namespace {
+
+using AppList = std::vector<LearnedApp>;
+
+/// Names of `some` that are not among `others`; with the same name and other numbers, if `renumbered`.
+std::vector<std::string> names_beyond(const AppList& some, const AppList& others,
+                                      bool renumbered = false) {
+  std::vector<std::string> names;
+  for (const LearnedApp& app : some) {
+    const auto same = std::ranges::find(others, app.name, &LearnedApp::name);
+    const bool listed =
+        renumbered ? same != others.end() && same->hash != app.hash : same == others.end();
+    if (listed) names.push_back("'" + app.name + "'");
+  }
+  return names;
+}
+
+std::string difference(const AppList& then, const AppList& now) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  const auto say = [&](const char* what, std::vector<std::string> names) {
+    if (names.empty()) return;
+    const std::size_t more = names.size() - std::min(names.size(), kNamed);
+    names.resize(names.size() - more);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, fmt::join(names, " "));
+    if (more > 0) text += fmt::format(" and {} more", more);
+  };
+  say("with", names_beyond(then, now));
+  say("without", names_beyond(now, then));
+  say("with other numbers of", names_beyond(then, now, true));
+  return text;
+}
+
+}  // namespace
+
+std::string prior_note(const PolicyIdentity& policy, const PolicyIdentity& here) {
+  std::string text;
+  const auto say = [&](const std::string& part) { text += (text.empty() ? "" : " and ") + part; };
+  if (!policy.apps.empty() && !here.apps.empty()) {
+    if (const std::string apps = difference(policy.apps, here.apps); !apps.empty())
+      say(fmt::format("with another list of applications ({})", apps));
+  }
+  if (policy.times_hash != here.times_hash) say("with other measured times");
+  return text.empty() ? text : "learned " + text + ": it is a prior here";
 }
 
 std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here) {
@@ -147,6 +215,15 @@ std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here) {
     return "it was learned by another version of the agent, with other features";
   }
   if (policy.platform_hash == here.platform_hash) return "";
+  if (policy.believed || here.believed) {
+    const auto belief = [](const PolicyIdentity& one) {
+      return one.believed ? fmt::format("the belief '{}' (--belief)", one.platform)
+                          : fmt::format("what platform '{}' says of itself", one.platform);
+    };
+    return fmt::format("it was learned under {}, and here that is {}{}", belief(policy),
+                       belief(here),
+                       policy.platform == here.platform ? ", with other numbers" : "");
+  }
   if (policy.platform != here.platform) {
     return fmt::format("it was learned on '{}', not on '{}'", policy.platform, here.platform);
   }
@@ -157,10 +234,16 @@ std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here) {
 void check_policy(const PolicyFile& policy, const std::string& path, const PolicyIdentity& here) {
   const std::string why = misfit(policy.identity, here);
   if (why.empty()) return;
-  refuse(path, why,
-         policy.identity.agent == here.agent && policy.identity.features == here.features
-             ? "train it again, or take it as a prior with --from"
-             : "train it again with 'flyball train'");
+  refuse(path, why, misfit_remedy(policy.identity, here));
+}
+
+std::string misfit_remedy(const PolicyIdentity& policy, const PolicyIdentity& here) {
+  if (policy.agent != here.agent || policy.features != here.features) return kTrainAgain;
+  if (policy.believed)
+    return "give '--belief FILE' as it was trained, or take it as a prior with '--from FILE'";
+  if (here.believed)
+    return "leave --belief out as it was trained, or take it as a prior with '--from FILE'";
+  return "train it again, or take it as a prior with --from";
 }
 
 }  // namespace flyball

@@ -121,7 +121,8 @@ void PowerEstimate::add_epoch(const Observation& outcome,
   const double believed_mw = 1e3 * believed_mj / ms;
   watch_repeats(outcome, believed_mw);
   stretch_.end_mw = believed_mw;
-  stretch_.disturbed = stretch_.disturbed || stuck() || !outcome.sensors_ok;
+  stretch_.disturbed = stretch_.disturbed || stuck() || !outcome.sensors_ok ||
+                       !outcome.sensed.fresh(Sensed::kPower);
   stretch_.seen_mj += outcome.energy_mj;
   stretch_.ns += outcome.epoch_ns;
 }

@@ -79,6 +79,7 @@ QLearning::QLearning(const AgentContext& context, Kind kind)
       latency_ns_(platform_.decision_latency_us * 1e3 + slowest_transition_ns(platform_)),
       apps_(belief_),
       profiles_(platform_.apps.size() * (has_idle_states(platform_) ? kMaxApps : 1)),
+      forecasts_(platform_.apps.size()),
       weighs_gaps_(has_idle_states(platform_)) {
   known_.fill(-1);
   if (kind_ == Kind::kArms) {
@@ -128,8 +129,9 @@ void QLearning::bind(int slot, const Binding& binding, const Observation& now) {
                     JobTracker(platform_, *place.profile, slot, known, times_of(place.known)),
                     place.known,
                     learned_of(binding.profile, known ? place.profile->content_hash : 0));
-  place.own->time_off = place.own->jobs.deviation();
   place.own->energy_off = platform_.power_spread.value_or(kPowerSpread) / 1.25;
+  place.own->forecasts.time = ForecastErrors(1.25 * place.own->jobs.deviation());
+  place.own->forecasts.energy = ForecastErrors(platform_.power_spread.value_or(kPowerSpread));
   place.own->ladder = accuracy_ladder(*place.profile);
   idle_mw_ = place.own->profile->idle_mw();
 }
@@ -144,6 +146,7 @@ void QLearning::begin_run() {
   apps_.clear();
   known_.fill(-1);
   board_.begin_run();
+  std::ranges::fill(forecasts_, ForecastRecord());
 }
 
 /// What is still open ends here: nothing follows it. Costs after the last job are those of the next
@@ -452,8 +455,9 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   forecast.app = static_cast<std::uint8_t>(slot);
   forecast.sequence = run.sequence;
   const double time_ns = point.time_ns * left * slow;
-  // A mean absolute deviation is 0.8 standard deviations of a normal one.
-  const double sd_ns = time_ns * 1.25 * app.time_off;
+  if (app.known >= 0 && forecasts_[static_cast<std::size_t>(app.known)].jobs > 0)
+    app.forecasts.begin_as(forecasts_[static_cast<std::size_t>(app.known)]);
+  const double sd_ns = time_ns * app.forecasts.time.deviation();
   forecast.time_ns = static_cast<float>(spent_ns + time_ns);
   forecast.time_sd_ns = static_cast<float>(sd_ns);
   const double modelled_mj = point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9;
@@ -461,11 +465,17 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
     app.modelled_mj = modelled_mj;
     app.forecast_ns = std::max(1.0, spent_ns + time_ns);
   }
+  // What the platform takes anyhow is charged to all jobs that run, in equal parts.
+  int running = 0;
+  for (int a = 0; a < now.app_count; ++a) running += now.app[a].running.busy;
+  const double shared_mj =
+      point.energy_mj * left * slow + idle_mw_ * time_ns * 1e-9 / std::max(1, running);
+  if (app.shared_mj <= 0) app.shared_mj = shared_mj;
   app.extra_mw = point.energy_mj * app.jobs.work(0) * slow * 1e9 /
                  release_gap_ns(now.app[slot].required, app.jobs);
-  const double energy_mj = modelled_mj * app.energy_ratio;
+  const double energy_mj = shared_mj * app.forecasts.energy_ratio;
   forecast.energy_mj = static_cast<float>(app.spent_mj + energy_mj);
-  forecast.energy_sd_mj = static_cast<float>(1.25 * energy_mj * app.energy_off);
+  forecast.energy_sd_mj = static_cast<float>(energy_mj * app.forecasts.energy.deviation());
   const double slack_ns = static_cast<double>(run.deadline_ns - now.now_ns) - time_ns;
   forecast.miss_probability = static_cast<float>(
       sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0))) : (slack_ns < 0 ? 1 : 0));
@@ -474,9 +484,17 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
 
 void QLearning::score(App& app, const JobRecord& job) {
   if (app.modelled_mj <= 0) return;
-  // No more than twice as long: one that was preempted says little of the next.
-  const double longer = std::abs(static_cast<double>(job.execution_ns()) / app.forecast_ns - 1);
-  app.time_off += kOffWeight * (std::min(1.0, longer) - app.time_off);
+  const double longer = static_cast<double>(job.execution_ns()) / app.forecast_ns - 1;
+  const double shared_ratio = std::clamp(job.energy_mj / app.shared_mj, 0.01, 10.0);
+  const double dearer = shared_ratio / app.forecasts.energy_ratio - 1;
+  app.forecasts.add(longer, shared_ratio, dearer);
+  if (app.known >= 0) {
+    ForecastRecord& all = forecasts_[static_cast<std::size_t>(app.known)];
+    if (all.jobs == 0)
+      all = app.forecasts;
+    else
+      all.add(longer, shared_ratio, dearer);
+  }
   const double ratio = std::clamp(job.energy_mj / app.modelled_mj, 0.1, 10.0);
   const double off = std::abs(ratio / app.energy_ratio - 1);
   app.energy_off += kOffWeight * (off - app.energy_off);
@@ -519,7 +537,7 @@ void QLearning::decide(const Observation& now, Decision& out) noexcept {
       app->arm = app->next_arm;
       app->arm.valid = app->arm.valid && app->slow.valid;
       app->fast = {};
-      app->modelled_mj = app->spent_mj = 0;
+      app->modelled_mj = app->spent_mj = app->shared_mj = 0;
     }
     const bool asked_anew = app->mapping >= 0 && !(app->required == seen.required);
     if (app->mapping < 0 || started || seen.released > 0 || seen.finished > 0 || asked_anew) {

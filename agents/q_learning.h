@@ -13,6 +13,7 @@
 #include "agents/app_table.h"
 #include "agents/arm_learner.h"
 #include "agents/double_q.h"
+#include "agents/forecast_errors.h"
 #include "agents/job_tracker.h"
 #include "agents/learned_board.h"
 #include "agents/plan_table.h"
@@ -207,8 +208,9 @@ class QLearning : public Agent, public Spoilable {
     double spent_mj = 0;     ///< on it so far
     double energy_ratio = 1;
     double forecast_ns = 0;    ///< its time, as it was forecast when it started
-    double time_off = 0;       ///< mean relative deviation from that
     double energy_off = 0;     ///< mean relative deviation from that
+    ForecastRecord forecasts;
+    double shared_mj = 0;  ///< of the running job as it was forecast, before `forecasts`
     double extra_mw = 0;       ///< mean power of its jobs, as planned, beyond an idle platform's
     std::vector<float> ratio;  ///< energy as it came over as modelled, per mapping and level
     AppSetting scored;         ///< of the last job that was seen to run
@@ -277,7 +279,7 @@ class QLearning : public Agent, public Spoilable {
   void close(Learned& learned, DoubleQ& table, Closed& closed, int next_state,
              std::span<const DoubleQ::Prior> next, double energy_weight);
   void finish(App& app);
-  static void score(App& app, const JobRecord& job);
+  void score(App& app, const JobRecord& job);
   int draw(std::span<const DoubleQ::Prior> prior, double energy_weight, double epsilon, int greedy,
            std::vector<Chance>& chances, bool& explored);
   static double probability_of(const std::vector<Chance>& chances, int choice);
@@ -320,6 +322,7 @@ class QLearning : public Agent, public Spoilable {
   /// Of the believed applications; making one takes as long as thousands of epochs, so it serves all
   /// runs. With idle states there is one per slot, for it follows how far apart jobs come.
   std::vector<std::shared_ptr<PlanTable>> profiles_;
+  std::vector<ForecastRecord> forecasts_;  ///< of all applications of a profile
   bool weighs_gaps_;
   bool learning_ = true;
   SlowPriors

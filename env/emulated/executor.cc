@@ -267,7 +267,7 @@ void Executor::read_counters(JobEvent* event) {
     if (!sample.is_valid(field)) return;
     // What is held was counted before.
     if (sample.is_held(field)) {
-      ++event->held;
+      event->counters.held |= bit;
       return;
     }
     to = sample.at(field);

@@ -112,7 +112,6 @@ struct JobEvent {
   std::int64_t at_ns = 0;
   double speed_ratio = 1;  ///< that it started with
   Counters counters;       ///< of a finished job
-  std::uint8_t held = 0;   ///< fields that were held over, and so not counted
 };
 
 /// The thread that runs jobs, one after another. One other thread submits and listens.

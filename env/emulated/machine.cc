@@ -197,7 +197,7 @@ void EmulatedMachine::finished(const JobEvent& event, std::int64_t at_ns) {
 
 // A job counts where it ends; the clusters that served it share by their cores.
 void EmulatedMachine::take_counters(const JobEvent& event) {
-  held_ += event.held;
+  lost_counters_ = lost_counters_ || event.counters.held != 0;
   app_counted_[to_index(busy_app_)].add(event.counters);
   const Mapping& mapping = spec_.mappings[jobs_.app[to_index(busy_app_)].job_setting.mapping];
   int cores = 0;
@@ -248,8 +248,7 @@ void EmulatedMachine::fill(Observation& out) {
   ledger().observe(out);
   for (int a = 0; a < model_.apps; ++a)
     out.app[to_index(a)].counters = app_counted_[to_index(a)].counters();
-  out.held = held_;
-  out.sensors_ok = held_ == 0;
+  out.sensors_ok = !lost_counters_;
   double fastest = 0;
   for (const ClusterSpec& cluster : spec_.clusters) {
     fastest = std::max(
@@ -263,6 +262,7 @@ void EmulatedMachine::fill(Observation& out) {
     to.asked_khz = cluster.opps[to.asked_opp].freq_khz;
     to.capacity = 1024 * cluster.capacity_per_mhz * static_cast<double>(to.freq_khz) / fastest;
   }
+  out.count_held();
 }
 
 void EmulatedMachine::close_epoch(Observation& out) {
@@ -273,7 +273,7 @@ void EmulatedMachine::close_epoch(Observation& out) {
   ledger().clear_epoch();
   app_counted_ = {};
   cluster_counted_ = {};
-  held_ = 0;
+  lost_counters_ = false;
   jobs_.released_any = jobs_.finished_any = false;
 }
 

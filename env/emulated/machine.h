@@ -108,7 +108,7 @@ class EmulatedMachine final : private ScriptWorld {
   // Of the jobs that finished in the epoch.
   std::array<CounterSum, kMaxApps> app_counted_{};
   std::array<CounterSum, kMaxClusters> cluster_counted_{};
-  std::uint32_t held_ = 0;
+  bool lost_counters_ = false;
   std::vector<Background> background_;
   ScriptState script_;
   double battery_mj_ = 0;  ///< charge when the platform had used battery_from_mj_

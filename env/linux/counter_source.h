@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "env/spaces/sensed.h"
+
 namespace flyball {
 
 /// What can be counted. Also the order in which descriptors are given away: the first matter most.
@@ -71,9 +73,7 @@ class CounterSource {
 /// Holds the last good value of each field over a few readings that lack it.
 class CounterHold {
  public:
-  /// Longer than a hiccup, shorter than the half second at 20 epochs a second after which an old
-  /// value misleads.
-  static constexpr int kMaxHolds = 8;
+  static constexpr int kMaxHolds = kMaxHeldReadings;
   /// Completes `out`, whose fresh fields are valid. Only fields of `measured` are held.
   void complete(CounterSample& out, std::uint8_t measured, CounterTally& tally) noexcept;
 

@@ -6,11 +6,6 @@
 #include "env/model/model.h"
 
 namespace flyball {
-namespace {
-
-constexpr std::int64_t kPowerNs = 100'000'000;
-
-}  // namespace
 
 double LinuxPlatform::Parts::modelled_mw(const Cluster& cluster, double busy_cores) const noexcept {
   const auto c = static_cast<std::size_t>(index_of(cluster));
@@ -29,12 +24,20 @@ double LinuxPlatform::Parts::model_mw() const noexcept {
 }
 
 void LinuxPlatform::Parts::charge(bool busy) noexcept {
-  if (busy && now_ns - power_ns >= kPowerNs && power.read(now_ns, measured_mw)) {
-    measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
-    power_ns = now_ns;
+  if (busy && now_ns - power_tried_ns >= kPowerNs) {
+    power_tried_ns = now_ns;
+    if (power.read(now_ns, measured_mw)) {
+      measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
+      power_ns = now_ns;
+      power_read.took(now_ns);
+    } else if (power_read.failed(); power_read.gone()) {
+      measured_mw = -1;
+    }
   }
   if (measured_mw < 0) {
     epoch_mj = model_mw() * static_cast<double>(last_epoch_ns) * 1e-9;
+    measured_mj = charged_mj = 0;
+    power_ns = now_ns;
     return;
   }
   const double by_now_mj =

@@ -47,6 +47,25 @@ inline int lowest_opp_from(const ClusterSpec& spec, std::int64_t khz) {
 /// What LinuxPlatform is made of. How clusters are held open is in linux_clusters.cc, what is read of them in
 /// linux_sensing.cc, what it takes in linux_energy.cc.
 struct LinuxPlatform::Parts {
+  /// Whether what a sensor said last is of now.
+  struct SensorWatch {
+    std::int64_t read_ns = -1;  ///< last, on the platform's clock; negative: never
+    int failures = 0;           ///< in a row
+    void took(std::int64_t now_ns) noexcept {
+      read_ns = now_ns;
+      failures = 0;
+    }
+    void failed() noexcept { failures = std::min(failures + 1, kMaxHeldReadings); }
+    bool gone() const noexcept { return read_ns < 0 || failures >= kMaxHeldReadings; }
+    /// `late_ns`: how old what it said is at least when it was to be read since.
+    void mark(std::uint8_t sensor, std::int64_t now_ns, std::int64_t late_ns,
+              Sensed& out) const noexcept {
+      if (gone())
+        out.mark_absent(sensor);
+      else if (failures > 0 || now_ns - read_ns >= late_ns)
+        out.mark_held(sensor);
+    }
+  };
   struct Cluster {
     const ClusterSpec* spec;
     CpuSet cpus;
@@ -61,6 +80,7 @@ struct LinuxPlatform::Parts {
     std::unique_ptr<ClockHand> hand;
     std::unique_ptr<PerfCounterSource> counters;
     std::int64_t now_khz = 0;  ///< last read
+    SensorWatch clock_read;
     int asked_opp = 0;
     int cap_opp = 0;
     int realtime_opp = 0;                ///< owed to real-time threads that ran there of late
@@ -68,7 +88,7 @@ struct LinuxPlatform::Parts {
     Counters counted;
   };
 
-  static constexpr std::int64_t kSlowSensorsNs = 1'000'000'000;
+  static constexpr std::int64_t kSlowSensorsNs = 1'000'000'000, kPowerNs = 100'000'000;
 
   Parts(const SysTree& tree, const LinuxMachine& machine, const LinuxOptions& options);
 
@@ -103,7 +123,7 @@ struct LinuxPlatform::Parts {
   double modelled_mw(const Cluster& cluster, double busy_cores) const noexcept;
   double model_mw() const noexcept;
   /// Between two readings the last power holds; a reading that counted energy puts right what was
-  /// charged too much or too little since the one before.
+  /// charged too much or too little since the one before. Where none is to be had, the model tells.
   void charge(bool busy) noexcept;
   /// What the machine takes between two moments of an epoch, as far as it is known before its end: the
   /// model's, of what jobs keep busy, times how far measurements have been off that.
@@ -155,9 +175,10 @@ struct LinuxPlatform::Parts {
   Binding nobody;
   Doorbell own_bell;
   std::atomic<bool> interrupted{false};
-  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0;
+  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0,
+               power_tried_ns = 0;
   std::uint64_t epochs = 0, naps = 0;
-  std::uint32_t held = 0;
+  SensorWatch load_read, temp_read, power_read;
   bool napping = false, left = false;
   unsigned occupied = 0;  ///< devices, as bits of clusters
   double window_busy_ns = 0;

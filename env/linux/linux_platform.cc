@@ -15,9 +15,9 @@ void LinuxPlatform::Parts::start() {
   start_ns = now_ns = served_ns = monotonic_ns();
   if (jobs != nullptr) jobs->begin(start_ns);
   if (clamps && jobs != nullptr) clamps->set_threads(jobs->thread_ids());
-  usage.read(now_ns);
-  power_ns = now_ns;
-  power.read(now_ns, measured_mw);
+  if (usage.read(now_ns)) load_read.took(now_ns);
+  power_ns = power_tried_ns = now_ns;
+  if (power.read(now_ns, measured_mw)) power_read.took(now_ns);
 }
 
 int LinuxPlatform::Parts::within_tuning(std::size_t c, int opp) const noexcept {
@@ -94,7 +94,10 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   }
   p.last_epoch_ns = p.now_ns - begin_ns;
   ++p.epochs;
-  p.held = p.usage.read(p.now_ns) ? 0 : p.held + 1;
+  if (p.usage.read(p.now_ns))
+    p.load_read.took(p.now_ns);
+  else
+    p.load_read.failed();
   p.watch_realtime();
   double busy_ns = 0;
   for (Parts::Cluster& cluster : p.cluster_list) {
@@ -106,7 +109,10 @@ Status LinuxPlatform::advance(const EpochRequest& request, Observation& out) noe
   p.charge(busy_ns > 0);
   if (p.jobs != nullptr) p.settle_energy();
   p.show(out);
-  if (p.jobs != nullptr) p.jobs->close_epoch(out);
+  if (p.jobs != nullptr) {
+    p.jobs->close_epoch(out);
+    out.count_held();
+  }
   p.watch_idleness(p.last_epoch_ns, busy_ns);
   if (p.interrupted.load(std::memory_order_relaxed)) return Status::kInterrupted;
   if (p.jobs != nullptr && p.jobs->failed()) return Status::kDeviceLost;

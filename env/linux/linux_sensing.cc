@@ -16,7 +16,11 @@ constexpr double kClockSlack = 1.1;  // of a clock counted in ticks of busy time
 Counters counters_of(const CounterSample& sample) {
   Counters out;
   const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
-    if (!sample.is_valid(field) || sample.is_held(field)) return;
+    if (!sample.is_valid(field)) return;
+    if (sample.is_held(field)) {
+      out.held |= bit;
+      return;
+    }
     value = sample.at(field);
     out.valid |= bit;
   };
@@ -40,10 +44,12 @@ void LinuxPlatform::Parts::read_clock(Cluster& cluster) noexcept {
   for (HeldFile& file : cluster.clock) {
     if (!file.read_number(khz) || !(khz > 0)) continue;  // offline: the next one may be there
     cluster.now_khz = static_cast<std::int64_t>(khz) / cluster.units_per_khz;
+    cluster.clock_read.took(now_ns);
     if (std::exchange(cluster.lost, false) && cluster.hand) cluster.hand->forget();
     return;
   }
   cluster.lost = true;
+  cluster.clock_read.failed();
 }
 
 void LinuxPlatform::Parts::read_slow_sensors(bool busy) noexcept {
@@ -56,7 +62,12 @@ void LinuxPlatform::Parts::read_slow_sensors(bool busy) noexcept {
   for (HeldFile& zone : zones) {
     if (zone.read_number(mc)) hottest_mc = std::max(hottest_mc, mc);
   }
-  if (hottest_mc > -1e9) temp_c = hottest_mc * 1e-3;
+  if (hottest_mc > -1e9) {
+    temp_c = hottest_mc * 1e-3;
+    temp_read.took(now_ns);
+  } else {
+    temp_read.failed();
+  }
   for (Cluster& cluster : cluster_list) {
     // Under bounds the limit is our own.
     if (cluster.actuator == ActuatorKind::kBounds || is_written(cluster)) continue;
@@ -117,8 +128,10 @@ void LinuxPlatform::Parts::sense(Cluster& cluster) noexcept {
   if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {
     const double busy_ns = cluster.busy_cores * static_cast<double>(last_epoch_ns);
     const double khz = cluster.counted.cycles / busy_ns * 1e6;
-    if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz))
+    if (khz <= kClockSlack * static_cast<double>(cluster.spec->opps.back().freq_khz)) {
       cluster.now_khz = static_cast<std::int64_t>(khz);
+      cluster.clock_read.took(now_ns);
+    }
   }
 }
 
@@ -149,6 +162,10 @@ void LinuxPlatform::Parts::show(std::size_t c, ClusterObservation& out) const no
   out.capacity = capacity_per_khz(c) * static_cast<double>(out.freq_khz);
   out.temp_c = temp_c;
   out.power_mw = modelled_mw(cluster, cluster.busy_cores);
+  // Of the epoch is what was read at its end.
+  cluster.clock_read.mark(Sensed::kClock, now_ns, 1, out.sensed);
+  load_read.mark(Sensed::kLoad, now_ns, 1, out.sensed);
+  temp_read.mark(Sensed::kTemp, now_ns, kSlowSensorsNs, out.sensed);
 }
 
 void LinuxPlatform::Parts::show(Observation& out) const noexcept {
@@ -160,11 +177,13 @@ void LinuxPlatform::Parts::show(Observation& out) const noexcept {
   out.energy_preference =
       tuning.preference.value_or(jobs != nullptr ? jobs->energy_preference() : 0.5);
   out.roster_version = 0;
-  out.sensors_ok = held == 0;
-  out.held = held;
+  out.sensors_ok = load_read.failures == 0;
+  out.sensed = {};
+  if (power.measures()) power_read.mark(Sensed::kPower, now_ns, kPowerNs, out.sensed);
   for (std::size_t c = 0; c < cluster_list.size(); ++c) show(c, out.cluster[c]);
   out.power_mw = power.measures() && measured_mw >= 0 ? measured_mw : model_mw();
   out.energy_mj = epoch_mj;
+  out.count_held();
 }
 
 }  // namespace flyball

@@ -8,6 +8,7 @@
 namespace flyball {
 namespace {
 
+constexpr double kUnreadTempC = 45;  // as LinuxPlatform assumes it
 constexpr std::uint64_t kNoiseStream = 0x736e6f69, kTempNoiseStream = 0x74656d70;
 
 }  // namespace
@@ -90,11 +91,18 @@ double FaultySensors::shown_mj(const Observation& truth) {
     }
   }
   if (faults_.noise > 0) shown *= std::max(0.0, 1 + faults_.noise * random_.normal());
+  if (faults_.power_lost(truth.now_ns)) {
+    lost_ = std::min(lost_ + 1, kMaxHeldReadings + 1);
+    if (last_mw_ < 0 || lost_ > kMaxHeldReadings) return modelled_mj(truth);
+    return last_mw_ * static_cast<double>(truth.epoch_ns) * 1e-9;
+  }
+  lost_ = 0;
   if (faults_.stuck_from_ns >= 0 && truth.now_ns >= faults_.stuck_from_ns) {
     const double epoch_s = static_cast<double>(truth.epoch_ns) * 1e-9;
     if (stuck_mw_ < 0) stuck_mw_ = shown / epoch_s;
     shown = stuck_mw_ * epoch_s;
   }
+  last_mw_ = shown / (static_cast<double>(truth.epoch_ns) * 1e-9);
   return shown;
 }
 
@@ -103,6 +111,7 @@ Status FaultySensors::advance(const EpochRequest& request, Observation& out) noe
   if (truth_) *truth_ = out;
   if (truth_ && out.epoch_ns > 0) show_power(out);
   if (out.epoch_ns > 0 && faults_.of_temperature()) show_temperatures(out);
+  if (truth_) out.count_held();
   return status;
 }
 
@@ -125,11 +134,34 @@ void FaultySensors::show_temperatures(Observation& out) {
     out.cluster[c].temp_c = stuck ? stuck_c_[c] : shown_c;
   }
   temp_stuck_ = stuck;
+  const bool lost = faults_.temp_lost(out.now_ns);
+  temp_lost_ = lost ? std::min(temp_lost_ + 1, kMaxHeldReadings + 1) : 0;
+  for (int c = 0; c < out.cluster_count; ++c) {
+    ClusterObservation& cluster = out.cluster[c];
+    if (!lost) {
+      last_c_[c] = cluster.temp_c;
+      continue;
+    }
+    cluster.temp_c = temp_shown_ ? last_c_[c] : kUnreadTempC;
+    if (temp_shown_ && temp_lost_ <= kMaxHeldReadings)
+      cluster.sensed.mark_held(Sensed::kTemp);
+    else
+      cluster.sensed.mark_absent(Sensed::kTemp);
+  }
+  temp_shown_ = temp_shown_ || !lost;
 }
 
 void FaultySensors::show_power(Observation& out) {
+  const bool held = last_mw_ >= 0;
   const double shown = shown_mj(out);
-  const bool stuck = stuck_mw_ >= 0;
+  const bool stuck = stuck_mw_ >= 0 && lost_ == 0;
+  const auto mark = [&](Sensed& sensed) {
+    if (lost_ == 0) return;
+    held&& lost_ <= kMaxHeldReadings ? sensed.mark_held(Sensed::kPower)
+                                     : sensed.mark_absent(Sensed::kPower);
+  };
+  mark(out.sensed);
+  for (int c = 0; c < out.cluster_count; ++c) mark(out.cluster[c].sensed);
   if (!(out.energy_mj > 0)) {
     // A board that takes nothing now is late in showing what it took before; whose that was it forgets.
     out.energy_mj = shown;

@@ -51,6 +51,10 @@ class FaultySensors final : public Platform {
   Random random_, temp_random_;
   std::unique_ptr<Observation> truth_;  ///< of the last epoch; nullptr: all is shown as it is
   double stuck_mw_ = -1;
+  double last_mw_ = -1;  ///< that it showed; negative: nothing yet
+  int lost_ = 0, temp_lost_ = 0;  ///< readings in a row, as far as they are counted
+  std::array<double, kMaxClusters> last_c_{};
+  bool temp_shown_ = false;
   // What was used by the end of each of the last epochs; a ring, newest at head_.
   static constexpr int kHistory = 256;
   struct Mark {

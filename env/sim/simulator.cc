@@ -79,6 +79,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
   out.sustainable_mw = sustainable_mw(model_.scenario, state.battery_mj, state.now_ns);
   out.cluster_count = model_.clusters;
   out.sensors_ok = true;
+  out.sensed = {};
   out.held = 0;
   JobLedger::observe(model_.ledger, state.jobs, out);
   for (int a = 0; a < model_.apps; ++a) {
@@ -94,6 +95,7 @@ void Simulator::observe(const SimState& state, std::int64_t epoch_ns, Observatio
       busiest.add(state.run[a].busy_ns[c], state.run[a].wanted_cores[c]);
     }
     ClusterObservation& to = out.cluster[c];
+    to.sensed = {};
     to.freq_khz = point.freq_khz;
     to.asked_khz = model_.point[c][knob.asked].freq_khz;
     to.capacity = point.capacity;

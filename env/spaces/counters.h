@@ -6,7 +6,8 @@
 namespace flyball {
 
 /// Performance counters over one epoch, of a cluster or of an application. Which of them hold is
-/// in `valid`, a bit per field in this order; the others are 0 and mean nothing. The cache is the
+/// in `valid`, a bit per field in this order; the others are 0 and mean nothing. Of these `held` has
+/// those whose source could only repeat what it had counted before, which nobody counts twice. The cache is the
 /// last level of the platform, unless the platform says otherwise.
 struct Counters {
   double instructions = 0;
@@ -16,6 +17,7 @@ struct Counters {
   double stalled_cycles = 0;  ///< of `cycles`, waiting for memory
   double context_switches = 0;
   std::uint8_t valid = 0;
+  std::uint8_t held = 0;
 
   static constexpr std::uint8_t kInstructions = 1, kCycles = 2, kReferences = 4, kMisses = 8,
                                 kStalls = 16, kSwitches = 32, kAll = 63;
@@ -29,6 +31,7 @@ struct Counters {
     stalled_cycles += part * other.stalled_cycles;
     context_switches += part * other.context_switches;
     valid = first ? other.valid : static_cast<std::uint8_t>(valid & other.valid);
+    held = static_cast<std::uint8_t>((held | other.held) & ~valid);
   }
   bool has(std::uint8_t fields) const { return (valid & fields) == fields; }
   // Derived; NaN where what they are made of is missing.

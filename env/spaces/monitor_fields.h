@@ -30,7 +30,15 @@ struct Field {
   std::uint8_t counter = 0;
   double (*derive)(const void*) = nullptr;
   Charge charge = Charge::kNone;
+  std::uint8_t sensor = 0;
 };
+
+/// A line that comes from a sensor, which may fail.
+constexpr Field sensed(std::uint8_t sensor, Field field) {
+  field.sensor = sensor;
+  return field;
+}
+
 
 using P = Observation;
 using C = ClusterObservation;
@@ -43,16 +51,20 @@ double derived(const void* from) {
   return (static_cast<const S*>(from)->counters.*figure)();
 }
 
+#define FLYBALL_SENSED(S)                                                                           \
+  {"sensed_held", "", kNone, T::kU8, offsetof(S, sensed) + offsetof(Sensed, held), 1, 0, kHidden},  \
+  {"sensed_absent", "", kNone, T::kU8, offsetof(S, sensed) + offsetof(Sensed, absent), 1, 0, kHidden}
+
 // Resolutions: what sensors of boards tell apart (milliwatts, hundredths of a kelvin), and of
 // counters some 0.1 % of what a busy core counts in a millisecond.
 inline constexpr Field kPlatform[] = {
     {"sequence", "", kNone, T::kU64, offsetof(P, sequence), 1, 0, kHidden},
     {"now", "ns", kNone, T::kI64, offsetof(P, now_ns), 1, 0, kHidden},
     {"epoch", "ns", kNone, T::kI64, offsetof(P, epoch_ns), 1, 0, kHidden},
-    {"energy", "mJ", kLow, T::kF64, offsetof(P, energy_mj), 1, 1e-3, kShown, 0, nullptr,
-     Charge::kTotalEnergy},
-    {"power", "mW", kLow, T::kF64, offsetof(P, power_mw), 1, 1, kShown, 0, nullptr,
-     Charge::kPower},
+    sensed(Sensed::kPower, {"energy", "mJ", kLow, T::kF64, offsetof(P, energy_mj), 1, 1e-3, kShown,
+                            0, nullptr, Charge::kTotalEnergy}),
+    sensed(Sensed::kPower, {"power", "mW", kLow, T::kF64, offsetof(P, power_mw), 1, 1, kShown, 0,
+                            nullptr, Charge::kPower}),
     {"battery", "%", kHigh, T::kF64, offsetof(P, battery_pct), 1, 1e-3},
     {"preference", "", kNone, T::kF64, offsetof(P, energy_preference), 1, 1e-3, kHidden},
     {"sustainable", "mW", kNone, T::kF64, offsetof(P, sustainable_mw), 1, 1, kHidden},
@@ -62,6 +74,7 @@ inline constexpr Field kPlatform[] = {
     {"sensors_ok", "", kHigh, T::kBool, offsetof(P, sensors_ok), 1, 0, kHidden},
     {"held", "readings", kLow, T::kU32, offsetof(P, held), 1, 0},
     {"unlisted", "jobs", kLow, T::kU32, offsetof(P, jobs_unlisted), 1, 0, kHidden},
+    FLYBALL_SENSED(P),
 };
 
 #define FLYBALL_COUNTER(S, field) offsetof(S, counters) + offsetof(Counters, field)
@@ -79,6 +92,7 @@ inline constexpr Field kPlatform[] = {
       {"context_switches", "", kLow, T::kF64, FLYBALL_COUNTER(S, context_switches), 1, 1, true,  \
        Counters::kSwitches},                                                                     \
       {"counters_valid", "", kNone, T::kU8, FLYBALL_COUNTER(S, valid), 1, 0, kHidden},           \
+      {"counters_held", "", kNone, T::kU8, FLYBALL_COUNTER(S, held), 1, 0, kHidden},             \
       {"ipc", "", kHigh, T::kDerived, 0, 1, 0, true, Counters::kInstructions | Counters::kCycles, \
        derived<S, &Counters::ipc>},                                                              \
       {"misses_per_kilo_instruction", "", kLow, T::kDerived, 0, 1, 0, true,                      \
@@ -88,19 +102,20 @@ inline constexpr Field kPlatform[] = {
    derived<S, &Counters::stall_share>}
 
 inline constexpr Field kCluster[] = {
-    {"freq", "kHz", kNone, T::kI64, offsetof(C, freq_khz), 1, 0},
+    sensed(Sensed::kClock, {"freq", "kHz", kNone, T::kI64, offsetof(C, freq_khz), 1, 0}),
     {"asked", "kHz", kNone, T::kI64, offsetof(C, asked_khz), 1, 0},
-    {"capacity", "", kHigh, T::kF64, offsetof(C, capacity), 1, 0.1},
-    {"util", "%", kNone, T::kF64, offsetof(C, util_max), 100, 0.1},
-    {"util_mean", "%", kNone, T::kF64, offsetof(C, util_mean), 100, 0.1},
-    {"power", "mW", kLow, T::kF64, offsetof(C, power_mw), 1, 1},
-    {"temp", "C", kLow, T::kF64, offsetof(C, temp_c), 1, 0.01, kShown, 0, nullptr,
-     Charge::kHeat},
-    {"opp", "", kNone, T::kU8, offsetof(C, opp), 1, 0, kHidden},
+    sensed(Sensed::kClock, {"capacity", "", kHigh, T::kF64, offsetof(C, capacity), 1, 0.1}),
+    sensed(Sensed::kLoad, {"util", "%", kNone, T::kF64, offsetof(C, util_max), 100, 0.1}),
+    sensed(Sensed::kLoad, {"util_mean", "%", kNone, T::kF64, offsetof(C, util_mean), 100, 0.1}),
+    sensed(Sensed::kPower, {"power", "mW", kLow, T::kF64, offsetof(C, power_mw), 1, 1}),
+    sensed(Sensed::kTemp, {"temp", "C", kLow, T::kF64, offsetof(C, temp_c), 1, 0.01, kShown, 0,
+                           nullptr, Charge::kHeat}),
+    sensed(Sensed::kClock, {"opp", "", kNone, T::kU8, offsetof(C, opp), 1, 0, kHidden}),
     {"asked_opp", "", kNone, T::kU8, offsetof(C, asked_opp), 1, 0, kHidden},
     {"opp_cap", "", kNone, T::kU8, offsetof(C, opp_cap), 1, 0, kHidden},
     {"error", "errno", kLow, T::kI16, offsetof(C, error), 1, 0},
     FLYBALL_COUNTERS(C),
+    FLYBALL_SENSED(C),
 };
 
 #define FLYBALL_REQUIRED(field) offsetof(A, required) + offsetof(Requirements, field)
@@ -114,10 +129,10 @@ inline constexpr Field kApp[] = {
     {"shortfall", "%", kLow, T::kF64, offsetof(A, accuracy_shortfall_pct), 1, 1e-3, kShown, 0, nullptr,
      Charge::kShortfall},
     {"backlog", "jobs", kLow, T::kU32, offsetof(A, backlog), 1, 0},
-    {"energy", "mJ", kLow, T::kF64, offsetof(A, energy_mj), 1, 1e-3, kShown, 0, nullptr,
-     Charge::kEnergy},
-    {"over_budget", "mJ", kLow, T::kF64, offsetof(A, over_budget_mj), 1, 1e-3, kShown, 0, nullptr,
-     Charge::kOverBudget},
+    sensed(Sensed::kPower, {"energy", "mJ", kLow, T::kF64, offsetof(A, energy_mj), 1, 1e-3, kShown,
+                            0, nullptr, Charge::kEnergy}),
+    sensed(Sensed::kPower, {"over_budget", "mJ", kLow, T::kF64, offsetof(A, over_budget_mj), 1,
+                            1e-3, kShown, 0, nullptr, Charge::kOverBudget}),
     {"below_floor", "jobs", kLow, T::kU32, offsetof(A, below_floor), 1, 0, kHidden, 0, nullptr,
      Charge::kMiss},
     {"over_budget_jobs", "jobs", kLow, T::kU32, offsetof(A, over_budget), 1, 0, kHidden, 0, nullptr,

@@ -41,6 +41,7 @@ Monitor row_of(const Field& field, Monitor::Scope scope, std::size_t index,
   monitor.scale = field.scale;
   monitor.resolution = field.resolution;
   monitor.counter = field.counter;
+  monitor.sensor = field.sensor;
   monitor.shown = field.shown;
   monitor.derive = field.derive;
   monitor.charge = field.charge;
@@ -106,9 +107,25 @@ void store(char* at, Value value) {
   std::memcpy(at, &value, sizeof value);
 }
 
-std::uint8_t counters_valid(const Monitor& monitor, const Observation& from) {
-  return monitor.scope == Monitor::Scope::kCluster ? from.cluster[monitor.index].counters.valid
-                                                   : from.app[monitor.index].counters.valid;
+/// An application's energy is a share of the platform's.
+const Sensed& sensed_of(const Monitor& monitor, const Observation& from) {
+  return monitor.scope == Monitor::Scope::kCluster ? from.cluster[monitor.index].sensed
+                                                   : from.sensed;
+}
+
+Reading::State state_of(const Monitor& monitor, const Observation& from) {
+  using State = Reading::State;
+  if (monitor.counter != 0) {
+    const Counters& counters = monitor.scope == Monitor::Scope::kCluster
+                                   ? from.cluster[monitor.index].counters
+                                   : from.app[monitor.index].counters;
+    if (counters.has(monitor.counter)) return State::kOfEpoch;
+    const int there = counters.valid | counters.held;
+    return (there & monitor.counter) == monitor.counter ? State::kHeld : State::kAbsent;
+  }
+  const Sensed& sensed = sensed_of(monitor, from);
+  if ((sensed.absent & monitor.sensor) != 0) return State::kAbsent;
+  return (sensed.held & monitor.sensor) != 0 ? State::kHeld : State::kOfEpoch;
 }
 
 }  // namespace
@@ -196,15 +213,18 @@ const Monitor* MonitorTable::find(const std::string& name) const {
 }
 
 Reading read(const Monitor& monitor, const Observation& from) {
-  Reading reading{0, true, from.now_ns, from.sequence};
+  Reading reading{0, true, state_of(monitor, from), from.now_ns, from.sequence};
   const char* base = base_of(monitor, from);
   const char* at = base + monitor.offset;
   reading.value =
       monitor.type == T::kDerived ? monitor.derive(base) : monitor_fields::stored(monitor.type, at);
   reading.value *= monitor.scale;
+  using State = Reading::State;
+  if (!std::isfinite(reading.value) && reading.state == State::kOfEpoch)
+    reading.state = State::kAbsent;
   reading.valid = std::isfinite(reading.value) &&
-                  (monitor.counter == 0 ||
-                   (counters_valid(monitor, from) & monitor.counter) == monitor.counter);
+                  (reading.state == State::kOfEpoch ||
+                   (reading.state == State::kHeld && monitor.counter == 0));
   if (!reading.valid) reading.value = std::numeric_limits<double>::quiet_NaN();
   return reading;
 }

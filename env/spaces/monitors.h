@@ -51,6 +51,7 @@ struct Monitor {
   Charge charge = Charge::kNone;
   double weight = 0;  ///< in the reward, of one beyond what is desired; 0 for what only informs
   std::uint8_t counter = 0;  ///< bit of Counters::valid that it needs; 0: none
+  std::uint8_t sensor = 0;   ///< bit of Sensed that it comes from; of an application's the platform's; 0: none
   bool shown = true;         ///< of interest to people; the others only complete the record
   bool measured = false;     ///< false: modelled
   double (*derive)(const void*) = nullptr;  ///< kDerived: from the struct of its scope
@@ -58,8 +59,14 @@ struct Monitor {
 
 /// One value of a monitor with its stamp.
 struct Reading {
+  enum class State : std::uint8_t {
+    kOfEpoch,  ///< read in it, or for a sensor that is slower than the epochs, as lately as it tells
+    kHeld,     ///< from before
+    kAbsent,
+  };
   double value = 0;  ///< NaN when not valid
-  bool valid = true;
+  bool valid = true;  ///< false: absent, or a count that was held over, which nobody counts twice
+  State state = State::kOfEpoch;
   std::int64_t stamp_ns = 0;  ///< monotonic
   std::uint64_t sequence = 0;
 };

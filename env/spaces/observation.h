@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -12,6 +13,7 @@
 #include "env/spaces/job.h"
 #include "env/spaces/limits.h"
 #include "env/spaces/requirements.h"
+#include "env/spaces/sensed.h"
 #include "kernels/base/cpu_set.h"
 
 namespace flyball {
@@ -29,6 +31,7 @@ struct ClusterObservation {
   std::uint8_t asked_opp = 0;
   std::uint8_t opp_cap = 0;   ///< highest OPP that the thermal governor allows now
   std::int16_t error = 0;     ///< errno of the last attempt to set the clock; 0: none
+  Sensed sensed;
 };
 
 /// A job that was released and has not started.
@@ -112,8 +115,9 @@ struct Observation {
   int cluster_count = 0;
   int app_count = 0;          ///< slots in use: all bound ones are below
   std::uint32_t roster_version = 0;  ///< changes with every bind and unbind
-  bool sensors_ok = true;     ///< false when a reading was held over from before
-  std::uint32_t held = 0;     ///< how many readings were
+  bool sensors_ok = true;     ///< false when a reading was lost that decisions need
+  Sensed sensed;              ///< of the whole platform
+  std::uint32_t held = 0;     ///< how many readings, here and below, are held over (count_held)
   std::uint32_t jobs_unlisted = 0;  ///< more ended than `job_store` holds; counted in `app` all the same
   std::uint32_t job_count = 0;
   std::array<ClusterObservation, kMaxClusters> cluster{};
@@ -131,6 +135,18 @@ struct Observation {
     return *this;
   }
 
+  /// Counts what is marked in `sensed` and in the counters of clusters and applications.
+  void count_held() {
+    held = static_cast<std::uint32_t>(std::popcount(sensed.held));
+    for (int c = 0; c < cluster_count; ++c) {
+      const ClusterObservation& one = cluster[static_cast<std::size_t>(c)];
+      held += static_cast<std::uint32_t>(std::popcount(one.sensed.held) +
+                                         std::popcount(one.counters.held));
+    }
+    for (int a = 0; a < app_count; ++a)
+      held += static_cast<std::uint32_t>(
+          std::popcount(app[static_cast<std::size_t>(a)].counters.held));
+  }
   std::span<const JobRecord> jobs() const { return {job_store.data(), job_count}; }
   void clear_jobs() { job_count = 0; jobs_unlisted = 0; }
   void add_job(const JobRecord& job) {

@@ -15,6 +15,7 @@ std::vector<std::int64_t> changes_of(const Scenario& scenario) {
     for (const WorkTrend& trend : app.work_trends) add(trend.from_ns), add(trend.to_ns);
   }
   add(scenario.sensors.stuck_from_ns), add(scenario.sensors.temp_stuck_from_ns);
+  add(scenario.sensors.lost_from_ns), add(scenario.sensors.temp_lost_from_ns);
   for (const BackgroundLoad& load : scenario.background) add(load.start_ns), add(load.stop_ns);
   for (const ScenarioEvent& event : scenario.events) add(event.at_ns);
   std::ranges::sort(changes);

@@ -39,14 +39,15 @@ void MonitorFigures::on_unbind(int slot) {
   }
 }
 
-void MonitorFigures::on_epoch(const EpochEvent& event) noexcept {
-  const auto ns = static_cast<double>(event.outcome.epoch_ns);
+void MonitorFigures::add(const Observation& now) noexcept {
+  const auto ns = static_cast<double>(now.epoch_ns);
   for (Kept& kept : kept_) {
     if (!kept.there) continue;
     MonitorFigure& figure = kept.figure;
     ++figure.epochs;
-    const Reading reading = read(figure.monitor, event.outcome);
-    if (!reading.valid) continue;
+    const Reading reading = read(figure.monitor, now);
+    figure.held += reading.state == Reading::State::kHeld;
+    if (!reading.valid || reading.state == Reading::State::kHeld) continue;
     figure.least = figure.valid == 0 ? reading.value : std::min(figure.least, reading.value);
     figure.most = figure.valid == 0 ? reading.value : std::max(figure.most, reading.value);
     ++figure.valid;

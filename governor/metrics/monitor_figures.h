@@ -10,13 +10,14 @@
 namespace flyball {
 
 /// What a monitor showed in a run. An epoch counts by how long it was, and only where the reading was
-/// valid.
+/// valid and of that epoch.
 struct MonitorFigure {
   Monitor monitor;
   double sum = 0;  ///< of value * ns
   double ns = 0;
   double least = 0, most = 0;
-  std::uint64_t epochs = 0, valid = 0;
+  std::uint64_t epochs = 0, valid = 0, held = 0;
+  std::uint64_t absent() const { return epochs - valid - held; }
   double mean() const { return sum / ns; }  ///< NaN where it was never valid
 };
 
@@ -28,7 +29,8 @@ class MonitorFigures final : public EpochSink {
                  const std::vector<std::string>& measured = {});
   void on_bind(int slot, const Binding& binding, const Observation& now) override;
   void on_unbind(int slot) override;
-  void on_epoch(const EpochEvent& event) noexcept override;
+  void on_epoch(const EpochEvent& event) noexcept override { add(event.outcome); }
+  void add(const Observation& now) noexcept;
 
   std::vector<MonitorFigure> result() const;
 

@@ -17,7 +17,7 @@ namespace flyball {
 inline constexpr char kFrameMagic[9] = "FLYZSTD1";
 /// The longest block there can be; a frame holds no more, so that nothing unpacks to much.
 inline constexpr std::size_t kMaxFrameBytes = kBlockHeaderBytes + kBlockPayloadBytes + 4;
-inline constexpr std::uint32_t kCompressedVersion = 4;  ///< of the header of such a file
+inline constexpr std::uint32_t kCompressedVersion = 6;  ///< of the header of such a file
 
 /// Whether this program was built with Zstandard.
 bool can_compress();

@@ -1,6 +1,7 @@
 #include "governor/record/record_codec.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/base/control_character.h"
 
@@ -59,11 +60,26 @@ void put_forecast(Encoder& out, const Forecast& one) {
   out(one.time_ns), out(one.time_sd_ns), out(one.energy_mj), out(one.energy_sd_mj);
   out(one.miss_probability);
 }
-void get_forecast(Decoder& in, Forecast& one) {
-  in(one.app);
+void get_forecast(Decoder& in, Forecast& one) {  // its slot is known
   one.sequence = in.number();
   in(one.time_ns), in(one.time_sd_ns), in(one.energy_mj), in(one.energy_sd_mj);
   in(one.miss_probability);
+}
+
+// Beside the slot, of a forecast that is as it was last written.
+constexpr std::uint8_t kAsBefore = 128;
+static_assert(kMaxApps <= kAsBefore);
+
+/// Whether a forecast of a running job, made anew, tells nobody more than the one before.
+bool is_as_before(const Forecast& now, const Forecast& before) {
+  const auto near = [](float a, float b, float within) { return std::abs(a - b) <= within; };
+  const auto alike = [&](float mean, float sd, float was, float was_sd) {
+    return near(mean, was, was_sd / 4) && sd <= 2 * was_sd && was_sd <= 2 * sd;
+  };
+  return now.sequence == before.sequence &&
+         alike(now.time_ns, now.time_sd_ns, before.time_ns, before.time_sd_ns) &&
+         alike(now.energy_mj, now.energy_sd_mj, before.energy_mj, before.energy_sd_mj) &&
+         near(now.miss_probability, before.miss_probability, 0.05f);
 }
 
 }  // namespace
@@ -206,8 +222,18 @@ void put_decision(Encoder& out, const DecisionRow& row, const KnobCounts& counts
   for (const float number : decided.reason.number) out(number);
   const int forecasts = std::min<int>(decided.forecasts, kMaxForecasts);
   out(static_cast<std::uint8_t>(forecasts));
-  for (int i = 0; i < forecasts; ++i)
-    put_forecast(out, decided.forecast[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < forecasts; ++i) {
+    const Forecast& one = decided.forecast[static_cast<std::size_t>(i)];
+    Forecast& before = state.forecast[one.app];
+    bool& foretold = state.foretold[one.app];
+    if (foretold && is_as_before(one, before)) {
+      out(static_cast<std::uint8_t>(one.app | kAsBefore));
+      continue;
+    }
+    put_forecast(out, one);
+    before = one;
+    foretold = true;
+  }
   if (decided.has_runner_up) {
     out(decided.runner_up.mapping), out(decided.runner_up.level);
     out(decided.runner_up_energy_mj);
@@ -240,8 +266,24 @@ void get_decision(Decoder& in, DecisionRow& row, const KnobCounts& counts, Recor
     in.overrun = true;
     decided.forecasts = 0;
   }
-  for (int i = 0; i < decided.forecasts; ++i)
-    get_forecast(in, decided.forecast[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < decided.forecasts; ++i) {
+    Forecast& one = decided.forecast[static_cast<std::size_t>(i)];
+    const std::uint8_t first = in.byte();
+    const bool as_before = (first & kAsBefore) != 0;
+    one.app = first & (kAsBefore - 1);
+    if (one.app >= kMaxApps || (as_before && !state.foretold[one.app])) {
+      in.overrun = true;
+      decided.forecasts = 0;
+      return;
+    }
+    if (as_before) {
+      one = state.forecast[one.app];
+      continue;
+    }
+    get_forecast(in, one);
+    state.forecast[one.app] = one;
+    state.foretold[one.app] = true;
+  }
   decided.has_runner_up = (flags & kRunnerUp) != 0;
   if (decided.has_runner_up) {
     in(decided.runner_up.mapping), in(decided.runner_up.level);

@@ -104,6 +104,8 @@ int get_binding(Decoder& in, Binding& binding);
 struct RecordState {
   Action decided;
   std::array<float, kMaxApps> accuracy_pct{}, accuracy_floor_pct{};
+  std::array<Forecast, kMaxApps> forecast{};  ///< as last written of each
+  std::array<bool, kMaxApps> foretold{};
   std::int64_t finish_ns = 0;
 };
 

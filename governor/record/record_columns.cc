@@ -100,13 +100,14 @@ const Binding* RecordColumns::binding_of(int slot) const {
 }
 
 void RecordColumns::epoch_header(TableWriter& out) const {
-  for (const char* name : {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy",
-                           "cost_misses", "cost_accuracy", "cost_budget", "cost_heat", "cost_latency",
-                           "cost_monitors"})
+  for (const char* name :
+       {"epoch", "end_ns", "epoch_ns", "decide_ns", "reward", "cost_energy", "cost_misses",
+        "cost_accuracy", "cost_budget", "cost_heat", "cost_latency", "cost_monitors"})
     out.text(name);
   for (const Monitor& row : platform_rows_) out.text(column_name(row.name, row.unit));
   for (const AppColumns& app : apps_)
     for (const Monitor& row : app.rows) out.text(column_name(row.name, row.unit));
+  out.text("held_over");
   for (const char* prefix : {"decided.", "applied."}) {
     knob_names(out, prefix, knobs_);
     for (const AppColumns& app : apps_) knob_names(out, prefix, app.knobs);
@@ -152,6 +153,13 @@ void RecordColumns::forecast_cells(TableWriter& out, const Decision& decision,
   out.cell(decision.runner_up_energy_mj);
 }
 
+/// Empty where there was no reading.
+void RecordColumns::monitor_cell(TableWriter& out, const Monitor& row, const Observation& now) {
+  const Reading reading = flyball::read(row, now);
+  out.cell(reading.value);
+  if (reading.state == Reading::State::kHeld) held_ += (held_.empty() ? "" : " ") + row.name;
+}
+
 void RecordColumns::epoch_line(TableWriter& out, const Observation& now, const DecisionRow& row) {
   judge(info_.weights, now, reward_);
   const RewardParts sum = reward_.sum();
@@ -159,10 +167,12 @@ void RecordColumns::epoch_line(TableWriter& out, const Observation& now, const D
   row.recorded ? out.cell(row.decide_ns) : out.empty();
   out.cell(sum.total()).cell(sum.energy).cell(sum.misses).cell(sum.accuracy);
   out.cell(sum.budget).cell(sum.heat).cell(sum.latency).cell(sum.monitors);
-  for (const Monitor& monitor : platform_rows_) out.cell(flyball::read(monitor, now).value);
+  held_.clear();
+  for (const Monitor& monitor : platform_rows_) monitor_cell(out, monitor, now);
   for (const AppColumns& app : apps_)
     for (const Monitor& monitor : app.rows)
-      app.bound ? out.cell(flyball::read(monitor, now).value) : out.empty();
+      app.bound ? monitor_cell(out, monitor, now) : static_cast<void>(out.empty());
+  out.text(held_);
   for (const Action* action : {&row.decision.action, &row.applied}) {
     knob_values(out, knobs_, *action, true);
     for (const AppColumns& app : apps_) knob_values(out, app.knobs, *action, app.bound);

@@ -42,6 +42,7 @@ class RecordColumns {
   };
 
   const AppColumns* of_slot(int slot) const;
+  void monitor_cell(TableWriter& out, const Monitor& row, const Observation& now);
   void forecast_cells(TableWriter& out, const Decision& decision, bool recorded) const;
   static std::string value_of(const AppColumns& app, const JobRecord& job, const std::string& name);
 
@@ -51,6 +52,7 @@ class RecordColumns {
   std::vector<AppColumns> apps_;
   std::vector<std::string> job_knobs_;  ///< columns of the jobs
   Reward reward_;
+  std::string held_;  ///< monitors of the epoch that is written
 };
 
 }  // namespace flyball

@@ -80,12 +80,13 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
       std::memcmp(start, kRecordingMagic, sizeof kRecordingMagic) != 0)
     reject(path, "is not a flyball recording");
   const auto version = number_at<std::uint32_t>(start + 8);
-  if (version == kCompressedVersion && !can_compress()) {
+  const bool compressed = version == kCompressedVersion || version == kFormerVersion + 1;
+  if (compressed && !can_compress()) {
     input_error(fmt::format("recording {}", path),
                 "is compressed, and this program was built without Zstandard",
                 "build it where libzstd-dev is, or read it with the program that wrote it");
   }
-  if (version != kRecordingVersion && version != kCompressedVersion) {
+  if (version != kRecordingVersion && version != kFormerVersion && !compressed) {
     input_error(
         fmt::format("recording {}", path),
         fmt::format("has format version {}, this program reads {}", version, kRecordingVersion),
@@ -126,7 +127,8 @@ class BlockFinder {
     block.resize(kBlockHeaderBytes);
     const std::size_t got = file_.read(offset, block.data(), block.size());
     if (got < block.size()) return BlockState::kCutOff;
-    if (std::memcmp(block.data(), kBlockMagic, 8) != 0 && !is_frame(block)) return BlockState::kNone;
+    if (std::memcmp(block.data(), kBlockMagic, 8) != 0 && !is_frame(block))
+      return BlockState::kNone;
     const auto length = number_at<std::uint32_t>(block.data() + 12);
     if (length > kBlockPayloadBytes) return BlockState::kDamaged;
     const std::size_t bytes = kBlockHeaderBytes + length + 4;
@@ -234,6 +236,21 @@ RecordingReport read_recording(const std::string& path, const RecordingVisitor& 
   return report;
 }
 
+namespace {
+
+double per(std::uint64_t bytes, std::uint64_t count) {
+  return count > 0 ? static_cast<double>(bytes) / static_cast<double>(count)
+                   : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+double RecordingReport::bytes_per_decision() const { return per(decision_bytes, decisions); }
+double RecordingReport::bytes_per_other_epoch() const {
+  return per(other_bytes, epochs - decisions);
+}
+double RecordingReport::bytes_per_job() const { return per(job_bytes, jobs); }
+
 std::string RecordingReport::problem() const {
   if (complete) return "";
   std::string text =
@@ -250,8 +267,9 @@ std::string RecordingReport::problem() const {
 
 std::string RecordingReport::unlisted() const {
   if (jobs_unlisted == 0) return "";
-  return fmt::format("{} more jobs are counted and not described: an epoch describes the first {} that end in it",
-                     jobs_unlisted, kMaxEpochJobs);
+  return fmt::format(
+      "{} more jobs are counted and not described: an epoch describes the first {} that end in it",
+      jobs_unlisted, kMaxEpochJobs);
 }
 
 const char* verdict_name(Shield::Verdict verdict) {

@@ -43,7 +43,9 @@ namespace flyball {
 // (row_codec.h): every row at its resolution, by how it differs from the one before. The first of a
 // block and the first after the roster changes are absolute, so that every block can be read alone.
 // The values that the table derives and the rewards are not in the file: who reads makes them again.
-// A decision is in it when it is new, or the shield changed something.
+// A decision is in it when it is new, or the shield changed something. What it expects of a job that was
+// told before is told again when time or energy have moved by a quarter of their deviation, that by half,
+// or the chance of a miss by 5 %; who reads is told what was last written.
 //
 // A block holds whole records only. A file that was cut off ends in a torn block, which is skipped;
 // a damaged block fails its checksum and reading goes on at the next one. The last block of a run
@@ -113,6 +115,10 @@ struct RecordingReport {
   std::uint64_t torn_bytes = 0;  ///< of a last block that was cut off, skipped
   bool ended = false;            ///< the end record is there: the run closed it
   bool complete = false;         ///< that, and no block is missing
+  /// Bytes that one takes before compression; NaN where there is none.
+  double bytes_per_decision() const;
+  double bytes_per_other_epoch() const;
+  double bytes_per_job() const;
   /// Empty when it is complete, or what happened to it, for people.
   std::string problem() const;
   /// "" or that jobs are not listed, for people.

@@ -11,7 +11,10 @@ namespace flyball {
 inline constexpr char kRecordingMagic[8] = {'F', 'L', 'Y', 'R', 'E', 'C', '\0', '\1'};
 inline constexpr OutputKind kRecordingOutput{"a flyball recording",
                                              {kRecordingMagic, sizeof kRecordingMagic}};
-inline constexpr std::uint32_t kRecordingVersion = 3;
+inline constexpr std::uint32_t kRecordingVersion = 5;
+/// Of before forecasts were left out that are as they were, and which readings are held over was told; read
+/// as well, as the compressed one that is one higher.
+inline constexpr std::uint32_t kFormerVersion = 3;
 
 /// The file header: magic, version, JSON, checksum.
 std::string encode_header(const RecordingInfo& info);

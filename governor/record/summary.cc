@@ -23,7 +23,16 @@ double RecordingSummary::latency_ms(double percent) const {
   return latency.count() > 0 ? latency.percentile(percent) / 1e6 : std::nan("");
 }
 
-void SummaryReader::bind(const Binding& binding) {
+void SummaryReader::begin(const RecordingInfo& info) {
+  monitors_.emplace(info.platform, info.weights, info.measured);
+}
+
+void SummaryReader::unbind(int slot) {
+  if (monitors_) monitors_->on_unbind(slot);
+}
+
+void SummaryReader::bind(int slot, const Binding& binding, const Observation& now) {
+  if (monitors_) monitors_->on_bind(slot, binding, now);
   if (std::ranges::find(summary_.apps, binding.name) == summary_.apps.end())
     summary_.apps.push_back(binding.name);
 }
@@ -31,6 +40,7 @@ void SummaryReader::bind(const Binding& binding) {
 void SummaryReader::epoch(const Observation& now, const DecisionRow& row) {
   const auto ns = static_cast<double>(now.epoch_ns);
   elapsed_ns_ += ns;
+  if (monitors_) monitors_->add(now);
   summary_.energy_mj += now.energy_mj;
   if (row.recorded) summary_.forecasts.expect(row.decision);
   summary_.explored += row.recorded && row.decision.explored();
@@ -76,6 +86,7 @@ RecordingSummary SummaryReader::finish(RecordingReport report) {
     cluster.temp_min_c = seen.temp_min_c;
     cluster.temp_max_c = seen.temp_max_c;
   }
+  if (monitors_) summary_.monitors = monitors_->result();
   summary_.report = std::move(report);
   return std::move(summary_);
 }
@@ -83,7 +94,11 @@ RecordingSummary SummaryReader::finish(RecordingReport report) {
 RecordingSummary summarise(const std::string& recording) {
   SummaryReader reader;
   RecordingVisitor visitor;
-  visitor.on_bind = [&](int, const Binding& binding, const Observation&) { reader.bind(binding); };
+  visitor.on_info = [&](const RecordingInfo& info) { reader.begin(info); };
+  visitor.on_bind = [&](int slot, const Binding& binding, const Observation& now) {
+    reader.bind(slot, binding, now);
+  };
+  visitor.on_unbind = [&](int slot) { reader.unbind(slot); };
   visitor.on_epoch = [&](const Observation& now, const DecisionRow& row) {
     reader.epoch(now, row);
   };

@@ -2,11 +2,13 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "governor/metrics/forecast_score.h"
 #include "governor/metrics/histogram.h"
+#include "governor/metrics/monitor_figures.h"
 #include "governor/record/recording.h"
 
 namespace flyball {
@@ -31,6 +33,7 @@ struct RecordingSummary {
   double accuracy_pct = std::numeric_limits<double>::quiet_NaN();  ///< mean over finished jobs
   ForecastScore forecasts;
   std::vector<Cluster> clusters;
+  std::vector<MonitorFigure> monitors;  ///< that people look at
 
   std::uint64_t jobs() const { return finished + dropped; }
   double miss_pct() const;
@@ -41,9 +44,11 @@ struct RecordingSummary {
 /// Takes in a run as read_recording tells it.
 class SummaryReader {
  public:
+  void begin(const RecordingInfo& info);
   void epoch(const Observation& now, const DecisionRow& row);
   void job(const JobRecord& job);
-  void bind(const Binding& binding);
+  void bind(int slot, const Binding& binding, const Observation& now);
+  void unbind(int slot);
   RecordingSummary finish(RecordingReport report);
 
  private:
@@ -55,6 +60,7 @@ class SummaryReader {
   };
   RecordingSummary summary_;
   std::array<Cluster, kMaxClusters> clusters_{};
+  std::optional<MonitorFigures> monitors_;
   double elapsed_ns_ = 0, accuracy_sum_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernels/base/crc32c.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -75,16 +76,17 @@ TEST_F(PolicyFileTest, LittleEndianLayoutWithCrc32c) {
                        {0xff}});
   const std::string all = bytes();
   EXPECT_EQ(all, std::string("FLYPOL\0\1"
-                             "\2\0\0\0"
+                             "\3\0\0\0"
                              "\2\0\0\0ab"
                              "\3\0\0\0"
                              "\3\0\0\0xyz"
                              "\x08\x07\x06\x05\x04\x03\x02\x01"
                              "\x09\0\0\0\0\0\0\0"
+                             "\0\0\0\0\0"  // not by --belief; no applications
                              "\1\0\0\0\xff",
-                             50) +
-                     all.substr(50));
-  ASSERT_EQ(all.size(), 54u);
+                             55) +
+                     all.substr(55));
+  ASSERT_EQ(all.size(), 59u);
   // CRC-32C bit by bit, as in RFC 3720 appendix B.4.
   std::uint32_t crc = 0xffffffffu;
   for (unsigned char byte : all.substr(0, all.size() - 4)) {
@@ -132,9 +134,9 @@ TEST_F(PolicyFileTest, ReasonsAreNamed) {
   EXPECT_THAT(reason(good + "x"), HasSubstr("checksum"));
   std::string bad = good;
   bad[8] = 1;
-  EXPECT_THAT(reason(bad), HasSubstr("format version 1 and this program reads version 2"));
-  bad[8] = 3;
-  EXPECT_THAT(reason(bad), HasSubstr("format version 3"));
+  EXPECT_THAT(reason(bad), HasSubstr("format version 1 and this program reads version 3"));
+  bad[8] = 4;
+  EXPECT_THAT(reason(bad), HasSubstr("format version 4"));
   bad = good;
   bad[good.size() - 6] ^= 1;
   EXPECT_THAT(reason(bad), HasSubstr("checksum"));
@@ -196,6 +198,79 @@ TEST_F(PolicyFileTest, ValidForThePlatformFileAndTheAgentThatLearnedIt) {
   EXPECT_THAT(misfit(own, here), HasSubstr("a 'tiny' whose platform file had other numbers"));
   here.platform = "odroid_xu3";
   EXPECT_EQ(misfit(own, here), "it was learned on 'tiny', not on 'odroid_xu3'");
+}
+
+TEST_F(PolicyFileTest, AFileOfVersion2SaysNothingOfApplicationsAndIsRead) {
+  std::string old(
+      "FLYPOL\0\1"
+      "\2\0\0\0"
+      "\2\0\0\0ab"
+      "\5\0\0\0"
+      "\4\0\0\0tiny"
+      "\x08\x07\x06\x05\x04\x03\x02\x01"
+      "\x4d\0\0\0\0\0\0\0"
+      "\1\0\0\0\xff",
+      51);
+  const std::uint32_t crc = crc32c(old.data(), old.size());
+  for (int i = 0; i < 4; ++i) old += static_cast<char>(crc >> (8 * i));
+  put(old);
+  const PolicyFile back = read_policy(path_);
+  EXPECT_EQ(back.identity.agent, "ab");
+  EXPECT_EQ(back.identity.platform, "tiny");
+  EXPECT_EQ(back.identity.times_hash, 77u);
+  EXPECT_TRUE(back.identity.apps.empty());
+  EXPECT_EQ(back.payload, std::vector<std::uint8_t>{255});
+  PolicyIdentity here = back.identity;
+  here.apps = {{"camera", 1}};
+  EXPECT_EQ(prior_note(back.identity, here), "") << "nobody knows";
+}
+
+TEST_F(PolicyFileTest, OtherApplicationsOrTimesMakeItAPriorAndThatIsSaid) {
+  PolicyFile of = policy_;
+  of.identity.apps = {{"camera", 1}, {"door", 2}};
+  of.identity.believed = true;
+  write_policy(path_, of);
+  const PolicyIdentity own = read_policy(path_).identity;
+  EXPECT_EQ(own.apps, of.identity.apps);
+  EXPECT_TRUE(own.believed);
+  EXPECT_EQ(prior_note(own, own), "");
+  PolicyIdentity here = own;
+  here.apps = {{"camera", 3}, {"talk", 2}, {"lamp", 4}};
+  EXPECT_EQ(misfit(own, here), "") << "no reason to refuse it";
+  EXPECT_EQ(prior_note(own, here),
+            "learned with another list of applications (with 'door', without 'talk' 'lamp', with "
+            "other numbers "
+            "of 'camera'): it is a prior here");
+  here.times_hash = 78;
+  here.apps = {{"camera", 1}, {"door", 2}, {"lamp", 4}};
+  EXPECT_EQ(prior_note(own, here),
+            "learned with another list of applications (without 'lamp') and with other measured "
+            "times: it is a "
+            "prior here");
+  here.apps = own.apps;
+  EXPECT_EQ(prior_note(own, here), "learned with other measured times: it is a prior here");
+}
+
+TEST_F(PolicyFileTest, UnderAnotherBeliefItIsRefusedByThatName) {
+  const PolicyIdentity own = policy_.identity;
+  PolicyIdentity here = own;
+  here.platform_hash = 1;
+  here.platform = "thirsty";
+  here.believed = true;
+  EXPECT_EQ(misfit(own, here),
+            "it was learned under what platform 'tiny' says of itself, and here that is the belief "
+            "'thirsty' "
+            "(--belief)");
+  EXPECT_THAT(misfit_remedy(own, here), HasSubstr("leave --belief out"));
+  EXPECT_EQ(misfit(here, own),
+            "it was learned under the belief 'thirsty' (--belief), and here that is what platform "
+            "'tiny' says of "
+            "itself");
+  EXPECT_THAT(misfit_remedy(here, own), HasSubstr("give '--belief FILE' as it was trained"));
+  here.platform = own.platform;
+  EXPECT_THAT(misfit(here, own), HasSubstr("says of itself, with other numbers"));
+  here.platform_hash = own.platform_hash;
+  EXPECT_EQ(misfit(own, here), "") << "the same numbers, whoever says them";
 }
 
 TEST_F(PolicyFileTest, ARefusalNamesTheFileAndTheRemedy) {

@@ -87,6 +87,36 @@ TEST(FaultySensors, AStuckOneShowsOneValue) {
   EXPECT_NE(all.good.back().power_mw, all.faulty.back().power_mw);
 }
 
+TEST(FaultySensors, ALostOneIsHeldOverThenAbsentUntilItIsBack) {
+  const Readings all = readings({.lost_from_ns = 500 * kMs,
+                                 .back_ns = 900 * kMs,
+                                 .temp_lost_from_ns = 700 * kMs,
+                                 .temp_back_ns = 800 * kMs});
+  for (std::size_t i = 0; i < all.good.size(); ++i) {
+    const Observation &good = all.good[i], &faulty = all.faulty[i];
+    const std::int64_t power_lost = (good.now_ns - 490 * kMs) / (10 * kMs);  // epochs
+    const bool of_power = power_lost >= 1 && good.now_ns < 900 * kMs;
+    const bool power_held = of_power && power_lost <= kMaxHeldReadings;
+    EXPECT_EQ(faulty.sensed.held, power_held ? Sensed::kPower : 0) << good.now_ns;
+    EXPECT_EQ(faulty.sensed.absent, of_power && !power_held ? Sensed::kPower : 0) << good.now_ns;
+    if (!of_power) {
+      EXPECT_DOUBLE_EQ(faulty.power_mw, good.power_mw);
+    } else if (power_held) {
+      EXPECT_DOUBLE_EQ(faulty.power_mw, all.good[48].power_mw);
+    }
+    const std::int64_t temp_lost = (good.now_ns - 690 * kMs) / (10 * kMs);
+    const bool of_temp = temp_lost >= 1 && good.now_ns < 800 * kMs;
+    const bool temp_held = of_temp && temp_lost <= kMaxHeldReadings;
+    for (int c = 0; c < 2; ++c) {
+      EXPECT_EQ(faulty.cluster[c].sensed.fresh(Sensed::kTemp), !of_temp) << good.now_ns;
+      EXPECT_EQ((faulty.cluster[c].sensed.held & Sensed::kTemp) != 0, temp_held) << good.now_ns;
+      EXPECT_EQ(faulty.cluster[c].temp_c, all.good[of_temp ? 68 : i].cluster[c].temp_c);
+    }
+    EXPECT_EQ(faulty.held, 3u * power_held + 2u * temp_held);
+    EXPECT_EQ(good.held, 0u);
+  }
+}
+
 TEST(FaultySensors, WithoutASensorTheBeliefIsShown) {
   PlatformSpec hungry = round_board();
   for (ClusterSpec& cluster : hungry.clusters) cluster.uncore_nf *= 3;

@@ -249,14 +249,69 @@ TEST_F(LinuxMachineTest, EndsWhenItsTimeIsOverOrWhenItIsInterrupted) {
 }
 
 TEST_F(LinuxMachineTest, ALostReadingIsHeldAndCounted) {
+  options_.dry_run = true;  // while a policy is written, its clock is not read
   start();
   epoch({4});
   tree_.write("/proc/stat", "");
   platform_->advance(kShort, now_);
   EXPECT_FALSE(now_.sensors_ok);
-  EXPECT_EQ(now_.held, 1u);
+  // The load of both, and the clock of the one that was idle and is not looked at.
+  EXPECT_EQ(now_.cluster[0].sensed.held, Sensed::kLoad | Sensed::kClock);
+  EXPECT_EQ(now_.cluster[1].sensed.held, Sensed::kLoad);
+  EXPECT_EQ(now_.held, 3u);
+  for (int i = 1; i < kMaxHeldReadings; ++i) platform_->advance(kShort, now_);
+  EXPECT_EQ(now_.cluster[1].sensed.absent, Sensed::kLoad);
   epoch({4});
   EXPECT_TRUE(now_.sensors_ok);
+  EXPECT_EQ(now_.cluster[1].sensed.held | now_.cluster[1].sensed.absent, 0);
+  EXPECT_EQ(now_.cluster[0].sensed.held, Sensed::kClock);
+  EXPECT_EQ(now_.held, 1u);
+}
+
+TEST_F(LinuxMachineTest, AClockThatCannotBeReadIsHeldOverThenAbsent) {
+  options_.dry_run = true;  // while a policy is written, its clock is not read
+  start();
+  epoch({0, 4});
+  EXPECT_EQ(now_.cluster[1].sensed.held | now_.cluster[1].sensed.absent, 0);
+  kernel_.change(kCpufreq + "policy4", [](auto& policy) { policy.offline = true; });
+  for (int i = 1; i <= kMaxHeldReadings + 2; ++i) {
+    epoch({0, 4});
+    const bool held = i < kMaxHeldReadings;
+    EXPECT_EQ(now_.cluster[1].sensed.held, held ? Sensed::kClock : 0) << i;
+    EXPECT_EQ(now_.cluster[1].sensed.absent, held ? 0 : Sensed::kClock) << i;
+    EXPECT_EQ(now_.cluster[1].freq_khz, 2000000) << "the last that was read";
+    EXPECT_EQ(now_.cluster[0].sensed.held | now_.cluster[0].sensed.absent, 0);
+  }
+  kernel_.change(kCpufreq + "policy4", [](auto& policy) { policy.offline = false; });
+  epoch({0, 4});
+  EXPECT_EQ(now_.cluster[1].sensed.held | now_.cluster[1].sensed.absent, 0);
+}
+
+/// An input that tells no power any more: the last holds for a while, and then the model tells.
+TEST_F(LinuxMachineTest, APowerSensorThatIsGoneIsHeldOverThenTheModelTells) {
+  options_.dry_run = true;  // while a policy is written, its clock is not read
+  start();
+  epoch({0, 4});
+  ASSERT_EQ(now_.power_mw, 2000);
+  EXPECT_EQ(now_.sensed.held | now_.sensed.absent, 0);
+  const std::string ina = "/sys/bus/i2c/drivers/INA231/3-0040/sensor_W";
+  tree_.write(ina, "none\n");
+  int held = 0;
+  for (int i = 0; i < 5000 && now_.sensed.absent == 0; ++i) {
+    epoch({0, 4});
+    if ((now_.sensed.held & Sensed::kPower) == 0) continue;
+    ++held;
+    EXPECT_EQ(now_.power_mw, 2000);
+  }
+  EXPECT_GE(held, kMaxHeldReadings - 1);
+  EXPECT_EQ(now_.sensed.absent, Sensed::kPower);
+  EXPECT_NE(now_.power_mw, 2000);
+  EXPECT_GT(now_.power_mw, 0);
+  tree_.write(ina, "0.750\n");
+  for (int i = 0; i < 5000 && now_.sensed.absent != 0; ++i) epoch({0, 4});
+  EXPECT_EQ(now_.power_mw, 1500);
+  const double span_s = static_cast<double>(now_.epoch_ns) * 1e-9;
+  EXPECT_NEAR(now_.energy_mj, 1500 * span_s, 1e-6) << "what the model told is not charged again";
 }
 
 TEST_F(LinuxMachineTest, KnobsAsText) {

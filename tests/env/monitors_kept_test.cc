@@ -146,7 +146,7 @@ void expect_kept(const Struct& before, const Struct& after, const std::vector<bo
 TEST(Monitors, NothingChangesThatIsNotInTheTable) {
   const PlatformSpec spec = board_that_throttles();
   const MonitorTable table = table_of(spec, {"camera", "guest"});
-  constexpr std::size_t kAfterValid = offsetof(Counters, valid) + 1;
+  constexpr std::size_t kAfterValid = offsetof(Counters, held) + 1;
   // The end of Counters is padding.
   auto cluster = [&](int c) {
     auto kept = kept_bytes(table, Monitor::Scope::kCluster, c, sizeof(ClusterObservation));

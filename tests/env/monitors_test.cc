@@ -86,7 +86,7 @@ TEST(Monitors, TheStrictestPowerBudgetIsTheLimit) {
 }
 
 Counters counters_from(double first) {
-  return {first, first + 1, first + 2, first + 3, first + 4, first + 5, Counters::kAll};
+  return {first, first + 1, first + 2, first + 3, first + 4, first + 5, Counters::kAll, 64};
 }
 
 /// Every field another number.
@@ -107,7 +107,9 @@ Observation numbered() {
   out.held = 4;
   out.jobs_unlisted = 6;
   ClusterObservation& big = out.cluster[kBig];
-  big = {2'000'000, 1'500'000, 1024, 0.5, 0.25, 600, 61, counters_from(1e6), 1, 2, 3, -5};
+  big = {2'000'000,          1'500'000, 1024, 0.5, 0.25, 600,      61,
+         counters_from(1e6), 1,         2,    3,   -5,   {64, 128}};
+  out.sensed = {16, 32};
   AppObservation& app = out.app[0];
   app.generation = 7;
   app.active = true;
@@ -158,6 +160,10 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
                                             {"sensors_ok", 0},
                                             {"held", 4},
                                             {"unlisted", 6},
+                                            {"sensed_held", 16},
+                                            {"sensed_absent", 32},
+                                            {"big.sensed_held", 64},
+                                            {"big.sensed_absent", 128},
                                             {"big.freq", 2'000'000},
                                             {"big.asked", 1'500'000},
                                             {"big.capacity", 1024},
@@ -217,6 +223,7 @@ TEST(Monitors, EveryRowReadsWhatTheStructHolds) {
     expected[p + "stalled_cycles"] = (base + 4) / 1000;
     expected[p + "context_switches"] = base + 5;
     expected[p + "counters_valid"] = 63;
+    expected[p + "counters_held"] = 64;
     expected[p + "ipc"] = base / (base + 1);
     expected[p + "misses_per_kilo_instruction"] = 1000 * (base + 3) / base;
     expected[p + "stall_share"] = (base + 4) / (base + 1);
@@ -278,6 +285,57 @@ TEST(Monitors, ACounterThatIsNotThereIsNotZero) {
   out.app[0].counters.valid = Counters::kAll;
   EXPECT_FALSE(read(*table.find("camera.ipc"), out).valid);
   EXPECT_TRUE(read(*table.find("camera.cycles"), out).valid);
+}
+
+TEST(Monitors, AReadingIsOfItsEpochHeldOverOrAbsent) {
+  using State = Reading::State;
+  const MonitorTable table = table_of(round_board(), {"camera"});
+  Observation out = numbered();
+  out.sensed = {};
+  out.cluster[kBig].sensed = {};
+  out.cluster[kBig].counters.held = out.app[0].counters.held = 0;
+  const auto state = [&](const std::string& name) { return read(*table.find(name), out).state; };
+  for (const Monitor& row : table.rows()) {
+    if (row.scope == Monitor::Scope::kCluster && row.index == kLittle) continue;
+    EXPECT_EQ(state(row.name), State::kOfEpoch) << row.name;
+  }
+  out.count_held();
+  EXPECT_EQ(out.held, 0u);
+  // What is held over is the last value; an application's energy is a share of the platform's.
+  out.sensed.mark_held(Sensed::kPower);
+  out.cluster[kBig].sensed.mark_held(Sensed::kTemp | Sensed::kClock);
+  out.count_held();
+  EXPECT_EQ(out.held, 3u);
+  for (const char* name : {"power", "energy", "camera.energy", "camera.over_budget", "big.temp",
+                           "big.freq", "big.capacity", "big.opp"})
+    EXPECT_EQ(state(name), State::kHeld) << name;
+  for (const char* name :
+       {"battery", "camera.latency", "big.power", "big.util", "big.asked", "big.cycles"})
+    EXPECT_EQ(state(name), State::kOfEpoch) << name;
+  EXPECT_TRUE(read(*table.find("big.temp"), out).valid);
+  EXPECT_EQ(read(*table.find("big.temp"), out).value, 61);
+  // Of what is absent there is none, whatever stands in its place.
+  out.cluster[kBig].sensed.mark_absent(Sensed::kTemp);
+  EXPECT_EQ(state("big.temp"), State::kAbsent);
+  EXPECT_FALSE(read(*table.find("big.temp"), out).valid);
+  EXPECT_EQ(state("big.freq"), State::kHeld);
+  out.count_held();
+  EXPECT_EQ(out.held, 2u);
+  out.cluster[kBig].sensed.mark_held(Sensed::kTemp);
+  EXPECT_EQ(state("big.temp"), State::kHeld);
+  // A count that is held over was counted before.
+  Counters& counters = out.app[0].counters;
+  counters.valid = Counters::kInstructions;
+  counters.held = Counters::kCycles;
+  EXPECT_EQ(state("camera.instructions"), State::kOfEpoch);
+  EXPECT_EQ(state("camera.cycles"), State::kHeld);
+  EXPECT_FALSE(read(*table.find("camera.cycles"), out).valid);
+  EXPECT_EQ(state("camera.ipc"), State::kHeld);
+  EXPECT_EQ(state("camera.cache_misses"), State::kAbsent);
+  EXPECT_EQ(state("camera.misses_per_kilo_instruction"), State::kAbsent);
+  out.power_mw = std::nan("");
+  out.sensed = {};
+  EXPECT_EQ(state("power"), State::kAbsent);
 }
 
 TEST(Monitors, BindingAddsRowsAndBindingAnewReplacesThem) {

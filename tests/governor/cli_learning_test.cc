@@ -110,6 +110,54 @@ TEST_F(CliPolicyIdentity, CommentsScenarioAndOtherApplicationsAreNoPartOfIt) {
            "single_periodic");
 }
 
+// It loads, and every verb says in a line that it is a prior, and why.
+TEST_F(CliPolicyIdentity, AnotherListOfApplicationsMakesItAPriorWithANote) {
+  const std::string board = board_with("  busy:  # [3]",
+                                       "  idle_talk:\n    kind: plain_load\n    units:\n      A15: "
+                                       "{core_nf: 0.3}\n      A7: {core_nf: 0.06}\n"
+                                       "  busy:");
+  const std::string why =
+      policy_ +
+      ", learned with another list of applications (without 'idle_talk'): it is a prior here";
+  const std::string same = parsed(compare("odroid_xu3", {"--policy-file", given()})).dump();
+  EXPECT_THAT(same, Not(HasSubstr("it is a prior here")));
+  const Finished compared = compare(board, {"--policy-file", given()});
+  EXPECT_EQ(parsed(compared).at("notes"), json::array({"q_learning starts from " + why}));
+  EXPECT_EQ(compared.err, "q_learning starts from " + why + ".\n");
+  const Finished trained = train(board, configs_ / "mine.policy", {"--from", policy_});
+  EXPECT_THAT(
+      trained.err,
+      HasSubstr(", learned with another list of applications (without 'idle_talk'): it is a "
+                "prior here.\n"));
+  EXPECT_EQ(parsed(trained).at("notes").size(), 1u);
+  const Finished ran = flyball_run({"run", "--platform", board, "--scenario", "single_periodic",
+                                    "--policy", "q_learning", "--policy-file", policy_, "--record",
+                                    configs_ / "r.flyrec", "--duration", "1", "--json"});
+  EXPECT_EQ(parsed(ran).at("notes"), json::array({"q_learning starts from " + why}));
+  EXPECT_EQ(ran.err, "q_learning starts from " + why + ".\n");
+}
+
+TEST_F(CliPolicyIdentity, AnotherBeliefIsRefusedByThatName) {
+  const std::string belief = board_with("uncore_nf: 0.21", "uncore_nf: 0.22");
+  const std::string from = "or take it as a prior with '--from FILE'";
+  const Finished refused = compare("odroid_xu3", {"--policy-file", given(), "--belief", belief});
+  expect_refused(
+      refused,
+      "here that is the belief 'odroid_xu3' (--belief), with other numbers; leave --belief out "
+      "as it was trained, " +
+          from);
+  parsed(compare("odroid_xu3", {"--from", given(), "--belief", belief}));
+  // And the other way about.
+  const std::string mine = configs_ / "mine.policy";
+  parsed(train("odroid_xu3", mine, {"--belief", belief}));
+  expect_refused(
+      compare("odroid_xu3", {"--policy-file", "q_learning=" + mine}),
+      "it was learned under the belief 'odroid_xu3' (--belief), and here that is what platform "
+      "'odroid_xu3' says of itself, with other numbers; give '--belief FILE' as it was trained, " +
+          from);
+  parsed(compare("odroid_xu3", {"--policy-file", "q_learning=" + mine, "--belief", belief}));
+}
+
 TEST_F(CliPolicyIdentity, AnotherBoardsIsRefusedByNameAndTakenAsAPrior) {
   expect_refused(compare("jetson_nano", {"--policy-file", given()}),
                  "it was learned on 'odroid_xu3', not on 'jetson_nano'");

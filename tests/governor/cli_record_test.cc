@@ -66,6 +66,61 @@ TEST_F(CliRecord, ShowSumsUpWhatHappened) {
   EXPECT_LT(std::count(text.out.begin(), text.out.end(), '\n'), 24) << "one screen";
 }
 
+/// A sensor that is lost after a second and back after three: its last reading is repeated eight times,
+/// and then there is none.
+TEST_F(CliRecord, ReadingsThatAreHeldOverOrAbsentAreMarkedWhereverOneLooks) {
+  const std::string scenario = folder_name("lost.yaml"), record = folder_name("lost.flyrec");
+  put(scenario,
+      "schema: 1\nname: lost\ndescription: A lost sensor\nduration_s: 4\napps:\n"
+      "  - {name: camera, profile: dynamic_cnn, arrival: {kind: periodic, period_x: 2.5}, "
+      "deadline_x: 2}\n"
+      "sensors: {power: {lost_at_s: 1, back_at_s: 3}, temperature: {lost_at_s: 2}}\n");
+  const Finished ran =
+      flyball_run({"run", "--platform", "odroid_xu3", "--scenario", scenario, "--policy", "rule",
+                   "--record", record, "--csv", folder_name("csv"), "--json"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Finished text = flyball_run({"record", "show", record});
+  EXPECT_THAT(text.out, HasSubstr("readings      "));
+  EXPECT_THAT(text.out, HasSubstr("held over in 8, absent in "));
+  std::map<std::string, json> readings;
+  const json shown = json::parse(flyball_run({"record", "show", record, "--json"}).out);
+  for (const json& one : shown.at("readings")) readings[one.at("monitor")] = one;
+  std::set<std::string> names;
+  for (const auto& [name, one] : readings) {
+    names.insert(name);
+    EXPECT_EQ(one.at("held_epochs"), 8) << name;
+    EXPECT_GT(one.at("absent_epochs"), 8) << name;
+    EXPECT_EQ(one.at("epochs"), shown.at("epochs")) << name;
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"power", "energy", "A15.power", "A7.power", "A15.temp",
+                                          "A7.temp", "camera.energy", "camera.over_budget"}));
+  // Row by row: a reading that is held over is the one before, and one that is absent is none.
+  ASSERT_EQ(
+      flyball_run({"record", "export", "json", record, "--out", folder_name("json")}).exit_code, 0);
+  const json all = json::parse(contents(folder_name("json")));
+  int held = 0, absent = 0;
+  double last = 0;
+  for (const json& row : all.at("epochs")) {
+    const auto marked = row.at("held_over").get<std::string>();
+    const bool is_held = (" " + marked + " ").find(" power ") != std::string::npos;
+    held += is_held;
+    absent += row.at("power_mw").is_null();
+    if (is_held) {
+      EXPECT_EQ(row.at("power_mw"), last) << marked;
+    }
+    if (!row.at("power_mw").is_null()) last = row.at("power_mw");
+    if (row.at("end_ns") < 1'000'000'000) {
+      EXPECT_EQ(marked, "");
+    }
+    if (row.at("end_ns") >= 3'000'000'000) {
+      EXPECT_FALSE(row.at("power_mw").is_null());
+    }
+  }
+  EXPECT_EQ(held, readings.at("power").at("held_epochs"));
+  EXPECT_EQ(absent, readings.at("power").at("absent_epochs"));
+  EXPECT_THAT(contents(folder_name("csv/epochs.csv")), HasSubstr("held_over"));
+}
+
 TEST_F(CliRecord, ShowOfADamagedFileSaysSoAndShowsTheRest) {
   const std::string whole = small_recording();
   put(path_, whole.substr(0, whole.size() - 7));

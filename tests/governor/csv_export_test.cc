@@ -59,7 +59,7 @@ TEST_F(CsvExport, EveryMonitorThatIsShownHasItsColumn) {
       EXPECT_EQ(cell, "41.5");
     }
   }
-  const std::size_t fixed = 12 + 6 + 6 + 4,
+  const std::size_t fixed = 12 + 1 + 6 + 6 + 4,
                     knobs = 2 * (2 + 3);  // of an epoch; decided and applied
   EXPECT_EQ(lines[0].size(), shown + fixed + knobs);
   for (const auto& line : lines) EXPECT_EQ(line.size(), lines[0].size());

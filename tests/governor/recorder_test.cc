@@ -113,6 +113,11 @@ TEST_F(RecorderTest, ReadingsThatAreNoNumbersAndThoseHeldOverSurvive) {
       outcome.cluster[1].temp_c = i == 1 ? std::numeric_limits<double>::infinity() : 50;
       outcome.sensors_ok = i != 1;
       outcome.held = i == 1 ? 2 : 0;
+      if (i == 1) {
+        outcome.sensed.mark_absent(Sensed::kPower);
+        outcome.cluster[1].sensed.mark_held(Sensed::kTemp | Sensed::kClock);
+        outcome.cluster[0].counters.held = Counters::kCycles;
+      }
       recorder.on_epoch({*before_, decided, {}, Shield::Verdict::kPassed, outcome, *reward_, 5});
     }
   }
@@ -122,6 +127,10 @@ TEST_F(RecorderTest, ReadingsThatAreNoNumbersAndThoseHeldOverSurvive) {
   EXPECT_FALSE(std::isfinite(back.epochs[1].cluster[1].temp_c));
   EXPECT_FALSE(back.epochs[1].sensors_ok);
   EXPECT_EQ(back.epochs[1].held, 2u);
+  EXPECT_EQ(back.epochs[1].sensed.absent, Sensed::kPower);
+  EXPECT_EQ(back.epochs[1].cluster[1].sensed.held, Sensed::kTemp | Sensed::kClock);
+  EXPECT_EQ(back.epochs[1].cluster[0].counters.held, Counters::kCycles);
+  EXPECT_EQ(back.epochs[2].cluster[1].sensed.held, 0);
   EXPECT_EQ(back.epochs[2].power_mw, 102);
   EXPECT_TRUE(back.epochs[2].sensors_ok);
 }

@@ -164,9 +164,9 @@ TEST_F(RecordingCompressed, CutOffAnywhereItIsReadUpToTheLastWholeFrame) {
 
 TEST_F(RecordingCompressed, AVersionAfterItIsRefused) {
   record(true);
-  put_at(path_, sizeof "FLYREC\0", 5);
+  put_at(path_, sizeof "FLYREC\0", 7);
   EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
-              HasSubstr("has format version 5"));
+              HasSubstr("has format version 7"));
 }
 
 }  // namespace

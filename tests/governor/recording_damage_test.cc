@@ -27,7 +27,21 @@ TEST_F(RecordingDamage, ARecordingOfAnEarlierVersionIsRefusedWithTheReason) {
   small_recording();
   put_at(path_, sizeof "FLYREC\0", 1);
   EXPECT_THAT(error_of([&] { read_recording(path_, {}); }, Error::Kind::kInput),
-              HasSubstr("has format version 1, this program reads 3; record the run again"));
+              HasSubstr("has format version 1, this program reads 5; record the run again"));
+}
+
+// It differs in what is left out.
+TEST_F(RecordingDamage, ARecordingOfTheVersionBeforeIsRead) {
+  std::string whole = small_recording();
+  whole[8] = 3;
+  std::uint32_t length = 0;
+  std::memcpy(&length, whole.data() + 12, 4);
+  const std::uint32_t crc = crc32c(whole.data(), 16 + length);
+  std::memcpy(whole.data() + 16 + length, &crc, 4);
+  put(path_, whole);
+  const RecordingReport report = read_recording(path_, {});
+  EXPECT_EQ(report.blocks, 6u);
+  EXPECT_EQ(report.jobs, 5u);
 }
 
 TEST_F(RecordingDamage, TheChecksumIsCrc32c) {

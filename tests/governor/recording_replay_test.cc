@@ -5,7 +5,9 @@
 
 #include <cstdio>
 
+#include "agents/agent.h"
 #include "agents/q_learning.h"
+#include "env/scenario/plain_tasks.h"
 #include "env/sim/simulator.h"
 #include "governor/metrics/session.h"
 #include "kernels/base/hash.h"
@@ -185,6 +187,58 @@ TEST_F(RecordingReplay, AnEpochTakes32BytesAndOneWithADecision128) {
       without, with, per(report.job_bytes, report.jobs), per(fs::file_size(path_), report.epochs));
   EXPECT_LE(without, 32);
   EXPECT_LE(with, 128);
+}
+
+/// A few seconds of a scenario, recorded.
+RecordingReport recorded(const std::string& path, const PlatformSpec& spec, Scenario scenario) {
+  scenario.duration_ns = std::min<std::int64_t>(scenario.duration_ns, 8'000 * kMs);
+  const Belief belief = Belief::of(spec);
+  const RewardWeights weights = reward_weights(belief);
+  {
+    Simulator platform(spec, scenario, {.seed = 1});
+    const auto agent = make_agent(scenario.plain_load ? "plain_load" : "q_learning",
+                                  {belief, weights, 1, nullptr});
+    Recorder recorder(path, recording_info(spec, belief, scenario, "any", 1, weights),
+                      {.flush_ns = 60'000 * kMs, .wait_for_disk = true});
+    run_session(platform, belief, *agent, weights, {.shield = {}, .sinks = {&recorder}});
+  }
+  return read_recording(path, {});
+}
+
+/// Of every shipped board in every shipped scenario, at the agents' own pace. Bursts change more in an epoch, and
+/// whoever governs plain load decides anew in each, with a monitor of every task changed.
+TEST_F(RecordingReplay, TheSizesHoldOnNearlyEveryBoardInNearlyEveryScenario) {
+  double most_without = 0, most_with = 0;
+  std::string where_without, where_with;
+  int cases = 0, beyond_without = 0, beyond_with = 0;
+  for (const auto& board : fs::directory_iterator(FLYBALL_SOURCE_DIR "/configs/platforms")) {
+    for (const auto& file : fs::directory_iterator(FLYBALL_SOURCE_DIR "/configs/scenarios")) {
+      PlatformSpec spec = load_platform(board.path());
+      add_task_profiles(file.path(), spec);
+      const std::string name = board.path().stem().string() + " " + file.path().stem().string();
+      Scenario scenario;
+      try {
+        scenario = load_scenario(file.path(), spec);
+      } catch (const Error&) {
+        continue;  // of other clusters
+      }
+      const RecordingReport report = recorded(path_, spec, scenario);
+      ++cases;
+      beyond_without += report.bytes_per_other_epoch() > 32;
+      beyond_with += report.bytes_per_decision() > 128;
+      if (report.bytes_per_other_epoch() > most_without)
+        most_without = report.bytes_per_other_epoch(), where_without = name;
+      if (report.bytes_per_decision() > most_with)
+        most_with = report.bytes_per_decision(), where_with = name;
+    }
+  }
+  std::printf("%d cases: at most %.1f bytes without a new decision (%s), %.1f with one (%s)\n",
+              cases, most_without, where_without.c_str(), most_with, where_with.c_str());
+  EXPECT_GT(cases, 200);
+  EXPECT_LE(beyond_without, cases / 40);
+  EXPECT_LE(most_without, 44);
+  EXPECT_LE(beyond_with, cases / 14);
+  EXPECT_LE(most_with, 200);
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ void PoolJobs::on_event(const JobEvent& event) noexcept {
 
 /// Cycles that were counted are better than those reckoned from the clock.
 void PoolJobs::count_job(const JobEvent& event) noexcept {
-  held_ += event.held;
+  lost_counters_ = lost_counters_ || event.counters.held != 0;
   counted_[place(busy_app_)].add(event.counters);
 }
 
@@ -171,11 +171,10 @@ void PoolJobs::observe(Observation& out) const noexcept {
 
 void PoolJobs::close_epoch(Observation& out) noexcept {
   observe(out);
-  out.held += held_;
-  out.sensors_ok = out.sensors_ok && held_ == 0;
+  out.sensors_ok = out.sensors_ok && !lost_counters_;
   ledger().clear_epoch();
   counted_ = {};
-  held_ = 0;
+  lost_counters_ = false;
   served_ = busy_app_ < 0
                 ? 0
                 : cluster_mask(spec_.mappings[jobs_.app[place(busy_app_)].job_setting.mapping]);

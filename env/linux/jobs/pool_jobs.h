@@ -94,7 +94,7 @@ class PoolJobs final : public JobSource, private ScriptWorld {
   const std::int64_t suspended_before_ns_ = suspended_ns();
   std::array<CounterSum, kMaxApps> counted_{};  ///< of the jobs that finished within the epoch
   unsigned served_ = 0;  ///< clusters where a job ran within the epoch, as bits
-  std::uint32_t held_ = 0;
+  bool lost_counters_ = false;  ///< some of the epoch's
   int busy_app_ = -1;
   ScriptState script_;
   bool ended_ = false;

@@ -245,6 +245,11 @@ int run_compare(CompareVerb verb) {
   if (!verb.resume.empty()) state.emplace(verb.resume, results);
 
   show_warnings(warnings_of(results));
+  // In the text for people it stands among the notes.
+  if (verb.output.json || verb.output.markdown || !verb.output.csv.empty()) {
+    for (const auto& cell : loaded)
+      for (const std::string& one : cell->differs) write_note(one + ".\n");
+  }
   const InterruptScope interrupt;
   run_cells(verb, loaded, records.others == ComparedRecords::Others::kNone,
             state ? &*state : nullptr, interrupt.stop(), results);

@@ -82,7 +82,7 @@ std::unique_ptr<LoadedCell> load_cell(const CellSources& sources,
   context.plain_load = cell->scenario.plain_load;
   context.energy_wanted = energy_is_wanted(cell->scenario);
   cell->choices = starting_choices(policies, sources.policy_files, sources.priors, cell->belief,
-                                   cell->governed.times_hash, context);
+                                   cell->governed.times_hash, context, cell->differs);
   if (simulated) context.warnings = warnings_of(spec, {cell->scenario});
   context.footnotes = accuracy_notes(spec, cell->scenario);
   context.footnotes.insert(context.footnotes.end(), cell->governed.notes.begin(),

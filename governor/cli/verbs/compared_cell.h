@@ -23,6 +23,7 @@ struct LoadedCell {
   Scenario scenario;
   std::vector<PolicyChoice> choices;
   RecordedFigures recorded;
+  std::vector<std::string> differs;  ///< policies that are only priors here, a sentence each
 };
 
 /// Loads it; what there is to say of it goes to `context`. Throws Error (kInput).

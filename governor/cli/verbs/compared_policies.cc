@@ -155,7 +155,8 @@ void check_policy_files(const std::string& option, const FilesByPolicy& files,
 std::vector<PolicyChoice> starting_choices(const std::vector<ComparedPolicy>& policies,
                                            const FilesByPolicy& files, const FilesByPolicy& priors,
                                            const Belief& belief, std::uint64_t times_hash,
-                                           CellContext& cell) {
+                                           CellContext& cell,
+                                           std::vector<std::string>& differs) {
   std::vector<PolicyChoice> choices;
   for (const ComparedPolicy& policy : policies) {
     if (policy.recorded()) continue;
@@ -167,6 +168,7 @@ std::vector<PolicyChoice> starting_choices(const std::vector<ComparedPolicy>& po
     if (from.note.empty()) continue;
     const std::string who = policy.label == policy.agent ? "" : policy.label + ": ";
     cell.notes.push_back(who + from.note);
+    if (!from.differs.empty()) differs.push_back(cell.notes.back());
     for (const std::string& one : from.left_out) cell.notes.push_back(policy.label + ": " + one);
     cell.policy_files.emplace_back(policy.label, from.file);
   }

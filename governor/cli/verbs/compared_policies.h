@@ -32,10 +32,12 @@ void add_policy_file(const std::string& option, const std::string& text, FilesBy
 void check_policy_files(const std::string& option, const FilesByPolicy& files,
                         const std::vector<ComparedPolicy>& policies);
 
-/// What each starts from on a platform; says so in `cell`. Throws Error (kInput).
+/// What each starts from on a platform; says so in `cell`, and in `differs` of which what was there when
+/// they were learned was different. Throws Error (kInput).
 std::vector<PolicyChoice> starting_choices(const std::vector<ComparedPolicy>& policies,
                                            const FilesByPolicy& files, const FilesByPolicy& priors,
                                            const Belief& belief, std::uint64_t times_hash,
-                                           CellContext& cell);
+                                           CellContext& cell,
+                                           std::vector<std::string>& differs);
 
 }  // namespace flyball::cli

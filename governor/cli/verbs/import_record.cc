@@ -129,7 +129,9 @@ ImportedRecord write_record(const std::string& path, const SampleLog& log,
   for (std::size_t i = 0; i < moments.size();) {
     const std::int64_t at_ns = moments[i].at_ns;
     const std::size_t first = i;
-    now->held = static_cast<std::uint32_t>(platform.clusters.size());
+    // What is not read at this moment is as it was.
+    constexpr std::uint8_t kRead = Sensed::kPower | Sensed::kTemp | Sensed::kClock;
+    for (std::size_t c = 0; c < platform.clusters.size(); ++c) now->cluster[c].sensed.mark_held(kRead);
     for (; i < moments.size() && moments[i].at_ns < at_ns + kMomentNs; ++i) {
       const Sample& sample = *moments[i].sample;
       const std::size_t c = moments[i].cluster;
@@ -141,7 +143,7 @@ ImportedRecord write_record(const std::string& path, const SampleLog& log,
       cluster.power_mw = sample.power_mw;
       cluster.temp_c = sample.temp_c;
       decided.action.opp[c] = cluster.opp;
-      if (now->held > 0) --now->held;
+      cluster.sensed = {};
     }
     // It begins when something is known of every cluster that it has.
     if (unread > 0) {
@@ -152,6 +154,7 @@ ImportedRecord write_record(const std::string& path, const SampleLog& log,
     now->now_ns = at_ns - begins_ns;
     now->epoch_ns = now->now_ns - before->now_ns;
     add_up(platform, *now);
+    now->count_held();
     if (begun) {
       ++now->sequence;
       recorder.on_epoch(

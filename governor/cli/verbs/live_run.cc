@@ -160,6 +160,7 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   LiveResult result;
   result.policy = run.policy;
   if (!run.start.learned.empty()) result.notes = agent->load(run.start.learned, run.start.as_prior);
+  if (!run.start.differs.empty()) result.notes.push_back(run.start.differs);
 
   std::unique_ptr<Recorder> recorder;
   if (!run.record.empty()) {

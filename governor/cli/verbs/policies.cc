@@ -93,8 +93,8 @@ StartingPoint start_from(PolicyFile file, const std::string& path, const PolicyI
   start.file = path;
   start.learned = std::move(file.payload);
   start.note = fmt::format("{} starts from {}", here.agent, path);
-  if (file.identity.times_hash != here.times_hash)
-    start.note += ", learned with other measured times, as a prior";
+  start.differs = prior_note(file.identity, here);
+  if (!start.differs.empty()) start.note += ", " + start.differs;
   return start;
 }
 
@@ -126,6 +126,9 @@ StartingPoint start_from_prior(const std::string& path, const PolicyIdentity& he
   start.as_prior = true;
   start.note =
       fmt::format("{} takes {} of '{}' as a prior", here.agent, path, file.identity.platform);
+  // Of another board all applications are others.
+  if (misfit(file.identity, here).empty()) start.differs = prior_note(file.identity, here);
+  if (!start.differs.empty()) start.note += ", " + start.differs;
   return start;
 }
 
@@ -209,13 +212,26 @@ std::string keep_beside(const std::string& place, const StartingPoint& start) {
   return fmt::format("What was stored before, and was not started from, is kept in {}.\n", kept);
 }
 
+std::vector<LearnedApp> learned_apps(const PlatformSpec& platform) {
+  std::vector<LearnedApp> apps;
+  for (const AppProfile& app : platform.apps) apps.push_back({app.name, app.content_hash});
+  return apps;
+}
+
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
                                std::uint64_t times_hash) {
-  if (!policy_learns(policy)) return {policy, 0, belief.mean.name, belief.mean.content_hash, 0};
+  if (!policy_learns(policy))
+    return {
+        .agent = policy, .platform = belief.mean.name, .platform_hash = belief.mean.content_hash};
   // What it learns depends on nothing but its kind.
   const auto agent = make_agent(policy, {belief, RewardWeights{}, 1, nullptr});
-  return {std::string(agent->name()), agent->feature_version(), belief.mean.name,
-          belief.mean.content_hash, times_hash};
+  return {std::string(agent->name()),
+          agent->feature_version(),
+          belief.mean.name,
+          belief.mean.content_hash,
+          times_hash,
+          !belief.source.empty(),
+          learned_apps(belief.mean)};
 }
 
 std::uint64_t StartingPoint::learned_hash() const {

@@ -15,6 +15,8 @@ namespace flyball::cli {
 /// own. PLATFORM.AGENT.policy is read as well.
 std::vector<std::string> stored_policy_files();
 
+/// The applications that a platform's description has.
+std::vector<LearnedApp> learned_apps(const PlatformSpec& platform);
 /// What a learning policy is of here.
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
                                std::uint64_t times_hash);
@@ -26,6 +28,7 @@ struct StartingPoint {
   bool as_prior = false;              ///< of another platform, taken on purpose
   bool refused = false;               ///< something was stored, and none of it is valid here
   std::string note;
+  std::string differs;  ///< of that, how what was there when it was learned differs (prior_note); mostly empty
   std::vector<std::string> left_out;  ///< what the agent said when it took it
 
   std::uint64_t learned_hash() const;  ///< 0 when nothing was

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <memory>
+#include <sstream>
 
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
@@ -17,6 +21,51 @@ struct RecordShowVerb {
 };
 
 std::string hash_text(std::uint64_t hash) { return hash == 0 ? "-" : fmt::format("{:016x}", hash); }
+
+/// Monitors without a reading of every epoch that they were there; what is made of others is none.
+std::vector<const MonitorFigure*> incomplete(const RecordingSummary& run) {
+  std::vector<const MonitorFigure*> found;
+  for (const MonitorFigure& one : run.monitors)
+    if (one.monitor.type != Monitor::Type::kDerived && one.valid < one.epochs)
+      found.push_back(&one);
+  return found;
+}
+
+/// All counters of a cluster or an application are one name.
+std::vector<std::string> short_names(const std::vector<const MonitorFigure*>& figures) {
+  constexpr std::ptrdiff_t kCounters = 6;
+  const auto owner = [](const MonitorFigure* one) {
+    return one->monitor.name.substr(0, one->monitor.name.rfind('.') + 1);
+  };
+  std::vector<std::string> names;
+  for (const MonitorFigure* one : figures) {
+    const auto alike = std::ranges::count_if(figures, [&](const MonitorFigure* other) {
+      return other->monitor.counter != 0 && owner(other) == owner(one);
+    });
+    const bool whole = one->monitor.counter != 0 && alike == kCounters;
+    std::string name = whole ? owner(one) + "counters" : one->monitor.name;
+    if (names.empty() || names.back() != name) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+/// Those with the same counts together.
+std::string readings_text(const RecordingSummary& run) {
+  const auto figures = incomplete(run);
+  if (figures.empty()) return "all of their own epoch";
+  std::map<std::array<std::uint64_t, 3>, std::vector<const MonitorFigure*>> alike;
+  for (const MonitorFigure* one : figures)
+    alike[{one->epochs, one->held, one->absent()}].push_back(one);
+  std::string text;
+  for (const auto& [counts, of] : alike) {
+    const auto [epochs, held, absent] = counts;
+    text += fmt::format("{}{}: ", text.empty() ? "" : "; ", joined(short_names(of)));
+    if (held > 0) text += fmt::format("held over in {}", held);
+    if (absent > 0) text += fmt::format("{}absent in {}", held > 0 ? ", " : "", absent);
+    text += fmt::format(" of {} epochs", epochs);
+  }
+  return text;
+}
 
 Json to_json(const std::string& file, const RecordingSummary& run) {
   const ContentHashes& hashes = run.report.info.hashes;
@@ -43,9 +92,19 @@ Json to_json(const std::string& file, const RecordingSummary& run) {
   json["energy_mj_per_job"] = number_or_null(run.energy_mj_per_job());
   json["time_in_interval_pct"] = number_or_null(run.forecasts.time_held_pct());
   json["energy_in_interval_pct"] = number_or_null(run.forecasts.energy_held_pct());
+  Json& readings = json["readings"] = Json::array();
+  for (const MonitorFigure* one : incomplete(run)) {
+    readings.push_back({{"monitor", one->monitor.name},
+                        {"epochs", one->epochs},
+                        {"held_epochs", one->held},
+                        {"absent_epochs", one->absent()}});
+  }
   json["decisions"] = run.report.decisions;
   json["explored"] = run.explored;
   json["replaced_by_shield"] = run.replaced;
+  json["bytes_per_decision_epoch"] = number_or_null(run.report.bytes_per_decision());
+  json["bytes_per_other_epoch"] = number_or_null(run.report.bytes_per_other_epoch());
+  json["bytes_per_job"] = number_or_null(run.report.bytes_per_job());
   Json& clusters = json["clusters"] = Json::array();
   for (const RecordingSummary::Cluster& cluster : run.clusters) {
     clusters.push_back({{"cluster", cluster.name},
@@ -84,11 +143,22 @@ std::string to_text(const std::string& file, const RecordingSummary& run) {
   line("forecasts", fmt::format("{} % of times and {} % of energies within the 90 % interval",
                                 fixed(run.forecasts.time_held_pct(), 1),
                                 fixed(run.forecasts.energy_held_pct(), 1)));
+  // Under each other, where there are many.
+  constexpr int kLabel = 16;
+  std::istringstream readings(
+      wrapped(readings_text(run), Terminal::of(STDOUT_FILENO).columns - kLabel));
+  const char* label = "readings";
+  for (std::string each; std::getline(readings, each); label = "") line(label, each);
   line("contents",
        fmt::format("platform {}, belief {}, scenario {},", hash_text(info.hashes.platform),
                    hash_text(info.hashes.belief), hash_text(info.hashes.scenario)));
   line("", fmt::format("profile {}, policy {}", hash_text(info.hashes.profile),
                        hash_text(info.hashes.policy)));
+  line("size",
+       fmt::format(
+           "{} bytes an epoch with a new decision, {} another, {} a job, before compression",
+           fixed(run.report.bytes_per_decision(), 1), fixed(run.report.bytes_per_other_epoch(), 1),
+           fixed(run.report.bytes_per_job(), 1)));
   line("file", run.report.complete ? fmt::format("complete, {} blocks", run.report.blocks)
                                    : "NOT COMPLETE: " + run.report.problem());
   Table table({{"cluster", ""},

@@ -26,7 +26,7 @@ namespace flyball::cli {
 namespace {
 
 std::string simulated_json(const RunSimulated& verb, const Scenario& scenario,
-                           const Metrics& metrics) {
+                           const StartingPoint& start, const Metrics& metrics) {
   Json json{{"schema", 1},
             {"simulated", true},
             {"platform", verb.governed.spec.name},
@@ -34,6 +34,7 @@ std::string simulated_json(const RunSimulated& verb, const Scenario& scenario,
             {"policy", verb.policy},
             {"seed", verb.seed},
             {"record", verb.record}};
+  json["notes"] = start.note.empty() ? Json::array() : Json::array({start.note});
   Json& figures = json["figures"] = Json::object();
   for (const MetricView& view : metric_views()) {
     figures[std::string(view.key)] = number_or_null(metrics.*view.value);
@@ -62,10 +63,13 @@ int run_simulated(RunSimulated verb) {
   if (!start.learned.empty()) agent->load(start.learned, start.as_prior);
   if (verb.check) return 0;
   show_warnings(warnings_of(declared, {scenario}));
+  if (verb.json && !start.differs.empty()) write_note(start.note + ".\n");
   RecordingInfo info =
       recording_info(declared, verb.belief, scenario, verb.policy, verb.seed, weights);
   info.hashes.policy = start.learned_hash();
-  Recorder recorder(verb.record, info, {.wait_for_disk = true, .compress = true});
+  // A minute of it takes no time: blocks go out when they are full.
+  Recorder recorder(verb.record, info,
+                    {.flush_ns = 60'000'000'000, .wait_for_disk = true, .compress = true});
   const InterruptScope interrupt;
   SessionOptions session;
   session.truth = &truth;
@@ -77,7 +81,7 @@ int run_simulated(RunSimulated verb) {
     throw Error(Error::Kind::kFailure, problem);
   if (!verb.csv.empty()) export_csv(verb.record, verb.csv);
   if (verb.json) {
-    write_result(simulated_json(verb, scenario, metrics));
+    write_result(simulated_json(verb, scenario, start, metrics));
   } else {
     const int columns = Terminal::of(STDOUT_FILENO).columns;
     std::string text =

@@ -72,6 +72,7 @@ Json to_json(const TrainVerb& verb, const GovernedPlatform& governed,
   json["out"] = verb.out;
   json["belief"] = verb.belief.empty() ? Json(nullptr) : Json(verb.belief);
   json["from"] = start.file.empty() ? Json(nullptr) : Json(start.file);
+  json["notes"] = start.file.empty() ? Json::array() : Json::array({start.note});
   json["platform_hash"] = fmt::format("{:016x}", platform_hash);
   json["curve"] = curve.points_json();
   json["reward_gain"] = curve.gain_json();

@@ -227,9 +227,10 @@ class Block {
         text.clear();
       }
       const Reading reading = read(row, state_.now);
-      text += fmt::format("{}{} {}{}{}", text.empty() ? "" : ", ", row.name.substr(dot),
+      text += fmt::format("{}{} {}{}{}{}", text.empty() ? "" : ", ", row.name.substr(dot),
                           reading.valid ? fmt::format("{:.6g}", reading.value) : "-",
-                          row.unit.empty() ? "" : " ", row.unit);
+                          row.unit.empty() ? "" : " ", row.unit,
+                          reading.state == Reading::State::kHeld ? " (held over)" : "");
     }
     add_wrapped(owner, text);
   }

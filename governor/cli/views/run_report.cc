@@ -271,7 +271,9 @@ Json monitors_json(const LiveResult& result) {
                     {"least", number(figure.least)},
                     {"most", number(figure.most)},
                     {"epochs", figure.epochs},
-                    {"valid_epochs", figure.valid}});
+                    {"valid_epochs", figure.valid},
+                    {"held_epochs", figure.held},
+                    {"absent_epochs", figure.absent()}});
   }
   return rows;
 }
