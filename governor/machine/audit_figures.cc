@@ -12,13 +12,13 @@ constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 constexpr double kFigureRounding = 1e-9;  // relative; below that there is no difference
 
-struct Reading {
+struct BlockReading {
   const char *key, *heading, *unit;
   int decimals;
   double (*of)(const AuditBlock&);
 };
 
-const Reading kReadings[] = {
+const BlockReading kReadings[] = {
     {"power_mw", "power", "mW", 1, [](const AuditBlock& b) { return b.energy_mj / b.ns * 1e9; }},
     {"waited_pct", "tasks waited for a CPU", "% of time", 2,
      [](const AuditBlock& b) { return b.waited_ns < 0 ? kNotMeasured : 100 * b.waited_ns / b.ns; }},
@@ -37,7 +37,7 @@ const Reading kReadings[] = {
 
 std::vector<AuditFigure> audit_figures(const std::vector<AuditBlock>& blocks) {
   std::vector<AuditFigure> figures;
-  for (const Reading& reading : kReadings) {
+  for (const BlockReading& reading : kReadings) {
     std::vector<double> linux_governor, flyball, difference;
     for (std::size_t round = 0; round + 3 <= blocks.size(); round += 3) {
       // A machine that was busy elsewhere may have left a block no epoch of its own.

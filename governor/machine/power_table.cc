@@ -23,7 +23,7 @@ constexpr double kLeastRise = 0.02;  // of the idle power: less is noise
 constexpr double kIdleMoved = 0.05;
 
 /// What a rail, or all of them, showed for a while.
-struct Reading {
+struct RailReading {
   double mw = 0;
   bool answered = false, at_rest = false;
   double first_mw = 0, last_mw = 0;  ///< of the two halves
@@ -72,7 +72,7 @@ class Maker {
   }
 
   /// The mean of a rail for `ns`; false when it did not answer once.
-  bool mean_of(std::size_t rail, std::int64_t ns, double& mw, Reading* beside = nullptr,
+  bool mean_of(std::size_t rail, std::int64_t ns, double& mw, RailReading* beside = nullptr,
                std::size_t cluster = 0) {
     double sum = 0, clocks = 0;
     int count = 0, clock_count = 0;
@@ -90,16 +90,16 @@ class Maker {
   }
 
   /// Slices until the last four agree, or there have been too many.
-  Reading rest(std::size_t rail, std::size_t cluster) {
+  RailReading rest(std::size_t rail, std::size_t cluster) {
     machine_.wait(options_.settle_ns);
     double ignored = 0;
     machine_.read_mw(rail, ignored);  // what counts energy begins here
-    Reading reading;
+    RailReading reading;
     std::vector<double> slices;
     std::vector<double> khz;
     while (static_cast<int>(slices.size()) < kMostSlices) {
       double mw = 0;
-      Reading beside;
+      RailReading beside;
       if (!mean_of(rail, options_.measure_ns / kSlices, mw, &beside, cluster)) return reading;
       slices.push_back(mw);
       if (beside.khz) khz.push_back(*beside.khz);
@@ -192,7 +192,7 @@ class Maker {
     TableSource& source = source_[c];
     const std::size_t first_row = table_.rows.size();
     lower_all();
-    const Reading before = rest(rail, c);
+    const RailReading before = rest(rail, c);
     if (before.answered) source.idle_mw = before.mw;
     step();
     std::vector<std::int64_t> clocks = cluster.khz;
@@ -214,7 +214,7 @@ class Maker {
   }
 
   void add_idle(std::size_t c, std::int64_t khz) {
-    const Reading reading = rest(rail_[c], c);
+    const RailReading reading = rest(rail_[c], c);
     if (!reading.answered || std::abs(reading.last_mw - reading.first_mw) > kUnrest * reading.mw)
       return;
     // The clock of who idles is of no matter, and reading it would wake it.
@@ -230,7 +230,7 @@ class Maker {
     for (int i = 0; i < cores; ++i) cpus.add(cluster.cpus.nth(i));
     const std::vector<int> widths = machine_.widths_pct();
     machine_.run(cpus, widths.back());
-    const Reading reading = rest(rail_[c], c);
+    const RailReading reading = rest(rail_[c], c);
     const double time_ms = machine_.stop();
     const std::string point = asked_khz > 0
                                   ? fmt::format("{} at {:g} MHz, {} cores", cluster.name,
@@ -277,7 +277,7 @@ class Maker {
   /// What the rail draws with nothing to do, before and after: in between it went from one to the other.
   void take_idle_off(std::size_t first_row, std::size_t c) {
     TableSource& source = source_[c];
-    const Reading after = rest(rail_[c], c);
+    const RailReading after = rest(rail_[c], c);
     const double before_mw = source.idle_mw, after_mw = after.answered ? after.mw : before_mw;
     const auto count = static_cast<double>(table_.rows.size() - first_row);
     double least = 1e300;
