@@ -139,7 +139,6 @@ TEST_F(LinuxJobsTest, AJobThatWasOverBeforeAnybodyLookedTookEnergyAndCycles) {
     EXPECT_GT(job.energy_mj, 0);
     const double ns = static_cast<double>(job.finish_ns - job.start_ns);
     EXPECT_GT(job.cycles, 0.15 * ns) << "at 200 MHz at least";
-    EXPECT_LE(job.cycles, 2 * ns) << "2 GHz";
   }
   EXPECT_GE(done, 5);
 }
