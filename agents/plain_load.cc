@@ -140,9 +140,7 @@ void PlainLoad::expect(Policy& policy, double util, double khz, double top_khz, 
   if (crowded && khz >= top_khz) return;
   const double wanted_khz = (crowded ? kMoreWanted : util) * khz;
   policy.recent_khz += kRecentWeight * (wanted_khz - policy.recent_khz);
-  if (util < kNothing) {
-    policy.expected_khz *= std::exp2(-epoch_ns / kPeakRestsHalvesNs);
-  } else if (policy.recent_khz > policy.expected_khz) {
+  if (policy.recent_khz > policy.expected_khz) {
     policy.expected_khz = policy.recent_khz;
   } else {
     policy.expected_khz +=

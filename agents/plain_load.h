@@ -20,7 +20,7 @@ namespace flyball {
 ///            schedutil's headroom; the user's preference moves it within 70 to 90 %. Demand is for this
 ///            not less than the most that two epochs together have wanted lately, as the scheduler estimates a
 ///            task that wakes: what comes after a rest is not waited for, and one that is longer than its
-///            fellows still fits. It is forgotten within a second of work or some of rest. A core that two
+///            fellows still fits. It is forgotten within a second or two. A core that two
 ///            epochs have hardly sufficed has wanted more than it did: how much, nobody saw, so the clock goes on
 ///            upwards until they do, and not only as far as what was done.
 ///   choice   of the operating points from there up the one at which the cluster takes least power
@@ -47,8 +47,9 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
   static constexpr double kRecentWeight = 0.5;       // of an epoch beside those before it
-  static constexpr double kPeakHalvesNs = 4e8;       // how soon less work is believed
-  static constexpr double kPeakRestsHalvesNs = 2e9;  // and no work: what rests may come again
+  // How soon less work is believed. With 2 s for what rests, /proc/stat's ticks of 10 ms kept a cluster with
+  // next to nothing to do at a high clock.
+  static constexpr double kPeakHalvesNs = 4e8;
   static constexpr double kCrowded = 1.6;            // of two epochs: little was left of them
   static constexpr double kMoreWanted = 1.45;        // assumed of what was done then
   static constexpr double kAsExpected = 2;  // times the expected: more is a load that is new

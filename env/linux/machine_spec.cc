@@ -162,26 +162,31 @@ void believe(const EnergyModel& model, ClusterSpec& cluster, double& core_nf) {
   cluster.leak_c_a = 0;
 }
 
-/// The lowest temperature at which Linux holds clocks down, of every zone of CPUs: of any cluster.
+/// The lowest temperature at which Linux holds clocks down, of all zones of CPUs, as the temperature that
+/// is observed is the highest of theirs: of any cluster. One node, since a machine may have more zones
+/// than a platform has.
 void add_trips(const LinuxMachine& machine, PlatformSpec& spec) {
+  double lowest_c = 0;
+  std::string name;
   for (const ThermalZone& zone : machine.zones) {
     if (!zone.of_cpu) continue;
-    double lowest_c = 0;
     for (const ThermalTrip& trip : zone.trips) {
       const double temp_c = static_cast<double>(trip.temp_mc) * 1e-3;
-      if (trip.type == "passive" && (lowest_c == 0 || temp_c < lowest_c)) lowest_c = temp_c;
+      if (trip.type != "passive" || temp_c == 0 || (lowest_c != 0 && temp_c >= lowest_c)) continue;
+      lowest_c = temp_c;
+      name = zone.type;
     }
-    if (lowest_c == 0) continue;
-    spec.thermal.push_back({zone.type, 0, 0, {}});
-    for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
-      TripPoint trip{};
-      trip.kind = TripPoint::Kind::kStepDown;
-      trip.temp_c = lowest_c;
-      trip.cluster = c;
-      trip.node = static_cast<int>(spec.thermal.size()) - 1;
-      trip.steps = 1;
-      spec.trips.push_back(trip);
-    }
+  }
+  if (lowest_c == 0) return;
+  spec.thermal.push_back({name, 0, 0, {}});
+  for (int c = 0; c < static_cast<int>(spec.clusters.size()); ++c) {
+    TripPoint trip{};
+    trip.kind = TripPoint::Kind::kStepDown;
+    trip.temp_c = lowest_c;
+    trip.cluster = c;
+    trip.node = 0;
+    trip.steps = 1;
+    spec.trips.push_back(trip);
   }
 }
 

@@ -136,8 +136,10 @@ bool Shield::refuse_next(const Observation& now, int slot, const Trial& trial, A
       slow[m] = static_cast<float>(slowdown.mean(mask_[m]) +
                                    trial_deviations_ * spread(slowdown, mask_[m]));
     }
-    const Candidate* own =
-        find_safe(now, slot, next_limit_ns(now, slot, static_cast<double>(state.backlog)), slow);
+    const double limit_ns = state.required.deadline_ns > 0
+                                ? next_limit_ns(now, slot, static_cast<double>(state.backlog))
+                                : std::numeric_limits<double>::infinity();
+    const Candidate* own = find_safe(now, slot, limit_ns, slow);
     if (own == nullptr ||
         next_risk(now, slot, own->setting, own->opp, instead).hot > options_.trial_hot)
       return false;

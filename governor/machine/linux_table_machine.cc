@@ -12,7 +12,7 @@
 namespace flyball {
 namespace {
 
-constexpr std::int64_t kBeatNs = 500'000'000;  // between two waits, at most
+constexpr std::int64_t kBeatNs = 2'000'000'000;  // between two waits, at most
 constexpr std::int64_t kLookNs = 500'000'000;
 constexpr const char* kAgain = "nothing was written; measure again";
 
@@ -132,13 +132,14 @@ void LinuxTableMachine::wait(std::int64_t ns) {
 
 void LinuxTableMachine::look_for_rivals() {
   for (; watched_ < takeover_->settings().count(); ++watched_) watch_->watch(watched_);
+  // While a hand writes, what it reads as says nothing, and a driver that takes its time lets nobody read.
+  if (std::any_of(hand_.begin(), hand_.end(), [](const auto& hand) {
+        return hand != nullptr && hand->report().busy;
+      }))
+    return;
   auto change = watch_->next();
-  // For what no event tells, as what came before the first look. Of limits heat may be the cause, and
-  // while a hand writes, what it reads as says nothing.
-  const bool writing = std::any_of(hand_.begin(), hand_.end(), [](const auto& hand) {
-    return hand != nullptr && hand->report().busy;
-  });
-  if (!change && !writing && monotonic_ns() - looked_ns_ >= kLookNs) {
+  // For what no event tells, as what came before the first look. Of limits heat may be the cause.
+  if (!change && monotonic_ns() - looked_ns_ >= kLookNs) {
     looked_ns_ = monotonic_ns();
     const SettingsFile& settings = takeover_->settings();
     for (int setting = 0; setting < watched_ && !change; ++setting)
@@ -163,13 +164,20 @@ void LinuxTableMachine::ask(std::size_t cluster, std::int64_t khz) {
 
 /// Of several policies, the mean: a load on some of their CPUs is no reason for the others' clocks.
 std::optional<std::int64_t> LinuxTableMachine::clock_khz(std::size_t cluster) {
+  // A driver that is setting it lets nobody read.
+  const HandReport hand = hand_[cluster] ? hand_[cluster]->report() : HandReport();
+  if (hand.busy) return std::nullopt;
   double sum = 0;
   int count = 0;
   for (HeldFile& file : clock_[cluster]) {
     double khz = 0;
     if (file.read_number(khz) && khz > 0) sum += khz, ++count;
   }
-  if (count == 0) return std::nullopt;
+  if (count == 0) {
+    // Where the driver does not tell, what it has taken of what was asked.
+    if (hand.error != 0 || hand.stood_down > 0 || hand.in_force_khz <= 0) return std::nullopt;
+    return hand.in_force_khz;
+  }
   return static_cast<std::int64_t>(sum / count);
 }
 

@@ -250,7 +250,7 @@ class Maker {
     row.power_mw = reading.mw;
     row.temp_c = reading.temp_c;
     const auto asked = static_cast<double>(asked_khz);
-    if (asked_khz > 0 && (!reading.khz || std::abs(*reading.khz / asked - 1) <= kClockOff)) {
+    if (asked_khz > 0 && reading.khz && std::abs(*reading.khz / asked - 1) <= kClockOff) {
       row.mhz = asked / 1e3;
     } else if (reading.khz) {
       row.mhz = std::round(*reading.khz) / 1e3;

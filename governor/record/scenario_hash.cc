@@ -1,5 +1,7 @@
 #include "governor/record/scenario_hash.h"
 
+#include <algorithm>
+
 #include "kernels/base/hash.h"
 
 namespace flyball {
@@ -45,9 +47,10 @@ std::uint64_t scenario_hash(const Scenario& scenario) {
     hash.add_all(faults.noise, faults.delay_ns, faults.stuck_from_ns, faults.temp_noise_c,
                  faults.temp_delay_ns, faults.temp_stuck_from_ns);
     // Only where there are some: scenarios of before are what they were.
-    for (const std::int64_t at_ns :
-         {faults.lost_from_ns, faults.back_ns, faults.temp_lost_from_ns, faults.temp_back_ns})
-      if (at_ns >= 0) hash.add(at_ns);
+    if (std::max({faults.lost_from_ns, faults.back_ns, faults.temp_lost_from_ns,
+                  faults.temp_back_ns}) >= 0)
+      hash.add_all(faults.lost_from_ns, faults.back_ns, faults.temp_lost_from_ns,
+                   faults.temp_back_ns);
   }
   return hash.value();
 }

@@ -66,6 +66,12 @@ Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains)
                 remains.result.sum() + ")",
             "see 'flyball restore'");
   }
+  if (!remains.elsewhere_problem.empty()) {
+    // What stands there now may not be the user's, and would be forgotten.
+    failure(options.sysfs_root + kDefaultStateDir + "/machine.lock", remains.elsewhere_problem,
+            "give back what is there with 'flyball restore --state-dir', or remove this file if that is "
+            "nobody's");
+  }
   machine.name_folder(dir);
   SettingsFile file = SettingsFile::create(dir, options.sysfs_root, options.capacity);
   Takeover takeover(std::move(dir), std::move(lock), std::move(machine), std::move(file));

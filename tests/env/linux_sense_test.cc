@@ -10,6 +10,7 @@
 #include "env/linux/sense/cpu_usage.h"
 #include "env/linux/sense/idle_residency.h"
 #include "env/linux/sense/power_reading.h"
+#include "env/model/thermal.h"
 #include "kernels/base/error.h"
 #include "tests/env/linux_tree.h"
 
@@ -168,6 +169,26 @@ TEST(LinuxSpec, AClusterPerPolicyOfABoard) {
   EXPECT_EQ(made.cpus[1].to_string(), "4-7");
   ASSERT_EQ(made.spec.trips.size(), 2u) << "the zone's, for either cluster";
   EXPECT_EQ(made.spec.trips[1].temp_c, 95);
+}
+
+TEST(LinuxSpec, AnyNumberOfThermalZonesIsOnePlatformsHeat) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  for (int zone = 1; zone < 60; ++zone) {
+    const std::string folder = "/sys/class/thermal/thermal_zone" + std::to_string(zone);
+    tree.write(folder + "/type", "cpu" + std::to_string(zone) + "-thermal\n");
+    tree.write(folder + "/temp", "50000\n");
+    tree.write(folder + "/trip_point_0_type", "passive\n");
+    tree.write(folder + "/trip_point_0_temp", zone == 30 ? "85000\n" : "95000\n");
+  }
+  const MachineSpec made = spec_of(tree);
+  EXPECT_EQ(made.spec.thermal.size(), 1u);
+  ASSERT_EQ(made.spec.trips.size(), 2u);
+  EXPECT_EQ(made.spec.trips[0].temp_c, 85) << "the first that Linux acts at";
+  EXPECT_EQ(made.spec.trips[1].temp_c, 85);
+  ThermalState state;
+  thermal_reset(made.spec, 25, 1, state);
+  thermal_advance(made.spec, 1, 1, state);
 }
 
 TEST(LinuxSpec, ManyPoliciesThatAreAlikeShareACluster) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "governor/record/scenario_hash.h"
 #include "governor/record/summary.h"
 #include "tests/governor/allocation_count.h"
 #include "tests/governor/recorder_fixture.h"
@@ -303,6 +304,16 @@ TEST_F(RecorderTest, RecordingAnEpochAllocatesNothing) {
   const std::uint64_t before = allocations();
   for (int i = 0; i < 1000; ++i) epoch(recorder, i);
   EXPECT_EQ(allocations() - before, 0u);
+}
+
+TEST(ScenarioHash, TellsWhichSensorIsLostAndUntilWhen) {
+  Scenario power, temperature, until;
+  power.sensors.lost_from_ns = temperature.sensors.temp_lost_from_ns = 1000 * kMs;
+  until.sensors.lost_from_ns = 1000 * kMs;
+  until.sensors.back_ns = 2000 * kMs;
+  EXPECT_NE(scenario_hash(power), scenario_hash(temperature));
+  EXPECT_NE(scenario_hash(power), scenario_hash(until));
+  EXPECT_EQ(scenario_hash(power), scenario_hash(power));
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ TEST_F(RecordingReplay, TheSizesHoldOnNearlyEveryBoardInNearlyEveryScenario) {
   EXPECT_GT(cases, 200);
   EXPECT_LE(beyond_without, cases / 40);
   EXPECT_LE(most_without, 44);
-  EXPECT_LE(beyond_with, cases / 14);
+  EXPECT_LE(beyond_with, cases / 12);
   EXPECT_LE(most_with, 200);
 }
 

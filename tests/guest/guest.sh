@@ -23,7 +23,7 @@ within() {
   shift 2
   until "$@" 2>/dev/null; do
     [ "$(uptime_s)" -le $until ] || fail "$what"
-    usleep 50000
+    usleep 200000 # to look is a load, too
   done
 }
 
@@ -55,7 +55,7 @@ as_before() {
       diff /tmp/before /tmp/now || true
       fail "$2: not as before: $(diff /tmp/before /tmp/now | grep '^[-+][a-z]' | tr '\n' ' ')"
     fi
-    usleep 50000
+    usleep 200000 # to look is a load, too
   done
 }
 

@@ -221,6 +221,14 @@ TEST_F(LeftElsewhere, AFolderThatOthersCouldHaveWrittenIsNamedAndNotLookedAt) {
   ASSERT_EQ(chmod(elsewhere_.c_str(), 0775), 0);
   EXPECT_THAT(why(), HasSubstr("state folder " + elsewhere_));
   EXPECT_THAT(why(), HasSubstr("others may write to it"));
+  // Nor does the next one take for the user's what stands there, and forget the folder.
+  RestoreReport remains;
+  EXPECT_THAT(error_of([&] {
+                Takeover::begin({state_path(), root(), 64, options().supervisor}, remains);
+              }),
+              HasSubstr("others may write to it"));
+  EXPECT_EQ(file_text(note()), elsewhere_ + "\n");
+  EXPECT_EQ(changed(), before);
   ASSERT_EQ(chmod(elsewhere_.c_str(), 0755), 0);
   std::filesystem::rename(elsewhere_, aside);
   std::filesystem::create_symlink(aside, elsewhere_);

@@ -28,7 +28,6 @@ Takeover begin_takeover(const std::string& state_dir, const SysTree& tree) {
     write_note("A governor before this one" + where + (where.empty() ? "" : ",") +
                " had not given back: " + remains.result.sum() + ".\n");
   }
-  if (!remains.elsewhere_problem.empty()) write_note("Note: " + remains.elsewhere_problem + "\n");
   return takeover;
 }
 

@@ -152,6 +152,8 @@ int profile_table(const ProfileTable& asked, const NamedModel& model) {
     holding.emplace(asked.state_dir, tree);
     machine = discover_machine(tree);  // whoever had the locks may just have given back
     made = make_machine_spec(machine);
+    if (const std::string why = why_no_power(machine); !why.empty())
+      failure("profile --table", why, "nothing was measured; 'flyball doctor' lists what there is");
   }
   PowerTable table;
   GiveBackResult returned;
@@ -174,10 +176,10 @@ int profile_table(const ProfileTable& asked, const NamedModel& model) {
     if (holding) holding->takeover().begin_to_end();
   }
   if (holding) returned = holding->takeover().give_back();
+  // What was measured to the end is kept, whatever became of the settings.
+  if (!ended) write_made(asked.file, table_csv(table, load_text(model)));
   check_given_back("profile", returned, lost_supervisor);
   if (ended) throw *ended;
-  const std::string csv = table_csv(table, load_text(model));
-  write_made(asked.file, csv);
   if (is_standard_output(asked.file)) return 0;
   write_result(asked.json ? json_text(table_json(table, asked.file, model))
                           : table_text(table, asked, Terminal::of(STDOUT_FILENO).columns));

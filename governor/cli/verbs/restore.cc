@@ -70,21 +70,23 @@ void check_folders(const RestoreVerb& verb, bool named) {
     input_error("--state-dir " + verb.options.state_dir, "there is no such folder",
                 "name the one that the governor was started with");
   }
-  if (!verb.options.sysfs_root.empty()) tree_at(verb.options.sysfs_root);
 }
 
-int run_restore(const RestoreVerb& verb, bool named) {
+int run_restore(RestoreVerb verb, bool named) {
   check_folders(verb, named);
+  if (!verb.options.sysfs_root.empty())
+    verb.options.sysfs_root = tree_at(verb.options.sysfs_root).root();
   const std::string& state_dir = verb.options.state_dir;
   const RestoreReport report = restore(verb.options);
-  if (!report.elsewhere_problem.empty())
-    write_note(fmt::format("Note: {}\n", report.elsewhere_problem));
   if (verb.json) {
     write_result(json_text({{"schema", 1},
                             {"state_dir", report.elsewhere.empty() ? state_dir : report.elsewhere},
                             {"remains", name_of(report.remains)},
                             {"settings", settings_json(report.result)},
-                            {"missing", report.result.missing()}}));
+                            {"missing", report.result.missing()},
+                            {"not_looked_at", report.elsewhere_problem.empty()
+                                                  ? Json(nullptr)
+                                                  : Json(report.elsewhere_problem)}}));
   } else {
     write_result(text_of(report, state_dir));
   }
@@ -93,6 +95,10 @@ int run_restore(const RestoreVerb& verb, bool named) {
             fmt::format("{} of {} settings do not have their old value", report.result.missing(),
                         report.result.settings.size()),
             "they are kept: try again with 'flyball restore' when the cause is gone");
+  }
+  if (!report.elsewhere_problem.empty()) {
+    failure("restore", report.elsewhere_problem,
+            "see to that, and try again, or name that folder with --state-dir");
   }
   return 0;
 }

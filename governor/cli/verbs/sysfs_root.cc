@@ -26,7 +26,8 @@ SysTree tree_at(const std::string& root) {
     input_error("--sysfs-root " + root, "holds neither 'sys' nor 'proc', so nothing is found there",
                 "name the folder that they are in, or leave it out");
   }
-  return SysTree(root);
+  // The supervisor, which gives back what was changed there, has a working folder of its own.
+  return SysTree(std::filesystem::absolute(folder));
 }
 
 }  // namespace flyball::cli
