@@ -5,6 +5,7 @@
 
 #include "agents/job_tracker.h"
 #include "env/model/model.h"
+#include "kernels/base/normal_tail.h"
 
 namespace flyball {
 
@@ -20,7 +21,7 @@ void Kalman::Slowdown::observe(double ratio) {
 }
 
 double Kalman::Slowdown::on_time(double profiled_ns, double limit_ns) const {
-  return 0.5 * std::erfc((mean_ - limit_ns / profiled_ns) / (deviation_ * std::sqrt(2.0)));
+  return normal_tail((mean_ - limit_ns / profiled_ns) / deviation_);
 }
 
 void Kalman::IdleShare::observe(double ratio) {

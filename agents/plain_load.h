@@ -46,13 +46,13 @@ class PlainLoad final : public LinuxGovernor {
   static constexpr std::int64_t kEpochNs = 18'000'000;
   static constexpr double kAveragingNs = 46e6;  // PELT's half-life of 32 ms, as a time constant
   static constexpr double kTarget = 0.8;
-  static constexpr double kRecentWeight = 0.5;       // of an epoch beside those before it
+  static constexpr double kRecentWeight = 0.5;  // of an epoch beside those before it
   // How soon less work is believed. With 2 s for what rests, /proc/stat's ticks of 10 ms kept a cluster with
   // next to nothing to do at a high clock.
   static constexpr double kPeakHalvesNs = 4e8;
-  static constexpr double kCrowded = 1.6;            // of two epochs: little was left of them
-  static constexpr double kMoreWanted = 1.45;        // assumed of what was done then
-  static constexpr double kAsExpected = 2;  // times the expected: more is a load that is new
+  static constexpr double kCrowded = 1.6;      // of two epochs: little was left of them
+  static constexpr double kMoreWanted = 1.45;  // assumed of what was done then
+  static constexpr double kAsExpected = 2;     // times the expected: more is a load that is new
   static constexpr double kSaturated = 0.95;
   static constexpr double kBurstHalvesNs = 1e9;  // how soon long bursts are forgotten
   static constexpr double kUsualRest = 0.6;      // of an epoch, still to be done

@@ -196,6 +196,12 @@ std::string difference(const AppList& then, const AppList& now) {
 
 }  // namespace
 
+std::vector<LearnedApp> learned_apps(const PlatformSpec& platform) {
+  AppList apps;
+  for (const AppProfile& app : platform.apps) apps.push_back({app.name, app.content_hash});
+  return apps;
+}
+
 std::string prior_note(const PolicyIdentity& policy, const PolicyIdentity& here) {
   std::string text;
   const auto say = [&](const std::string& part) { text += (text.empty() ? "" : " and ") + part; };

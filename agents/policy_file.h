@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "env/model/platform_spec.h"
 #include "kernels/base/output_file.h"
 
 namespace flyball {
@@ -14,6 +15,9 @@ struct LearnedApp {
   std::uint64_t hash = 0;  ///< AppProfile::content_hash
   bool operator==(const LearnedApp&) const = default;
 };
+
+/// Those of a platform.
+std::vector<LearnedApp> learned_apps(const PlatformSpec& platform);
 
 /// What a policy is valid for: the platform as its file describes it (operating points and levels
 /// with it), and who learned it, with the meaning of its features. Which applications there were, which

@@ -6,6 +6,7 @@
 
 #include "agents/q_learning_bounds.h"
 #include "env/model/idle_states.h"
+#include "kernels/base/normal_tail.h"
 
 namespace flyball {
 
@@ -389,7 +390,7 @@ int QLearning::worth_a_trial(const Observation& now, int slot,
     // what the trial is expected to cost.
     const double worse_mj = energy_mj - best_mj, z = -worse_mj / sd;
     const double density = 0.3989422804014327 * std::exp(-0.5 * z * z);
-    const double improvement = sd * density - worse_mj * 0.5 * std::erfc(-z / std::sqrt(2.0));
+    const double improvement = sd * density - worse_mj * normal_tail(-z);
     const double before = 1 + app.trials[mask_[static_cast<std::size_t>(m)]];
     const double gain = kHorizonJobs / (before * std::sqrt(before)) * improvement -
                         kTrialCost * std::max(0.0, worse_mj);
@@ -477,8 +478,8 @@ void QLearning::set_frequencies(const Observation& now, int slot, Decision& out)
   forecast.energy_mj = static_cast<float>(app.spent_mj + energy_mj);
   forecast.energy_sd_mj = static_cast<float>(energy_mj * app.forecasts.energy.deviation());
   const double slack_ns = static_cast<double>(run.deadline_ns - now.now_ns) - time_ns;
-  forecast.miss_probability = static_cast<float>(
-      sd_ns > 0 ? 0.5 * std::erfc(slack_ns / (sd_ns * std::sqrt(2.0))) : (slack_ns < 0 ? 1 : 0));
+  forecast.miss_probability =
+      static_cast<float>(sd_ns > 0 ? normal_tail(slack_ns / sd_ns) : (slack_ns < 0 ? 1 : 0));
   out.add_forecast(forecast);
 }
 

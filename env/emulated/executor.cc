@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "env/ledger/cpu_allocator.h"
+#include "env/linux/counter_figures.h"
 #include "env/model/network_levels.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/error.h"
@@ -263,23 +264,7 @@ void Executor::read_counters(JobEvent* event) {
   CounterSample sample;
   counters_->read(sample);
   if (event == nullptr) return;
-  const auto take = [&](CounterField field, std::uint8_t bit, double& to) {
-    if (!sample.is_valid(field)) return;
-    // What is held was counted before.
-    if (sample.is_held(field)) {
-      event->counters.held |= bit;
-      return;
-    }
-    to = sample.at(field);
-    event->counters.valid |= bit;
-  };
-  Counters& to = event->counters;
-  take(CounterField::kInstructions, Counters::kInstructions, to.instructions);
-  take(CounterField::kCycles, Counters::kCycles, to.cycles);
-  take(CounterField::kCacheReferences, Counters::kReferences, to.cache_references);
-  take(CounterField::kCacheMisses, Counters::kMisses, to.cache_misses);
-  take(CounterField::kStalledCycles, Counters::kStalls, to.stalled_cycles);
-  take(CounterField::kContextSwitches, Counters::kSwitches, to.context_switches);
+  take_counts(sample, event->counters);
 }
 
 void Executor::fail(const char* reason) {

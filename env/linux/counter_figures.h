@@ -4,8 +4,28 @@
 #include <optional>
 
 #include "env/linux/counter_source.h"
+#include "env/spaces/counters.h"
 
 namespace flyball {
+
+/// What was counted anew, as an observation has it; of what is held over, only that it is.
+inline void take_counts(const CounterSample& from, Counters& to) {
+  const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
+    if (!from.is_valid(field)) return;
+    if (from.is_held(field)) {
+      to.held |= bit;
+      return;
+    }
+    value = from.at(field);
+    to.valid |= bit;
+  };
+  take(CounterField::kInstructions, Counters::kInstructions, to.instructions);
+  take(CounterField::kCycles, Counters::kCycles, to.cycles);
+  take(CounterField::kCacheReferences, Counters::kReferences, to.cache_references);
+  take(CounterField::kCacheMisses, Counters::kMisses, to.cache_misses);
+  take(CounterField::kStalledCycles, Counters::kStalls, to.stalled_cycles);
+  take(CounterField::kContextSwitches, Counters::kSwitches, to.context_switches);
+}
 
 namespace counter_internal {
 /// Nothing when either is missing, when one is held and the other not (they are of different

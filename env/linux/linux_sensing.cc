@@ -12,27 +12,6 @@ namespace {
 
 constexpr double kClockSlack = 1.1;  // of a clock counted in ticks of busy time
 
-/// What a source of counters said, as an observation has it; nothing that was counted before.
-Counters counters_of(const CounterSample& sample) {
-  Counters out;
-  const auto take = [&](CounterField field, std::uint8_t bit, double& value) {
-    if (!sample.is_valid(field)) return;
-    if (sample.is_held(field)) {
-      out.held |= bit;
-      return;
-    }
-    value = sample.at(field);
-    out.valid |= bit;
-  };
-  take(CounterField::kInstructions, Counters::kInstructions, out.instructions);
-  take(CounterField::kCycles, Counters::kCycles, out.cycles);
-  take(CounterField::kCacheReferences, Counters::kReferences, out.cache_references);
-  take(CounterField::kCacheMisses, Counters::kMisses, out.cache_misses);
-  take(CounterField::kStalledCycles, Counters::kStalls, out.stalled_cycles);
-  take(CounterField::kContextSwitches, Counters::kSwitches, out.context_switches);
-  return out;
-}
-
 }  // namespace
 
 bool LinuxPlatform::Parts::is_written(const Cluster& cluster) noexcept {
@@ -122,7 +101,7 @@ void LinuxPlatform::Parts::sense(Cluster& cluster) noexcept {
   CounterSample sample;
   cluster.counters->skip_cpus(usage.idle());
   cluster.counters->read(sample);
-  cluster.counted = counters_of(sample);
+  take_counts(sample, cluster.counted);
   // Labels lie: where cycles are counted, over a core's worth of busy time or more, they tell. Unless
   // they say what no clock can be: a virtual machine may count an idle CPU's time for cycles.
   if (cluster.counted.has(Counters::kCycles) && cluster.busy_cores >= 1) {

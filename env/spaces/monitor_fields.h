@@ -39,7 +39,6 @@ constexpr Field sensed(std::uint8_t sensor, Field field) {
   return field;
 }
 
-
 using P = Observation;
 using C = ClusterObservation;
 using A = AppObservation;

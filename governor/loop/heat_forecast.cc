@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "governor/loop/normal_tail.h"
+#include "kernels/base/normal_tail.h"
 #include "kernels/base/det_math.h"
 
 namespace flyball {

@@ -8,7 +8,7 @@
 
 #include "env/model/fastest.h"
 #include "governor/loop/job_cost.h"
-#include "governor/loop/normal_tail.h"
+#include "kernels/base/normal_tail.h"
 
 namespace flyball {
 namespace {
@@ -259,12 +259,13 @@ bool Shield::replace(const Observation& now, int slot, Action& action) const {
   const SlowdownEstimate& slowdown = apps_.find(slot)->slowdown;
   const Candidate* found = nullptr;
   for (const double deviations : {options_.safety, 0.0}) {
+    if (found != nullptr) break;
     Slow slow;
     for (std::size_t m = 0; m < mask_.size(); ++m) {
       slow[m] =
           static_cast<float>(slowdown.mean(mask_[m]) + deviations * slowdown.deviation(mask_[m]));
     }
-    if (found == nullptr) found = find_safe(now, slot, limit_ns, slow);
+    found = find_safe(now, slot, limit_ns, slow);
   }
   if (found == nullptr) return false;
   const Action asked = action;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "governor/loop/normal_tail.h"
+#include "kernels/base/normal_tail.h"
 #include "governor/loop/shield.h"
 
 namespace flyball {

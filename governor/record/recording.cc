@@ -80,7 +80,7 @@ std::uint64_t read_header(const File& file, const std::string& path, RecordingIn
       std::memcmp(start, kRecordingMagic, sizeof kRecordingMagic) != 0)
     reject(path, "is not a flyball recording");
   const auto version = number_at<std::uint32_t>(start + 8);
-  const bool compressed = version == kCompressedVersion || version == kFormerVersion + 1;
+  const bool compressed = version == kCompressedVersion || version == kFormerCompressedVersion;
   if (compressed && !can_compress()) {
     input_error(fmt::format("recording {}", path),
                 "is compressed, and this program was built without Zstandard",

@@ -13,8 +13,8 @@ inline constexpr OutputKind kRecordingOutput{"a flyball recording",
                                              {kRecordingMagic, sizeof kRecordingMagic}};
 inline constexpr std::uint32_t kRecordingVersion = 5;
 /// Of before forecasts were left out that are as they were, and which readings are held over was told; read
-/// as well, as the compressed one that is one higher.
-inline constexpr std::uint32_t kFormerVersion = 3;
+/// as well.
+inline constexpr std::uint32_t kFormerVersion = 3, kFormerCompressedVersion = 4;
 
 /// The file header: magic, version, JSON, checksum.
 std::string encode_header(const RecordingInfo& info);

@@ -33,12 +33,12 @@ PolicyFile dqn_policy(const PlatformSpec& platform, const DqnBody& body,
   agent.start_from(body, mean, spread);
   ByteWriter payload;
   agent.save(payload);
-  PolicyIdentity identity{.agent = std::string(agent.name()),
-                          .features = agent.feature_version(),
-                          .platform = platform.name,
-                          .platform_hash = platform.content_hash};
-  for (const AppProfile& app : platform.apps) identity.apps.push_back({app.name, app.content_hash});
-  return {std::move(identity), payload.take()};
+  return {{.agent = std::string(agent.name()),
+           .features = agent.feature_version(),
+           .platform = platform.name,
+           .platform_hash = platform.content_hash,
+           .apps = learned_apps(platform)},
+          payload.take()};
 }
 
 }  // namespace flyball

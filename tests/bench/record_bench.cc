@@ -49,17 +49,21 @@ class Keeper final : public EpochSink {
   std::vector<Epoch> epochs;
 };
 
+std::unique_ptr<Keeper> kept_run(const PlatformSpec& spec, const Scenario& scenario,
+                                 const Belief& belief, const RewardWeights& weights) {
+  auto keeper = std::make_unique<Keeper>();
+  Simulator platform(spec, scenario, {.seed = 1});
+  QLearning agent({belief, weights, 1, nullptr});
+  run_session(platform, belief, agent, weights, {.shield = {}, .sinks = {keeper.get()}});
+  return keeper;
+}
+
 void BM_Recorder(benchmark::State& state) {
   const PlatformSpec spec = load_platform("odroid_xu3");
   const Scenario scenario = load_scenario("background", spec);
   const Belief belief = Belief::of(spec);
   const RewardWeights weights = reward_weights(belief);
-  const auto keeper = std::make_unique<Keeper>();
-  {
-    Simulator platform(spec, scenario, {.seed = 1});
-    QLearning agent({belief, weights, 1, nullptr});
-    run_session(platform, belief, agent, weights, {.shield = {}, .sinks = {keeper.get()}});
-  }
+  const std::unique_ptr<Keeper> keeper = kept_run(spec, scenario, belief, weights);
   const std::string path = "/tmp/flyball_bench_" + std::to_string(getpid()) + ".flyrec";
   {
     Recorder recorder(path, recording_info(spec, belief, scenario, "q_learning", 1, weights),
@@ -86,14 +90,12 @@ void BM_Recorder(benchmark::State& state) {
   }
   const RecordingReport report = read_recording(path, {});
   unlink(path.c_str());
-  const auto per = [](std::uint64_t bytes, std::uint64_t count) {
-    return count > 0 ? static_cast<double>(bytes) / static_cast<double>(count) : 0;
-  };
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
-  state.counters["B_decision"] = per(report.decision_bytes, report.decisions);
-  state.counters["B_other"] = per(report.other_bytes, report.epochs - report.decisions);
-  state.counters["B_job"] = per(report.job_bytes, report.jobs);
-  state.counters["B_block"] = per(report.roster_bytes, report.blocks);
+  state.counters["B_decision"] = report.bytes_per_decision();
+  state.counters["B_other"] = report.bytes_per_other_epoch();
+  state.counters["B_job"] = report.bytes_per_job();
+  state.counters["B_block"] =
+      static_cast<double>(report.roster_bytes) / static_cast<double>(report.blocks);
 }
 BENCHMARK(BM_Recorder);
 
@@ -104,12 +106,7 @@ void BM_ReadRecording(benchmark::State& state) {
   const Scenario scenario = load_scenario("background", spec);
   const Belief belief = Belief::of(spec);
   const RewardWeights weights = reward_weights(belief);
-  const auto keeper = std::make_unique<Keeper>();
-  {
-    Simulator platform(spec, scenario, {.seed = 1});
-    QLearning agent({belief, weights, 1, nullptr});
-    run_session(platform, belief, agent, weights, {.shield = {}, .sinks = {keeper.get()}});
-  }
+  const std::unique_ptr<Keeper> keeper = kept_run(spec, scenario, belief, weights);
   const char* folder = getenv("TMPDIR");
   const std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/flyball_bench_" +
                            std::to_string(getpid()) + ".flyrec";

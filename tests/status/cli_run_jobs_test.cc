@@ -29,6 +29,11 @@ std::string settings_of(const LinuxTree& tree) {
   return all;
 }
 
+Finished governed(const LinuxTree& tree, const std::string& learned, const std::string& record) {
+  return flyball_run(words(tree, {"--policy", "q_learning", "--duration", "0.7", "--json",
+                                  "--learn-to", learned, "--record", record}));
+}
+
 TEST(CliRunJobs, GovernsJobsOfItsOwnAndGivesBack) {
   FLYBALL_STARTS_PROGRAMS();
   const LinuxTree tree;
@@ -36,9 +41,7 @@ TEST(CliRunJobs, GovernsJobsOfItsOwnAndGivesBack) {
   const std::string before = settings_of(tree);
   const PlayedLoad load(tree, 0.3);
   const std::string learned = tree.path("/learned.policy"), record = tree.path("/run.flyrec");
-  const Finished told =
-      flyball_run(words(tree, {"--policy", "q_learning", "--duration", "0.7", "--json",
-                               "--learn-to", learned, "--record", record}));
+  const Finished told = governed(tree, learned, record);
   ASSERT_EQ(told.exit_code, 0) << told.err;
   EXPECT_THAT(told.err, HasSubstr("real inference in the pool, governed by q_learning"));
   const json result = json::parse(told.out);
@@ -67,9 +70,7 @@ TEST(CliRunJobs, FilesAreClosedOnceTheMachineIsGivenBack) {
   tree.make_xu3();
   const PlayedLoad load(tree, 0.3);
   const std::string learned = tree.path("/learned.policy"), record = tree.path("/run.flyrec");
-  const Finished told =
-      flyball_run(words(tree, {"--policy", "q_learning", "--duration", "0.7", "--json",
-                               "--learn-to", learned, "--record", record}));
+  const Finished told = governed(tree, learned, record);
   ASSERT_EQ(told.exit_code, 0) << told.err;
   std::filesystem::file_time_type given_back = std::filesystem::file_time_type::min();
   for (const int policy : {0, 4}) {

@@ -212,12 +212,6 @@ std::string keep_beside(const std::string& place, const StartingPoint& start) {
   return fmt::format("What was stored before, and was not started from, is kept in {}.\n", kept);
 }
 
-std::vector<LearnedApp> learned_apps(const PlatformSpec& platform) {
-  std::vector<LearnedApp> apps;
-  for (const AppProfile& app : platform.apps) apps.push_back({app.name, app.content_hash});
-  return apps;
-}
-
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
                                std::uint64_t times_hash) {
   if (!policy_learns(policy))

@@ -15,8 +15,6 @@ namespace flyball::cli {
 /// own. PLATFORM.AGENT.policy is read as well.
 std::vector<std::string> stored_policy_files();
 
-/// The applications that a platform's description has.
-std::vector<LearnedApp> learned_apps(const PlatformSpec& platform);
 /// What a learning policy is of here.
 PolicyIdentity policy_identity(const std::string& policy, const Belief& belief,
                                std::uint64_t times_hash);
