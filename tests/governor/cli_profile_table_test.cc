@@ -306,6 +306,15 @@ TEST(CliProfileTable, ADryRunTellsTheWorkAndTurnsNothing) {
   EXPECT_FALSE(std::filesystem::exists(tree.path("/run/flyball")));
 }
 
+TEST(CliProfileTable, AWrongOptionIsNamedAsItWasGiven) {
+  const Finished both = flyball_run({"profile", "--table", "-", "--json"});
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_THAT(both.err, HasSubstr("--table - and --json"));
+  const Finished alone = flyball_run({"profile", "--settle", "1"});
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("--settle"));
+}
+
 TEST(CliProfileTable, WhatCannotBeMeasuredIsSaidInALineAndNothingIsWritten) {
   FLYBALL_STARTS_PROGRAMS();
   const TempDir dir;

@@ -13,9 +13,10 @@ namespace flyball::cli {
 inline bool is_standard_output(const std::string& out) { return out == "-"; }
 
 /// Throws Error (kInput) where standard output is wanted twice.
-inline void check_standard_output(const std::string& out, bool json) {
+inline void check_standard_output(const std::string& out, bool json,
+                                  const std::string& option = "--out") {
   if (is_standard_output(out) && json)
-    input_error("--out - and --json", "both would be standard output",
+    input_error(option + " - and --json", "both would be standard output",
                 "leave one out, or name a file");
 }
 

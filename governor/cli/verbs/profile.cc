@@ -77,7 +77,7 @@ void check_kind(const ProfileVerb& verb, const CLI::App& parser) {
     input_error("--out " + verb.out,
                 "is where the machine's profile goes, and '--table' makes none",
                 "leave one of the two out");
-  if (tabled) check_standard_output(verb.table.file, verb.json);
+  if (tabled) check_standard_output(verb.table.file, verb.json, "--table");
 }
 
 int run_profile(const ProfileVerb& verb, const CLI::App& options) {
