@@ -7,7 +7,7 @@
 namespace flyball {
 
 Conservative::Conservative(const AgentContext& context)
-    : LinuxGovernor(context, Placement::Kind::kBigFirst) {}
+    : LinuxGovernor(context, Placement::Kind::kIdleSibling) {}
 
 int Conservative::step(const ClusterSpec& cluster, LoadSample::Result sample, int current, int cap,
                        double& wanted_khz) {

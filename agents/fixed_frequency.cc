@@ -10,7 +10,7 @@
 namespace flyball {
 
 FixedFrequency::FixedFrequency(const AgentContext& context, Kind kind, double khz)
-    : LinuxGovernor(context, Placement::Kind::kBigFirst), kind_(kind), khz_(khz) {}
+    : LinuxGovernor(context, Placement::Kind::kIdleSibling), kind_(kind), khz_(khz) {}
 
 std::string_view FixedFrequency::name() const {
   switch (kind_) {

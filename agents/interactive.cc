@@ -7,7 +7,7 @@
 namespace flyball {
 
 Interactive::Interactive(const AgentContext& context)
-    : LinuxGovernor(context, Placement::Kind::kBigFirst) {}
+    : LinuxGovernor(context, Placement::Kind::kIdleSibling) {}
 
 int Interactive::opp_for_load(const ClusterSpec& cluster, double load, double cur_khz, int cap) {
   if (load >= 99) return std::min(cap, cluster.max_opp());

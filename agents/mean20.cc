@@ -18,7 +18,7 @@ bool turns_to(const std::vector<LevelProfile>& levels, std::size_t level) {
 Mean20::Mean20(const AgentContext& context)
     : platform_(context.belief.mean),
       apps_(context.belief),
-      placement_(Placement::Kind::kBigFirst, context.belief.mean) {}
+      placement_(Placement::Kind::kIdleSibling, context.belief.mean) {}
 
 void Mean20::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);

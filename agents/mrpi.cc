@@ -8,7 +8,7 @@ namespace flyball {
 Mrpi::Mrpi(const AgentContext& context)
     : platform_(context.belief.mean),
       apps_(context.belief),
-      placement_(Placement::Kind::kBigFirst, context.belief.mean) {
+      placement_(Placement::Kind::kIdleSibling, context.belief.mean) {
   misses_.fill(-1);
 }
 

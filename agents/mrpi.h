@@ -15,7 +15,7 @@ namespace flyball {
 /// The published table is of one chip. Here a frequency's threshold is where it is slower than the
 /// highest by kSlowdown, with the cluster's cycles per instruction and time of a miss from the belief.
 /// Where there are no counters the clock is at its highest; a cluster without load rests. It knows
-/// nothing of deadlines. Tasks go where Linux puts them, big cores first.
+/// nothing of deadlines. Tasks go where Linux puts them.
 class Mrpi final : public Agent {
  public:
   static constexpr double kSlowdown = 0.1;

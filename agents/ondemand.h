@@ -13,7 +13,7 @@ namespace flyball {
 class Ondemand final : public LinuxGovernor {
  public:
   explicit Ondemand(const AgentContext& context)
-      : LinuxGovernor(context, Placement::Kind::kBigFirst) {}
+      : LinuxGovernor(context, Placement::Kind::kIdleSibling) {}
   std::string_view name() const override { return "ondemand"; }
   EpochRequest epoch() const override { return scheduler_epoch(); }
 

@@ -8,7 +8,7 @@ namespace flyball {
 Pi::Pi(const AgentContext& context)
     : platform_(context.belief.mean),
       apps_(context.belief),
-      placement_(Placement::Kind::kBigFirst, context.belief.mean) {}
+      placement_(Placement::Kind::kIdleSibling, context.belief.mean) {}
 
 void Pi::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);

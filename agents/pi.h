@@ -11,7 +11,7 @@ namespace flyball {
 /// logarithm of latency over goal, in which latency answers a frequency's logarithm one to one, so
 /// that the same gains do for every board; with them the error of a stream of equal jobs becomes 0.3
 /// of what it was from job to job. A dropped job counts as one of twice the goal. Tasks go where
-/// Linux puts them, big cores first, and run at their last level; clusters without a job rest.
+/// Linux puts them and run at their last level; clusters without a job rest.
 class Pi final : public Agent {
  public:
   static constexpr double kDeadlineShare = 0.85;

@@ -22,8 +22,9 @@ Placement::Placement(Kind kind, const PlatformSpec& platform)
       platform_(platform),
       queues_(platform),
       energy_model_(platform),
+      asymmetric_(asymmetric(queues_)),
       placed_(static_cast<std::size_t>(queues_.cpu_count())) {
-  if (!asymmetric(queues_)) kind_ = Kind::kBigFirst;
+  if (!asymmetric_) kind_ = Kind::kIdleSibling;
 }
 
 bool Placement::allowed(int app, int cluster) const {
@@ -45,8 +46,10 @@ void Placement::place(const Observation& now, Action& action) {
     placing_app_ = a;
     for (placing_task_ = 0; placing_task_ < static_cast<int>(app.tasks.size()); ++placing_task_) {
       Task& task = app.tasks[static_cast<std::size_t>(placing_task_)];
-      // A task that never ran is put by load, as fork does.
-      task.wake_on = by_energy && task.cpu >= 0 ? energy_efficient(a, task) : by_load(a, task);
+      if (task.cpu < 0)
+        task.wake_on = by_load(a);
+      else
+        task.wake_on = by_energy ? energy_efficient(a, task) : idle_sibling(a, task);
       if (task.wake_on >= 0) ++placed_[static_cast<std::size_t>(task.wake_on)];
     }
     app.wakes_with = static_cast<std::uint8_t>(nearest_mapping(a));
@@ -55,20 +58,53 @@ void Placement::place(const Observation& now, Action& action) {
   }
 }
 
-int Placement::by_load(int app, const Task& task) const {
+int Placement::by_load(int app) const {
   int best = -1, least = 0;
   for (int i = 0; i < queues_.cpu_count(); ++i) {
     const int cluster = queues_.cpu(i).cluster;
     if (!allowed(app, cluster)) continue;
-    // Somebody else's load that leaves a CPU idle for most of the time is none.
-    const int load = placed_[static_cast<std::size_t>(i)] + (queues_.other_share(i) > 0.5 ? 1 : 0);
+    const int load = placed_[static_cast<std::size_t>(i)] + (others_keep_busy(i) ? 1 : 0);
     if (best >= 0) {
       const double gain = queues_.capacity(cluster) - queues_.capacity(queues_.cpu(best).cluster);
-      if (load > least || (load == least && (gain < 0 || (gain == 0 && i != task.cpu)))) continue;
+      if (load > least || (load == least && gain <= 0)) continue;
     }
     best = i, least = load;
   }
   return best;
+}
+
+bool Placement::others_keep_busy(int cpu) const { return queues_.other_share(cpu) > 0.5; }
+
+bool Placement::idle(int cpu) const {
+  if (others_keep_busy(cpu)) return false;
+  for (int a = 0; a < queues_.app_count(); ++a) {
+    const RunQueues::App& app = queues_.app(a);
+    if (!app.active) continue;
+    for (int t = 0; t < static_cast<int>(app.tasks.size()); ++t) {
+      const Task& task = app.tasks[static_cast<std::size_t>(t)];
+      const bool fellow = a == placing_app_;
+      if (!fellow && task.runnable && task.cpu == cpu) return false;
+      // Who is about to come here may wake at the same instant.
+      const bool placed = fellow ? t < placing_task_ : a < placing_app_ && task.wake_on != task.cpu;
+      if (placed && task.wake_on == cpu) return false;
+    }
+  }
+  return true;
+}
+
+int Placement::idle_sibling(int app, const Task& task) const {
+  const double util = std::max(task.util.util(), task.est.value());
+  int best = -1;
+  double most = 0;
+  for (int k = 0; k < queues_.cpu_count(); ++k) {
+    const int i = (task.cpu + k) % queues_.cpu_count();
+    const int cluster = queues_.cpu(i).cluster;
+    const double capacity = queues_.capacity(cluster);
+    if (!allowed(app, cluster) || !idle(i)) continue;
+    if (!asymmetric_ || RunQueues::fits(util, capacity)) return i;
+    if (capacity > most) best = i, most = capacity;
+  }
+  return best >= 0 ? best : task.cpu;
 }
 
 double Placement::util_with(int cpu, const Task& task, bool here) const {

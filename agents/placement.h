@@ -18,11 +18,14 @@ namespace flyball {
 class Placement {
  public:
   enum class Kind {
-    kBigFirst,  ///< by load and capacity: an idle CPU, the biggest there is
-    /// find_energy_efficient_cpu() of Linux 6.1, where CPUs differ in capacity; by load and capacity
-    /// as long as some CPU is overutilised. Unlike kernels before 6.0, which kept a task where it
-    /// was unless 6 % were to be saved, any saving moves it ("sched/fair: Remove the energy margin in
-    /// feec()", commit b812fc9768e0).
+    /// select_idle_sibling() of Linux 6.1: where the task ran last, if that CPU is idle and the task
+    /// fits; else the next CPU of which that is true; else the biggest that is idle; else where it
+    /// was. Where all CPUs have one capacity every task fits. Load balancing is left out.
+    kIdleSibling,
+    /// find_energy_efficient_cpu() of Linux 6.1, where CPUs differ in capacity; as above as long as
+    /// some CPU is overutilised. Unlike kernels before 6.0, which kept a task where it was unless
+    /// 6 % were to be saved, any saving moves it ("sched/fair: Remove the energy margin in feec()",
+    /// commit b812fc9768e0).
     kEnergyAware,
   };
   Placement(Kind kind, const PlatformSpec& platform);
@@ -40,7 +43,14 @@ class Placement {
   const EnergyModel& energy_model() const { return energy_model_; }
 
  private:
-  int by_load(int app, const Task& task) const;
+  /// For a task that never ran: the CPU with least to do, of those the biggest. (Assumed: Linux's
+  /// fork looks for an idle one first and at its size last.)
+  int by_load(int app) const;
+  int idle_sibling(int app, const Task& task) const;
+  /// Whether nothing else runs on the CPU. Somebody else's load that leaves it idle for most of the
+  /// time is none.
+  bool idle(int cpu) const;
+  bool others_keep_busy(int cpu) const;
   int energy_efficient(int app, const Task& task) const;
   double util_with(int cpu, const Task& task, bool here) const;
   double estimated_energy(int cluster, const Task& task, int target) const;
@@ -51,6 +61,7 @@ class Placement {
   const PlatformSpec& platform_;
   RunQueues queues_;
   EnergyModel energy_model_;
+  bool asymmetric_;
   /// Tasks on each CPU, as far as they are placed in this round.
   std::vector<std::uint8_t> placed_;
   /// Tasks that wake together: those before the one in hand count where they go, and as runnable.

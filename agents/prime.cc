@@ -15,7 +15,7 @@ constexpr std::uint64_t kPrimeStream = 0x61676e74;   // the platforms draw from 
 Prime::Prime(const AgentContext& context)
     : platform_(context.belief.mean),
       apps_(context.belief),
-      placement_(Placement::Kind::kBigFirst, context.belief.mean),
+      placement_(Placement::Kind::kIdleSibling, context.belief.mean),
       cluster_(context.belief.mean.big_cluster()),
       rng_(context.seed, kPrimeStream) {
   for (auto& row : q_) row.fill(1);

@@ -74,7 +74,7 @@ TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
   for (const auto& [threads, mapping] :
        {std::pair{1, "bigx1"}, {2, "bigx2"}, {4, "bigx2+littlex2"}}) {
     world.scenario.apps[0].threads = threads;
-    Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+    Placement placement = placement_of(world, Placement::Kind::kIdleSibling);
     EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, mapping);
   }
 }
@@ -84,7 +84,7 @@ TEST(Placement, BigFirstGivesTheSecondApplicationWhatIsFree) {
   world.scenario.apps.push_back(world.scenario.apps[0]);
   world.scenario.apps[0].threads = 2;
   world.scenario.apps[1].threads = 2;
-  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  Placement placement = placement_of(world, Placement::Kind::kIdleSibling);
   EXPECT_EQ(world.platform.mappings[place(placement, world.idle(), 0)].name, "bigx2");
   EXPECT_EQ(world.platform.mappings[place(placement, world.idle(), 1)].name, "littlex2");
 }
@@ -92,15 +92,88 @@ TEST(Placement, BigFirstGivesTheSecondApplicationWhatIsFree) {
 TEST(Placement, NoMappingForTheMixtureMeansBigCores) {
   TinyWorld world;
   world.scenario.apps[0].threads = 3;  // bigx2+littlex1 is not offered
-  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  Placement placement = placement_of(world, Placement::Kind::kIdleSibling);
   EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, "bigx2");
 }
 
 TEST(Placement, AnApplicationThatCannotRunOnBigCoresGoesWhereItCan) {
   TinyWorld world;
   world.platform.apps[0].unit[0].supported = false;
-  Placement placement = placement_of(world, Placement::Kind::kBigFirst);
+  Placement placement = placement_of(world, Placement::Kind::kIdleSibling);
   EXPECT_EQ(world.platform.mappings[place(placement, world.idle())].name, "littlex1");
+}
+
+/// Application 0 has run on `mapping` for `run_ms` of every 10 ms, for a second.
+struct Settled {
+  Settled(const TinyWorld& world, std::uint8_t mapping, std::int64_t run_ms)
+      : placement(placement_of(world, Placement::Kind::kIdleSibling)) {
+    for (std::int64_t ms = 10; ms <= 1000; ms += 10) {
+      last = ran(world, ms, run_ms, mapping, 3);
+      placement.observe(last);
+    }
+  }
+  Placement placement;
+  Observation last;
+};
+
+TEST(IdleSibling, StaysWhereItRanWhileItFits) {
+  TinyWorld world;
+  for (const std::uint8_t home : {0, 2}) {  // bigx1, littlex1
+    Settled settled(world, home, 5);
+    EXPECT_EQ(place(settled.placement, settled.last), home);
+  }
+}
+
+TEST(IdleSibling, WhatDoesNotFitOnASmallCoreGoesToABigOne) {
+  TinyWorld world;
+  Settled settled(world, 2, 9);  // 90 % of a little core
+  EXPECT_EQ(world.platform.mappings[place(settled.placement, settled.last)].name, "bigx1");
+}
+
+TEST(IdleSibling, WhatFitsNowhereGoesToTheBiggestThatIsIdle) {
+  TinyWorld world;
+  Settled settled(world, 0, 9);
+  EXPECT_EQ(world.platform.mappings[place(settled.placement, settled.last)].name, "bigx1");
+  // Somebody else keeps both big cores busy.
+  Observation crowded = ran(world, 1010, 9, 2, 3);
+  crowded.cluster[0].util_max = crowded.cluster[0].util_mean = 1;
+  settled.placement.observe(crowded);
+  EXPECT_EQ(world.platform.mappings[place(settled.placement, crowded)].name, "littlex1");
+}
+
+// Who sleeps takes no CPU from anybody: the last of five is not on a small core because four are listed
+// before it.
+TEST(IdleSibling, SleepersKeepNobodyOffTheBigCores) {
+  TinyWorld world;
+  for (int i = 0; i < 2; ++i) world.scenario.apps.push_back(world.scenario.apps[0]);
+  Placement placement = placement_of(world, Placement::Kind::kIdleSibling);
+  Observation now;
+  for (std::int64_t ms = 10; ms <= 1000; ms += 10) {
+    now = ran(world, ms, 2, 0,
+              3);  // the first on a big core, the second too, the third on a little one
+    JobRecord job = now.jobs()[0];
+    job.app = 1;
+    now.add_job(job);
+    job.app = 2;
+    job.start_ns = (ms - 9) * 1'000'000;
+    job.setting.mapping = 2;
+    now.add_job(job);
+    for (int a = 1; a < 3; ++a) now.app[a].finished = 1;
+    now.cluster[0].util_max = now.cluster[0].util_mean = 0.2;
+    now.cluster[1].util_max = 0.9;
+    now.cluster[1].util_mean = 0.45;
+    placement.observe(now);
+  }
+  EXPECT_EQ(world.platform.mappings[place(placement, now, 2)].name, "bigx1");
+}
+
+TEST(IdleSibling, WhereNothingIsIdleItStays) {
+  TinyWorld world;
+  Settled settled(world, 2, 5);
+  Observation crowded = ran(world, 1010, 5, 2, 3);
+  for (int c = 0; c < 2; ++c) crowded.cluster[c].util_max = crowded.cluster[c].util_mean = 1;
+  settled.placement.observe(crowded);
+  EXPECT_EQ(world.platform.mappings[place(settled.placement, crowded)].name, "littlex1");
 }
 
 /// The names of the mappings that the jobs of a stream ran on under schedutil, in order.
