@@ -32,9 +32,11 @@ int Conservative::step(const ClusterSpec& cluster, LoadSample::Result sample, in
 
 int Conservative::next_opp(int cluster, const Observation& now, int cap) {
   SampledPolicy& policy = policy_[static_cast<std::size_t>(cluster)];
-  if (const auto sample = policy.pass(now, cluster, cap, scheduled(cluster)))
+  if (const auto sample = policy.pass(now, cluster, cap, busy_share(cluster), scheduled(cluster))) {
+    sampled(cluster);
     policy.opp = step(cluster_spec(cluster), *sample, policy.opp, cap,
                       wanted_khz_[static_cast<std::size_t>(cluster)]);
+  }
   return policy.opp;
 }
 

@@ -19,15 +19,13 @@ class Interactive final : public LinuxGovernor {
 
   explicit Interactive(const AgentContext& context);
   std::string_view name() const override { return "interactive"; }
-  EpochRequest epoch() const override {
-    return {.interval_ns = kTimerNs, .stop_at_release = false};
-  }
 
   /// The OPP that a load of `load_pct` at `cur_khz` calls for: from 99 up hispeed_freq (the cap),
   /// otherwise the lowest at which the load would not exceed the target.
   static int opp_for_load(const ClusterSpec& cluster, double load_pct, double cur_khz, int cap);
 
  protected:
+  std::int64_t timer_ns() const override { return kTimerNs; }
   int next_opp(int cluster, const Observation& now, int cap) override;
 
  private:

@@ -26,7 +26,8 @@ LinuxGovernor::LinuxGovernor(const AgentContext& context, Placement::Kind placem
     : platform_(context.belief.mean),
       apps_(context.belief),
       placement_(placement, context.belief.mean),
-      explained_(context.belief.mean.big_cluster()) {}
+      explained_(context.belief.mean.big_cluster()),
+      sampled_ns_(static_cast<std::size_t>(placement_.queues().cpu_count())) {}
 
 void LinuxGovernor::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
@@ -73,6 +74,69 @@ EpochRequest LinuxGovernor::scheduler_epoch() const {
           .stop_at_finish = true};
 }
 
+EpochRequest LinuxGovernor::epoch() const {
+  constexpr std::int64_t kLookNs = 10'000'000;
+  return {.interval_ns = timer_ns() > 0 ? timer_ns() - gathered_.ns : kLookNs,
+          .stop_at_release = true,
+          .stop_at_finish = true};
+}
+
+void LinuxGovernor::see_busy(const Observation& now) {
+  const RunQueues& queues = placement_.queues();
+  for (int c = 0; c < now.cluster_count; ++c) {
+    double& share = busy_share_[static_cast<std::size_t>(c)];
+    share = now.cluster[static_cast<std::size_t>(c)].util_max;
+    // Of an epoch in which CPUs took turns that says too much.
+    if (now.app_count == 0 || now.epoch_ns <= 0) continue;
+    double& busiest_ns = busiest_ns_[static_cast<std::size_t>(c)];
+    double most_ns = 0;
+    for (int i = 0; i < queues.cpu_count(); ++i) {
+      if (queues.cpu(i).cluster == c)
+        most_ns = std::max(most_ns, queues.busy_ns(i) - sampled_ns_[static_cast<std::size_t>(i)]);
+    }
+    share = std::min(share, (most_ns - busiest_ns) / static_cast<double>(now.epoch_ns));
+    busiest_ns = most_ns;
+  }
+}
+
+void LinuxGovernor::sampled(int cluster) {
+  const RunQueues& queues = placement_.queues();
+  busiest_ns_[static_cast<std::size_t>(cluster)] = 0;
+  for (int i = 0; i < queues.cpu_count(); ++i) {
+    if (queues.cpu(i).cluster == cluster)
+      sampled_ns_[static_cast<std::size_t>(i)] = queues.busy_ns(i);
+  }
+}
+
+/// What next_opp() is shown; null: it is not time.
+const Observation* LinuxGovernor::on_timer(const Observation& now) {
+  // An epoch that ends a little early is none to wait for.
+  constexpr std::int64_t kEarlyNs = 1'000'000;
+  if (timer_ns() <= 0 || now.epoch_ns <= 0) return &now;
+  const std::int64_t due_ns = timer_ns() - kEarlyNs;
+  if (now.app_count == 0 && gathered_.ns == 0 && now.epoch_ns >= due_ns) return &now;
+  const auto epoch_ns = static_cast<double>(now.epoch_ns);
+  for (int i = 0; i < now.cluster_count; ++i) {
+    const auto c = static_cast<std::size_t>(i);
+    gathered_.busiest_ns[c] += busy_share(i) * epoch_ns;
+    gathered_.mean_ns[c] += now.cluster[c].util_mean * epoch_ns;
+    gathered_.counters[c].add(now.cluster[c].counters, 1, gathered_.ns == 0);
+  }
+  gathered_.ns += now.epoch_ns;
+  if (gathered_.ns < due_ns) return nullptr;
+  shown_ = now;
+  shown_.epoch_ns = gathered_.ns;
+  for (int i = 0; i < now.cluster_count; ++i) {
+    const auto c = static_cast<std::size_t>(i);
+    shown_.cluster[c].util_max = gathered_.busiest_ns[c] / static_cast<double>(gathered_.ns);
+    shown_.cluster[c].util_mean = gathered_.mean_ns[c] / static_cast<double>(gathered_.ns);
+    shown_.cluster[c].counters = gathered_.counters[c];
+    sampled(i);
+  }
+  gathered_ = {};
+  return &shown_;
+}
+
 int LinuxGovernor::gpu_opp(int cluster, const Observation& now, int cap) {
   const ClusterSpec& spec = cluster_spec(cluster);
   const ClusterObservation& seen = now.cluster[static_cast<std::size_t>(cluster)];
@@ -98,12 +162,17 @@ void LinuxGovernor::decide(const Observation& now, Decision& out) noexcept {
     placement_.place(now, out.action);
   }
   see_scheduler(now, out.action);
+  see_busy(now);
+  const Observation* shown = on_timer(now);
   for (int c = 0; c < cluster_count(); ++c) {
     const ClusterSpec& cluster = cluster_spec(c);
     const ClusterObservation& seen = now.cluster[c];
     const int cap = std::min<int>(seen.opp_cap, cluster.max_opp());
-    const int opp =
-        cluster.kind == ClusterSpec::Kind::kGpu ? gpu_opp(c, now, cap) : next_opp(c, now, cap);
+    int opp = out.action.opp[c];
+    if (cluster.kind == ClusterSpec::Kind::kGpu)
+      opp = gpu_opp(c, now, cap);
+    else if (shown != nullptr)
+      opp = next_opp(c, *shown, cap);
     out.action.opp[c] = static_cast<std::uint8_t>(std::clamp(opp, 0, cap));
   }
   out.reason = {Reason::Code::kUtil,

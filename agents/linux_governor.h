@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "agents/agent.h"
 #include "agents/app_table.h"
@@ -21,9 +22,7 @@ namespace flyball {
 class LinuxGovernor : public Agent {
  public:
   LinuxGovernor(const AgentContext& context, Placement::Kind placement);
-  EpochRequest epoch() const override {
-    return {.interval_ns = 10'000'000, .stop_at_release = false};
-  }
+  EpochRequest epoch() const override;
   /// Of CONFIG_HZ=250, which Debian's kernels have.
   static constexpr std::int64_t kTickNs = 4'000'000;
   void bind(int slot, const Binding& binding, const Observation& now) final;
@@ -35,8 +34,15 @@ class LinuxGovernor : public Agent {
   /// now.
   virtual int next_opp(int cluster, const Observation& now, int cap) = 0;
   EpochRequest scheduler_epoch() const;
+  /// How often next_opp() is asked, about all that time; the scheduler places tasks in between as
+  /// well. 0: in every epoch.
+  virtual std::int64_t timer_ns() const { return 0; }
   /// Whether the scheduler calls the governor of the cluster now.
   bool scheduled(int cluster) const { return scheduled_[static_cast<std::size_t>(cluster)]; }
+  /// By how much the busiest CPU's time grew in the last epoch, over the epoch: it is counted from the last
+  /// sampled(), as who looks at /proc/stat from time to time sees it.
+  double busy_share(int cluster) const { return busy_share_[static_cast<std::size_t>(cluster)]; }
+  void sampled(int cluster);
   const ClusterSpec& cluster_spec(int c) const { return platform_.clusters[c]; }
   int cluster_count() const { return static_cast<int>(platform_.clusters.size()); }
   const Placement& placement() const { return placement_; }
@@ -47,7 +53,15 @@ class LinuxGovernor : public Agent {
     double busy_ns = 0;
     int opp = 0;
   };
+  /// Clusters over the time since next_opp() was asked last.
+  struct Gathered {
+    std::array<double, kMaxClusters> busiest_ns{}, mean_ns{};
+    std::array<Counters, kMaxClusters> counters{};
+    std::int64_t ns = 0;
+  };
   void see_scheduler(const Observation& now, const Action& action);
+  void see_busy(const Observation& now);
+  const Observation* on_timer(const Observation& now);
   int gpu_opp(int cluster, const Observation& now, int cap);
 
   const PlatformSpec& platform_;
@@ -57,6 +71,11 @@ class LinuxGovernor : public Agent {
   std::array<bool, kMaxClusters> scheduled_{};
   std::array<bool, kMaxClusters> ticking_{};  ///< a CPU is busy, or was since the last tick
   std::int64_t now_ns_ = 0;
+  std::vector<double> sampled_ns_;                 ///< of each CPU, at the last sampled()
+  std::array<double, kMaxClusters> busiest_ns_{};  ///< since then, of the busiest CPU
+  std::array<double, kMaxClusters> busy_share_{};
+  Gathered gathered_;
+  Observation shown_;  ///< the same as an observation of one epoch
   std::array<GpuLoad, kMaxClusters> gpu_{};
 };
 

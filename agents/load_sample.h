@@ -11,8 +11,8 @@ namespace flyball {
 /// time. So that a task that slept for long does not begin at the lowest clock, a CPU that idled for
 /// more than two sampling rates then shows the load of the sample before, once.
 ///
-/// Linux looks at each CPU and takes the largest load. Here the busiest CPU of an epoch stands for
-/// all: the others idle for longer.
+/// Linux looks at each CPU and takes the largest load. Whoever tells of epochs counts the CPUs: what the
+/// time of the busiest has grown by.
 class LoadSample {
  public:
   static constexpr std::int64_t kRateNs = 10'000'000;

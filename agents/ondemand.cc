@@ -16,8 +16,10 @@ int Ondemand::opp_for_load(const ClusterSpec& cluster, int load, int cap) {
 
 int Ondemand::next_opp(int cluster, const Observation& now, int cap) {
   SampledPolicy& policy = policy_[static_cast<std::size_t>(cluster)];
-  if (const auto sample = policy.pass(now, cluster, cap, scheduled(cluster)))
+  if (const auto sample = policy.pass(now, cluster, cap, busy_share(cluster), scheduled(cluster))) {
+    sampled(cluster);
     policy.opp = opp_for_load(cluster_spec(cluster), sample->load_pct, cap);
+  }
   return policy.opp;
 }
 

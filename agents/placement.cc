@@ -77,16 +77,18 @@ bool Placement::others_keep_busy(int cpu) const { return queues_.other_share(cpu
 
 bool Placement::idle(int cpu) const {
   if (others_keep_busy(cpu)) return false;
+  const std::int64_t released_ns = queues_.app(placing_app_).released_ns;
   for (int a = 0; a < queues_.app_count(); ++a) {
     const RunQueues::App& app = queues_.app(a);
     if (!app.active) continue;
+    const bool fellow = a == placing_app_;
+    // What woke together is taken to do so again, one after the other.
+    const bool together = a < placing_app_ && released_ns >= 0 && app.released_ns == released_ns;
     for (int t = 0; t < static_cast<int>(app.tasks.size()); ++t) {
       const Task& task = app.tasks[static_cast<std::size_t>(t)];
-      const bool fellow = a == placing_app_;
       if (!fellow && task.runnable && task.cpu == cpu) return false;
-      // Who is about to come here may wake at the same instant.
-      const bool placed = fellow ? t < placing_task_ : a < placing_app_ && task.wake_on != task.cpu;
-      if (placed && task.wake_on == cpu) return false;
+      const bool before = fellow ? t < placing_task_ : together;
+      if (before && task.wake_on == cpu) return false;
     }
   }
   return true;

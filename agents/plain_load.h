@@ -68,10 +68,10 @@ class PlainLoad final : public LinuxGovernor {
 
   explicit PlainLoad(const AgentContext& context);
   std::string_view name() const override { return "plain_load"; }
-  EpochRequest epoch() const override { return {.interval_ns = kEpochNs}; }
   void begin_run() override { policy_ = {}; }
 
  protected:
+  std::int64_t timer_ns() const override { return kEpochNs; }
   int next_opp(int cluster, const Observation& now, int cap) override;
 
  private:

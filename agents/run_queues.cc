@@ -30,6 +30,8 @@ RunQueues::RunQueues(const PlatformSpec& platform) : platform_(platform) {
     others_[static_cast<std::size_t>(c)].resize(static_cast<std::size_t>(cluster.cores));
     for (int i = 0; i < cluster.cores; ++i) cpu_.push_back({.cluster = c});
   }
+  busy_ns_.resize(cpu_.size());
+  ran_ns_.resize(cpu_.size());
 }
 
 void RunQueues::bind(int app, const AppProfile& profile, int threads) {
@@ -88,6 +90,7 @@ bool RunQueues::overutilised() const {
 
 void RunQueues::observe(const Observation& now) {
   demand_.fill(0);
+  std::fill(ran_ns_.begin(), ran_ns_.end(), 0.0);
   for (int c = 0; c < now.cluster_count; ++c) {
     const ClusterSpec& spec = platform_.clusters[static_cast<std::size_t>(c)];
     scale_[static_cast<std::size_t>(c)] =
@@ -100,6 +103,7 @@ void RunQueues::observe(const Observation& now) {
     if (app.profile == nullptr) continue;
     app.active = now.app[static_cast<std::size_t>(a)].active ||
                  now.app[static_cast<std::size_t>(a)].backlog > 0;
+    if (now.app[static_cast<std::size_t>(a)].released > 0) app.released_ns = now.now_ns;
     app.activity.read(now, a);
     add_demand(a, now);
   }
@@ -116,6 +120,15 @@ void RunQueues::observe(const Observation& now) {
   }
   observe_others(now);
   place_others();
+  add_busy(now.epoch_ns);
+}
+
+void RunQueues::add_busy(std::int64_t epoch_ns) {
+  const auto whole_ns = static_cast<double>(epoch_ns);
+  for (int i = 0; i < cpu_count(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    busy_ns_[at] += std::min(whole_ns, ran_ns_[at] + other_share(i) * whole_ns);
+  }
 }
 
 double RunQueues::helper_share(int app, const JobStretch& stretch, const Observation& now) const {
@@ -160,6 +173,9 @@ void RunQueues::advance_tasks(int a, const Observation& now) {
       task.util.sleep(stretch.begin_ns - at_ns);
       const auto cluster = static_cast<std::size_t>(task.cpu < 0 ? 0 : cpu(task.cpu).cluster);
       const std::int64_t ns = stretch.end_ns - stretch.begin_ns;
+      const double share = (&task == app.tasks.data() ? 1 : helpers) * granted_[cluster];
+      if (task.cpu >= 0)
+        ran_ns_[static_cast<std::size_t>(task.cpu)] += share * static_cast<double>(ns);
       if (task.cpu < 0)
         task.util.sleep(ns);
       else if (&task == app.tasks.data() || helpers > kAlways)

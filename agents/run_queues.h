@@ -36,8 +36,9 @@ class RunQueues {
     const AppProfile* profile = nullptr;  ///< null: the slot is free
     std::vector<Task> tasks;
     bool active = false;
-    bool started = false;         ///< has run; before that its tasks are on no CPU
-    std::uint8_t wakes_with = 0;  ///< the mapping that its tasks' `wake_on` come down to
+    std::int64_t released_ns = -1;  ///< when its tasks woke last
+    bool started = false;           ///< has run; before that its tasks are on no CPU
+    std::uint8_t wakes_with = 0;    ///< the mapping that its tasks' `wake_on` come down to
   };
 
   explicit RunQueues(const PlatformSpec& platform);
@@ -69,6 +70,9 @@ class RunQueues {
   double other_util(int cpu) const;
   double other_share(int cpu) const;
 
+  /// How long a CPU was busy since the beginning, as /proc/stat counts.
+  double busy_ns(int cpu) const { return busy_ns_[static_cast<std::size_t>(cpu)]; }
+
   int app_count() const { return static_cast<int>(app_.size()); }
   App& app(int i) { return app_[static_cast<std::size_t>(i)]; }
   const App& app(int i) const { return app_[static_cast<std::size_t>(i)]; }
@@ -86,10 +90,13 @@ class RunQueues {
   void advance_tasks(int app, const Observation& now);
   void observe_others(const Observation& now);
   void place_others();
+  void add_busy(std::int64_t epoch_ns);
   int tasks_on(int cpu) const;
 
   const PlatformSpec& platform_;
   std::vector<Cpu> cpu_;
+  std::vector<double> busy_ns_,
+      ran_ns_;  ///< of each CPU: ever, and by applications in the last epoch
   std::vector<App> app_;
   std::array<double, kMaxClusters> capacity_{};
   std::array<std::vector<Other>, kMaxClusters> others_;

@@ -201,11 +201,12 @@ std::int64_t up_at_ms(const std::int64_t big_finishes_at_ms) {
   const auto epoch = [&](std::int64_t at_ms, std::int64_t ms, double big, double little) {
     Observation now = world.idle(at_ms * kMs, ms * kMs);
     for (int c = 0; c < now.cluster_count; ++c) world.set_opp(now, c, decision.action.opp[c]);
-    now.cluster[0].util_max = big;
-    now.cluster[1].util_max = little;
+    now.cluster[0].util_max = now.cluster[0].util_mean = big;
+    now.cluster[1].util_max = now.cluster[1].util_mean = little;
     for (const int cluster : {0, 1}) {
       if (little == 0 || (cluster == 0 && at_ms != big_finishes_at_ms)) continue;
       JobRecord* job = now.new_job();
+      job->start_ns = job->finish_ns = now.now_ns;
       job->setting = {static_cast<std::uint8_t>(world.platform.find_mapping(cluster, 1)), 3};
     }
     agent->decide(now, decision);
@@ -224,6 +225,32 @@ TEST(LinuxSampling, NoGovernorLooksBecauseOfAnotherCluster) {
 }
 
 TEST(LinuxSampling, AFinishIsAnEventOfTheClustersOfItsJob) { EXPECT_EQ(up_at_ms(22), 22); }
+
+// The kernel counts each CPU by itself: of two that take turns none is busy throughout.
+TEST(LinuxSampling, CpusThatTakeTurnsAreHalfBusy) {
+  TinyWorld world;
+  world.scenario.apps.push_back(world.scenario.apps[0]);
+  for (const char* policy : {"ondemand", "interactive"}) {
+    const auto agent = world.bound(policy);
+    Decision decision;
+    agent->decide(world.idle(), decision);
+    for (std::int64_t at_ms = 5; at_ms <= 200; at_ms += 5) {
+      Observation now = world.idle(at_ms * kMs, 5 * kMs);
+      for (int c = 0; c < 2; ++c) world.set_opp(now, c, decision.action.opp[c]);
+      now.cluster[0].util_max = 1;
+      now.cluster[0].util_mean = 0.5;
+      JobRecord* job = now.new_job();
+      job->app = static_cast<std::uint8_t>(at_ms / 5 % 2);
+      job->start_ns = now.now_ns - 5 * kMs;
+      job->finish_ns = now.now_ns;
+      job->setting = {static_cast<std::uint8_t>(world.platform.find_mapping(0, 1)), 3};
+      now.app[job->app].finished = 1;
+      agent->decide(now, decision);
+    }
+    // ondemand: half way up, 1250 MHz; interactive: the lowest clock, as half of that is less than 90 %.
+    EXPECT_LT(decision.action.opp[0], world.platform.clusters[0].max_opp()) << policy;
+  }
+}
 
 TEST(LinuxSampling, TheClockStaysWhileNothingRuns) {
   for (const char* policy : {"ondemand", "conservative", "schedutil"}) {

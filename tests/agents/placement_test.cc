@@ -165,6 +165,11 @@ TEST(IdleSibling, SleepersKeepNobodyOffTheBigCores) {
     placement.observe(now);
   }
   EXPECT_EQ(world.platform.mappings[place(placement, now, 2)].name, "bigx1");
+  // Unless they wake at the same instant, one after the other.
+  now = world.idle(1'020'000'000, 20'000'000);
+  for (int a = 0; a < 3; ++a) now.app[a].released = 1;
+  placement.observe(now);
+  EXPECT_EQ(world.platform.mappings[place(placement, now, 2)].name, "littlex1");
 }
 
 TEST(IdleSibling, WhereNothingIsIdleItStays) {
