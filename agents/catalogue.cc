@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agents/agent.h"
+#include "agents/as_told.h"
 #include "agents/conservative.h"
 #include "agents/dqn.h"
 #include "agents/fixed_frequency.h"
@@ -268,7 +269,7 @@ std::unique_ptr<Agent> make_agent(const std::string& policy, const AgentContext&
       input_error(fmt::format("policy '{}'", policy), fmt::format("'{}' takes no argument", name),
                   fmt::format("write '{}'", name));
     }
-    return entry.make(context, argument);
+    return entry.make(as_told(entry.info, context), argument);
   }
   input_error(fmt::format("policy '{}'", policy),
               "there is no such policy" + did_you_mean(name, known),

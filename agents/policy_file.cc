@@ -220,7 +220,12 @@ std::string misfit(const PolicyIdentity& policy, const PolicyIdentity& here) {
   if (policy.features != here.features) {
     return "it was learned by another version of the agent, with other features";
   }
-  if (policy.platform_hash == here.platform_hash) return "";
+  if (policy.platform_hash == here.platform_hash) {
+    const std::vector<std::string> other = names_beyond(policy.apps, here.apps, true);
+    return other.empty()
+               ? ""
+               : fmt::format("{} had other costs or levels when it was learned", other[0]);
+  }
   if (policy.believed || here.believed) {
     const auto belief = [](const PolicyIdentity& one) {
       return one.believed ? fmt::format("the belief '{}' (--belief)", one.platform)
@@ -245,9 +250,9 @@ void check_policy(const PolicyFile& policy, const std::string& path, const Polic
 
 std::string misfit_remedy(const PolicyIdentity& policy, const PolicyIdentity& here) {
   if (policy.agent != here.agent || policy.features != here.features) return kTrainAgain;
-  if (policy.believed)
+  if (policy.believed && policy.platform_hash != here.platform_hash)
     return "give '--belief FILE' as it was trained, or take it as a prior with '--from FILE'";
-  if (here.believed)
+  if (here.believed && policy.platform_hash != here.platform_hash)
     return "leave --belief out as it was trained, or take it as a prior with '--from FILE'";
   return "train it again, or take it as a prior with --from";
 }

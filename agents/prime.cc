@@ -8,8 +8,8 @@ namespace flyball {
 
 namespace {
 constexpr std::uint32_t kPrimePayload = 1;
-constexpr double kMaxMcycles = 1e12;                 // a job of years
-constexpr std::uint64_t kPrimeStream = 0x61676e74;   // the platforms draw from others
+constexpr double kMaxMcycles = 1e12;                // a job of years
+constexpr std::uint64_t kPrimeStream = 0x61676e74;  // the platforms draw from others
 }  // namespace
 
 Prime::Prime(const AgentContext& context)
@@ -137,6 +137,7 @@ void Prime::finish_window(const Observation& outcome) {
   const double mean_mcycles = mcycles_ / jobs_;
   ewma_mcycles_ =
       ewma_mcycles_ > 0 ? kEwma * mean_mcycles + (1 - kEwma) * ewma_mcycles_ : mean_mcycles;
+  if (learning_) kept_mcycles_ = ewma_mcycles_;
   chosen_ = false;
   jobs_ = 0;
   time_ns_ = mcycles_ = 0;
@@ -150,7 +151,7 @@ void Prime::save(ByteWriter& out) const {
     for (float v : row) out.f32(v);
   }
   out.u32(static_cast<std::uint32_t>(decisions_));
-  out.f64(ewma_mcycles_);
+  out.f64(kept_mcycles_);
 }
 
 std::vector<std::string> Prime::load(const std::vector<std::uint8_t>& payload, bool) {
@@ -168,7 +169,7 @@ std::vector<std::string> Prime::load(const std::vector<std::uint8_t>& payload, b
   in.end();
   q_ = q;
   decisions_ = decisions;
-  ewma_mcycles_ = ewma;
+  ewma_mcycles_ = kept_mcycles_ = ewma;
   return {};
 }
 

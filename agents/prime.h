@@ -69,6 +69,7 @@ class Prime final : public Agent {
 
   std::array<std::array<float, kMaxOpps>, kBins> q_;
   double ewma_mcycles_ = 0;
+  double kept_mcycles_ = 0;  ///< the same, as it was while it learned: for the policy file
   int decisions_ = 0;
   int bin_ = 0, opp_ = 0;
   bool chosen_ = false, explored_ = false;

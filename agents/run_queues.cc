@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "env/model/capacity.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -12,21 +13,14 @@ constexpr double kNoise = 0.02;
 /// From this busy share on a CPU has not idled.
 constexpr double kAlways = 0.999;
 
-double peak_speed(const ClusterSpec& cluster) {
-  return cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz);
-}
-
 }  // namespace
 
 RunQueues::RunQueues(const PlatformSpec& platform) : platform_(platform) {
-  double biggest = 0;
-  for (const ClusterSpec& cluster : platform.clusters) {
-    if (cluster.kind == ClusterSpec::Kind::kCpu) biggest = std::max(biggest, peak_speed(cluster));
-  }
   for (int c = 0; c < static_cast<int>(platform.clusters.size()); ++c) {
     const ClusterSpec& cluster = platform.clusters[static_cast<std::size_t>(c)];
     if (cluster.kind != ClusterSpec::Kind::kCpu) continue;
-    capacity_[static_cast<std::size_t>(c)] = 1024 * peak_speed(cluster) / biggest;
+    capacity_[static_cast<std::size_t>(c)] =
+        core_capacity(platform, c, static_cast<double>(cluster.opps.back().freq_khz));
     others_[static_cast<std::size_t>(c)].resize(static_cast<std::size_t>(cluster.cores));
     for (int i = 0; i < cluster.cores; ++i) cpu_.push_back({.cluster = c});
   }

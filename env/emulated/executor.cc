@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "env/ledger/cpu_allocator.h"
+#include "env/ledger/pool_rank.h"
 #include "env/linux/counter_figures.h"
 #include "env/model/network_levels.h"
 #include "kernels/base/clock.h"
@@ -36,9 +37,8 @@ std::size_t total_queue(const Scenario& scenario) {
 }
 
 bool before(const ReadyJob& a, const ReadyJob& b) {
-  if (a.deadline_ns != b.deadline_ns) return a.deadline_ns < b.deadline_ns;
-  if (a.priority != b.priority) return a.priority > b.priority;
-  return a.release_ns < b.release_ns;
+  return pool_rank(a.deadline_ns, a.priority, a.release_ns) <
+         pool_rank(b.deadline_ns, b.priority, b.release_ns);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "env/model/capacity.h"
 #include "env/model/model.h"
 
 namespace flyball {
@@ -182,7 +183,8 @@ void EmulatedMachine::started(const JobEvent& event, std::int64_t at_ns) {
   ledger().start(event.app, event.setting, event.cpus, at_ns);
   busy_app_ = event.app;
   counted_ns_ = meter_.now_ns();
-  meter_.job_started(*model_.profile[event.app], mapping, event.setting.level, event.cpus.count());
+  meter_.job_started(*model_.profile[event.app], mapping, event.setting.level, event.cpus.count(),
+                     event.app);
   // The knob may have turned between the executor's reading it and now.
   if (speed_ratio(spec_, mapping, knobs_) != event.speed_ratio) set_running_speed();
 }
@@ -249,18 +251,13 @@ void EmulatedMachine::fill(Observation& out) {
   for (int a = 0; a < model_.apps; ++a)
     out.app[to_index(a)].counters = app_counted_[to_index(a)].counters();
   out.sensors_ok = !lost_counters_;
-  double fastest = 0;
-  for (const ClusterSpec& cluster : spec_.clusters) {
-    fastest = std::max(
-        fastest, cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
-  }
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const ClusterSpec& cluster = spec_.clusters[c];
     ClusterObservation& to = out.cluster[c];
     to.counters = cluster_counted_[c].counters();
     to.asked_opp = turned_.cluster[c].asked;
     to.asked_khz = cluster.opps[to.asked_opp].freq_khz;
-    to.capacity = 1024 * cluster.capacity_per_mhz * static_cast<double>(to.freq_khz) / fastest;
+    to.capacity = core_capacity(spec_, static_cast<int>(c), static_cast<double>(to.freq_khz));
   }
   out.count_held();
 }

@@ -27,8 +27,10 @@ void PowerMeter::settle() {
   }
 }
 
-void PowerMeter::job_started(const AppProfile& app, const Mapping& mapping, int width, int active) {
+void PowerMeter::job_started(const AppProfile& app, const Mapping& mapping, int width, int active,
+                             int slot) {
   app_ = &app;
+  slot_ = at(slot);
   width_ = width;
   for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
     const int cores = std::min<int>(mapping.cores[c], active);
@@ -102,10 +104,10 @@ void PowerMeter::advance(std::int64_t now_ns) {
     for (std::size_t c = 0; c < spec_.clusters.size(); ++c) {
       ClusterState& state = load_[c];
       state.energy_mj += power_mw[c] * step * 1e-9;
-      state.job_ns += step * job[c].core_busy * share(c);
+      state.job_ns[slot_] += step * job[c].core_busy * share(c);
       state.background_ns += step * std::min(1.0, state.background_cores) * share(c);
       state.busy_core_ns += step * (job[c].busy_cores + state.background_cores) * share(c);
-      state.wanted = std::max(state.wanted, static_cast<double>(mapping_.cores[c]));
+      state.wanted[slot_] = std::max(state.wanted[slot_], static_cast<double>(mapping_.cores[c]));
     }
     energy_mj_ += total_mw * step * 1e-9;
     thermal_advance(spec_, total_mw / 1000, step * 1e-9, thermal_);
@@ -125,7 +127,8 @@ void PowerMeter::report(Observation& out) {
     ClusterState& state = load_[c];
     ClusterObservation& seen = out.cluster[c];
     BusiestCore busiest(state.background_ns, std::ceil(state.background_cores));
-    busiest.add(state.job_ns, state.wanted);
+    for (std::size_t a = 0; a < state.job_ns.size(); ++a)
+      busiest.add(state.job_ns[a], state.wanted[a]);
     seen.util_max = std::min(1.0, busiest.busy_ns(cluster.cores) / span);
     seen.util_mean = std::min(1.0, state.busy_core_ns / span / cluster.cores);
     seen.power_mw = any ? state.energy_mj / (span * 1e-9) : power_now[c];
@@ -134,7 +137,8 @@ void PowerMeter::report(Observation& out) {
     seen.opp_cap = thermal_.opp_cap[c];
     seen.freq_khz = cluster.opps[at(state.opp)].freq_khz;
     state.energy_mj = 0;
-    state.job_ns = state.background_ns = state.busy_core_ns = state.wanted = 0;
+    state.job_ns = state.wanted = {};
+    state.background_ns = state.busy_core_ns = 0;
   }
   reported_ns_ = now_ns_;
   reported_mj_ = energy_mj_;

@@ -21,8 +21,10 @@ class PowerMeter {
 
   void set_opp(int cluster, int opp) { load_[at(cluster)].opp = opp; }
   void set_ambient(double ambient_c);
-  /// A job runs on `active` cores of the mapping (all of them, unless CPUs are missing).
-  void job_started(const AppProfile& app, const Mapping& mapping, int width, int active);
+  /// A job of the application in `slot` runs on `active` cores of the mapping (all of them, unless CPUs
+  /// are missing).
+  void job_started(const AppProfile& app, const Mapping& mapping, int width, int active,
+                   int slot = 0);
   void job_finished();
   /// Background load of `cores` cores with `core_nf` each; negative cores take it away again.
   void add_background(int cluster, double cores, double core_nf);
@@ -52,9 +54,10 @@ class PowerMeter {
     double background_cores = 0;
     double background_nf = 0;  ///< sum over the background's cores
     double energy_mj = 0;      ///< since the last report
-    // Since the last report: of the busiest core of jobs and of the background, of all together, and
-    // the most cores that jobs wanted.
-    double job_ns = 0, background_ns = 0, busy_core_ns = 0, wanted = 0;
+    // Since the last report: of the busiest core of each application's jobs and of the background, of
+    // all together, and the most cores that each one's jobs wanted.
+    std::array<double, kMaxApps> job_ns{}, wanted{};
+    double background_ns = 0, busy_core_ns = 0;
   };
   std::array<JobLoad, kMaxClusters> running_load() const;
   std::array<double, kMaxClusters> cluster_powers_mw() const;
@@ -65,6 +68,7 @@ class PowerMeter {
   const AppProfile* app_ = nullptr;
   Mapping mapping_;  ///< the cores that the job has
   int width_ = 0;
+  std::size_t slot_ = 0;  ///< whose job runs, or did last
   std::int64_t now_ns_ = 0;
   std::int64_t reported_ns_ = 0;
   double energy_mj_ = 0;

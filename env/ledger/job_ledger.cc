@@ -2,7 +2,24 @@
 
 #include <algorithm>
 
+#include "env/ledger/job_counts.h"
+
 namespace flyball {
+namespace {
+
+/// What counts jobs, by the names that job_counts.h has for it.
+struct EpochCounts {
+  std::uint32_t &finished, &dropped, &missed, &below_floor, &over_budget;
+  double &accuracy_shortfall_pct, &over_budget_mj, &forgiven, &accuracy_lost_pct;
+  std::int64_t& latency_sum_ns;
+};
+EpochCounts counts_of(LedgerApp& app) {
+  return {app.finished,          app.dropped,       app.missed,         app.below_floor,
+          app.over_budget,       app.shortfall_pct, app.over_budget_mj, app.forgiven,
+          app.accuracy_lost_pct, app.latency_sum_ns};
+}
+
+}  // namespace
 
 LedgerModel::LedgerModel(const PlatformSpec& spec_in, const Scenario& scenario_in)
     : spec(spec_in),
@@ -120,12 +137,8 @@ bool JobLedger::infeasible(int a, const LedgerJob& job) const {
 
 void JobLedger::drop(int a, const LedgerJob& job) {
   LedgerApp& app = s_.app[a];
-  ++app.missed;
-  ++app.dropped;
-  app.below_floor += job.accuracy_floor_pct > 0;
-  app.over_budget += app.required.energy_budget_mj > 0;
-  app.accuracy_lost_pct += m_.profile[a]->highest_accuracy_pct();
-  app.latency_sum_ns += app.required.deadline_ns + app.required.grace_ns;
+  count_drop(counts_of(app), app.required, job.release_ns, job.deadline_ns, job.accuracy_floor_pct,
+             m_.profile[a]->highest_accuracy_pct());
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;
   record->sequence = job.sequence;
@@ -168,26 +181,17 @@ void JobLedger::finish(int a, std::int64_t at_ns, std::int64_t now_ns) {
   app.running = false;
   --s_.running;
   s_.finished_any = true;
-  ++app.finished;
   const bool missed = at_ns > app.job.deadline_ns;
-  app.missed += missed;
   app.last_latency_ns = at_ns - app.job.release_ns;
   app.last_execution_ns = at_ns - app.start_ns;
   app.last_cycles = app.job_cycles;
   app.last_finished = app.job_setting;
-  const auto accuracy_pct =
-      static_cast<float>(m_.profile[a]->levels[app.job_setting.level].accuracy_pct);
-  app.shortfall_pct += std::max(0.0f, app.job.accuracy_floor_pct - accuracy_pct);
-  app.below_floor += accuracy_pct < app.job.accuracy_floor_pct;
-  app.accuracy_lost_pct += m_.profile[a]->highest_accuracy_pct() -
-                           m_.profile[a]->levels[app.job_setting.level].accuracy_pct;
-  app.latency_sum_ns += app.last_latency_ns;
-  if (missed) app.forgiven += 1 - miss_of(app.required, at_ns - app.job.deadline_ns);
-  const double budget_mj = app.required.energy_budget_mj;
-  if (budget_mj > 0 && app.job_mj > budget_mj) {
-    ++app.over_budget;
-    app.over_budget_mj += app.job_mj - budget_mj;
-  }
+  const double level_pct = m_.profile[a]->levels[app.job_setting.level].accuracy_pct;
+  const auto accuracy_pct = static_cast<float>(level_pct);
+  const EpochCounts counts = counts_of(app);
+  count_finish(counts, app.required, app.last_latency_ns, at_ns - app.job.deadline_ns, accuracy_pct,
+               app.job.accuracy_floor_pct, m_.profile[a]->highest_accuracy_pct() - level_pct);
+  count_energy(counts, app.required, app.job_mj);
   if (!app.active && app.backlog() == 0) turn_roster(now_ns);
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;

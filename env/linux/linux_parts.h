@@ -15,6 +15,7 @@
 #include "env/linux/sense/idle_residency.h"
 #include "env/linux/sense/power_reading.h"
 #include "env/linux/sense/realtime_watch.h"
+#include "env/model/capacity.h"
 #include "kernels/base/doorbell.h"
 
 namespace flyball {
@@ -151,13 +152,7 @@ struct LinuxPlatform::Parts {
     return tuning.max_khz[c] > 0 ? highest_opp_within(spec, tuning.max_khz[c]) : spec.max_opp();
   }
   double capacity_per_khz(std::size_t c) const noexcept {
-    double fastest = 0;
-    for (const ClusterSpec& spec : made.spec.clusters) {
-      if (spec.kind != ClusterSpec::Kind::kCpu) continue;
-      fastest =
-          std::max(fastest, spec.capacity_per_mhz * static_cast<double>(spec.opps.back().freq_khz));
-    }
-    return 1024 * made.spec.clusters[c].capacity_per_mhz / fastest;
+    return core_capacity(made.spec, static_cast<int>(c), 1);
   }
 
   LinuxOptions options;

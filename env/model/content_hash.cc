@@ -72,6 +72,14 @@ std::uint64_t content_hash(const PlatformSpec& platform) {
         platform.level_switch_us, platform.decision_latency_us}) {
     hash.add(number);
   }
+  // As before anybody could say so, where nobody does.
+  const auto add_spread = [&](const char* of, const std::optional<double>& spread) {
+    if (!spread) return;
+    hash.add(of);
+    hash.add(*spread);
+  };
+  add_spread("time spread", platform.time_spread);
+  add_spread("power spread", platform.power_spread);
   return hash.value();
 }
 

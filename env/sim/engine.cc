@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "env/ledger/pool_rank.h"
+
 namespace flyball {
 
 void Engine::apply(const Action& action) {
@@ -45,11 +47,10 @@ void Engine::run(std::int64_t until_ns, const StopAt& stop) {
 }
 
 std::int64_t Engine::next_event_ns() const {
-  std::int64_t next = std::min({s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_,
-                                s_.pending_ns, s_.idle_ns, s_.jobs.roster_ns});
-  for (int c = 0; c < m_.clusters; ++c) next = std::min(next, s_.knobs.cluster[c].switch_ns);
+  std::int64_t next =
+      std::min({s_.script.next_ns, s_.poll_ns, s_.thermal_ns + step_ns_, s_.pending_ns, s_.idle_ns,
+                ledger_.next_ns(), s_.knobs.next_ns(m_.clusters)});
   for (int a = 0; a < m_.apps; ++a) {
-    next = std::min(next, s_.jobs.app[a].arrivals.next_ns());
     if (s_.jobs.app[a].running) next = std::min(next, s_.run[a].finish_ns);
   }
   return next;
@@ -88,9 +89,8 @@ void Engine::handle_due() {
 }
 
 void Engine::start_waiting() {
-  for (int a = 0; a < m_.apps; ++a) {
+  const auto start = [&](int a) {
     const LedgerApp& app = s_.jobs.app[a];
-    if (app.running || app.waiting == 0) continue;
     SimJob& run = s_.run[a];
     run.overhead_ns = app.started ? switch_ns(m_.spec, app.last_setting, app.setting) : 0;
     ledger_.start(a, app.setting, cpus_for(a), s_.now_ns);
@@ -99,7 +99,25 @@ void Engine::start_waiting() {
     run.left = app.job.work;
     run.cores = m_.spec.mappings[app.setting.mapping].cores;
     s_.dirty = true;
+  };
+  // What this machine emulates has one pool of workers for all.
+  if (m_.spec.emulated && s_.jobs.running > 0) return;
+  const auto rank = [&](int a) {
+    const LedgerApp& app = s_.jobs.app[a];
+    const LedgerJob& job = app.waiting_job(0);
+    return pool_rank(job.deadline_ns, app.required.priority, job.release_ns);
+  };
+  int first = -1;
+  for (int a = 0; a < m_.apps; ++a) {
+    const LedgerApp& app = s_.jobs.app[a];
+    if (app.running || app.waiting == 0) continue;
+    if (!m_.spec.emulated) {
+      start(a);
+    } else if (first < 0 || rank(a) < rank(first)) {
+      first = a;
+    }
   }
+  if (first >= 0) start(first);
 }
 
 CpuSet Engine::cpus_for(int a) const {

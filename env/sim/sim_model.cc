@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "env/model/capacity.h"
 #include "env/model/idle_states.h"
 #include "kernels/base/det_math.h"
 
@@ -39,18 +40,12 @@ SimModel::SimModel(const PlatformSpec& spec_in, const Scenario& scenario_in, dou
     }
     opp_mask[m] = std::bit_cast<std::uint64_t>(used);
   }
-  double fastest = 0;
-  for (const ClusterSpec& cluster : spec.clusters) {
-    fastest = std::max(
-        fastest, cluster.capacity_per_mhz * static_cast<double>(cluster.opps.back().freq_khz));
-  }
   for (int c = 0; c < clusters; ++c) {
     cores[c] = spec.clusters[c].cores;
     per_core[c] = 1 / cores[c];
-    const double per_khz = 1024 * spec.clusters[c].capacity_per_mhz / fastest;
     for (std::size_t i = 0; i < spec.clusters[c].opps.size(); ++i) {
       const std::int64_t freq_khz = spec.clusters[c].opps[i].freq_khz;
-      point[c][i] = {freq_khz, per_khz * static_cast<double>(freq_khz)};
+      point[c][i] = {freq_khz, core_capacity(spec, c, static_cast<double>(freq_khz))};
     }
   }
   tabulate();

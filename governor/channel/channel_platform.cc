@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "env/model/belief.h"
 #include "env/model/model.h"
@@ -156,7 +157,7 @@ void ChannelPlatform::follow(Guest& guest, GuestSeat& seat, Observation& out, in
 void ChannelPlatform::charge(Observation& out) noexcept {
   if (out.epoch_ns <= 0) return;
   const auto epoch_ns = static_cast<double>(out.epoch_ns);
-  double busy = 0;
+  double busy = 0, own_mj = 0;
   for (int slot = 0; slot < std::min(slots_, out.app_count); ++slot) {
     for (const JobRecord& job : out.jobs()) {
       if (job.app != slot || job.dropped) continue;
@@ -165,7 +166,9 @@ void ChannelPlatform::charge(Observation& out) noexcept {
     }
     const RunningJobObservation& run = out.app[slot].running;
     if (run.busy) busy += std::min(1.0, static_cast<double>(out.now_ns - run.start_ns) / epoch_ns);
+    own_mj += out.app[slot].energy_mj;
   }
+  const double own_busy = busy;
   for (const auto& seat : seats_) {
     if (!seat->taken()) continue;
     const double share = static_cast<double>(seat->busy_ns()) / epoch_ns;
@@ -192,7 +195,15 @@ void ChannelPlatform::charge(Observation& out) noexcept {
       out.cluster[c].util_max = std::min(1.0, std::max(out.cluster[c].util_max, share));
     }
   }
-  const double mean_mw = out.energy_mj / (epoch_ns * 1e-9) / std::max(1.0, busy);
+  // The ledger gave its own jobs what they would have on a machine without guests; these have at most what
+  // is left, so that all parts and nobody's sum to the platform's.
+  const double part = std::max(1.0, own_busy) / std::max(1.0, busy);
+  charge_own(part, out);
+  double mean_mw = out.energy_mj / (epoch_ns * 1e-9) / std::max(1.0, busy);
+  if (busy > own_busy) {
+    const double left_mj = std::max(0.0, out.energy_mj - part * own_mj);
+    mean_mw = std::min(mean_mw, left_mj / ((busy - own_busy) * epoch_ns * 1e-9));
+  }
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     GuestSeat& seat = *seats_[i];
     if (!seat.taken()) continue;
@@ -204,6 +215,31 @@ void ChannelPlatform::charge(Observation& out) noexcept {
     }
     seat.charge(mean_mw, out.now_ns, clock_mhz, out, slots_ + static_cast<int>(i));
     seat.show(spec_, options_.energy_measured);
+  }
+}
+
+/// The ledger's own jobs keep so much of what they were charged with in this epoch.
+void ChannelPlatform::charge_own(double part, Observation& out) noexcept {
+  for (int slot = 0; slot < std::min(slots_, out.app_count); ++slot) {
+    AppObservation& app = out.app[slot];
+    Carried& carried = carried_[static_cast<std::size_t>(slot)];
+    double rest_mj = app.energy_mj;  // of the epoch: of the job that still runs
+    for (JobRecord& job : std::span(out.job_store).first(out.job_count)) {
+      if (job.app != slot || job.dropped) continue;
+      const double here_mj = std::max(0.0, job.energy_mj - carried.whole_mj);
+      rest_mj -= here_mj;
+      const double less_mj = (1 - part) * here_mj + (carried.whole_mj - carried.own_mj);
+      carried = {};
+      const double over_mj = job.energy_mj - app.required.energy_budget_mj;
+      job.energy_mj -= less_mj;
+      if (app.required.energy_budget_mj <= 0 || over_mj <= 0 || less_mj <= 0) continue;
+      app.over_budget_mj = std::max(0.0, app.over_budget_mj - std::min(over_mj, less_mj));
+      if (less_mj >= over_mj && app.over_budget > 0) --app.over_budget;
+    }
+    app.energy_mj *= part;
+    if (!app.running.busy) continue;
+    carried.whole_mj += std::max(0.0, rest_mj);
+    carried.own_mj += part * std::max(0.0, rest_mj);
   }
 }
 

@@ -56,6 +56,7 @@ class ChannelPlatform final : public Platform {
   void merge(Observation& out) noexcept;
   void follow(Guest& guest, GuestSeat& seat, Observation& out, int slot) noexcept;
   void charge(Observation& out) noexcept;
+  void charge_own(double part, Observation& out) noexcept;
   void raise_clocks(const GuestSeat& seat, std::size_t asked_mapping,
                     Action& action) const noexcept;
   void set(GuestSeat& seat, const AppSetting& asked, const Action& action) noexcept;
@@ -73,6 +74,11 @@ class ChannelPlatform final : public Platform {
   int widest_mapping_ = 0;
   std::vector<std::unique_ptr<GuestSeat>> seats_;  ///< one per place
   std::array<CpuSet, FLYBALL_SESSIONS> cpus_{};    ///< of each seat
+  /// Of the job that runs in a slot of `inner`, so far: as it has it, and without the guests' part.
+  struct Carried {
+    double whole_mj = 0, own_mj = 0;
+  };
+  std::array<Carried, kMaxApps> carried_{};
   std::uint32_t roster_changes_ = 0;
   std::size_t bound_levels_ = 0;  ///< within this epoch
   std::int64_t next_bind_ns_ = 0;

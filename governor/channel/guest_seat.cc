@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "env/ledger/arrivals.h"
+#include "env/ledger/job_counts.h"
 #include "env/model/platform_spec.h"
 #include "kernels/base/clock.h"
 
@@ -119,16 +120,12 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
   double best_pct = 0;
   for (const DeclaredLevel& each : offer.binding.levels)
     best_pct = std::max(best_pct, each.accuracy_pct);
-  record.dropped ? ++to.dropped : ++to.finished;
-  to.missed += record.missed;
-  const double shortfall_pct = static_cast<double>(record.accuracy_floor_pct - record.accuracy_pct);
-  if (!record.dropped) to.accuracy_shortfall_pct += std::max(0.0, shortfall_pct);
-  to.below_floor += shortfall_pct > 0;
-  to.accuracy_lost_pct += best_pct - static_cast<double>(record.accuracy_pct);
-  to.latency_sum_ns += record.latency_ns();
-  if (record.missed && !record.dropped)
-    to.forgiven += 1 - miss_of(required_, record.finish_ns - deadline_ns);
-  if (!record.dropped) {
+  if (record.dropped) {
+    count_drop(to, required_, release_ns, deadline_ns, record.accuracy_floor_pct, best_pct);
+  } else {
+    count_finish(to, required_, record.latency_ns(), record.finish_ns - deadline_ns,
+                 record.accuracy_pct, record.accuracy_floor_pct,
+                 best_pct - static_cast<double>(record.accuracy_pct));
     latency_ns_ = record.latency_ns();
     execution_ns_ = record.execution_ns();
     last_setting_ = record.setting;
@@ -267,11 +264,7 @@ void GuestSeat::charge(double mean_mw, std::int64_t now_ns, double clock_mhz, Ob
                                                   static_cast<double>(watched_ns)
                                             : mj(lasted_ns);
     if (ran.record >= 0) out.job_store[static_cast<std::size_t>(ran.record)].energy_mj = energy_mj;
-    const double budget_mj = required_.energy_budget_mj;
-    if (budget_mj > 0 && energy_mj > budget_mj) {
-      ++to.over_budget;
-      to.over_budget_mj += energy_mj - budget_mj;
-    }
+    count_energy(to, required_, energy_mj);
     if (ran.before) {
       effect_.add_before(static_cast<double>(ran.latency_ns), energy_mj, clock_mhz);
       before_mapping_ = setting_.mapping;

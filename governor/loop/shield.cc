@@ -360,7 +360,24 @@ bool Shield::in_control(int slot) const {
 
 void Shield::count_job(App& app, const JobRecord& job) {
   if (app.taken_over) ++app.held_jobs;
-  if (job.missed && job.infeasible) return;  // nobody's fault, and nothing would help
+  // By what is believed, and was seen of its jobs since, it could not even where it would be put.
+  const auto hopeless = [&] {
+    const AppProfile& profile = apps_.profile(job.app);
+    const OppChoice top = highest_opps(platform_);
+    const auto given_ns = static_cast<double>(job.deadline_ns - job.release_ns);
+    for (std::size_t l = 0; l < profile.levels.size(); ++l) {
+      // Half a step of the record's float must not matter.
+      if (profile.levels[l].accuracy_pct < static_cast<double>(job.accuracy_floor_pct) - 1e-4)
+        continue;
+      const std::size_t m = app.fastest_mapping[l];
+      if (app.slowdown.mean(mask_[m]) *
+              execution_ns(platform_, profile, platform_.mappings[m], static_cast<int>(l), top) <=
+          given_ns)
+        return false;
+    }
+    return true;
+  };
+  if (job.missed && hopeless()) return;  // nobody's fault, and nothing would help
   if (job.missed) {
     app.on_time_in_row = 0;
     if (++app.misses_in_row >= options_.takeover_misses && !app.taken_over) {

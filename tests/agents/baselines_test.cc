@@ -3,9 +3,11 @@
 
 #include <cstring>
 
+#include "agents/as_told.h"
 #include "agents/prime.h"
 #include "agents/profile_table.h"
 #include "agents/static_best.h"
+#include "env/sim/simulator.h"
 #include "kernels/base/error.h"
 #include "tests/agents/tiny_platform.h"
 
@@ -88,6 +90,21 @@ TEST(Catalogue, ErrorsSayWhatToDo) {
   EXPECT_THAT(error_of([&] { world.make("userspace:1600000"); }),
               HasSubstr("the nearest is 'userspace:1500000'"));
   EXPECT_THAT(error_of([&] { world.make("performance:1"); }), HasSubstr("takes no argument"));
+}
+
+TEST(Catalogue, TheTruthIsToldToWhoKnowsTheFutureOnly) {
+  TinyWorld world;
+  const Simulator simulator(world.platform, world.scenario, {});
+  world.truth = &simulator;
+  int told = 0;
+  for (const AgentInfo& info : agent_catalogue()) {
+    const AgentContext context = as_told(info, world.context());
+    EXPECT_EQ(context.truth, info.knows_future ? &simulator : nullptr) << info.name;
+    EXPECT_EQ(context.seed, world.seed);
+    EXPECT_EQ(context.weights.ref_energy_mj, world.weights.ref_energy_mj);
+    told += context.truth != nullptr;
+  }
+  EXPECT_EQ(told, 1);
 }
 
 TEST(StaticBest, IsWhatItWasGiven) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agents/agent.h"
 #include "kernels/base/crc32c.h"
 #include "kernels/base/error.h"
 
@@ -235,12 +236,11 @@ TEST_F(PolicyFileTest, OtherApplicationsOrTimesMakeItAPriorAndThatIsSaid) {
   EXPECT_TRUE(own.believed);
   EXPECT_EQ(prior_note(own, own), "");
   PolicyIdentity here = own;
-  here.apps = {{"camera", 3}, {"talk", 2}, {"lamp", 4}};
+  here.apps = {{"camera", 1}, {"talk", 2}, {"lamp", 4}};
   EXPECT_EQ(misfit(own, here), "") << "no reason to refuse it";
   EXPECT_EQ(prior_note(own, here),
-            "learned with another list of applications (with 'door', without 'talk' 'lamp', with "
-            "other numbers "
-            "of 'camera'): it is a prior here");
+            "learned with another list of applications (with 'door', without 'talk' 'lamp'): it is "
+            "a prior here");
   here.times_hash = 78;
   here.apps = {{"camera", 1}, {"door", 2}, {"lamp", 4}};
   EXPECT_EQ(prior_note(own, here),
@@ -249,6 +249,26 @@ TEST_F(PolicyFileTest, OtherApplicationsOrTimesMakeItAPriorAndThatIsSaid) {
             "prior here");
   here.apps = own.apps;
   EXPECT_EQ(prior_note(own, here), "learned with other measured times: it is a prior here");
+}
+
+// Whoever learned it: who plans with what is believed of a job is as wrong as who keeps a table of it.
+TEST_F(PolicyFileTest, OtherCostsOrLevelsOfWhatWasLearnedAreRefused) {
+  PolicyIdentity own = policy_.identity;
+  own.apps = {{"camera", 1}, {"busy", 2}, {"door", 3}};
+  PolicyIdentity here = own;
+  here.apps = {{"lamp", 4}, {"busy", 2}, {"camera", 5}};
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (!info.learns) continue;
+    own.agent = here.agent = info.name;
+    EXPECT_EQ(misfit(own, here), "'camera' had other costs or levels when it was learned");
+  }
+  EXPECT_EQ(misfit_remedy(own, here), "train it again, or take it as a prior with --from");
+  here.apps[2].hash = 1;
+  EXPECT_EQ(misfit(own, here), "");
+  // A file that does not say which there were is judged by its payload.
+  here.apps[2].hash = 5;
+  own.apps.clear();
+  EXPECT_EQ(misfit(own, here), "");
 }
 
 TEST_F(PolicyFileTest, UnderAnotherBeliefItIsRefusedByThatName) {

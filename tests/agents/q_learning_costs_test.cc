@@ -261,18 +261,30 @@ TEST(QLearningCosts, AnApplicationThatLeavesClosesItsAccount) {
   EXPECT_EQ(tables.profile[1].fast.visits, tables.profile[1].jobs);
 }
 
-TEST(QLearningCosts, FrozenItChangesNothing) {
-  TinyWorld world = stream(5'000);
-  QLearning agent(world.context());
-  ClosedLoop(world, agent).all();
-  const auto before = saved_of(agent);
-  agent.set_learning(false);
-  ClosedLoop(bursts(2), agent).all();
-  EXPECT_EQ(saved_of(agent), before);
-  ClosedLoop company(two(2'000), agent);  // one whose profile it has never seen
-  company.all();
-  EXPECT_GT(company.finished[1], 20);
-  EXPECT_EQ(saved_of(agent), before);
+TEST(EveryLearner, FrozenItChangesNothing) {
+  int learners = 0;
+  for (const AgentInfo& info : agent_catalogue()) {
+    if (!info.learns) continue;
+    SCOPED_TRACE(info.name);
+    ++learners;
+    const TinyWorld world = stream(5'000);
+    const auto agent = world.make(std::string(info.name));
+    const auto untrained = saved_of(*agent);
+    ClosedLoop(world, *agent).all();
+    const auto before = saved_of(*agent);
+    EXPECT_NE(before, untrained) << "it has learned nothing that could change";
+    agent->set_learning(false);
+    ClosedLoop(bursts(2), *agent).all();
+    EXPECT_EQ(saved_of(*agent), before);
+    ClosedLoop company(two(2'000), *agent);  // one whose profile it has never seen
+    company.all();
+    EXPECT_GT(company.finished[1], 20);
+    EXPECT_EQ(saved_of(*agent), before);
+    agent->set_learning(true);
+    ClosedLoop(world, *agent).all();
+    EXPECT_NE(saved_of(*agent), before) << "it goes on";
+  }
+  EXPECT_GT(learners, 5);
 }
 
 }  // namespace

@@ -4,13 +4,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "env/model/capacity.h"
 #include "env/model/model.h"
 #include "env/model/platform_spec.h"
+#include "env/sim/simulator.h"
+#include "tests/env/round_board.h"
 
 namespace flyball {
 namespace {
 
-const Mapping& mapping_of(const PlatformSpec& spec, const std::string& name) {
+const Mapping& mapping_named(const PlatformSpec& spec, const std::string& name) {
   const auto found = std::ranges::find(spec.mappings, name, &Mapping::name);
   if (found == spec.mappings.end()) throw std::invalid_argument(name);
   return *found;
@@ -20,7 +23,7 @@ const Mapping& mapping_of(const PlatformSpec& spec, const std::string& name) {
 TEST(Boards, OnTheRk3588AllEightCoresTakeTwiceTheTimeOfTheFourBigOnes) {
   const PlatformSpec spec = load_platform("rk3588");
   const auto ms = [&](const char* mapping) {
-    return 1e-6 * execution_ns(spec, spec.apps[0], mapping_of(spec, mapping),
+    return 1e-6 * execution_ns(spec, spec.apps[0], mapping_named(spec, mapping),
                                spec.apps[0].level_count() - 1, highest_opps(spec));
   };
   EXPECT_NEAR(ms("A76ax1"), 108.70, 0.3);
@@ -28,12 +31,45 @@ TEST(Boards, OnTheRk3588AllEightCoresTakeTwiceTheTimeOfTheFourBigOnes) {
   EXPECT_NEAR(ms("A76ax2+A76bx2+A55x4"), 55.71, 0.3);
 }
 
+// As the kernel's cpu_capacity, whatever else there is that is faster.
+TEST(Boards, TheFastestCpuCoreAtItsTopHasACapacityOf1024) {
+  for (const char* board : {"odroid_xu3", "jetson_nano", "zynq_ultrascale", "tensor_g3"}) {
+    SCOPED_TRACE(board);
+    const PlatformSpec spec = load_platform(board);
+    Simulator sim(spec, of_apps({}));
+    Action action;
+    for (std::size_t c = 0; c < spec.clusters.size(); ++c)
+      action.opp[c] = static_cast<std::uint8_t>(spec.clusters[c].max_opp());
+    sim.apply(action);
+    Observation out;
+    sim.advance(ms(20), out);
+    double highest = 0;
+    for (int c = 0; c < out.cluster_count; ++c) {
+      const ClusterSpec& cluster = spec.clusters[static_cast<std::size_t>(c)];
+      const auto now_khz = static_cast<double>(out.cluster[c].freq_khz);
+      EXPECT_EQ(out.cluster[c].capacity, core_capacity(spec, c, now_khz));
+      if (cluster.kind == ClusterSpec::Kind::kCpu) {
+        highest = std::max(highest, out.cluster[c].capacity / now_khz *
+                                        static_cast<double>(cluster.opps.back().freq_khz));
+      }
+    }
+    EXPECT_NEAR(highest, 1024, 1e-9);
+  }
+}
+
+TEST(Boards, WithoutACpuTheFastestOfAllHas) {
+  PlatformSpec spec = round_board();
+  for (ClusterSpec& cluster : spec.clusters) cluster.kind = ClusterSpec::Kind::kGpu;
+  EXPECT_DOUBLE_EQ(core_capacity(spec, kBig, 2e6), 1024);
+  EXPECT_DOUBLE_EQ(core_capacity(spec, kLittle, 1e6), 256) << "half per MHz, half the MHz";
+}
+
 // All points have one voltage, so only what is lost to leakage and the rest of the board changes.
 TEST(Boards, OnTheZynqASlowerClockSavesNothing) {
   const PlatformSpec spec = load_platform("zynq_ultrascale");
   const AppProfile& app = spec.apps[0];
   const int level = app.level_count() - 1;
-  const Mapping& mapping = mapping_of(spec, "A53x4");
+  const Mapping& mapping = mapping_named(spec, "A53x4");
   double before_mj = 1e9;
   for (std::uint8_t opp = 0; opp < spec.clusters[0].opps.size(); ++opp) {
     const SteadyState state = steady_state(spec, app, mapping, level, {opp});

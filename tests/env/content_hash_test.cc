@@ -46,6 +46,10 @@ std::vector<Change> changes_of_platform() {
       [](auto& s) { s.trips[0].steps = 1; },
       [](auto& s) { s.trips[0].cap_khz += 1; },
       [](auto& s) { s.trips.clear(); },
+      [](auto& s) { s.time_spread = 0.1; },
+      [](auto& s) { s.time_spread = 0.2; },
+      [](auto& s) { s.power_spread = 0.1; },
+      [](auto& s) { s.power_spread = 0.2; },
   };
   for (const std::size_t c : {std::size_t{0}, std::size_t{1}}) {
     const auto of_cluster = [&](std::function<void(ClusterSpec&)> change) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "env/spaces/observation.h"
 
 namespace flyball {
@@ -22,6 +24,46 @@ inline void expect_same(const JobRecord& a, const JobRecord& b, double energy) {
   EXPECT_EQ(a.missed, b.missed);
   EXPECT_EQ(a.dropped, b.dropped);
   EXPECT_EQ(a.infeasible, b.infeasible);
+}
+
+inline void expect_same(const AppObservation& x, const AppObservation& y, double energy,
+                        double total_mj) {
+  EXPECT_EQ(x.generation, y.generation);
+  EXPECT_EQ(x.active, y.active);
+  EXPECT_EQ(x.required, y.required);
+  EXPECT_EQ(x.setting, y.setting);
+  EXPECT_EQ(x.released, y.released);
+  EXPECT_EQ(x.finished, y.finished);
+  EXPECT_EQ(x.dropped, y.dropped);
+  EXPECT_EQ(x.missed, y.missed);
+  EXPECT_EQ(x.backlog, y.backlog);
+  EXPECT_NEAR(x.energy_mj, y.energy_mj, energy * total_mj);
+  EXPECT_EQ(x.accuracy_shortfall_pct, y.accuracy_shortfall_pct);
+  EXPECT_NEAR(x.over_budget_mj, y.over_budget_mj, energy * (total_mj + x.over_budget_mj));
+  EXPECT_EQ(x.below_floor, y.below_floor);
+  EXPECT_EQ(x.over_budget, y.over_budget);
+  EXPECT_EQ(x.forgiven, y.forgiven);
+  EXPECT_EQ(x.accuracy_lost_pct, y.accuracy_lost_pct);
+  EXPECT_EQ(x.latency_sum_ns, y.latency_sum_ns);
+  EXPECT_EQ(x.last_latency_ns, y.last_latency_ns);
+  EXPECT_EQ(x.last_execution_ns, y.last_execution_ns);
+  EXPECT_NEAR(x.last_cycles, y.last_cycles, 1);
+  EXPECT_EQ(x.last_setting, y.last_setting);
+  ASSERT_EQ(x.running.busy, y.running.busy);
+  if (x.running.busy) {
+    EXPECT_EQ(x.running.sequence, y.running.sequence);
+    EXPECT_EQ(x.running.release_ns, y.running.release_ns);
+    EXPECT_EQ(x.running.start_ns, y.running.start_ns);
+    EXPECT_EQ(x.running.deadline_ns, y.running.deadline_ns);
+    EXPECT_EQ(x.running.setting, y.running.setting);
+    EXPECT_EQ(x.running.cpus.count(), y.running.cpus.count());
+  }
+  ASSERT_EQ(x.waiting_count, y.waiting_count);
+  for (std::uint32_t i = 0; i < x.waiting_count; ++i) {
+    EXPECT_EQ(x.waiting[i].sequence, y.waiting[i].sequence);
+    EXPECT_EQ(x.waiting[i].release_ns, y.waiting[i].release_ns);
+    EXPECT_EQ(x.waiting[i].deadline_ns, y.waiting[i].deadline_ns);
+  }
 }
 
 inline void expect_same(const Observation& a, const Observation& b, double energy) {
@@ -50,42 +92,9 @@ inline void expect_same(const Observation& a, const Observation& b, double energ
     EXPECT_NEAR(x.temp_c, y.temp_c, 0.1);
   }
   ASSERT_EQ(a.app_count, b.app_count);
-  const AppObservation &x = a.app[0], &y = b.app[0];
-  EXPECT_EQ(x.generation, y.generation);
-  EXPECT_EQ(x.active, y.active);
-  EXPECT_EQ(x.required, y.required);
-  EXPECT_EQ(x.setting, y.setting);
-  EXPECT_EQ(x.released, y.released);
-  EXPECT_EQ(x.finished, y.finished);
-  EXPECT_EQ(x.dropped, y.dropped);
-  EXPECT_EQ(x.missed, y.missed);
-  EXPECT_EQ(x.backlog, y.backlog);
-  EXPECT_NEAR(x.energy_mj, y.energy_mj, energy * a.energy_mj);
-  EXPECT_EQ(x.accuracy_shortfall_pct, y.accuracy_shortfall_pct);
-  EXPECT_NEAR(x.over_budget_mj, y.over_budget_mj, energy * (a.energy_mj + x.over_budget_mj));
-  EXPECT_EQ(x.below_floor, y.below_floor);
-  EXPECT_EQ(x.over_budget, y.over_budget);
-  EXPECT_EQ(x.forgiven, y.forgiven);
-  EXPECT_EQ(x.accuracy_lost_pct, y.accuracy_lost_pct);
-  EXPECT_EQ(x.latency_sum_ns, y.latency_sum_ns);
-  EXPECT_EQ(x.last_latency_ns, y.last_latency_ns);
-  EXPECT_EQ(x.last_execution_ns, y.last_execution_ns);
-  EXPECT_NEAR(x.last_cycles, y.last_cycles, 1);
-  EXPECT_EQ(x.last_setting, y.last_setting);
-  ASSERT_EQ(x.running.busy, y.running.busy);
-  if (x.running.busy) {
-    EXPECT_EQ(x.running.sequence, y.running.sequence);
-    EXPECT_EQ(x.running.release_ns, y.running.release_ns);
-    EXPECT_EQ(x.running.start_ns, y.running.start_ns);
-    EXPECT_EQ(x.running.deadline_ns, y.running.deadline_ns);
-    EXPECT_EQ(x.running.setting, y.running.setting);
-    EXPECT_EQ(x.running.cpus.count(), y.running.cpus.count());
-  }
-  ASSERT_EQ(x.waiting_count, y.waiting_count);
-  for (std::uint32_t i = 0; i < x.waiting_count; ++i) {
-    EXPECT_EQ(x.waiting[i].sequence, y.waiting[i].sequence);
-    EXPECT_EQ(x.waiting[i].release_ns, y.waiting[i].release_ns);
-    EXPECT_EQ(x.waiting[i].deadline_ns, y.waiting[i].deadline_ns);
+  for (int slot = 0; slot < a.app_count; ++slot) {
+    SCOPED_TRACE("slot " + std::to_string(slot));
+    expect_same(a.app[slot], b.app[slot], energy, a.energy_mj);
   }
 }
 

@@ -71,9 +71,11 @@ Told emulated(const PlatformSpec& spec, const Scenario& scenario, const std::vec
     if (!job.dropped) ran.push_back(job);
   }
   // The job that still runs at the end has begun as well.
-  const AppObservation& last = simulated.epochs.back().app[0];
-  if (last.running.busy) {
+  for (int a = 0; a < simulated.epochs.back().app_count; ++a) {
+    const AppObservation& last = simulated.epochs.back().app[a];
+    if (!last.running.busy) continue;
     JobRecord job;
+    job.app = static_cast<std::uint8_t>(a);
     job.start_ns = last.running.start_ns;
     job.finish_ns = kNeverNs;
     job.setting = last.running.setting;
@@ -101,13 +103,14 @@ Told emulated(const PlatformSpec& spec, const Scenario& scenario, const std::vec
         JobEvent event;
         event.kind = running ? JobEvent::Kind::kFinished : JobEvent::Kind::kStarted;
         event.at_ns = at_ns;
+        event.app = ran[next].app;
         event.setting = ran[next].setting;
         for (int c = 0, cpu = 0; c < 2; ++c) {
           for (int n = 0; n < spec.mappings[event.setting.mapping].cores[c]; ++n)
             event.cpus.add(cpu++);
         }
         if (!running) {
-          EXPECT_EQ(knobs.app(0), event.setting) << "what the executor would start with";
+          EXPECT_EQ(knobs.app(event.app), event.setting) << "what the executor would start with";
         }
         event.speed_ratio = speed_ratio(spec, spec.mappings[event.setting.mapping], knobs);
         machine.on_event(event, at_ns);
@@ -251,6 +254,41 @@ TEST(SimEqualsEmulated, AlsoWithLeakage) {
   const std::vector<Step> script = random_script(spec, 5);
   const Told sim = simulated(spec, scenario, script);
   expect_same(sim, emulated(spec, scenario, script, sim), 5e-3);
+}
+
+// What the machine emulates has one pool of workers, and so has its simulation: jobs of two
+// applications that are there at once run one after the other, on both.
+TEST(SimEqualsEmulated, TwoApplicationsShareOnePool) {
+  PlatformSpec spec = movable_board(false);
+  spec.emulated = true;
+  Scenario scenario = busy_scenario();
+  AppSpec other = stream("radar", 90, 40);
+  other.start_ns = 400 * kMs;
+  other.stop_ns = 5000 * kMs;
+  other.queue_limit = 3;
+  other.required.priority = 2;
+  scenario.apps.push_back(other);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE("script " + std::to_string(seed));
+    std::vector<Step> script = random_script(spec, seed);
+    Random random(seed, 4);
+    for (Step& step : script) {
+      step.action.app[1] = {static_cast<std::uint8_t>(random.below(10)),
+                            static_cast<std::uint8_t>(random.below(3))};
+    }
+    const Told sim = simulated(spec, scenario, script);
+    std::array<int, 2> ended{};
+    int both_wait = 0;
+    for (const JobRecord& job : sim.jobs) ended[job.app] += !job.dropped;
+    for (const Observation& out : sim.epochs) {
+      ASSERT_FALSE(out.app[0].running.busy && out.app[1].running.busy);
+      both_wait += out.app[0].backlog > 0 && out.app[1].backlog > 0;
+    }
+    EXPECT_GT(ended[0], 20);
+    EXPECT_GT(ended[1], 20);
+    EXPECT_GT(both_wait, 20);
+    expect_same(sim, emulated(spec, scenario, script, sim), 1e-9);
+  }
 }
 
 TEST(SimEqualsEmulated, WithoutDecisionLatencyToo) {

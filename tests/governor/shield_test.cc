@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "env/model/fastest.h"
 #include "env/model/model.h"
 #include "env/sim/simulator.h"
 #include "fakes.h"
@@ -303,15 +304,25 @@ TEST_F(ShieldTest, AReplacementThatStaysOnItsClusterDoesNotPayForAMove) {
   EXPECT_EQ(action, small_action(0, 0, 2, 1)) << "100 ms, as from one big core to two";
 }
 
-TEST_F(ShieldTest, MissesThatNothingCouldAvoidDoNotCount) {
-  BoundShield shield(spec_, scenario_, {});
+TEST_F(ShieldTest, MissesThatByItsBeliefNothingCouldAvoidDoNotCount) {
   const Action applied = small_action(1, 0, 1, 1);
-  for (int i = 1; i <= 50; ++i) {
-    Observation epoch = epoch_with_job(200 * i, 100, applied, true);
-    epoch.job_store[0].infeasible = true;
-    shield.learn(epoch, applied);
+  const double least_ns = fastest_configuration(spec_, spec_.apps[0], 70).time_ns;
+  const auto taken_over = [&](double deadline_ns, bool truly_infeasible) {
+    BoundShield shield(spec_, scenario_, {});
+    for (int i = 1; i <= 50; ++i) {
+      Observation epoch = epoch_with_job(200 * i, 100, applied, true);
+      JobRecord& job = epoch.job_store[0];
+      job.deadline_ns = job.release_ns + std::llround(deadline_ns);
+      job.accuracy_floor_pct = 70;
+      job.infeasible = truly_infeasible;  // which it is not to know
+      shield.learn(epoch, applied);
+    }
+    return shield.in_control(0);
+  };
+  for (const bool truly_infeasible : {false, true}) {
+    EXPECT_FALSE(taken_over(0.99 * least_ns, truly_infeasible));
+    EXPECT_TRUE(taken_over(1.01 * least_ns, truly_infeasible));
   }
-  EXPECT_FALSE(shield.in_control(0));
 }
 
 TEST_F(ShieldTest, GivesControlBackWhenTakingOverDoesNotHelp) {

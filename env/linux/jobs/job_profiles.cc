@@ -45,7 +45,7 @@ void add_job_profiles(const PlatformSpec& timed, MachineSpec& made) {
       unit.static_ma = 0;
       unit.gate_idle_cores = cluster.gate_idle_cores;
     }
-    app.content_hash = content_hash(spec, app);
+    // Of its description still: what was measured is no part of it.
     spec.apps.push_back(std::move(app));
   }
   spec.content_hash = content_hash(spec);

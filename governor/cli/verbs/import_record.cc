@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "env/model/belief.h"
+#include "env/model/capacity.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
 #include "governor/record/recording_header.h"
@@ -139,7 +140,7 @@ ImportedRecord write_record(const std::string& path, const SampleLog& log,
       if (cluster.freq_khz == 0) --unread;
       cluster.freq_khz = cluster.asked_khz = std::llround(1e3 * sample.mhz);
       cluster.opp = cluster.asked_opp = nearest_opp(platform.clusters[c], sample.mhz);
-      cluster.capacity = platform.clusters[c].capacity_per_mhz * sample.mhz;
+      cluster.capacity = core_capacity(platform, static_cast<int>(c), sample.mhz * 1e3);
       cluster.power_mw = sample.power_mw;
       cluster.temp_c = sample.temp_c;
       decided.action.opp[c] = cluster.opp;

@@ -127,7 +127,8 @@ StartingPoint start_from_prior(const std::string& path, const PolicyIdentity& he
   start.note =
       fmt::format("{} takes {} of '{}' as a prior", here.agent, path, file.identity.platform);
   // Of another board all applications are others.
-  if (misfit(file.identity, here).empty()) start.differs = prior_note(file.identity, here);
+  if (file.identity.platform_hash == here.platform_hash)
+    start.differs = prior_note(file.identity, here);
   if (!start.differs.empty()) start.note += ", " + start.differs;
   return start;
 }
