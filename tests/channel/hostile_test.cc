@@ -421,6 +421,7 @@ TEST(Hostile, AllReportsOfAClientThatAbortsAreRead) {
   TestGovernor governor(dir.path());
   ClientProcess client(dir.socket(), "die", "100");
   EXPECT_EQ(client.wait(), 128 + SIGABRT);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 1; }));
   EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
   EXPECT_EQ(governor.agent.seen().finished, 100u);
 }

@@ -229,6 +229,8 @@ TEST(ChannelLaws, ReportsOfOtherProcessesAreAllRead) {
     EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 9))
         << status;
   }
+  // Its welcome is there before its place is seen to be taken.
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 4; }));
   ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
   EXPECT_EQ(governor.agent.seen().finished, 200u);
 }
