@@ -1,15 +1,17 @@
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <vector>
 
 #include "governor/channel/channel_server.h"
+#include "governor/channel/effect_estimate.h"
 #include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
@@ -30,17 +32,20 @@ Json estimate_json(const flyball_estimate& estimate, double scale) {
 Json number_or_none(double value) { return value > 0 ? Json(value) : Json(nullptr); }
 
 Json effect_json(const flyball_effect& effect) {
-  return {{"latency_difference_ms", estimate_json(effect.latency_ns, 1e-6)},
-          {"energy_difference_mj", estimate_json(effect.energy_mj, 1)},
-          {"latency_before_ms", estimate_json(effect.before_ns, 1e-6)},
-          {"latency_ms", estimate_json(effect.now_ns, 1e-6)},
-          {"energy_before_mj", estimate_json(effect.before_mj, 1)},
-          {"energy_mj", estimate_json(effect.now_mj, 1)},
-          {"clock_before_mhz", number_or_none(effect.before_mhz)},
-          {"clock_mhz", number_or_none(effect.now_mhz)},
-          {"where_before", effect.before_where},
-          {"where", effect.now_where},
-          {"energy_measured", effect.energy_measured != 0}};
+  return {
+      {"latency_difference_ms", estimate_json(effect.latency_ns, 1e-6)},
+      {"energy_difference_mj", estimate_json(effect.energy_mj, 1)},
+      {"latency_before_ms", estimate_json(effect.before_ns, 1e-6)},
+      {"latency_ms", estimate_json(effect.now_ns, 1e-6)},
+      {"energy_before_mj", estimate_json(effect.before_mj, 1)},
+      {"energy_mj", estimate_json(effect.now_mj, 1)},
+      {"clock_before_mhz", number_or_none(effect.before_mhz)},
+      {"clock_mhz", number_or_none(effect.now_mhz)},
+      {"where_before", effect.before_where},
+      {"where", effect.now_where},
+      {"energy_measured", effect.energy_measured != 0},
+      {"no_comparison",
+       effect.no_comparison != 0 ? Json(why_no_comparison(effect.no_comparison)) : Json(nullptr)}};
 }
 
 }  // namespace
@@ -93,18 +98,35 @@ std::string ask_for_applications(const std::string& dir) {
   const std::string where = dir + "/" + FLY_SOCKET_NAME;
   const FileDescriptor folder(open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return "";
-  const FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  constexpr timeval kPatience{2, 0};
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
+    setsockopt(socket.get(), SOL_SOCKET, option, &kPatience, sizeof kPatience);
   const FolderAddress address(folder.get(), FLY_SOCKET_NAME);
-  if (::connect(socket.get(), address.get(), address.size()) != 0) return "";
+  if (::connect(socket.get(), address.get(), address.size()) != 0) {
+    if (errno == ENOENT || errno == ECONNREFUSED) return "";
+    if (errno == EAGAIN)
+      failure(where, "has more callers than it can take",
+              "it may be flooded, or be stopped; ask again");
+    failure(where, "cannot be asked: " + std::generic_category().message(errno),
+            "name another folder with --state-dir");
+  }
   const fly_list asked{FLY_MAGIC, FLY_LIST};
   std::vector<char> buffer(kMaxListBytes);
-  pollfd wait{socket.get(), POLLIN, 0};
-  constexpr int kPatienceMs = 2000;
-  if (send(socket.get(), &asked, sizeof asked, MSG_NOSIGNAL) < 0 ||
-      poll(&wait, 1, kPatienceMs) <= 0)
+  send(socket.get(), &asked, sizeof asked, MSG_NOSIGNAL);
+  ssize_t got = recv(socket.get(), buffer.data(), buffer.size(), 0);
+  if (got < 0 && errno == ECONNRESET)  // that our question was not read; why not, comes next
+    got = recv(socket.get(), buffer.data(), buffer.size(), 0);
+  if (got < 0 && errno == EAGAIN)
     failure(where, "does not answer", "it may hang, or be stopped; ask again");
-  const ssize_t got = recv(socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got <= 0) failure(where, "has hung up", "ask again; the governor may have ended");
+  fly_welcome refusal;
+  if (static_cast<std::size_t>(got) >= sizeof refusal) {
+    std::memcpy(&refusal, buffer.data(), sizeof refusal);
+    refusal.why[sizeof refusal.why - 1] = 0;
+    if (refusal.magic == FLY_MAGIC && refusal.kind == FLY_WELCOME)
+      failure(where, "turns this away", printable(refusal.why));
+  }
   return printable({buffer.data(), static_cast<std::size_t>(got)});
 }
 

@@ -22,6 +22,8 @@ namespace flyball {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kBreathNs = 1'000'000;
+constexpr int kBacklog = FLYBALL_SESSIONS;
 
 constexpr const char* kRemedy = "free it, or give another folder with --state-dir";
 
@@ -61,7 +63,7 @@ ChannelServer::ChannelServer(const StateDir& dir, GuestTable& table, const Optio
     : table_(table),
       options_(options),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      listener_(dir, FLY_SOCKET_NAME, {.backlog = FLYBALL_SESSIONS, .take_over = options.take_over},
+      listener_(dir, FLY_SOCKET_NAME, {.backlog = kBacklog, .take_over = options.take_over},
                 kRemedy),
       buffer_(FLY_MAX_MESSAGE) {
   if (!stop_) failure(dir.path_of(FLY_SOCKET_NAME), error_text(errno), kRemedy);
@@ -90,7 +92,7 @@ void ChannelServer::body() noexcept {
     const std::int64_t now_ns = monotonic_ns();
     wait[count++] = {stop_.get(), POLLIN, 0};
     wait[count++] = {now_ns < deaf_until_ns_ ? -1 : listener_.get(), POLLIN, 0};
-    bool waits = wait[1].fd < 0;
+    bool waits = false;
     for (const Client& client : clients_) {
       wait[count++] = {client.socket.get(), POLLIN, 0};
       wait[count++] = {client.process.get(), POLLIN, 0};
@@ -99,7 +101,11 @@ void ChannelServer::body() noexcept {
     for (const Guest& guest : table_.guest)
       waits = waits || guest.leaving.load(std::memory_order_relaxed);
     // With nobody coming or going, nothing wakes this thread.
-    poll(wait.data(), count, waits ? 100 : -1);
+    int timeout_ms = waits ? 100 : -1;
+    if (now_ns < deaf_until_ns_)
+      timeout_ms =
+          static_cast<int>(std::min<std::int64_t>(100, (deaf_until_ns_ - now_ns) / 1'000'000 + 1));
+    poll(wait.data(), count, timeout_ms);
     if (wait[0].revents != 0) return;
     try {
       serve(monotonic_ns());
@@ -123,38 +129,43 @@ void ChannelServer::serve(std::int64_t now_ns) {
 }
 
 void ChannelServer::accept_clients(std::int64_t now_ns) {
-  for (;;) {
+  // No more than wait in line at once: those who are here already are served in between.
+  bool turned_away = false;
+  for (int i = 0; i < kBacklog; ++i) {
     Client client;
     client.socket =
         FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client.socket) {
       if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         deaf_until_ns_ = now_ns + kSecondNs;
-      return;
+      break;
     }
-    // One who comes again and again would keep this thread busy.
-    if (accept_second_ != now_ns / kSecondNs) accepted_ = 0;
-    accept_second_ = now_ns / kSecondNs;
-    if (++accepted_ >= kMaxNewPerSecond) deaf_until_ns_ = (accept_second_ + 1) * kSecondNs;
     const std::optional<Peer> peer = peer_of(client.socket.get());
-    if (peer) {
-      client.user = peer->user;
-      client.pid = peer->pid;
-      client.identity = identify(peer->pid).value_or(ProcessIdentity());
-      client.process = FileDescriptor(open_process(client.socket.get(), peer->pid));
-      const bool has_none = errno == ENOSYS;  // before Linux 5.3
-      client.since_ns = now_ns;
-      if (!client.process && (!has_none || client.identity.pid == 0)) {
-        refuse(client.socket.get(), EPERM, "process: cannot be watched; try again later");
-      } else {
-        make_room();
-        clients_.push_back(std::move(client));
-      }
-    } else {
+    if (!peer) {
       refuse(client.socket.get(), EPERM, "process: is of a namespace that the governor cannot see");
+      turned_away = true;
+      continue;
     }
-    if (now_ns < deaf_until_ns_) return;
+    if (!arrivals_.admits(peer->user, now_ns)) {
+      refuse(client.socket.get(), EBUSY, "connections: this user makes too many; try again later");
+      turned_away = true;
+      continue;
+    }
+    client.user = peer->user;
+    client.pid = peer->pid;
+    client.identity = identify(peer->pid).value_or(ProcessIdentity());
+    client.process = FileDescriptor(open_process(client.socket.get(), peer->pid));
+    const bool has_none = errno == ENOSYS;  // before Linux 5.3
+    client.since_ns = now_ns;
+    if (!client.process && (!has_none || client.identity.pid == 0)) {
+      refuse(client.socket.get(), EPERM, "process: cannot be watched; try again later");
+      continue;
+    }
+    make_room();
+    clients_.push_back(std::move(client));
   }
+  // One who comes again and again would keep this thread busy: the line moves on, but not at once.
+  if (turned_away) deaf_until_ns_ = std::max(deaf_until_ns_, now_ns + kBreathNs);
 }
 
 /// Of those who have said nothing, the oldest of the user who has most goes: who connects and is silent
@@ -240,8 +251,11 @@ std::string ChannelServer::free_name(const std::string& wanted) const {
 
 bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   Offer offer;
-  const std::string fault = read_offer(hello, offer);
   const int socket = client.socket.get();
+  if (!is_understood(hello))
+    return refuse(socket, EPROTONOSUPPORT,
+                  "hello: is of another version; use the libflyball of the flyball that governs");
+  const std::string fault = read_offer(hello, offer);
   if (!fault.empty()) return refuse(socket, EINVAL, fault);
   if (const std::string lacks = find_elements(options_.elements, offer); !lacks.empty())
     return refuse(socket, ENOTSUP, lacks);
@@ -296,7 +310,7 @@ bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
 
 bool ChannelServer::change(Client& client, std::span<const char> bytes, std::int64_t now_ns) {
   fly_change message;
-  if (bytes.size() != sizeof message) return false;
+  if (bytes.size() < sizeof message) return false;
   std::memcpy(&message, bytes.data(), sizeof message);
   if (message.magic != FLY_MAGIC) return false;
   Guest& guest = table_.guest[static_cast<std::size_t>(client.place)];

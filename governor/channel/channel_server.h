@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "governor/channel/arrival_limit.h"
 #include "governor/channel/guest.h"
 #include "governor/supervisor/process_identity.h"
 #include "governor/supervisor/served_socket.h"
@@ -24,13 +25,14 @@ namespace flyball {
 ///  - a message is read whole or not at all, at most FLY_MAX_MESSAGE bytes, and checked by read_offer();
 ///  - nobody has more than FLYBALL_SESSIONS_OF_USER sessions, or a connection that says nothing for a
 ///    second; who sends more than kMaxPerSecond messages is hung up on;
-///  - new connections are taken at kMaxPerSecond, and none while there are no descriptors left;
+///  - of a user kMaxNewPerSecond new connections are taken, whoever has more is turned away at the door;
+///    none are while there are no descriptors left;
 ///  - a session ends with the process that opened it, also where a child still has the socket.
 class ChannelServer {
  public:
   static constexpr int kMaxPending = 16;  ///< connections that have not said who they are
   static constexpr int kMaxPerSecond = 4 * FLYBALL_VOTES_PER_SECOND;  ///< messages of a client
-  static constexpr int kMaxNewPerSecond = 200;
+  static constexpr int kMaxNewPerSecond = 200;                        ///< connections of a user
   static constexpr std::int64_t kPatienceNs = 1'000'000'000;
 
   struct Options {
@@ -76,8 +78,8 @@ class ChannelServer {
   const Options options_;
   FileDescriptor stop_;
   ServedSocket listener_;
-  std::int64_t deaf_until_ns_ = 0, accept_second_ = 0;
-  int accepted_ = 0;
+  std::int64_t deaf_until_ns_ = 0;
+  ArrivalLimit arrivals_{kMaxNewPerSecond};
   std::vector<Client> clients_;
   static constexpr std::size_t kMostProfiles = 64;  ///< of a user
   std::map<uid_t, std::set<std::string>> profiles_;

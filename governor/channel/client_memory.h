@@ -39,6 +39,11 @@ class ClientMemory {
   void put_effect(const flyball_effect& effect) noexcept;
   void beat(std::int64_t now_ns) noexcept;
   std::uint64_t garbage() const { return garbage_; }
+  /// Reports of the session, to whatever governor, that found no room: its word, FLY_MOST_LOST at most.
+  std::uint64_t lost() const noexcept {
+    const std::uint64_t lost = __atomic_load_n(&shared_->lost, __ATOMIC_RELAXED);
+    return lost < FLY_MOST_LOST ? lost : FLY_MOST_LOST;
+  }
 
  private:
   FileDescriptor memory_;

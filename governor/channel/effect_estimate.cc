@@ -59,6 +59,17 @@ double student_975(double degrees) noexcept {
   return t;
 }
 
+const char* why_no_comparison(int reason) noexcept {
+  switch (reason) {
+    case FLYBALL_JOINED_EARLIER:
+      return "it joined before this governor";
+    case FLYBALL_FEW_BEFORE:
+      return "it had fewer than 8 jobs in its first 5 s";
+    default:
+      return "";
+  }
+}
+
 void EffectEstimate::add_before(double latency_ns, double energy_mj, double mhz) noexcept {
   if (before_.count < kBefore) before_.add(latency_ns, energy_mj, mhz);
 }

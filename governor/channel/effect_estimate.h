@@ -19,6 +19,8 @@ class EffectEstimate {
   void add_now(double latency_ns, double energy_mj, double mhz) noexcept;
   /// Its numbers; names and counts of jobs are somebody else's.
   void fill(flyball_effect& out) const noexcept;
+  /// Whether there is something to hold the last jobs against.
+  bool has_before() const noexcept { return before_.count >= kLeast; }
   /// The jobs that come are another kind of work.
   void forget_now() noexcept { now_.count = now_.next = 0; }
 
@@ -38,6 +40,9 @@ class EffectEstimate {
   Sample<kBefore> before_;
   Sample<kNow> now_;
 };
+
+/// In words, of an enum flyball_no_comparison; empty for 0.
+const char* why_no_comparison(int reason) noexcept;
 
 /// The 97.5 % point of Student's t; the next smaller tabled number of degrees of freedom is taken, which
 /// makes intervals wider, never narrower.

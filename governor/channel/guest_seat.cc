@@ -35,7 +35,7 @@ void GuestSeat::bind(Guest& guest, const AppSetting& first, std::int64_t now_ns)
   generation_ = generation;
   asked_ = required_ = guest.offer.required;
   expected_ = guest.offer.first_sequence;
-  bound_ns_ = heard_ns_ = now_ns;
+  now_ns_ = bound_ns_ = heard_ns_ = now_ns;
   setting_ = last_setting_ = first;
   past_.fill({0, first});  // jobs of before the first setting ran with that
   monitor_.fill(std::numeric_limits<float>::quiet_NaN());
@@ -77,7 +77,7 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
       job.finish_ns - job.release_ns > kDayNs || job.deadline_ns < 0 ||
       job.level >= FLYBALL_LEVELS || offer.level_of[job.level] < 0)
     return false;
-  lost_ += job.sequence - expected_;
+  missing_ += job.sequence - expected_;
   expected_ = job.sequence + 1;
   ++jobs_;
   AppObservation& to = out.app[slot];
@@ -135,7 +135,7 @@ bool GuestSeat::take(const fly_job& job, std::int64_t origin_ns, std::int64_t no
   ran.start_ns = record.start_ns;
   ran.finish_ns = record.finish_ns;
   ran.latency_ns = record.latency_ns();
-  ran.before = lived_ <= kBeforeJobs && job.setting == 0;
+  ran.before = offer.first_sequence == 0 && lived_ <= kBeforeJobs && job.setting == 0;
   ran.known = !record.dropped;
   if (running_ && running_start_ns_ == record.start_ns) {
     ran.carried_mj = running_mj_;
@@ -198,6 +198,7 @@ bool GuestSeat::read(std::int64_t origin_ns, std::int64_t now_ns, std::int64_t e
   if (guest_->efficient.load(std::memory_order_relaxed))
     required_.grace_ns = std::max(required_.grace_ns, required_.deadline_ns / 4);
 
+  now_ns_ = now_ns;
   epoch_start_ns_ = now_ns - epoch_ns;
   ran_count_ = 0;
   busy_ns_ = 0;
@@ -211,10 +212,10 @@ bool GuestSeat::read(std::int64_t origin_ns, std::int64_t now_ns, std::int64_t e
     if (job.finish_ns > now_ns + origin_ns && job.finish_ns <= monotonic_ns() + kLeewayNs) break;
     guest_->memory->pass_job();
     if (take(job, origin_ns, now_ns, out, slot)) continue;
-    ++lost_;
+    ++disbelieved_;
     if (job.sequence == expected_) ++expected_;  // its place in the count is no gap
   }
-  lost_ += guest_->memory->garbage() - garbage_seen_;
+  disbelieved_ += guest_->memory->garbage() - garbage_seen_;
   garbage_seen_ = guest_->memory->garbage();
   if (ran_count_ > 0) guest_->spike_until_ns.store(0, std::memory_order_relaxed);
   for (int i = 0; i < ran_count_; ++i)
@@ -278,12 +279,23 @@ void GuestSeat::charge(double mean_mw, std::int64_t now_ns, double clock_mhz, Ob
   running_ns_ += part_ns;
 }
 
+/// Whoever finds no room says so itself: the last ones have no report behind them that would show it.
+std::uint64_t GuestSeat::lost() const noexcept {
+  return std::min<std::uint64_t>(
+      FLY_MOST_LOST,
+      std::min<std::uint64_t>(FLY_MOST_LOST, disbelieved_) +
+          std::max(guest_->memory->lost(), std::min<std::uint64_t>(FLY_MOST_LOST, missing_)));
+}
+
 void GuestSeat::show(const PlatformSpec& spec, bool energy_measured) noexcept {
   GuestShown shown;
   effect_.fill(shown.effect);
   shown.effect.jobs = jobs_;
   shown.effect.late = late_;
-  shown.effect.lost = lost_;
+  shown.effect.lost = lost();
+  if (!effect_.has_before() && !is_before(now_ns_))
+    shown.effect.no_comparison =
+        guest_->offer.first_sequence != 0 ? FLYBALL_JOINED_EARLIER : FLYBALL_FEW_BEFORE;
   shown.effect.energy_measured = energy_measured;
   if (before_mapping_ >= 0)
     copy_name(spec.mappings[static_cast<std::size_t>(before_mapping_)].name,

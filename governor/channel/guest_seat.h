@@ -81,6 +81,7 @@ class GuestSeat {
   bool take(const fly_job& job, std::int64_t origin_ns, std::int64_t now_ns, Observation& out,
             int slot) noexcept;
   AppSetting setting_of(std::uint32_t number, std::size_t flat_level) const noexcept;
+  std::uint64_t lost() const noexcept;
   void read_running(std::int64_t origin_ns, std::int64_t now_ns, AppObservation& to) noexcept;
 
   Guest* guest_ = nullptr;
@@ -98,8 +99,9 @@ class GuestSeat {
   std::array<Past, 16> past_{};
   std::size_t next_past_ = 0;
   std::uint64_t lived_ = 0;  ///< of its jobs, those of this run
-  std::uint64_t jobs_ = 0, late_ = 0, lost_ = 0, expected_ = 0, garbage_seen_ = 0, released_ = 0;
-  std::int64_t bound_ns_ = 0, heard_ns_ = 0, latency_ns_ = 0, execution_ns_ = 0;
+  std::uint64_t jobs_ = 0, late_ = 0, expected_ = 0, garbage_seen_ = 0, released_ = 0;
+  std::uint64_t missing_ = 0, disbelieved_ = 0;  ///< reports: that others came after; and lies
+  std::int64_t now_ns_ = 0, bound_ns_ = 0, heard_ns_ = 0, latency_ns_ = 0, execution_ns_ = 0;
   AppSetting last_setting_;
   bool silent_ = false, left_ = false;
   bool running_ = false;

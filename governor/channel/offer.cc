@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 
@@ -191,22 +193,31 @@ bool read_requirements(const fly_requirements& from, Requirements& to) {
   return true;
 }
 
+bool is_understood(std::span<const char> message) {
+  std::array<std::uint32_t, 4> head{};  // magic, kind, version, bytes
+  static_assert(offsetof(fly_hello, bytes) == 3 * sizeof head[0]);
+  if (message.size() < sizeof head) return true;  // cut off
+  std::memcpy(head.data(), message.data(), sizeof head);
+  return head[0] != FLY_MAGIC || head[1] != FLY_HELLO ||
+         (head[2] == FLYBALL_INTERFACE && head[3] >= sizeof(fly_hello));
+}
+
 std::string read_offer(std::span<const char> message, Offer& offer) {
   fly_hello hello;
   if (message.size() < sizeof(std::uint32_t) * 4) return "hello: is cut off; use libflyball";
   std::memcpy(&hello, message.data(), std::min(message.size(), sizeof hello));
   if (hello.magic != FLY_MAGIC || hello.kind != FLY_HELLO) return "hello: is none; use libflyball";
-  if (hello.version != FLYBALL_INTERFACE || hello.bytes != sizeof hello)
+  if (!is_understood(message))
     return "hello: is of another version; use the libflyball of the flyball that governs";
-  if (message.size() < sizeof hello) return "hello: is cut off; use libflyball";
+  if (message.size() < hello.bytes) return "hello: is cut off; use libflyball";
   if (hello.knob_count > FLYBALL_KNOBS || hello.monitor_count > FLYBALL_MONITORS ||
       hello.level_count > FLYBALL_LEVELS || hello.thread_count > FLYBALL_THREADS ||
-      hello.text_bytes > FLY_TEXT_BYTES || message.size() != sizeof hello + hello.text_bytes)
+      hello.text_bytes > FLY_TEXT_BYTES || message.size() - hello.bytes != hello.text_bytes)
     return "hello: lies about its sizes; use libflyball";
   const auto name = text_of(hello.name, false);
   if (!name) return "name: is empty, too long or not printable; use another";
   offer.binding.name = *name;
-  if (!read_knobs(hello, message.subspan(sizeof hello), offer.binding) || !take_where(offer))
+  if (!read_knobs(hello, message.subspan(hello.bytes), offer.binding) || !take_where(offer))
     return "knobs: are not as flyball.h says; use libflyball";
   if (!read_levels(hello, offer))
     return offer.where.index >= 0

@@ -53,6 +53,9 @@ struct Offer {
   std::uint8_t mapping_of(std::size_t flat_level, std::uint8_t mapping) const;
 };
 
+/// Whether a hello is of an interface that is spoken here: of our number; one that is longer has something
+/// at its end that came later, which is passed over. Not whether it is a good one.
+bool is_understood(std::span<const char> message);
 /// Reads the bytes of a hello. Empty, or why it is refused: a sentence for flyball_why().
 std::string read_offer(std::span<const char> message, Offer& offer);
 /// What of this machine it can run on. Empty, or why it is refused: then the machine has no such element.

@@ -29,20 +29,25 @@ constexpr int kPeerPidfd = 77;  // since Linux 6.5
 constexpr int kPeerPidfd = SO_PEERPIDFD;
 #endif
 
+struct OwnNumber {
+  std::int32_t number = -1;
+  bool in_container = false;  ///< of a pid namespace within ours
+};
+
 /// The number of a thread in its own, innermost namespace: the last of its NSpid line.
-std::int32_t own_number(pid_t pid, const char* thread) {
-  char path[80];
-  std::snprintf(path, sizeof path, "/proc/%d/task/%.20s/status", pid, thread);
+OwnNumber own_number(const std::string& thread) {
   std::array<char, 4096> text{};
-  const ssize_t got = read_small_file(path, text.data(), text.size() - 1);
-  if (got <= 0) return -1;
-  const char* line = std::strstr(text.data(), "\nNSpid:");
-  if (line == nullptr) return std::atoi(thread);
-  const char* end = std::strchr(line + 1, '\n');
-  const char* last = end != nullptr ? end : line + std::strlen(line);
-  while (last > line && last[-1] != '\t') --last;
-  return std::atoi(last);
+  const ssize_t got = read_small_file((thread + "/status").c_str(), text.data(), text.size() - 1);
+  const char* line = got > 0 ? std::strstr(text.data(), "\nNSpid:\t") : nullptr;
+  if (line == nullptr) return {};
+  line += std::strlen("\nNSpid:\t");
+  const std::string numbers(line, std::strcspn(line, "\n"));
+  const std::size_t last = numbers.rfind('\t');
+  return {std::atoi(numbers.c_str() + (last == std::string::npos ? 0 : last + 1)),
+          last != std::string::npos};
 }
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 }  // namespace
 
@@ -74,26 +79,30 @@ int open_process(int socket, pid_t pid) {
 }
 
 bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads) {
-  if (threads.empty()) return true;
-  const std::string folder = "/proc/" + std::to_string(pid) + "/task";
-  // At once where the numbers are ours; a container's are looked for.
-  if (std::all_of(threads.begin(), threads.end(), [&](std::int32_t id) {
-        return id > 0 && access((folder + "/" + std::to_string(id)).c_str(), F_OK) == 0;
-      }))
-    return true;
+  const std::string process = "/proc/" + std::to_string(pid), folder = process + "/task/";
+  std::vector<std::int32_t> unknown;  // by our numbers
+  for (const std::int32_t id : threads) {
+    if (id <= 0) return false;
+    if (!exists(folder + std::to_string(id))) unknown.push_back(id);
+  }
+  if (unknown.empty()) return true;
+  if (!own_number(process).in_container)
+    return std::none_of(unknown.begin(), unknown.end(), [](std::int32_t id) {
+      return exists("/proc/" + std::to_string(id));  // also of one that is no process's first
+    });
+  std::sort(unknown.begin(), unknown.end());
+  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
   DIR* tasks = opendir(folder.c_str());
   if (tasks == nullptr) return false;
-  std::vector<std::int32_t> own;
-  constexpr std::size_t kMost = 256;  // one who starts threads without end is not looked through
+  constexpr int kMost = 8192;
+  int looked = 0;
   while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
-    if (own.size() == kMost) break;
-    own.push_back(own_number(pid, task->d_name));
+    std::erase(unknown, own_number(folder + task->d_name).number);
+    if (unknown.empty() || ++looked == kMost) break;
   }
   closedir(tasks);
-  return std::all_of(threads.begin(), threads.end(), [&](std::int32_t id) {
-    return id > 0 && std::find(own.begin(), own.end(), id) != own.end();
-  });
+  return unknown.empty() || looked == kMost;
 }
 
 std::string guest_profile(const std::string& name, uid_t user, pid_t pid) {

@@ -21,8 +21,10 @@ std::optional<Peer> peer_of(int socket);
 /// A process that has gone by now, and whose number another may have, is none.
 int open_process(int socket, pid_t pid);
 
-/// Whether these are threads of the process, by the numbers that it knows them by: in a container those
-/// are of its own namespace (NSpid).
+/// Whether none of these is a thread of another process, by the numbers that the process knows them by: in a
+/// container those are of its own namespace (NSpid). One that has ended is nobody's; of a container's numbers
+/// nobody outside can tell who else has them, so there all are to be found (of a process with thousands of
+/// threads, its word is taken).
 bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads);
 
 }  // namespace flyball

@@ -27,6 +27,7 @@
 #define FLY_SOCKET_NAME "app.sock"
 #define FLY_MAX_MESSAGE 16384
 #define FLY_TEXT_BYTES 10240
+#define FLY_MOST_LOST (1ULL << 53) /* reports that are believed to be lost: more is a lie */
 
 enum fly_kind { FLY_HELLO = 1, FLY_WELCOME, FLY_REQUIRE, FLY_THREADS, FLY_VOTE, FLY_LIST };
 
@@ -125,7 +126,7 @@ struct fly_shared {
   /* Ring: the client writes job[head % ring_jobs], then head; the governor reads, then writes tail.
    * Both only grow. */
   uint64_t head __attribute__((aligned(128)));
-  uint64_t lost; /* reports that found no room */
+  uint64_t lost; /* the session's reports that found no room; goes along to the next governor */
   struct fly_running running;
   uint64_t tail __attribute__((aligned(128)));
   int64_t beat_ns; /* when the governor looked last, CLOCK_MONOTONIC */

@@ -68,7 +68,8 @@ void fly_unregister(struct flyball_session* s) {
   unlock_sessions();
 }
 
-static int connect_to(const char* path) {
+/* Waits in line for so long at most, where others are before it. */
+static int connect_to(const char* path, int patience_ms) {
   struct sockaddr_un address;
   memset(&address, 0, sizeof address);
   address.sun_family = AF_UNIX;
@@ -77,8 +78,11 @@ static int connect_to(const char* path) {
     return -1;
   }
   strcpy(address.sun_path, path);
-  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd =
+      socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | (patience_ms > 0 ? 0 : SOCK_NONBLOCK), 0);
   if (fd < 0) return -1;
+  const struct timeval patience = {patience_ms / 1000, patience_ms % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd, (const struct sockaddr*)&address, sizeof address) == 0) return fd;
   const int error = errno;
   close(fd);
@@ -86,28 +90,43 @@ static int connect_to(const char* path) {
   return -1;
 }
 
-/* Says where it looked last. */
-static int find_governor(char* path, size_t room) {
+/* s->path says where it looked last. */
+static int find_governor(struct flyball_session* s, int patience_ms) {
   const char* asked = getenv("FLYBALL_SOCKET");
   if (asked != NULL && *asked != 0) {
-    snprintf(path, room, "%s", asked);
-    return connect_to(path);
+    snprintf(s->path, sizeof s->path, "%s", asked);
+    return connect_to(asked, patience_ms);
   }
-  snprintf(path, room, "/run/flyball/%s", FLY_SOCKET_NAME);
-  const int fd = connect_to(path);
+  snprintf(s->path, sizeof s->path, "/run/flyball/%s", FLY_SOCKET_NAME);
+  const int fd = connect_to(s->path, patience_ms);
   const char* runtime = getenv("XDG_RUNTIME_DIR");
-  if (fd >= 0 || runtime == NULL || *runtime == 0) return fd;
-  if ((size_t)snprintf(path, room, "%s/flyball/%s", runtime, FLY_SOCKET_NAME) < room)
-    return connect_to(path);
+  if (fd >= 0 || errno == EAGAIN || runtime == NULL || *runtime == 0) return fd;
+  if ((size_t)snprintf(s->path, sizeof s->path, "%s/flyball/%s", runtime, FLY_SOCKET_NAME) <
+      sizeof s->path)
+    return connect_to(s->path, patience_ms);
   errno = ENAMETOOLONG;
   return -1;
 }
 
-static void tell_once(const char* path, int error) {
+static void tell_once(const struct flyball_session* s, int error) {
   const char* quiet = getenv("FLYBALL_QUIET");
   if (__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) || (quiet != NULL && *quiet == '1')) return;
-  fprintf(stderr, "flyball: no governor at %s: %s; going on without, start 'flyball run' for one\n",
-          path, strerror(error));
+  const char* on = "going on without, and looking again";
+  if (error == EAGAIN)
+    fprintf(stderr, "flyball: the governor at %s has more callers than it can take; %s\n", s->path,
+            on);
+  else if (error == ETIMEDOUT)
+    fprintf(stderr, "flyball: the governor at %s does not answer, it may be stopped; %s\n", s->path,
+            on);
+  else if (error == EPROTO)
+    fprintf(stderr,
+            "flyball: what answers at %s speaks another version of the interface than this "
+            "libflyball (%d); %s, use those of one flyball\n",
+            s->path, FLYBALL_INTERFACE, on);
+  else
+    fprintf(stderr,
+            "flyball: no governor at %s: %s; going on without, start 'flyball run' for one\n",
+            s->path, strerror(error));
 }
 
 static void hang_up(struct flyball_session* s, int64_t now_ns) {
@@ -126,14 +145,14 @@ static uint64_t first_unread(const struct flyball_session* s) {
                                                 : s->sequence;
 }
 
-static void say_hello(struct flyball_session* s, int64_t now_ns) {
-  char path[108];
+static void say_hello(struct flyball_session* s, int64_t now_ns, int patience_ms) {
   s->try_ns = now_ns + (s->shared != NULL ? ATTEND_NS : SECOND_NS);
-  s->socket = find_governor(path, sizeof path);
+  s->socket = find_governor(s, patience_ms);
   if (s->socket < 0) {
-    tell_once(path, errno);
+    tell_once(s, errno);
     return;
   }
+  fly_drop_ended_threads(s);
   s->hello.first_sequence = first_unread(s);
   struct iovec parts[] = {{&s->hello, sizeof s->hello}, {s->text, s->hello.text_bytes}};
   struct msghdr message;
@@ -142,7 +161,7 @@ static void say_hello(struct flyball_session* s, int64_t now_ns) {
   message.msg_iovlen = s->hello.text_bytes > 0 ? 2 : 1;
   s->hello_ns = now_ns;
   s->try_ns = now_ns + SECOND_NS;
-  if (sendmsg(s->socket, &message, MSG_NOSIGNAL) < 0) hang_up(s, now_ns);
+  if (sendmsg(s->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) hang_up(s, now_ns);
 }
 
 /* Reports that the governor before has not read go to the new one first. */
@@ -196,24 +215,33 @@ static void hear_welcome(struct flyball_session* s, int64_t now_ns) {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
-  const ssize_t got = recvmsg(s->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  ssize_t got = recvmsg(s->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0 && errno == ECONNRESET) /* that the hello was not read; why not, comes next */
+    got = recvmsg(s->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-    if (now_ns - s->hello_ns > SECOND_NS) hang_up(s, now_ns);
+    if (now_ns - s->hello_ns > SECOND_NS) {
+      tell_once(s, ETIMEDOUT);
+      hang_up(s, now_ns);
+    }
     return;
   }
   int memory = -1;
   struct cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
   if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
     memcpy(&memory, CMSG_DATA(header), sizeof memory);
-  int error = EPIPE;
-  if (got == (ssize_t)sizeof welcome && welcome.magic == FLY_MAGIC && welcome.kind == FLY_WELCOME) {
+  int error = got > 0 ? EPROTO : EPIPE;
+  if (got == (ssize_t)sizeof welcome && welcome.magic == FLY_MAGIC && welcome.kind == FLY_WELCOME &&
+      welcome.version == FLYBALL_INTERFACE) {
     welcome.why[sizeof welcome.why - 1] = 0;
-    error = welcome.error;
+    error = welcome.error == EPROTONOSUPPORT ? EPROTO : welcome.error;
     if (error != 0) fly_fail(error, "%s", welcome.why);
     if (error == 0) error = memory < 0 ? EPROTO : map_memory(s, memory);
   }
   if (memory >= 0) close(memory);
   if (error != 0) {
+    /* One that cannot be spoken with is none: the next one may be another. */
+    if (error == EPROTO) tell_once(s, error);
+    if (error == EBUSY) tell_once(s, EAGAIN); /* turned away at the door */
     hang_up(s, now_ns);
     if (error == EINVAL || error == EPERM || error == EUSERS || error == ENOTSUP) s->refused = error;
     return;
@@ -241,10 +269,13 @@ void fly_attend(struct flyball_session* s, int64_t now_ns, int patience_ms) {
     hang_up(s, now_ns); /* a governor says nothing more but goodbye */
     s->try_ns = now_ns;
   }
-  if (s->socket < 0 && now_ns >= s->try_ns && s->refused != EINVAL) say_hello(s, now_ns);
+  if (s->socket < 0 && now_ns >= s->try_ns) say_hello(s, now_ns, patience_ms);
   if (s->socket >= 0 && !s->welcomed) {
     struct pollfd wait = {s->socket, POLLIN, 0};
-    if (patience_ms > 0) poll(&wait, 1, patience_ms);
+    if (patience_ms > 0) {
+      const int left_ms = patience_ms - (int)((fly_now_ns() - now_ns) / 1000000);
+      if (poll(&wait, 1, left_ms > 0 ? left_ms : 0) == 0) tell_once(s, ETIMEDOUT);
+    }
     hear_welcome(s, now_ns);
   }
   s->check_ns = now_ns + (s->welcomed || s->socket < 0 ? ATTEND_NS : HELLO_NS);

@@ -1,9 +1,11 @@
 /* What an application says of itself, checked and laid out as it is sent. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "governor/client/session.h"
@@ -173,13 +175,24 @@ int fly_check_requirements(const flyball_requirements* from, struct fly_requirem
   return 0;
 }
 
+/* Without /proc, which a container may lack or have of another namespace. */
+static int is_thread_of_ours(int32_t id) {
+  return id > 0 && syscall(SYS_tgkill, getpid(), id, 0) == 0;
+}
+
+void fly_drop_ended_threads(struct flyball_session* s) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < s->hello.thread_count; ++i)
+    if (is_thread_of_ours(s->hello.thread[i])) s->hello.thread[kept++] = s->hello.thread[i];
+  memset(s->hello.thread + kept, 0, (s->hello.thread_count - kept) * sizeof *s->hello.thread);
+  s->hello.thread_count = kept;
+}
+
 int fly_check_threads(const int32_t* ids, size_t count) {
   if (ids == NULL || count == 0 || count > FLYBALL_THREADS)
     return fly_fail(EINVAL, "threads: %zu; 1 to %d", count, FLYBALL_THREADS);
   for (size_t i = 0; i < count; ++i) {
-    char path[48];
-    snprintf(path, sizeof path, "/proc/self/task/%d", (int)ids[i]);
-    if (ids[i] <= 0 || access(path, F_OK) != 0)
+    if (!is_thread_of_ours(ids[i]))
       return fly_fail(EPERM, "thread %d: is not of this process; give ids of gettid()",
                       (int)ids[i]);
   }

@@ -14,8 +14,11 @@
  * offers, reports go nowhere and return EPIPE. The first session of a process that finds none says so
  * on standard error, once (not with FLYBALL_QUIET=1). A session goes on looking for a governor, once a
  * second at most and only in calls of its own; one that is started, or started again, finds it.
+ * A governor that cannot be spoken with is none: of another FLYBALL_INTERFACE, or one that is stopped or
+ * has more callers than it can take. For such a one flyball_open() and flyball_session_create() wait a
+ * second at most; no other call waits.
  *
- * WHERE: the socket $FLYBALL_SOCKET, else /run/flyball/app.sock, else $XDG_RUNTIME_DIR/flyball/app.sock.
+ * WHERE: the socket $FLYBALL_SOCKET (107 bytes at most), else /run/flyball/app.sock, else $XDG_RUNTIME_DIR/flyball/app.sock.
  *
  * COST: begin and end together are two clock readings and some forty stores, no system call (one per
  * tenth of a second). Memory of a session: FLYBALL_SHARED_BYTES, shared with the governor, which makes and
@@ -261,14 +264,22 @@ typedef struct flyball_estimate {
   int known; /* 0: not known yet, and the numbers mean nothing */
 } flyball_estimate;
 
+/* Why there is nothing to compare with, and will not be. */
+enum flyball_no_comparison {
+  FLYBALL_JOINED_EARLIER =
+      1, /* it was another governor's before: what it was like before that is not known */
+  FLYBALL_FEW_BEFORE /* the five seconds were over before it had 8 jobs */
+};
+
 /* What the application's telling changed. "Before" are its first jobs, 8 to 16 within the first five
  * seconds, in which the governor leaves it as it is (value of every knob the last, no CPUs); "now" its last
- * 64 jobs. Differences are now - before, by Welch's t: known once both have 8. */
+ * 64 jobs. Differences are now - before, by Welch's t: known once both have 8. Where no_comparison is not 0
+ * "before" and the differences stay unknown; "now" does not. */
 typedef struct flyball_effect {
   uint64_t jobs; /* that the governor has read */
   uint64_t late; /* of them */
-  uint64_t
-      lost; /* reports for which the ring had no room, and jobs that the governor could not believe */
+  uint64_t lost; /* reports for which the ring had no room, of all the session, and jobs that this
+                    governor could not believe */
   flyball_estimate latency_ns; /* difference, release to finish */
   flyball_estimate energy_mj;  /* difference, of a job */
   flyball_estimate before_ns, now_ns;
@@ -276,6 +287,7 @@ typedef struct flyball_effect {
   double before_mhz, now_mhz; /* clock of the fastest cluster that serves it, mean; 0: not known */
   int energy_measured;        /* 0: power is a model's */
   char before_where[FLYBALL_NAME_BYTES], now_where[FLYBALL_NAME_BYTES];
+  int no_comparison; /* enum flyball_no_comparison; 0: there is one, or will be */
 } flyball_effect;
 /* EPIPE without a governor; then `effect` is all zeros. */
 FLYBALL_API int flyball_session_effect(flyball_session* session, flyball_effect* effect);

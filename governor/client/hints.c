@@ -36,6 +36,7 @@ static void take_threads(struct flyball_session* s, const int32_t* ids, size_t c
   memset(s->hello.thread, 0, sizeof s->hello.thread);
   memcpy(s->hello.thread, ids, count * sizeof *ids);
   s->hello.thread_count = (uint32_t)count;
+  s->names_threads = 1;
 }
 
 int flyball_session_create(const int32_t* ids, size_t count, int64_t target_ns,

@@ -37,7 +37,8 @@ void fly_follow_cpus(struct flyball_session* s) {
   if (!pin && !s->pinned) return;
   const cpu_set_t set = set_of(pin ? s->now.cpus : s->free_cpus);
   s->pinned = pin;
-  if (s->hello.thread_count > 0) {
+  if (s->names_threads) {
+    fly_drop_ended_threads(s); /* by their numbers others would be moved */
     for (uint32_t i = 0; i < s->hello.thread_count; ++i)
       sched_setaffinity(s->hello.thread[i], sizeof set, &set);
     return;

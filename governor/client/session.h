@@ -20,7 +20,7 @@ struct flyball_session {
   int socket; /* -1: none */
   int welcomed;
   int forked;  /* the copy of a child: it never has a governor */
-  int refused; /* errno for good */
+  int refused; /* errno of the last hello, where a governor said no */
   uint32_t features;
   int64_t check_ns; /* when the connection is looked at next */
   int64_t try_ns;   /* when a governor is looked for next */
@@ -29,6 +29,7 @@ struct flyball_session {
 
   void (*changed)(const flyball_setting* now, void* user);
   void* user;
+  int names_threads;                     /* hello.thread are its own; else all of the process */
   int pinned;                            /* threads are not where Linux put them */
   uint64_t free_cpus[FLYBALL_CPUS / 64]; /* where they may be without us */
 
@@ -37,6 +38,7 @@ struct flyball_session {
   int efficient;
   struct flyball_session *next, *before; /* of this process */
   uint64_t best_level;
+  char path[256];         /* where a governor was looked for last, for messages */
   struct fly_hello hello; /* as it is asked for now */
   char text[FLY_TEXT_BYTES];
 };
@@ -49,6 +51,8 @@ int fly_fail(int error, const char* format, ...) __attribute__((format(printf, 2
 int fly_describe(const flyball_application* application, struct flyball_session* s);
 int fly_check_requirements(const flyball_requirements* from, struct fly_requirements* to);
 int fly_check_threads(const int32_t* ids, size_t count);
+/* From what the session names: their numbers may be others' by now. */
+void fly_drop_ended_threads(struct flyball_session* s);
 /* Makes a session whose hello is complete and looks for a governor. */
 int fly_start(struct flyball_session* s);
 

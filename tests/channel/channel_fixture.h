@@ -205,8 +205,9 @@ inline bool comes_about(const std::function<bool()>& condition) {
 /// A whole governor over a bare machine: socket, memory, platform, loop.
 class TestGovernor {
  public:
+  /// `decides` instead of `agent`, which then sees nothing.
   explicit TestGovernor(const std::string& dir, bool emulated = false,
-                        PlatformSpec spec = two_clusters())
+                        PlatformSpec spec = two_clusters(), Agent* decides = nullptr)
       : dir_(StateDir::make(dir)),
         spec_(std::move(spec)),
         belief_(Belief::of(spec_)),
@@ -219,9 +220,10 @@ class TestGovernor {
     options.cluster_cpus = {CpuSet{0, 1, 2, 3}, CpuSet{4, 5}};
     options.emulated = emulated;
     platform_.emplace(machine_, spec_, *table_, 0, options);
-    thread_ = std::thread([this] {
+    thread_ = std::thread([this, decides] {
       Shield shield(belief_, {.guard = false});
-      ControlLoop loop(*platform_, agent, shield, reward_weights(belief_));
+      ControlLoop loop(*platform_, decides != nullptr ? *decides : agent, shield,
+                       reward_weights(belief_));
       loop.run();
     });
   }

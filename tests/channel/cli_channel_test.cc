@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "tests/channel/channel_fixture.h"
+#include "tests/channel/raw_client.h"
 #include "tests/status/governed.h"
 
 /// Where a program of somebody else is to load or link the library.
@@ -57,17 +57,29 @@ TEST(CliChannel, AGovernorKilledAndRestartedFindsItsClientAgain) {
   FLYBALL_STARTS_PROGRAMS();
   Governed governed;
   TestSession client(governed.state_dir() + "/" FLY_SOCKET_NAME);
-  ASSERT_TRUE(works_until(client, [&] { return effect_of(client).jobs > 10; }));
+  std::uint64_t published = 0;
+  const auto publish = [&] { published += client.job() == 0; };
+  ASSERT_TRUE(comes_about([&] {
+    publish();
+    return effect_of(client).jobs > 10;
+  }));
   governed.governor().signal(SIGKILL);
   governed.governor().wait();
   ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 0; }));
-  client.jobs(20);  // kept, and handed to the next
+  for (int i = 0; i < 20; ++i) publish();  // kept, and handed to the next
   Flyball next({"run", "--platform", "linux", "--sysfs-root", governed.tree().root(), "--state-dir",
                 governed.state_dir(), "--json"});
-  ASSERT_TRUE(works_until(client, [&] { return flyball_connected(client.session) == 1; }))
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 1; }))
       << next.err_so_far();
-  ASSERT_TRUE(works_until(client, [&] { return effect_of(client).jobs > 20; }));
+  for (int i = 0; i < 20; ++i) publish();
+  const auto before =
+      governed.status().at("applications").at(0).at("jobs_before").get<std::uint64_t>();
+  EXPECT_GT(before, 10u);
+  EXPECT_TRUE(comes_about([&] { return before + effect_of(client).jobs >= published; }));
+  EXPECT_EQ(before + effect_of(client).jobs, published);
   EXPECT_EQ(effect_of(client).lost, 0u);
+  EXPECT_THAT(governed.ask({"status"}).out,
+              HasSubstr("no comparison with before: it joined before this governor"));
   next.signal(SIGTERM);
   EXPECT_EQ(next.wait().exit_code, 0);
 }
@@ -341,7 +353,7 @@ TEST(CliChannel, APythonProgramJoins) {
   EXPECT_TRUE(comes_about([&] { return governor.agent.seen().finished == 40; }));
   ASSERT_EQ(governor.agent.seen().bound.size(), 1u);
   const auto monitors = [&] {
-    const json all = json::parse(ask_for_applications(dir.path())).at("applications");
+    const json all = applications_of(dir);
     return all.empty() ? json() : all[0].value("monitors", json());
   };
   const json expected = {{"heat", nullptr}, {"fog", 7.5}};

@@ -1,101 +1,19 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "tests/channel/channel_fixture.h"
+#include "agents/agent.h"
+#include "kernels/base/bytes.h"
+#include "tests/channel/raw_client.h"
 
 namespace flyball {
 namespace {
-
-int connect_raw(const std::string& path) {
-  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path.c_str());
-  const timeval patience{10, 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-  close(fd);
-  return -1;
-}
-
-fly_hello good_hello() {
-  fly_hello hello{};
-  hello.magic = FLY_MAGIC;
-  hello.kind = FLY_HELLO;
-  hello.version = FLYBALL_INTERFACE;
-  hello.bytes = sizeof hello;
-  std::strcpy(hello.name, "raw");
-  hello.level_count = 1;
-  hello.threads = 1;
-  hello.accuracy_pct[0] = 50;
-  hello.required.priority = 1;
-  return hello;
-}
-
-/// A client that follows the protocol by hand, and may then do what it likes with its memory.
-struct RawClient {
-  explicit RawClient(const std::string& path) : socket(connect_raw(path)) {
-    const fly_hello hello = good_hello();
-    if (socket < 0 || send(socket, &hello, sizeof hello, MSG_NOSIGNAL) < 0) return;
-    fly_welcome welcome{};
-    iovec part{&welcome, sizeof welcome};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (recvmsg(socket, &message, 0) <= 0 || welcome.error != 0) return;
-    std::memcpy(&memory, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof memory);
-    shared = static_cast<fly_shared*>(
-        mmap(nullptr, FLYBALL_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0));
-  }
-  ~RawClient() {
-    if (shared != nullptr) munmap(shared, FLYBALL_SHARED_BYTES);
-    if (memory >= 0) close(memory);
-    if (socket >= 0) close(socket);
-  }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-  bool is_hung_up_on() const {
-    char byte;
-    return recv(socket, &byte, 1, 0) == 0;
-  }
-  int socket = -1, memory = -1;
-  fly_shared* shared = nullptr;
-};
-
-/// Whoever else came: the governor governs, and takes a good client.
-void serves_others(const SocketDir& dir, TestGovernor& governor) {
-  const std::size_t before = governor.agent.seen().jobs.size();
-  TestSession good(dir.socket(), 0, "good");
-  ASSERT_EQ(good.error, 0) << flyball_why();
-  ASSERT_TRUE(comes_about([&] { return flyball_connected(good.session) == 1; }));
-  good.jobs(1);
-  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().jobs.size() > before; }));
-}
-
-int open_descriptors() {
-  int count = 0;
-  DIR* folder = opendir("/proc/self/fd");
-  while (readdir(folder) != nullptr) ++count;
-  closedir(folder);
-  return count;
-}
 
 TEST(Hostile, GarbageIsHungUpOn) {
   const SocketDir dir;
@@ -317,8 +235,8 @@ TEST(Hostile, AReportThatIsNotBelievedIsLostOnce) {
   __atomic_store_n(&client.shared->head, 20, __ATOMIC_RELEASE);
   ASSERT_TRUE(comes_about([&] { return governor.agent.seen().finished == 15; }));
   const auto lost = [&] {
-    const auto all = nlohmann::json::parse(ask_for_applications(dir.path()));
-    return all.at("applications").at(0).value("lost", 0);
+    const auto all = applications_of(dir);
+    return all.empty() ? -1 : all[0].value("lost", 0);
   };
   EXPECT_TRUE(comes_about([&] { return lost() == 5; })) << lost();
 }
@@ -337,43 +255,6 @@ TEST(Hostile, OneThatFloodsIsHungUpOn) {
   }
   EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
   serves_others(dir, governor);
-}
-
-TEST(Hostile, TenThousandConnectionsLeaveNothingBehind) {
-  const SocketDir dir;
-  TestGovernor governor(dir.path());
-  serves_others(dir, governor);
-  ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
-  const int before = open_descriptors();
-  const pid_t child = fork();
-  if (child == 0) {
-    std::vector<int> held;
-    for (int i = 0; i < 10'000; ++i) {
-      const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      sockaddr_un address{};
-      address.sun_family = AF_UNIX;
-      std::snprintf(address.sun_path, sizeof address.sun_path, "%s", dir.socket().c_str());
-      connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-      held.push_back(fd);
-      if (held.size() < 100) continue;
-      for (const int each : held) close(each);
-      held.clear();
-    }
-    _exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  serves_others(dir, governor);
-  EXPECT_TRUE(comes_about([&] { return open_descriptors() <= before; })) << open_descriptors();
-}
-
-TEST(Hostile, SilentConnectionsKeepNobodyOut) {
-  const SocketDir dir;
-  TestGovernor governor(dir.path());
-  std::vector<int> silent;
-  for (int i = 0; i < 50; ++i) silent.push_back(connect_raw(dir.socket()));
-  serves_others(dir, governor);
-  for (const int fd : silent) close(fd);
 }
 
 TEST(Hostile, WithoutDescriptorsItGoesOnAndComesBack) {
@@ -453,7 +334,7 @@ TEST(Hostile, AUserMayHaveSoManySessionsAndNoMore) {
   serves_others(dir, governor);
 }
 
-TEST(Hostile, ReportsTrainOnlyWhatIsOfTheSameUserAndProgram) {
+TEST(Hostile, WhatIsLearnedIsOfANameAUserAndAProgram) {
   const std::string mine = guest_profile("known", 1000, getpid());
   EXPECT_EQ(mine, guest_profile("known", 1000, getpid()));
   EXPECT_NE(mine, guest_profile("known", 1001, getpid()));
@@ -467,6 +348,179 @@ TEST(Hostile, ReportsTrainOnlyWhatIsOfTheSameUserAndProgram) {
   EXPECT_TRUE(comes_about([&] { return guest_profile("known", 1000, child) != mine; }));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
+}
+
+/// `channel_client` in a process of its own.
+class ClientProcess {
+ public:
+  ClientProcess(const std::string& socket, const char* how, const char* count) : pid_(fork()) {
+    if (pid_ != 0) return;
+    setenv("FLYBALL_SOCKET", socket.c_str(), 1);
+    if (freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
+    execl(FLYBALL_BIN_DIR "/channel_client", "channel_client", how, count, nullptr);
+    _exit(127);
+  }
+  ~ClientProcess() {
+    signal(SIGKILL);
+    wait();
+  }
+  void signal(int number) const {
+    if (pid_ > 0) kill(pid_, number);
+  }
+  /// 128 + signal when one ended it.
+  int wait() {
+    if (pid_ <= 0) return -1;
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+nlohmann::json only_application(const SocketDir& dir) {
+  const auto all = applications_of(dir);
+  return all.size() == 1 ? all[0] : nlohmann::json::object();
+}
+
+TEST(Hostile, AClientThatIsStoppedCountsForNothingUntilItGoesOn) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  ClientProcess client(dir.socket(), "paced", "1000000");
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().finished > 20; }));
+  client.signal(SIGSTOP);
+  ASSERT_TRUE(comes_about([&] { return only_application(dir).value("silent", false); }));
+  EXPECT_FALSE(governor.agent.seen().active);
+  serves_others(dir, governor);
+  const std::uint64_t before = governor.agent.seen().finished;
+  client.signal(SIGCONT);
+  EXPECT_TRUE(comes_about([&] { return governor.agent.seen().finished > before; }));
+  EXPECT_TRUE(comes_about([&] {
+    const auto shown = only_application(dir);
+    return !shown.value("silent", true) && shown.value("lost", -1) == 0;
+  }));
+  client.signal(SIGKILL);
+  EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+}
+
+TEST(Hostile, AClientThatHangsInAJobDoesNotHoldTheMachine) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  ClientProcess client(dir.socket(), "hang", "5");
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().running; }));
+  ASSERT_TRUE(comes_about([&] { return !governor.agent.seen().running; }));
+  EXPECT_TRUE(comes_about([&] { return only_application(dir).value("silent", false); }));
+  EXPECT_EQ(governor.agent.seen().finished, 5u);
+  serves_others(dir, governor);
+}
+
+TEST(Hostile, AllReportsOfAClientThatAbortsAreRead) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  ClientProcess client(dir.socket(), "die", "100");
+  EXPECT_EQ(client.wait(), 128 + SIGABRT);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 1; }));
+  EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  EXPECT_EQ(governor.agent.seen().finished, 100u);
+}
+
+/// It has written one report, half of the next one, and half of what runs.
+TEST(Hostile, OfAClientThatIsKilledWhileItWritesOnlyWhatIsWholeIsRead) {
+  const SocketDir dir;
+  TestGovernor governor(dir.path());
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    RawClient client(dir.socket());
+    if (client.shared == nullptr) _exit(1);
+    const std::int64_t now_ns = monotonic_ns();
+    fly_running& running = client.shared->running;
+    running.busy = 1;
+    running.release_ns = running.start_ns = now_ns;
+    __atomic_store_n(&running.sequence, 3, __ATOMIC_RELEASE);  // odd
+    fly_job& whole = client.shared->job[0];
+    whole.release_ns = whole.start_ns = whole.finish_ns = now_ns;
+    client.shared->job[1].finish_ns = now_ns;  // its start is still to be written, and the head
+    client.shared->job[1].sequence = 1;
+    __atomic_store_n(&client.shared->head, 1, __ATOMIC_RELEASE);
+    if (write(ends[1], "x", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char written = 0;
+  ASSERT_EQ(read(ends[0], &written, 1), 1);
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().finished == 1; }));
+  EXPECT_FALSE(governor.agent.seen().running);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  EXPECT_EQ(governor.agent.seen().finished, 1u);
+  EXPECT_FALSE(governor.agent.seen().running);
+  serves_others(dir, governor);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+/// Of a policy file's payload, from the name of a profile on.
+std::vector<std::uint8_t> learned_from(const Agent& agent, const std::string& profile) {
+  ByteWriter out;
+  agent.save(out);
+  const std::vector<std::uint8_t> all = out.take();
+  const auto at = std::search(all.begin(), all.end(), profile.begin(), profile.end());
+  return {at, all.end()};
+}
+
+/// Jobs of two programs of one name and one user: what each teaches is its own.
+TEST(Hostile, ReportsTrainOnlyWhatIsOfTheSameProgram) {
+  if (*FLYBALL_EMULATOR != '\0') GTEST_SKIP() << "an emulated program cannot start another";
+  const PlatformSpec spec = two_clusters();
+  const Belief belief = Belief::of(spec);
+  const auto agent = make_agent("q_learning", {belief, reward_weights(belief), 1, nullptr});
+  const SocketDir dir;
+  const auto profile = [&] { return only_application(dir).value("profile", ""); };
+  std::string mine, other;
+  {
+    TestGovernor governor(dir.path(), false, spec, agent.get());
+    TestSession client(dir.socket(), 0, "child");
+    int jobs = 0;
+    ASSERT_TRUE(comes_about([&] {
+      jobs += client.job() == 0;
+      return jobs > 150;
+    }));
+    ASSERT_TRUE(comes_about([&] { return !(mine = profile()).empty(); }));
+  }
+  const std::vector<std::uint8_t> before = learned_from(*agent, mine);
+  ASSERT_FALSE(before.empty());
+  {
+    TestGovernor governor(dir.path(), false, spec, agent.get());
+    ClientProcess client(dir.socket(), "paced", "150");
+    ASSERT_TRUE(comes_about([&] { return !(other = profile()).empty(); }));
+    EXPECT_EQ(client.wait(), 0);
+    ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
+  }
+  ASSERT_NE(mine, other);
+  std::vector<std::uint8_t> after = learned_from(*agent, mine);
+  const std::vector<std::uint8_t> others = learned_from(*agent, other);
+  ASSERT_FALSE(others.empty());  // it was trained, with as many tables
+  const std::size_t each =
+      std::max(after.size(), others.size()) - std::min(after.size(), others.size());
+  after.resize(each - 4);  // up to the length of the next name
+  ASSERT_GE(before.size(), after.size());
+  EXPECT_TRUE(std::equal(after.begin(), after.end(), before.begin()));
+  // And is seen to change when it is trained itself.
+  {
+    TestGovernor governor(dir.path(), false, spec, agent.get());
+    TestSession client(dir.socket(), 0, "child");
+    int jobs = 0;
+    ASSERT_TRUE(comes_about([&] {
+      jobs += client.job() == 0;
+      return jobs > 150;
+    }));
+  }
+  const std::vector<std::uint8_t> trained = learned_from(*agent, mine);
+  EXPECT_FALSE(std::equal(after.begin(), after.end(), trained.begin()));
 }
 
 }  // namespace

@@ -57,13 +57,20 @@ TEST(ChannelLaws, NobodyEverReadsHalfASetting) {
   ClientMemory memory;
   MappedSession reader(memory.descriptor());
   std::atomic<bool> reading{false};
+  // A reader that has no CPU meanwhile sees few of them: it is written until many were seen.
+  constexpr std::uint64_t kSeen = 5'000;
+  std::atomic<std::uint64_t> seen{0}, final{0};
   std::thread writer([&] {
     while (!reading.load()) std::this_thread::yield();
-    for (std::uint64_t n = 1; n <= kWrites; ++n) memory.put_setting(setting_of(n));
+    std::uint64_t n = 0;
+    while (++n < kWrites || (seen < kSeen && n < 1'000 * kWrites))
+      memory.put_setting(setting_of(n));
+    memory.put_setting(setting_of(n));
+    final = n;
   });
-  std::uint64_t last = 0, torn = 0, seen = 0;
+  std::uint64_t last = 0, torn = 0;
   reading = true;
-  while (last < kWrites) {
+  while (final == 0 || last < final) {
     const flyball_setting* now = flyball_now(&reader.session);
     if (now->number == 0) continue;
     torn += !is_whole(*now);
@@ -73,7 +80,7 @@ TEST(ChannelLaws, NobodyEverReadsHalfASetting) {
   }
   writer.join();
   EXPECT_EQ(torn, 0u);
-  EXPECT_GT(seen, 0u);
+  EXPECT_GE(seen, kSeen);
 }
 
 TEST(ChannelLaws, ASettingThatIsNeverFinishedIsNeverRead) {
@@ -108,7 +115,10 @@ TEST(ChannelLaws, AKilledProducersRingIsReadableToItsLastWholeRecord) {
       flyball_report(&producer.session, &job);
     }
   }
-  std::uint64_t read = 0, broken = 0, out_of_order = 0;
+  const MappedSession view(memory.descriptor());
+  const fly_shared& shared = *view.session.shared;
+  const auto head = [&] { return __atomic_load_n(&shared.head, __ATOMIC_ACQUIRE); };
+  std::uint64_t records = 0, read = 0, broken = 0, out_of_order = 0;
   const auto drain = [&] {
     fly_job job;
     while (memory.next_job(job)) {
@@ -116,17 +126,19 @@ TEST(ChannelLaws, AKilledProducersRingIsReadableToItsLastWholeRecord) {
                 job.cpu_ns != 5 * job.release_ns;
       out_of_order += read > 0 && job.sequence < read;
       read = job.sequence + 1;
+      ++records;
     }
   };
   ASSERT_TRUE(comes_about([&] {
     drain();
     return read > 20'000;
   }));
+  ASSERT_TRUE(comes_about([&] { return head() > records + 10; }));  // there is something to be read
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  const std::uint64_t at_death = read;
   drain();
-  EXPECT_LE(read - at_death, 1'000'000u);
+  EXPECT_EQ(records, head());
+  EXPECT_EQ(read - 1, shared.job[(head() - 1) % FLYBALL_RING_JOBS].sequence);
   EXPECT_EQ(broken, 0u);
   EXPECT_EQ(out_of_order, 0u);
   EXPECT_EQ(memory.garbage(), 0u);
@@ -160,19 +172,38 @@ TEST(ChannelLaws, AGovernorThatComesBackMissesNoReport) {
     for (int i = 0; i < count; ++i) published += client.job() == 0;
   };
   publish(50);
+  ASSERT_TRUE(comes_about([&] { return governor->agent.seen().finished == 50; }));
   governor.reset();
   publish(100);  // to nobody
   EXPECT_EQ(published, 150);
-  TestGovernor next(dir.path());
-  // What the first one has not read, the second one has: together all.
-  ASSERT_TRUE(
-      comes_about([&] { return client.job() == 0 && flyball_connected(client.session) == 1; }));
+  governor = std::make_unique<TestGovernor>(dir.path());
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 1; }));
+  publish(10);
+  EXPECT_EQ(published, 160);
+  // What the first one has not read, the second one has, and nothing twice.
   flyball_effect effect{};
-  ASSERT_TRUE(comes_about([&] {
-    flyball_session_effect(client.session, &effect);
-    return effect.jobs >= 101;
-  }));
+  const auto counted = [&](std::uint64_t jobs) {
+    return comes_about([&] {
+      flyball_session_effect(client.session, &effect);
+      return effect.jobs >= jobs;
+    });
+  };
+  ASSERT_TRUE(counted(110));
+  EXPECT_EQ(effect.jobs, 110u);
   EXPECT_EQ(effect.lost, 0u);
+
+  // More than are kept: those without room are counted, with no report behind them.
+  governor.reset();
+  publish(FLYBALL_RING_JOBS + 44);
+  EXPECT_EQ(published, 160 + FLYBALL_RING_JOBS);
+  governor = std::make_unique<TestGovernor>(dir.path());
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 1; }));
+  ASSERT_TRUE(counted(FLYBALL_RING_JOBS));
+  EXPECT_EQ(effect.jobs, static_cast<std::uint64_t>(FLYBALL_RING_JOBS));
+  EXPECT_EQ(effect.lost, 44u);
+  publish(1);
+  ASSERT_TRUE(counted(FLYBALL_RING_JOBS + 1));
+  EXPECT_EQ(effect.lost, 44u);  // nor counted twice
 }
 
 TEST(ChannelLaws, ReportsOfOtherProcessesAreAllRead) {
@@ -198,6 +229,8 @@ TEST(ChannelLaws, ReportsOfOtherProcessesAreAllRead) {
     EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 9))
         << status;
   }
+  // Its welcome is there before its place is seen to be taken.
+  ASSERT_TRUE(comes_about([&] { return governor.agent.seen().bound.size() == 4; }));
   ASSERT_TRUE(comes_about([&] { return governor.places_taken() == 0; }));
   EXPECT_EQ(governor.agent.seen().finished, 200u);
 }
@@ -221,15 +254,54 @@ TEST(ChannelLaws, AChildsCopyIsASessionWithoutAGovernor) {
   EXPECT_EQ(flyball_connected(client.session), 1);
 }
 
-TEST(ChannelLaws, OneWhoSaysNothingCountsForNothingUntilItSpeaks) {
-  GuestTable table;
-  Guest& guest = table.guest[0];
+/// A guest of one level.
+void offer_one_level(Guest& guest) {
   guest.offer.binding.levels.resize(1);
   guest.offer.level_of.fill(-1);
   guest.offer.level_of[0] = 0;
   guest.offer.flat_level = {0};
-  guest.offer.required.deadline_ns = 1'000'000;
   guest.memory.emplace();
+}
+
+TEST(ChannelLaws, ReportsThatFoundNoRoomAreCountedThoughNoneComesAfterThem) {
+  const PlatformSpec spec = two_clusters();
+  const auto table = std::make_unique<GuestTable>();
+  Guest& guest = table->guest[0];
+  offer_one_level(guest);
+  MappedSession client(guest.memory->descriptor());
+  GuestSeat seat;
+  seat.bind(guest, {}, 0);
+  auto out = std::make_unique<Observation>();
+  const auto shown = [&] {
+    for (bool all = false; !all;) {
+      out->clear_jobs();
+      all = seat.read(0, 1'000'000, 1'000'000, *out, 0);
+      seat.charge(1000, 1'000'000, 800, *out, 0);
+    }
+    seat.show(spec, false);
+    GuestShown told;
+    EXPECT_TRUE(guest.shown.get(told));
+    return told.effect;
+  };
+  flyball_job job{1, 1, 1, 0, 0, 0, 0, 0};
+  for (int i = 0; i < FLYBALL_RING_JOBS + 10; ++i) flyball_report(&client.session, &job);
+  EXPECT_EQ(shown().jobs, static_cast<std::uint64_t>(FLYBALL_RING_JOBS));
+  EXPECT_EQ(shown().lost, 10u);
+  ASSERT_EQ(flyball_report(&client.session, &job), 0);
+  EXPECT_EQ(shown().lost, 10u);  // of which the gap before this one tells too
+  for (const std::uint64_t lie : {~0ULL, ~0ULL - 5, FLY_MOST_LOST + 1}) {
+    client.session.shared->lost = lie;
+    EXPECT_EQ(shown().lost, FLY_MOST_LOST);
+  }
+  client.session.shared->lost = 0;
+  EXPECT_EQ(shown().lost, 10u);
+}
+
+TEST(ChannelLaws, OneWhoSaysNothingCountsForNothingUntilItSpeaks) {
+  GuestTable table;
+  Guest& guest = table.guest[0];
+  offer_one_level(guest);
+  guest.offer.required.deadline_ns = 1'000'000;
   GuestSeat seat;
   seat.bind(guest, {}, 0);
   auto out = std::make_unique<Observation>();
@@ -360,8 +432,60 @@ TEST(Effect, IsToldToTheApplication) {
   }));
   EXPECT_GE(effect.before_ns.mean, 4e6);
   EXPECT_EQ(effect.energy_measured, 0);
+  EXPECT_EQ(effect.no_comparison, 0);
   EXPECT_EQ(effect.jobs, GuestSeat::kBeforeJobs + EffectEstimate::kLeast);
   EXPECT_STREQ(effect.before_where, "smallx4");
+}
+
+TEST(Effect, OfOneThatAnotherGovernorHadThereIsNoComparisonAndThatIsSaid) {
+  const SocketDir dir;
+  auto governor = std::make_unique<TestGovernor>(dir.path());
+  TestSession client(dir.socket());
+  client.jobs(20);
+  ASSERT_TRUE(comes_about([&] { return governor->agent.seen().finished == 20; }));
+  governor = nullptr;
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 0; }));
+  TestGovernor next(dir.path());
+  ASSERT_TRUE(comes_about([&] { return flyball_connected(client.session) == 1; }));
+  client.jobs(20);
+  flyball_effect effect{};
+  ASSERT_TRUE(comes_about([&] {
+    flyball_session_effect(client.session, &effect);
+    return effect.jobs == 20;
+  }));
+  EXPECT_EQ(effect.no_comparison, FLYBALL_JOINED_EARLIER);
+  EXPECT_EQ(effect.latency_ns.known, 0);
+  EXPECT_EQ(effect.now_ns.known, 1);
+  const std::string told = ask_for_applications(dir.path());
+  EXPECT_NE(told.find("\"no_comparison\":\"it joined before this governor\""), std::string::npos)
+      << told;
+}
+
+TEST(Effect, WithTooFewJobsWhileItWasLeftAsItCameThereIsNoComparison) {
+  const PlatformSpec spec = two_clusters();
+  const auto table = std::make_unique<GuestTable>();
+  for (const int jobs : {7, 8}) {
+    Guest& guest = table->guest[static_cast<std::size_t>(jobs)];
+    offer_one_level(guest);
+    MappedSession client(guest.memory->descriptor());
+    GuestSeat seat;
+    seat.bind(guest, {}, 0);
+    auto out = std::make_unique<Observation>();
+    const auto reason = [&](std::int64_t now_ns) {
+      out->clear_jobs();
+      seat.read(0, now_ns, 1'000'000, *out, 0);
+      seat.charge(1000, now_ns, 800, *out, 0);
+      seat.show(spec, false);
+      GuestShown told;
+      EXPECT_TRUE(guest.shown.get(told));
+      return told.effect.no_comparison;
+    };
+    flyball_job job{1, 1, 1'000, 0, 0, 0, 0, 0};
+    for (int i = 0; i < jobs; ++i) flyball_report(&client.session, &job);
+    EXPECT_EQ(reason(1'000'000), 0);
+    EXPECT_EQ(reason(GuestSeat::kBeforeNs - 1), 0);
+    EXPECT_EQ(reason(GuestSeat::kBeforeNs), jobs < 8 ? FLYBALL_FEW_BEFORE : 0);
+  }
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ std::string guest_setting_text(const Json& app) {
 
 std::string guest_effect_text(const Json& effect) {
   const Json& latency = effect.at("latency_difference_ms");
+  if (const auto why = effect.find("no_comparison"); why != effect.end() && why->is_string())
+    return "no comparison with before: " + why->get<std::string>();
   if (latency.is_null()) return "what that changed is not known yet";
   std::string text = "against its first jobs: latency " + guest_interval_text(latency, "ms");
   if (const Json& energy = effect.at("energy_difference_mj"); !energy.is_null())

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "governor/channel/effect_estimate.h"
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
 #include "kernels/base/control_character.h"
@@ -128,9 +129,12 @@ Json InferLines::totals_json(const InferTotals& totals, const flyball_effect& ef
       images_.labelled && totals.jobs > 0
           ? Json(100.0 * static_cast<double>(totals.right) / static_cast<double>(totals.jobs))
           : Json(nullptr);
-  json["effect"] = {{"latency_ms", effect_json(effect.latency_ns, 1e6)},
-                    {"energy_mj", effect_json(effect.energy_mj, 1)},
-                    {"energy_measured", effect.energy_measured != 0}};
+  json["effect"] = {
+      {"latency_ms", effect_json(effect.latency_ns, 1e6)},
+      {"energy_mj", effect_json(effect.energy_mj, 1)},
+      {"energy_measured", effect.energy_measured != 0},
+      {"no_comparison",
+       effect.no_comparison != 0 ? Json(why_no_comparison(effect.no_comparison)) : Json(nullptr)}};
   return json;
 }
 
@@ -150,6 +154,9 @@ std::string InferLines::totals_text(const InferTotals& totals, const flyball_eff
   }
   text += '\n';
   if (totals.governed == 0) return text + "No governor had it in hand.\n";
+  if (effect.no_comparison != 0)
+    return text + fmt::format("A governor had {} of them in hand. No comparison with before: {}.\n",
+                              totals.governed, why_no_comparison(effect.no_comparison));
   text += fmt::format("A governor had {} of them in hand. Latency: {}. Energy of a job: {}{}.\n",
                       totals.governed,
                       effect_text(effect.before_ns, effect.now_ns, effect.latency_ns, 1e6, "ms"),
