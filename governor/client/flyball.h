@@ -198,6 +198,8 @@ FLYBALL_API const flyball_setting* flyball_begin(flyball_session* session, int64
 FLYBALL_API int flyball_end(flyball_session* session);
 /* The same with a value for each monitor, in order (NAN: none), `count` of them. */
 FLYBALL_API int flyball_end_with(flyball_session* session, const double* values, size_t count);
+/* Nothing came of it: it is told as dropped, which is a miss. EINVAL, EBUSY, EPIPE as flyball_end(). */
+FLYBALL_API int flyball_drop(flyball_session* session);
 
 /* A job that is over, told in one piece by whoever measured it. Times are CLOCK_MONOTONIC. */
 typedef struct flyball_job {
@@ -205,7 +207,7 @@ typedef struct flyball_job {
   int64_t deadline_ns;    /* absolute; 0: as required */
   int64_t cpu_ns, gpu_ns; /* of it on either; 0: not known */
   int level;              /* that it ran with; -1: of the last setting read */
-  int dropped;            /* 1: it never ran */
+  int dropped;            /* 1: it never ran, or nothing came of it */
 } flyball_job;
 FLYBALL_API int flyball_report(flyball_session* session, const flyball_job* job);
 

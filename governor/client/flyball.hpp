@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -33,7 +35,14 @@ struct Application {
   flyball_requirements required{};
 };
 
-/// An open session; moved, not copied. Ends the job that it began when it leaves the scope of a Job.
+/// What became of a session's reports.
+struct Reports {
+  std::uint64_t published = 0;  ///< which a governor has read or will read
+  std::uint64_t refused = 0;    ///< for which there was no room, since it had not read for long
+  std::uint64_t unheard = 0;    ///< while there was no governor
+};
+
+/// An open session; moved, not copied, and not while a Job of it is there.
 class Session {
  public:
   /// Throws Error for what flyball_open() refuses; no governor is no error.
@@ -65,24 +74,61 @@ class Session {
     app.required = application.required;
     flyball_session* session = nullptr;
     if (const int error = flyball_open(&app, &session)) throw Error(error);
-    session_.reset(session);
+    open_->session = session;
   }
 
-  /// A job from here to the end of the scope.
+  /// A job from here to the end of the scope, or to end(). One that an exception ends is told as dropped. A report
+  /// that finds no room is counted: see Session::reports().
   class Job {
    public:
-    Job(flyball_session* session, std::int64_t release_ns)
-        : session_(session), setting_(*flyball_begin(session, release_ns)) {}
-    ~Job() { flyball_end(session_); }
+    Job(Session& session, std::int64_t release_ns)
+        : open_(*session.open_), setting_(*flyball_begin(open_.session, release_ns)) {}
+    ~Job() {
+      if (!told_)
+        open_.count(std::uncaught_exceptions() > exceptions_ ? flyball_drop(open_.session)
+                                                             : flyball_end(open_.session));
+    }
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
+    /// It is done, with a value for each monitor, in order (NAN: none). Throws Error for more values than
+    /// monitors, and for a report that found no room; not where there is no governor.
+    void end(const std::vector<double>& values = {}) {
+      const int error = flyball_end_with(open_.session, values.data(), values.size());
+      if (error == EINVAL) throw Error(error);
+      told_ = true;
+      open_.count(error);
+      if (error != 0 && error != EPIPE) throw Error(error);
+    }
     const flyball_setting& setting() const { return setting_; }
 
    private:
-    flyball_session* session_;
+    friend class Session;
+    struct Open {
+      Open() = default;
+      ~Open() { flyball_close(session); }
+      Open(const Open&) = delete;
+      Open& operator=(const Open&) = delete;
+      void count(int error) {
+        ++(error == 0 ? reports.published : error == EBUSY ? reports.refused : reports.unheard);
+      }
+      flyball_session* session = nullptr;
+      Reports reports;
+    };
+    Open& open_;
     const flyball_setting& setting_;
+    const int exceptions_ = std::uncaught_exceptions();
+    bool told_ = false;
   };
-  Job job(std::int64_t release_ns = 0) { return Job(get(), release_ns); }
+  Job job(std::int64_t release_ns = 0) { return Job(*this, release_ns); }
+  /// A job that is over. Throws Error as Job::end().
+  void report(const flyball_job& job) {
+    const int error = flyball_report(get(), &job);
+    if (error == EINVAL) throw Error(error);
+    open_->count(error);
+    if (error != 0 && error != EPIPE) throw Error(error);
+  }
+  /// Of jobs and of report(), not of what is told by get().
+  const Reports& reports() const { return open_->reports; }
 
   const flyball_setting& now() { return *flyball_now(get()); }
   bool connected() { return flyball_connected(get()) == 1; }
@@ -97,13 +143,10 @@ class Session {
     return effect;
   }
   /// For whatever else flyball.h has.
-  flyball_session* get() { return session_.get(); }
+  flyball_session* get() { return open_->session; }
 
  private:
-  struct Close {
-    void operator()(flyball_session* session) const { flyball_close(session); }
-  };
-  std::unique_ptr<flyball_session, Close> session_;
+  std::unique_ptr<Job::Open> open_ = std::make_unique<Job::Open>();
 };
 
 }  // namespace flyball::client

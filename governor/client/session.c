@@ -218,6 +218,22 @@ int flyball_end_with(flyball_session* s, const double* values, size_t count) {
 
 int flyball_end(flyball_session* s) { return flyball_end_with(s, NULL, 0); }
 
+int flyball_drop(flyball_session* s) {
+  if (!s->in_job) return fly_fail(EINVAL, "job: none has begun; call flyball_begin() first");
+  struct fly_job job;
+  memset(&job, 0, sizeof job);
+  job.release_ns = s->release_ns;
+  job.start_ns = s->start_ns;
+  job.finish_ns = fly_now_ns();
+  job.setting = (uint32_t)s->now.number;
+  job.level = s->now.level;
+  job.dropped = 1;
+  s->in_job = 0;
+  const int error = publish(s, &job);
+  if (error != EPIPE) tell_running(s, 0);
+  return error;
+}
+
 int flyball_report(flyball_session* s, const flyball_job* from) {
   const int64_t now_ns = fly_now_ns();
   const int64_t leeway_ns = 1000000;

@@ -17,6 +17,7 @@ the actions do. Buffers, episodes and rewards are described in flyball_gym.h.
 import array
 import ctypes
 import ctypes.util
+import glob
 import os
 import random
 
@@ -55,7 +56,11 @@ def _load():
     here = os.path.dirname(os.path.abspath(__file__))
     up = os.path.dirname
     places = [os.environ.get("FLYBALL_GYM_LIBRARY"), os.path.join(here, "libflyball-gym.so"),
-              os.path.join(up(up(here)), "build/release/lib/libflyball-gym.so"), ctypes.util.find_library("flyball-gym")]
+              os.path.join(up(up(here)), "build/release/lib/libflyball-gym.so")]
+    if os.path.basename(here) in ("dist-packages", "site-packages"):  # installed: PREFIX/lib/python3*/dist-packages
+        for folder in ("", "*-linux-*"):
+            places += glob.glob(os.path.join(glob.escape(up(up(here))), folder, "libflyball-gym.so"))
+    places.append(ctypes.util.find_library("flyball-gym"))
     reasons = []
     for place in places:
         if not place or (os.path.isabs(place) and not os.path.exists(place)):

@@ -75,7 +75,7 @@ LimitedClocks limited_clocks(const ServiceConfig::Limit& limit,
 ServiceConfig read_service_config(const std::string& path) {
   check_trusted(path);
   const YamlMap root = YamlMap::file(path, 1,
-                                     {"policy", "actuator", "force", "dry_run", "seed", "state_dir",
+                                     {"policy", "applications", "actuator", "force", "dry_run", "seed", "state_dir",
                                       "epoch_ms", "preference", "limits", "metrics"});
   constexpr double kMs = 1e6;
   const auto text = [&](std::string_view key) {
@@ -89,6 +89,7 @@ ServiceConfig read_service_config(const std::string& path) {
   };
   ServiceConfig config;
   config.policy = text("policy");
+  config.applications = text("applications");
   config.actuator = text("actuator");
   config.force = flag(root, "force");
   config.dry_run = flag(root, "dry_run");

@@ -20,7 +20,7 @@ struct ServiceConfig {
     std::string where;  ///< for an Error about it
     std::int64_t min_khz = 0, max_khz = 0;
   };
-  std::optional<std::string> policy, actuator, state_dir, metrics_file;
+  std::optional<std::string> policy, applications, actuator, state_dir, metrics_file;
   std::optional<bool> force, dry_run, metrics_socket;
   std::optional<std::int64_t> seed;
   std::optional<double> epoch_ms, preference, metrics_every_s;

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "governor/service/service_config.h"
+#include "governor/status/tuning_control.h"
 #include "tests/service/installed_tree.h"
 #include "tests/status/governed.h"
 
@@ -44,6 +45,7 @@ TEST(ServiceConfig, WhatIsWrongInItIsRefusedBeforeAnythingIsDone) {
   const std::pair<const char*, const char*> wrong[] = {
       {"policy: plain_lod", "did you mean 'plain_load'"},
       {"policy: q_learning", "decides by jobs"},
+      {"applications: oracle", "--applications oracle"},
       {"actuator: bound", "did you mean 'bounds'"},
       {"preference: 2", "out of range"},
       {"epoch_ms: 1", "from 5 to 1000"},
@@ -89,9 +91,10 @@ TEST(ServiceConfig, TheShippedFileExplainsEveryKey) {
   const Finished taken = check(tree, {"--config", tree.path("/all.yaml")});
   EXPECT_EQ(taken.exit_code, 0) << taken.err << all;
   const ServiceConfig config = read_service_config(tree.path("/all.yaml"));
-  EXPECT_TRUE(config.policy && config.actuator && config.force && config.dry_run && config.seed &&
-              config.state_dir && config.epoch_ms && config.preference && config.metrics_file &&
-              config.metrics_every_s && config.metrics_socket);
+  EXPECT_TRUE(config.policy && config.applications && config.actuator && config.force &&
+              config.dry_run && config.seed && config.state_dir && config.epoch_ms &&
+              config.preference && config.metrics_file && config.metrics_every_s &&
+              config.metrics_socket);
   EXPECT_EQ(config.limits.size(), 1u);
   // An unknown key lists those that are known: all of them are in the file.
   tree.write("/asks.yaml", "schema: 1\nzzz: 1\n");
@@ -104,7 +107,11 @@ TEST(ServiceConfig, TheShippedFileExplainsEveryKey) {
     EXPECT_THAT(shipped, HasSubstr("\n# " + key + ":")) << told;
     ++keys;
   }
-  EXPECT_EQ(keys, 10);
+  EXPECT_EQ(keys, 11);
+  // What can be set while it runs is explained there, too.
+  ASSERT_FALSE(tuning_keys().empty());
+  for (const std::string& key : tuning_keys())
+    EXPECT_TRUE(std::regex_search(shipped, std::regex("\\b" + key + "\\b"))) << key;
 }
 
 TEST(ServiceConfig, IsInForceAndOptionsHavePrecedence) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/service/installed_tree.h"
+#include "tests/status/governed.h"
 
 namespace flyball::testing {
 namespace {
@@ -100,14 +101,26 @@ TEST(Install, UninstallTakesAwayExactlyThat) {
   EXPECT_FALSE(std::filesystem::exists(config));
 }
 
+/// What cpack makes of this build, once; empty where it cannot.
+const std::string& package() {
+  static const TempDir dir;
+  static const std::string deb = [] {
+    const ShellResult packed = shell("cd " + build_dir() + " && cpack -B " + dir.path().string());
+    EXPECT_EQ(packed.exit_code, 0) << packed.said;
+    const ShellResult found = shell("ls " + dir.path().string() + "/*.deb");
+    return packed.exit_code == 0 ? found.said.substr(0, found.said.find('\n')) : "";
+  }();
+  return deb;
+}
+
+#define FLYBALL_NEEDS_DPKG()                                      \
+  if (!has_program("dpkg-deb") || !has_program("dpkg-shlibdeps")) \
+  GTEST_SKIP() << "no dpkg-deb, or no dpkg-shlibdeps (dpkg-dev)"
+
 TEST(Install, ThePackageForDebianHoldsItAndKnowsWhatItNeeds) {
-  if (!has_program("dpkg-deb") || !has_program("dpkg-shlibdeps"))
-    GTEST_SKIP() << "no dpkg-deb, or no dpkg-shlibdeps (dpkg-dev)";
+  FLYBALL_NEEDS_DPKG();
   const TempDir dir;
-  const ShellResult packed = shell("cd " + build_dir() + " && cpack -B " + dir.path().string());
-  ASSERT_EQ(packed.exit_code, 0) << packed.said;
-  const ShellResult found = shell("ls " + dir.path().string() + "/*.deb");
-  const std::string deb = found.said.substr(0, found.said.find('\n'));
+  const std::string& deb = package();
   const bool arm = *FLYBALL_EMULATOR != '\0';
   EXPECT_THAT(deb, ::testing::EndsWith(arm ? "_arm64.deb" : "_amd64.deb"));
   const std::string depends = shell("dpkg-deb -f " + deb + " Depends").said;
@@ -126,10 +139,119 @@ TEST(Install, ThePackageForDebianHoldsItAndKnowsWhatItNeeds) {
     const ShellResult checked = shell("sh -n " + control + "/" + script);
     EXPECT_EQ(checked.exit_code, 0) << checked.said;
   }
-  EXPECT_THAT(read_text(control + "/prerm"), HasSubstr("flyball restore"));
+  EXPECT_THAT(read_text(control + "/prerm"), HasSubstr("/usr/bin/flyball\" restore"));
   if (!arm) {
     const ShellResult version = shell(root + "/usr/bin/flyball --version");
     EXPECT_EQ(version.exit_code, 0) << version.said;
+  }
+}
+
+/// What a governor changes of the clocks: a plain file keeps the rest of a longer text, the kernel does not.
+std::vector<std::string> clock_settings(const LinuxTree& tree) {
+  std::vector<std::string> lines;
+  for (const int policy : {0, 4})
+    for (const char* name : {"scaling_governor", "scaling_min_freq", "scaling_max_freq"})
+      lines.push_back(tree.line(LinuxTree::policy(policy) + name));
+  return lines;
+}
+
+// By dpkg itself, into the root of a machine that is made of files, with its maintainer scripts.
+TEST(Install, ThePackageIsInstalledRunsGivesBackAndGoes) {
+  FLYBALL_RUNS_NATIVELY();
+  FLYBALL_NEEDS_DPKG();
+  if (geteuid() != 0) GTEST_SKIP() << "only root unpacks what belongs to root";
+  std::vector<std::string> settings;
+  std::set<std::string> before;
+  Governed governed(
+      {"--policy", "powersave", "--actuator", "setspeed"}, [&](const LinuxTree& tree) {
+        for (const char* folder : {"info", "updates", "triggers"})
+          std::filesystem::create_directories(tree.path(std::string("/var/lib/dpkg/") + folder));
+        tree.write("/var/lib/dpkg/status", "");
+        settings = clock_settings(tree);
+        before = entries_below(tree.root());
+      });
+  const LinuxTree& machine = governed.tree();
+  const auto dpkg = [&](const std::string& words) {
+    const ShellResult told =
+        shell("dpkg --root=" + machine.root() +
+              " --log=/dev/null --force-script-chrootless --force-depends " + words);
+    EXPECT_EQ(told.exit_code, 0) << told.said;
+    return told.said;
+  };
+  dpkg("-i " + package());
+  const std::string program = machine.path("/usr/bin/flyball");
+  const ShellResult listed = shell("cd / && " + program + " list platforms --json");
+  EXPECT_EQ(listed.exit_code, 0) << listed.said;
+  EXPECT_THAT(listed.said, HasSubstr("odroid_xu3"));
+  EXPECT_EQ(shell(program + " --version").exit_code, 0);
+
+  // A governor and its supervisor are killed at once, and leave the machine as they made it.
+  governed.first_status();
+  const std::string governor = std::to_string(governed.status().at("pid").get<int>());
+  const ShellResult killed =
+      shell("kill -STOP " + governor + "; children=$(cat /proc/" + governor +
+            "/task/*/children); test -n \"$children\" && kill -KILL $children " + governor);
+  ASSERT_EQ(killed.exit_code, 0) << killed.said;
+  governed.governor().wait();
+  EXPECT_NE(clock_settings(machine), settings);
+  const std::string removed = dpkg("-r flyball");
+  EXPECT_THAT(removed, Not(HasSubstr("not all settings")));
+  EXPECT_EQ(clock_settings(machine), settings);
+  EXPECT_FALSE(std::filesystem::exists(program));
+  EXPECT_TRUE(std::filesystem::exists(machine.path("/etc/flyball/flyball.yaml")));  // till a purge
+  dpkg("-P flyball");
+  // Of a user and a group that there were, accounts stay, as on any Debian.
+  for (const std::string& entry : entries_below(machine.root())) {
+    if (entry.starts_with("var/lib/dpkg/") || entry.starts_with("etc/")) {
+      EXPECT_THAT(entry, Not(HasSubstr("etc/flyball")));
+      EXPECT_THAT(entry, Not(HasSubstr("info/flyball.")));
+    } else if (!before.contains(entry) && entry != "run/") {
+      ADD_FAILURE() << entry << " is left";
+    }
+  }
+}
+
+/// Where Debian's Python looks for modules.
+std::vector<std::string> python_places() {
+  const ShellResult told =
+      shell("/usr/bin/python3 -c 'import site; print(\"\\n\".join(site.getsitepackages()))'");
+  std::vector<std::string> places;
+  std::istringstream lines(told.exit_code == 0 ? told.said : "");
+  for (std::string line; std::getline(lines, line);) places.push_back(line);
+  return places;
+}
+
+// Below /usr/local, which is where 'cmake --install' goes by itself, and below /usr.
+TEST(Install, PythonFindsTheModulesAndTheyTheirLibraries) {
+  FLYBALL_RUNS_NATIVELY();
+  if (std::string(FLYBALL_SANITIZERS) != "") GTEST_SKIP() << "python3 has no sanitizer's runtime";
+  if (!std::filesystem::exists("/etc/debian_version") || python_places().empty())
+    GTEST_SKIP() << "this is no Debian with its python3";
+  for (const std::string prefix : {"/usr/local", "/usr"}) {
+    const TempDir stage;
+    const std::string root = stage.path().string();
+    const ShellResult installed =
+        shell("DESTDIR=" + root + " cmake --install " + build_dir() + " --prefix " + prefix);
+    ASSERT_EQ(installed.exit_code, 0) << installed.said;
+    std::string found;
+    for (const std::string& place : python_places())
+      if (std::filesystem::exists(root + place + "/flyball.py")) found = root + place;
+    ASSERT_NE(found, "") << prefix;
+    const std::string program = stage / "uses.py";
+    std::ofstream(program)
+        << "import flyball, flyball_gym\n"
+           "with flyball.open('x', knobs={'model': ['small', 'large']}) as app:\n"
+           "    with app.job() as setting:\n"
+           "        print(setting['model'])\n"
+           "print(flyball._library_path())\n"
+           "env = flyball_gym.FlyballEnv('odroid_xu3', 'single_periodic')\n"
+           "env.reset(seed=1)\n";
+    const ShellResult used = shell(
+        "cd / && env -u LD_LIBRARY_PATH -u FLYBALL_LIBRARY -u FLYBALL_GYM_LIBRARY "
+        "FLYBALL_QUIET=1 FLYBALL_SOCKET=/none PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=" +
+        found + " /usr/bin/python3 " + program);
+    EXPECT_EQ(used.exit_code, 0) << used.said;
+    EXPECT_THAT(used.said, ::testing::StartsWith("large\n" + root + prefix + "/lib/"));
   }
 }
 

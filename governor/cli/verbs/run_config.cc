@@ -44,6 +44,7 @@ void take_config(const CLI::App& parser, const ServiceOptions& options, RunLinux
   };
   // The service's is of clocks alone, which no scenario's jobs are governed by.
   if (verb.jobs.scenario.empty()) take("--policy", verb.policy, config.policy);
+  take("--applications", verb.applications, config.applications);
   take("--actuator", verb.actuator, config.actuator);
   take("--force", verb.force, config.force);
   take("--dry-run", verb.dry_run, config.dry_run);

@@ -7,13 +7,29 @@ else()
 endif()
 
 set(prefix ${CMAKE_INSTALL_PREFIX})
+# Where the Python of this machine looks below the prefix: Debian's for itself in lib/python3/dist-packages
+# below /usr, in lib/python3.11/dist-packages below /usr/local. Of any other prefix it knows nothing.
+set(python_folder)
+foreach(python /usr/bin/python3 python3)
+  if(NOT python_folder)
+    execute_process(COMMAND ${python} -c "import os, site, sys
+for place in site.getsitepackages():
+    if os.path.normpath(os.path.join(place, '../../..')) == os.path.normpath(sys.argv[1]):
+        print(place)
+        break" ${prefix} OUTPUT_VARIABLE python_folder OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE ignored ERROR_QUIET)
+  endif()
+endforeach()
+if(NOT python_folder)
+  set(python_folder ${prefix}/lib/python3/dist-packages)
+endif()
 set(folders ${FLYBALL_CONFIG_DIR})
 foreach(folder ${FLYBALL_BINDIR} ${FLYBALL_INCLUDEDIR} ${FLYBALL_LIBDIR}/pkgconfig ${FLYBALL_LIBDIR}/cmake/flyball
-               lib/python3/dist-packages lib/systemd/system lib/sysusers.d share/doc/flyball
+               lib/systemd/system lib/sysusers.d share/doc/flyball
                share/man/man1 share/bash-completion/completions share/zsh/site-functions
                share/fish/vendor_completions.d share/dbus-1/system.d share/polkit-1/actions)
   list(APPEND folders ${prefix}/${folder})
 endforeach()
+list(APPEND folders ${python_folder})
 file(GLOB_RECURSE configs LIST_DIRECTORIES true RELATIVE ${FLYBALL_CONFIGS} ${FLYBALL_CONFIGS}/*)
 foreach(entry . ${configs})
   if(IS_DIRECTORY ${FLYBALL_CONFIGS}/${entry})
@@ -51,6 +67,8 @@ if(FLYBALL_DESKTOP)
 endif()
 file(INSTALL DESTINATION ${prefix}/lib/sysusers.d TYPE FILE RENAME flyball.conf
      FILES ${FLYBALL_SERVICE_DIR}/sysusers.conf)
+
+file(INSTALL DESTINATION ${python_folder} TYPE FILE FILES ${FLYBALL_PYTHON})
 
 # What the user has set stays.
 set(config ${FLYBALL_SERVICE_DIR}/flyball.yaml)

@@ -1,5 +1,4 @@
 // As steady.c, in C++.
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -27,16 +26,15 @@ int main() {
   app.required.period_ns = kPeriodNs;
   flyball::client::Session session(app);
   while (!session.connected()) nap();
-  long published = 0, refused = 0, other = 0;
   while (told == 0) {
-    flyball_begin(session.get(), 0);
+    const auto job = session.job();
     nap();
-    const int error = flyball_end(session.get());
-    ++(error == 0 ? published : error == EBUSY ? refused : other);
   }
   while (told != SIGUSR1) {
     session.connected();
     nap();
   }
-  std::printf("published %ld refused %ld other %ld\n", published, refused, other);
+  const flyball::client::Reports& reports = session.reports();
+  std::printf("published %llu refused %llu other %llu\n", static_cast<unsigned long long>(reports.published),
+              static_cast<unsigned long long>(reports.refused), static_cast<unsigned long long>(reports.unheard));
 }
