@@ -46,6 +46,7 @@ LinuxPlatform::Parts::Parts(const SysTree& tree, const LinuxMachine& machine,
       jobs(options.jobs),
       usage(tree, machine.online | machine.possible, calls),
       power(tree, machine, calls),
+      battery(tree, machine, calls),
       realtime(tree),
       idle(tree, made.cpus, calls) {
   for (const ThermalZone& zone : machine.zones) {

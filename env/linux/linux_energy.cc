@@ -24,7 +24,12 @@ double LinuxPlatform::Parts::model_mw() const noexcept {
 }
 
 void LinuxPlatform::Parts::charge(bool busy) noexcept {
-  if (busy && now_ns - power_tried_ns >= kPowerNs) {
+  // A gauge is read by whoever asks. What a package has taken is read by one of its cores, and none is
+  // woken for that.
+  const bool wakes_nobody = busy || !power.counts_energy();
+  if (wakes_nobody && now_ns - power_tried_ns >= (busy ? kPowerNs : kSlowSensorsNs)) {
+    // The mean over a time in which nobody looked is not the power of now.
+    if (now_ns - power_tried_ns >= kPowerOfNowNs) power.begin_anew();
     power_tried_ns = now_ns;
     if (power.read(now_ns, measured_mw)) {
       measured_mj += measured_mw * static_cast<double>(now_ns - power_ns) * 1e-9;
@@ -34,7 +39,7 @@ void LinuxPlatform::Parts::charge(bool busy) noexcept {
       measured_mw = -1;
     }
   }
-  if (measured_mw < 0) {
+  if (!power_is_of_now()) {
     epoch_mj = model_mw() * static_cast<double>(last_epoch_ns) * 1e-9;
     measured_mj = charged_mj = 0;
     power_ns = now_ns;

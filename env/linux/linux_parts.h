@@ -10,6 +10,7 @@
 
 #include "env/linux/actuate/clamp_hand.h"
 #include "env/linux/linux_platform.h"
+#include "env/linux/sense/battery_reading.h"
 #include "env/linux/sense/cpu_usage.h"
 #include "env/linux/sense/held_file.h"
 #include "env/linux/sense/idle_residency.h"
@@ -90,6 +91,11 @@ struct LinuxPlatform::Parts {
   };
 
   static constexpr std::int64_t kSlowSensorsNs = 1'000'000'000, kPowerNs = 100'000'000;
+  static constexpr std::int64_t kBatteryNs = 10'000'000'000;
+  /// What is preferred on a battery where nobody says: 0.5 is what is preferred else.
+  static constexpr double kPreferenceOnBattery = 0.75;
+  /// What a sensor said so long ago is not the power of now any more.
+  static constexpr std::int64_t kPowerOfNowNs = 2'000'000'000;
 
   Parts(const SysTree& tree, const LinuxMachine& machine, const LinuxOptions& options);
 
@@ -117,12 +123,18 @@ struct LinuxPlatform::Parts {
   void sense(Cluster& cluster) noexcept;
   /// What schedutil would give real-time threads: a fourth more than they are reckoned with.
   void watch_realtime() noexcept;
+  /// What the user prefers, else the scenario, else whether the machine runs on its battery.
+  double preference() const noexcept;
   void show(std::size_t c, ClusterObservation& out) const noexcept;
   void show(Observation& out) const noexcept;
 
   // Energy.
   double modelled_mw(const Cluster& cluster, double busy_cores) const noexcept;
   double model_mw() const noexcept;
+  /// Whether the power of now is measured: else the model tells it.
+  bool power_is_of_now() const noexcept {
+    return measured_mw >= 0 && !power_read.gone() && now_ns - power_read.read_ns < kPowerOfNowNs;
+  }
   /// Between two readings the last power holds; a reading that counted energy puts right what was
   /// charged too much or too little since the one before. Where none is to be had, the model tells.
   void charge(bool busy) noexcept;
@@ -162,6 +174,7 @@ struct LinuxPlatform::Parts {
   JobSource* jobs;
   CpuUsage usage;
   PowerReading power;
+  BatteryReading battery;
   RealtimeWatch realtime;
   IdleResidency idle;
   std::vector<HeldFile> zones;
@@ -170,8 +183,8 @@ struct LinuxPlatform::Parts {
   Binding nobody;
   Doorbell own_bell;
   std::atomic<bool> interrupted{false};
-  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, power_ns = 0,
-               power_tried_ns = 0;
+  std::int64_t start_ns = 0, now_ns = 0, last_epoch_ns = 0, slow_ns = 0, battery_ns = 0,
+               power_ns = 0, power_tried_ns = 0;
   std::uint64_t epochs = 0, naps = 0;
   SensorWatch load_read, temp_read, power_read;
   bool napping = false, left = false;

@@ -165,6 +165,9 @@ HandReport LinuxPlatform::hand(int cluster) const noexcept {
 
 const std::string& LinuxPlatform::power_source() const { return parts_->power.source(); }
 
+bool LinuxPlatform::power_measured() const noexcept { return parts_->power_is_of_now(); }
+bool LinuxPlatform::power_only_while_busy() const noexcept { return parts_->power.counts_energy(); }
+
 std::string LinuxPlatform::counters() const {
   for (const Parts::Cluster& cluster : parts_->cluster_list) {
     if (cluster.counters) return cluster.counters->describe();
@@ -201,6 +204,7 @@ void LinuxPlatform::leave_to_linux(bool left) noexcept {
 void LinuxPlatform::tune(const LinuxTuning& tuning) noexcept { parts_->tuning = tuning; }
 const LinuxTuning& LinuxPlatform::tuning() const { return parts_->tuning; }
 int LinuxPlatform::realtime_threads() const { return parts_->realtime.known(); }
+bool LinuxPlatform::realtime_list_full() const noexcept { return parts_->realtime.is_full(); }
 bool LinuxPlatform::napping() const { return parts_->napping; }
 std::uint64_t LinuxPlatform::naps() const { return parts_->naps; }
 

@@ -30,6 +30,8 @@ struct LinuxOptions {
   /// make_machine_spec().
   const MachineSpec* made = nullptr;
   JobSource* jobs = nullptr;  ///< outlives the platform; null: plain load only
+  /// On the run's clock: until then the battery has to last; 0: no matter.
+  std::int64_t battery_until_ns = 0;
 };
 
 /// This very machine's clocks, under plain load and the jobs of a source. Per epoch: wait, read
@@ -95,11 +97,18 @@ class LinuxPlatform final : public Platform {
   double idle_share(int cluster, int state) const noexcept;
   /// "rail package-0 by RAPL", or empty where power is modelled.
   const std::string& power_source() const;
+  /// Whether the power and energy of the last epoch were measured by that. While nothing runs no core
+  /// is woken to read a counter of energy, and a sensor may fail: then they are modelled.
+  bool power_measured() const noexcept;
+  /// power_source() counts energy, so that it tells nothing while nothing runs.
+  bool power_only_while_busy() const noexcept;
   /// What is counted by what; empty: nothing is.
   std::string counters() const;
   /// Programs' threads in real time or by deadlines that are known. Where one ran within the last
   /// second, the clock does not go below what schedutil would give it.
   int realtime_threads() const;
+  /// There are more of them than can be watched.
+  bool realtime_list_full() const noexcept;
   bool napping() const;
   std::uint64_t naps() const;
 

@@ -32,6 +32,10 @@ void LinuxPlatform::Parts::read_clock(Cluster& cluster) noexcept {
 }
 
 void LinuxPlatform::Parts::read_slow_sensors(bool busy) noexcept {
+  if (battery.present() && now_ns - battery_ns >= kBatteryNs) {
+    battery_ns = now_ns;
+    battery.read();
+  }
   const bool first = slow_ns == 0;
   if (now_ns - slow_ns < kSlowSensorsNs && !first) return;
   slow_ns = now_ns;
@@ -125,6 +129,12 @@ void LinuxPlatform::Parts::watch_realtime() noexcept {
   }
 }
 
+double LinuxPlatform::Parts::preference() const noexcept {
+  if (tuning.preference) return *tuning.preference;
+  if (jobs != nullptr) return jobs->energy_preference();
+  return battery.present() && battery.discharges() ? kPreferenceOnBattery : 0.5;
+}
+
 void LinuxPlatform::Parts::show(std::size_t c, ClusterObservation& out) const noexcept {
   const Cluster& cluster = cluster_list[c];
   const HandReport hand = hand_report(c);
@@ -153,14 +163,25 @@ void LinuxPlatform::Parts::show(Observation& out) const noexcept {
   out.epoch_ns = last_epoch_ns;
   out.cluster_count = static_cast<int>(cluster_list.size());
   out.app_count = 0;
-  out.energy_preference =
-      tuning.preference.value_or(jobs != nullptr ? jobs->energy_preference() : 0.5);
+  out.energy_preference = preference();
+  if (battery.present()) {
+    out.battery_pct = battery.charge_pct();
+    const std::int64_t left_ns = options.battery_until_ns - out.now_ns;
+    // An empty one sustains nothing, which is not the same as no matter.
+    if (left_ns > 0 && std::isfinite(battery.left_mj()))
+      out.sustainable_mw = std::max(1e-3, battery.left_mj() * 1e9 / static_cast<double>(left_ns));
+    else
+      out.sustainable_mw = 0;
+  }
   out.roster_version = 0;
   out.sensors_ok = load_read.failures == 0;
   out.sensed = {};
-  if (power.measures()) power_read.mark(Sensed::kPower, now_ns, kPowerNs, out.sensed);
+  if (power.measures() && !power_is_of_now())
+    out.sensed.mark_absent(Sensed::kPower);
+  else if (power.measures())
+    power_read.mark(Sensed::kPower, now_ns, kPowerNs, out.sensed);
   for (std::size_t c = 0; c < cluster_list.size(); ++c) show(c, out.cluster[c]);
-  out.power_mw = power.measures() && measured_mw >= 0 ? measured_mw : model_mw();
+  out.power_mw = power_is_of_now() ? measured_mw : model_mw();
   out.energy_mj = epoch_mj;
   out.count_held();
 }

@@ -22,7 +22,10 @@ Status ShadowPlatform::apply(const Action& action) noexcept {
 Status ShadowPlatform::advance(const EpochRequest& request, Observation& out) noexcept {
   const bool naps = real_.napping();
   const Status status = real_.advance(request, out);
-  measured_mj_ += out.energy_mj;
+  if (real_.power_measured()) {
+    measured_mj_ += out.energy_mj;
+    measured_ns_ += static_cast<double>(out.epoch_ns);
+  }
   out.power_mw = out.energy_mj = 0;
   for (int c = 0; c < out.cluster_count; ++c) {
     const auto at = static_cast<std::size_t>(c);

@@ -56,13 +56,15 @@ class ShadowPlatform final : public Platform {
   std::vector<KnobOutcome> restore(const std::vector<KnobSetting>&) override { return {}; }
 
   const ShadowLedger::Tally& tally(int cluster) const { return ledger_.tally(cluster); }
+  /// What was measured under Linux, and for how long: a sensor may tell nothing for a while.
   double measured_mj() const { return measured_mj_; }
+  double measured_ns() const { return measured_ns_; }
 
  private:
   LinuxPlatform& real_;
   ShadowLedger ledger_;
   Action action_;
-  double measured_mj_ = 0;
+  double measured_mj_ = 0, measured_ns_ = 0;
 };
 
 }  // namespace flyball

@@ -5,6 +5,7 @@
 
 #include "env/linux/actuate/choice.h"
 #include "env/linux/discover/linux_machine.h"
+#include "env/linux/machine_spec.h"
 #include "tests/env/linux_tree.h"
 
 namespace flyball {
@@ -38,7 +39,7 @@ TEST(LinuxDiscover, TwoPoliciesOfAnXu3) {
   EXPECT_EQ(machine.zones[0].governor, "step_wise");
   EXPECT_EQ(machine.zones[0].trips.at(0).temp_mc, 95000);
   ASSERT_EQ(machine.idle.size(), 2u);
-  const IdleState& wfi = machine.idle[1].states.at(0), &sleep = machine.idle[1].states.at(1);
+  const IdleState &wfi = machine.idle[1].states.at(0), &sleep = machine.idle[1].states.at(1);
   EXPECT_EQ(sleep.latency_us, 300);
   EXPECT_EQ(sleep.residency_us, 2000);
   EXPECT_EQ(sleep.time_us, 750'000);
@@ -58,6 +59,55 @@ TEST(LinuxDiscover, GpuAndRailsOfANano) {
   ASSERT_EQ(machine.power.size(), 3u);
   EXPECT_EQ(machine.power[0].rail, "POM_5V_IN");
   EXPECT_FALSE(machine.places_by_energy()) << "one kind of core";
+}
+
+TEST(LinuxDiscover, RailsOfAnXu3WhateverTheNumberOfTheBus) {
+  for (const std::string bus : {"0", "4", "11"}) {
+    const LinuxTree tree;
+    tree.make_xu3();
+    tree.remove("/sys/bus/i2c/drivers/INA231");
+    for (const std::string address : {"0045", "0040", "0044", "0041"})
+      tree.write("/sys/bus/i2c/drivers/INA231/" + bus + "-" + address + "/sensor_W", "0.5\n");
+    std::vector<std::string> rails;
+    for (const PowerSensor& sensor : found(tree).power) rails.push_back(sensor.rail);
+    EXPECT_THAT(rails, ElementsAre("A15", "memory", "GPU", "A7")) << bus;
+  }
+}
+
+TEST(LinuxDiscover, AZoneUnderThePowerAllocator) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const std::string zone = "/sys/class/thermal/thermal_zone0/";
+  tree.write(zone + "policy", "power_allocator\n");
+  tree.write(zone + "trip_point_0_temp", "70000\n");  // it switches on
+  tree.write(zone + "trip_point_1_type", "passive\n");
+  tree.write(zone + "trip_point_1_temp", "85000\n");  // and holds it here
+  const LinuxMachine machine = found(tree);
+  EXPECT_EQ(machine.zones.at(0).governor, "power_allocator");
+  ASSERT_EQ(machine.zones[0].trips.size(), 2u);
+  const MachineSpec made = make_machine_spec(machine);
+  for (const TripPoint& trip : made.spec.trips) EXPECT_LE(trip.temp_c, 85);
+}
+
+/// Active: two governors, no table, a preference beside them.
+TEST(LinuxDiscover, AmdPstateIsGovernedByItsBounds) {
+  const LinuxTree tree;
+  tree.add_cpus(4);
+  for (int cpu = 0; cpu < 4; ++cpu) {
+    tree.add_policy(cpu, 1, "", 400000, 5100000, 0);
+    const std::string at = LinuxTree::policy(cpu);
+    tree.write(at + "scaling_driver", "amd-pstate-epp\n");
+    tree.write(at + "scaling_governor", "powersave\n");
+    tree.write(at + "scaling_available_governors", "performance powersave\n");
+    tree.write(at + "energy_performance_preference", "balance_performance\n");
+  }
+  const LinuxMachine machine = found(tree);
+  ASSERT_EQ(machine.policies.size(), 4u);
+  EXPECT_EQ(choose_actuator(machine, machine.policies[0], ActuatorKind::kAuto).kind,
+            ActuatorKind::kBounds);
+  EXPECT_EQ(choose_actuator(machine, machine.policies[0], ActuatorKind::kSetSpeed).kind,
+            ActuatorKind::kNone);
+  EXPECT_EQ(make_machine_spec(machine).spec.clusters[0].opps.back().freq_khz, 5100000);
 }
 
 TEST(LinuxDiscover, AMouseIsNoBatteryOfTheMachine) {

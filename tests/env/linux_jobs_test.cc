@@ -72,6 +72,21 @@ class LinuxJobsTest : public ::testing::Test {
   std::uint32_t released_ = 0;
 };
 
+TEST_F(LinuxJobsTest, NoJobIsMappedToMoreCoresThanThisProcessMayRunOn) {
+  MachineSpec made = make_machine_spec(discover_machine(SysTree(tree_.root())));
+  add_job_profiles(emulated_test::easy_spec(), made, CpuSet{0, 1, 2, 6});
+  int most_little = 0, most_big = 0;
+  for (const Mapping& mapping : made.spec.mappings) {
+    most_little = std::max<int>(most_little, mapping.cores[0]);
+    most_big = std::max<int>(most_big, mapping.cores[1]);
+  }
+  EXPECT_EQ(most_little, 3);
+  EXPECT_EQ(most_big, 1);
+  MachineSpec elsewhere = make_machine_spec(discover_machine(SysTree(tree_.root())));
+  add_job_profiles(emulated_test::easy_spec(), elsewhere, CpuSet{100});
+  EXPECT_EQ(elsewhere.spec.mappings.size(), made_.spec.mappings.size());
+}
+
 TEST_F(LinuxJobsTest, AJobIsBelievedToTakeAsLongAsDescribedOnTheFastestCore) {
   const AppProfile& cnn = made_.spec.apps[static_cast<std::size_t>(made_.spec.find_app("cnn"))];
   const OppChoice top = highest_opps(made_.spec);

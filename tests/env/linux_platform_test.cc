@@ -314,6 +314,71 @@ TEST_F(LinuxMachineTest, APowerSensorThatIsGoneIsHeldOverThenTheModelTells) {
   EXPECT_NEAR(now_.energy_mj, 1500 * span_s, 1e-6) << "what the model told is not charged again";
 }
 
+/// A counter of energy is read by a core of its package, and none is woken for that.
+TEST_F(LinuxMachineTest, WhatIsNotReadWhileNothingRunsIsNotCalledMeasured) {
+  tree_.remove("/sys/bus/i2c/drivers/INA231");
+  const std::string rapl = "/sys/class/powercap/intel-rapl:0/";
+  tree_.write(rapl + "name", "package-0\n");
+  tree_.write(rapl + "energy_uj", "1000000\n");
+  tree_.write(rapl + "max_energy_range_uj", "262143328850\n");
+  options_.dry_run = true;
+  start();
+  EXPECT_EQ(platform_->power_source(), "rail package-0 by RAPL");
+  epoch({});
+  EXPECT_FALSE(platform_->power_measured());
+  EXPECT_EQ(now_.sensed.absent, Sensed::kPower);
+  double uj = 1e6;
+  for (int i = 0; i < 5000 && !platform_->power_measured(); ++i) {
+    tree_.write(rapl + "energy_uj", std::to_string(static_cast<std::int64_t>(uj += 50'000)) + "\n");
+    epoch({0, 4});
+  }
+  EXPECT_TRUE(platform_->power_measured());
+  EXPECT_EQ(now_.sensed.absent, 0);
+  // It falls idle, and what was measured is soon of long ago.
+  epoch({}, {.interval_ns = 2'100'000'000});
+  EXPECT_FALSE(platform_->power_measured());
+  EXPECT_EQ(now_.sensed.absent, Sensed::kPower);
+  const double s = static_cast<double>(now_.epoch_ns) * 1e-9;
+  EXPECT_NEAR(now_.energy_mj, now_.power_mw * s, 1e-6 * now_.energy_mj) << "modelled, both";
+}
+
+TEST_F(LinuxMachineTest, AGaugeTellsWhileNothingRunsToo) {
+  options_.dry_run = true;
+  start();
+  epoch({0, 4});
+  ASSERT_EQ(now_.power_mw, 2000);
+  tree_.write("/sys/bus/i2c/drivers/INA231/3-0040/sensor_W", "0.050\n");
+  epoch({}, {.interval_ns = 1'100'000'000});
+  EXPECT_TRUE(platform_->power_measured());
+  EXPECT_NEAR(now_.power_mw, 800, 1e-9);
+}
+
+TEST_F(LinuxMachineTest, TheBatteryIsTheMachinesOwnAndMovesThePreference) {
+  const std::string battery = "/sys/class/power_supply/BAT0/";
+  options_.dry_run = true;
+  start();
+  epoch({0});
+  EXPECT_EQ(now_.battery_pct, 100) << "there is none";
+  EXPECT_EQ(now_.sustainable_mw, 0);
+  EXPECT_EQ(now_.energy_preference, 0.5);
+  tree_.write(battery + "type", "Battery\n");
+  tree_.write(battery + "status", "Discharging\n");
+  tree_.write(battery + "capacity", "40\n");
+  tree_.write(battery + "energy_now", "1000\n");  // 3600 mJ
+  tree_.write(battery + "energy_full", "2500\n");
+  options_.battery_until_ns = 100'000'000'000;
+  start();
+  epoch({0});
+  EXPECT_EQ(now_.battery_pct, 40);
+  EXPECT_NEAR(now_.sustainable_mw, 36, 1) << "3.6 J for 100 s";
+  EXPECT_GT(now_.energy_preference, 0.5);
+  LinuxTuning tuning;
+  tuning.preference = 0.1;
+  platform_->tune(tuning);
+  epoch({0});
+  EXPECT_EQ(now_.energy_preference, 0.1) << "what the user says comes first";
+}
+
 TEST_F(LinuxMachineTest, KnobsAsText) {
   options_.actuator = ActuatorKind::kBounds;
   start();

@@ -2,14 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
+#include <map>
 
 #include "env/linux/machine_spec.h"
+#include "env/linux/sense/battery_reading.h"
 #include "env/linux/sense/cpu_usage.h"
 #include "env/linux/sense/idle_residency.h"
 #include "env/linux/sense/power_reading.h"
+#include "env/linux/sense/read_costs.h"
 #include "env/model/thermal.h"
 #include "kernels/base/error.h"
 #include "tests/env/linux_tree.h"
@@ -150,6 +155,151 @@ TEST(LinuxPower, TheBatteryTellsOnlyWhileItDischarges) {
   tree.write("/sys/class/power_supply/BAT0/status", "Charging\n");
   EXPECT_FALSE(PowerReading(at, discover_machine(at), linux_setting_calls()).measures())
       << "the mouse is no sensor";
+}
+
+/// As newer Linux kernels show the chips of a Jetson: volts and amperes, and names of rails.
+void add_ina3221(const LinuxTree& tree, int hwmon, const std::string& chip = "ina3221") {
+  const std::string at = "/sys/class/hwmon/hwmon" + std::to_string(hwmon) + "/";
+  tree.write(at + "name", chip + "\n");
+  const char* const rails[] = {"VDD_GPU", "VDD_IN", "VDD_CPU"};
+  const char* const ma[] = {"40", "500", "120"};
+  for (int i = 0; i < 3; ++i) {
+    const std::string n = std::to_string(i + 1);
+    tree.write(at + "in" + n + "_input", "5000\n");
+    tree.write(at + "curr" + n + "_input", std::string(ma[i]) + "\n");
+    tree.write(at + "in" + n + "_label", std::string(rails[i]) + "\n");
+  }
+}
+
+void add_power(const LinuxTree& tree, int hwmon, const std::string& chip, int uw) {
+  const std::string at = "/sys/class/hwmon/hwmon" + std::to_string(hwmon) + "/";
+  tree.write(at + "name", chip + "\n");
+  tree.write(at + "power1_input", std::to_string(uw) + "\n");
+}
+
+TEST(LinuxPower, VoltsAndAmperesUnderHwmonAreTheInputOfANewerNano) {
+  const LinuxTree tree;
+  tree.make_nano();
+  tree.remove("/sys/bus/i2c/drivers/ina3221x");
+  add_ina3221(tree, 2);
+  add_power(tree, 0, "amdgpu", 9'000'000);
+  add_power(tree, 1, "nvme", 4'000'000);
+  const SysTree at(tree.root());
+  PowerReading power(at, discover_machine(at), linux_setting_calls());
+  EXPECT_EQ(power.source(), "rail VDD_IN by hwmon");
+  double mw = 0;
+  ASSERT_TRUE(power.read(1, mw));
+  EXPECT_DOUBLE_EQ(mw, 2500);  // 5 V and 0.5 A
+  tree.write("/sys/class/hwmon/hwmon2/curr2_input", "none\n");
+  EXPECT_FALSE(power.read(2, mw));
+  EXPECT_DOUBLE_EQ(mw, 2500) << "held";
+}
+
+TEST(LinuxPower, RailsUnderHwmonAddUpWhereNoneIsTheInput) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  tree.remove("/sys/bus/i2c/drivers/INA231");
+  const int uw[] = {1'250'000, 150'000, 200'000, 400'000};
+  const char* const devices[] = {"0-0040", "0-0041", "0-0044", "0-0045"};
+  for (int i = 0; i < 4; ++i) {
+    add_power(tree, i, "ina231", uw[i]);
+    const std::string device = std::string("/sys/devices/i2c-0/") + devices[i];
+    std::filesystem::create_directories(tree.path(device));
+    std::filesystem::create_symlink(
+        tree.path(device), tree.path("/sys/class/hwmon/hwmon" + std::to_string(i) + "/device"));
+  }
+  const SysTree at(tree.root());
+  PowerReading power(at, discover_machine(at), linux_setting_calls());
+  EXPECT_EQ(power.source(), "rails A15, memory, GPU, A7 by hwmon");
+  double mw = 0;
+  ASSERT_TRUE(power.read(1, mw));
+  EXPECT_DOUBLE_EQ(mw, 2000);
+}
+
+TEST(LinuxPower, OfAChipThatMayBeOfAnythingNothingIsBelieved) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  tree.remove("/sys/bus/i2c/drivers/INA231");
+  add_power(tree, 0, "hidpp_battery_0", 100'000);
+  add_power(tree, 1, "drivetemp", 100'000);
+  add_power(tree, 2, "corsairpsu", 90'000'000);
+  const SysTree at(tree.root());
+  EXPECT_FALSE(PowerReading(at, discover_machine(at), linux_setting_calls()).measures());
+}
+
+TEST(LinuxPower, RaplThatOthersMayNotReadIsSaidAndTheModelTells) {
+  if (geteuid() == 0) {
+    // Root reads everything: an unreadable file is a folder in its place.
+    const LinuxTree tree;
+    tree.make_laptop();
+    tree.remove("/sys/class/power_supply");
+    tree.remove("/sys/class/powercap/intel-rapl:0/energy_uj");
+    tree.write("/sys/class/powercap/intel-rapl:0/energy_uj/x", "");
+    const SysTree at(tree.root());
+    const LinuxMachine machine = discover_machine(at);
+    ASSERT_EQ(machine.power.size(), 1u);
+    EXPECT_FALSE(machine.power[0].readable);
+    EXPECT_FALSE(PowerReading(at, machine, linux_setting_calls()).measures());
+    return;
+  }
+  const LinuxTree tree;
+  tree.make_laptop();
+  tree.remove("/sys/class/power_supply");
+  std::filesystem::permissions(tree.path("/sys/class/powercap/intel-rapl:0/energy_uj"),
+                               std::filesystem::perms::none);
+  const SysTree at(tree.root());
+  const LinuxMachine machine = discover_machine(at);
+  ASSERT_EQ(machine.power.size(), 1u);
+  EXPECT_FALSE(machine.power[0].readable);
+  EXPECT_FALSE(PowerReading(at, machine, linux_setting_calls()).measures());
+}
+
+TEST(LinuxBattery, ChargesAddUpByWhatEachHoldsAndTheMouseIsLeftOut) {
+  const LinuxTree tree;
+  tree.make_laptop();
+  const auto reading = [&] {
+    const SysTree at(tree.root());
+    return BatteryReading(at, discover_machine(at), linux_setting_calls());
+  };
+  EXPECT_EQ(reading().charge_pct(), 81);
+  EXPECT_TRUE(std::isnan(reading().left_mj())) << "it tells a percentage only";
+  EXPECT_TRUE(reading().discharges());
+  const std::string first = "/sys/class/power_supply/BAT0/",
+                    second = "/sys/class/power_supply/BAT1/";
+  tree.write(first + "energy_now", "30000000\n");  // 30 Wh of 40
+  tree.write(first + "energy_full", "40000000\n");
+  EXPECT_DOUBLE_EQ(reading().left_mj(), 30 * 3'600'000.0);
+  // One that counts in Ah: 1 Ah of 2 at 10 V are 10 Wh of 20.
+  tree.write(second + "type", "Battery\n");
+  tree.write(second + "status", "Unknown\n");
+  tree.write(second + "capacity", "50\n");
+  tree.write(second + "charge_now", "1000000\n");
+  tree.write(second + "charge_full", "2000000\n");
+  tree.write(second + "voltage_now", "10000000\n");
+  EXPECT_DOUBLE_EQ(reading().left_mj(), 40 * 3'600'000.0);
+  EXPECT_DOUBLE_EQ(reading().charge_pct(), 100.0 * 40 / 60);
+  tree.write(first + "status", "Charging\n");
+  EXPECT_FALSE(reading().discharges()) << "the mouse does";
+  tree.remove("/sys/class/power_supply/BAT0");
+  tree.remove("/sys/class/power_supply/BAT1");
+  EXPECT_FALSE(reading().present());
+}
+
+TEST(LinuxCosts, AreOfTheFilesThatAreThere) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const SysTree at(tree.root());
+  std::map<std::string, int> files;
+  for (const ReadCost& cost : measure_read_costs(at, discover_machine(at), linux_setting_calls())) {
+    EXPECT_GT(cost.us_a_file, 0) << cost.what;
+    files[cost.what] = cost.files;
+  }
+  EXPECT_EQ(files, (std::map<std::string, int>{{"load", 1},
+                                               {"clocks", 2},
+                                               {"limits", 2},
+                                               {"power", 4},
+                                               {"temperatures", 1},
+                                               {"idle states", 2}}));
 }
 
 MachineSpec spec_of(const LinuxTree& tree) {

@@ -66,6 +66,11 @@ bool LinuxMachine::on_battery() const {
   });
 }
 
+bool is_confined(const LinuxMachine& machine) {
+  return !machine.allowed.empty() && !machine.online.empty() &&
+         machine.online.first_missing_in(machine.allowed) >= 0;
+}
+
 LinuxMachine discover_machine(const SysTree& tree) {
   LinuxMachine machine;
   machine.kernel = tree.line("/proc/sys/kernel/osrelease").value_or("");

@@ -75,8 +75,11 @@ struct PowerSensor {
   Kind kind = Kind::kRapl;
   std::string rail;              ///< "package-0", "A15", "total", "battery BAT0"
   std::string file;              ///< below the root; of energy for RAPL, of power else
+  std::string current_file;      ///< hwmon without power: of mA, and `file` is of mV
   std::int64_t wraps_at_uj = 0;  ///< RAPL
   bool readable = false;
+  bool of_board = false;  ///< hwmon: a chip that is made to measure a board's rails
+  bool input = false;     ///< hwmon: by its label the rail that feeds the board's others
 };
 
 struct PowerSupply {
@@ -84,6 +87,7 @@ struct PowerSupply {
   std::optional<std::int64_t> capacity_pct;
   bool of_system = false;  ///< false: a mouse's, a keyboard's
   std::optional<bool> online;
+  bool tells_energy = false;  ///< what is left in it, in Wh or in Ah and V
 };
 
 /// A state of cpuidle. What the driver does not say is absent.
@@ -148,6 +152,9 @@ struct LinuxMachine {
   /// Of that CPU, in milliwatts; nullptr when there is none.
   const EnergyModel* energy_model_of(int cpu) const;
 };
+
+/// Whether CPUs are online on which this process may not run.
+bool is_confined(const LinuxMachine& machine);
 
 LinuxMachine discover_machine(const SysTree& tree);
 

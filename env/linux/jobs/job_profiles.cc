@@ -1,5 +1,8 @@
 #include "env/linux/jobs/job_profiles.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "env/model/content_hash.h"
 #include "env/model/platform_mappings.h"
 
@@ -19,12 +22,26 @@ bool is_small_when_mixed(const PlatformSpec& spec) {
   return mixed <= kMostMixed;
 }
 
+/// More cores of a cluster than this process may run on serve no job. Where it may run on none of any,
+/// nothing is known of them.
+void keep_within(const CpuSet& allowed, MachineSpec& made) {
+  const auto fits = [&](const Mapping& mapping) {
+    for (std::size_t c = 0; c < made.cpus.size(); ++c)
+      if (mapping.cores[c] > (made.cpus[c] & allowed).count()) return false;
+    return true;
+  };
+  auto& mappings = made.spec.mappings;
+  if (std::none_of(mappings.begin(), mappings.end(), fits)) return;
+  std::erase_if(mappings, [&](const Mapping& mapping) { return !fits(mapping); });
+}
+
 }  // namespace
 
-void add_job_profiles(const PlatformSpec& timed, MachineSpec& made) {
+void add_job_profiles(const PlatformSpec& timed, MachineSpec& made, const CpuSet& allowed) {
   PlatformSpec& spec = made.spec;
   spec.time_spread = timed.time_spread;
   spec.mappings = make_mappings(spec.clusters, is_small_when_mixed(spec));
+  keep_within(allowed, made);
   const double described_mhz = highest_mhz(timed.clusters.front());
   const ClusterSpec& fastest = spec.clusters[static_cast<std::size_t>(spec.big_cluster())];
   const double fastest_speed = fastest.capacity_per_mhz * highest_mhz(fastest);

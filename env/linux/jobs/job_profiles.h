@@ -9,6 +9,6 @@ namespace flyball {
 /// on. A job takes as long on one core of the fastest cluster, at its highest clock, as there, and on
 /// the others in proportion to their capacity; power is as of plain load. All of it is a belief that
 /// jobs correct.
-void add_job_profiles(const PlatformSpec& timed, MachineSpec& made);
+void add_job_profiles(const PlatformSpec& timed, MachineSpec& made, const CpuSet& allowed = {});
 
 }  // namespace flyball

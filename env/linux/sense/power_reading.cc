@@ -1,13 +1,15 @@
 #include "env/linux/sense/power_reading.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace flyball {
 namespace {
 
 using Kind = PowerSensor::Kind;
 
-/// The best kind there is. hwmon is left out: its chips are of graphics cards and supplies as often
-/// as of the CPU.
-const Kind kOrder[] = {Kind::kIna231, Kind::kIna3221, Kind::kRapl, Kind::kBattery};
+/// The best kind there is.
+const Kind kOrder[] = {Kind::kIna231, Kind::kIna3221, Kind::kRapl, Kind::kHwmon, Kind::kBattery};
 
 const char* by(Kind kind) {
   switch (kind) {
@@ -39,6 +41,10 @@ double to_mw(Kind kind, double value) {
 }  // namespace
 
 PowerReading::PowerReading(const SysTree& tree, const LinuxMachine& machine, SettingCalls& calls) {
+  const bool has_input =
+      std::any_of(machine.power.begin(), machine.power.end(), [](const PowerSensor& sensor) {
+        return sensor.kind == Kind::kHwmon && sensor.of_board && sensor.input && sensor.readable;
+      });
   for (const Kind kind : kOrder) {
     if (kind == Kind::kBattery && !machine.on_battery()) continue;
     for (const PowerSensor& sensor : machine.power) {
@@ -47,6 +53,8 @@ PowerReading::PowerReading(const SysTree& tree, const LinuxMachine& machine, Set
       if (kind == Kind::kRapl && !sensor.rail.starts_with("package")) continue;
       // The first rail is the input, from which the others are fed.
       if (kind == Kind::kIna3221 && !sensors_.empty()) continue;
+      // Other chips are of graphics cards, disks and supplies.
+      if (kind == Kind::kHwmon && (!sensor.of_board || sensor.input != has_input)) continue;
       add(tree, sensor, calls);
     }
     if (sensors_.empty()) continue;
@@ -62,7 +70,9 @@ PowerReading::PowerReading(const SysTree& tree, const PowerSensor& sensor, Setti
 
 void PowerReading::add(const SysTree& tree, const PowerSensor& sensor, SettingCalls& calls) {
   source_ += (sensors_.empty() ? "" : ", ") + sensor.rail;
-  sensors_.push_back({HeldFile(calls, tree.path(sensor.file)), sensor.kind,
+  std::optional<HeldFile> current;
+  if (!sensor.current_file.empty()) current.emplace(calls, tree.path(sensor.current_file));
+  sensors_.push_back({HeldFile(calls, tree.path(sensor.file)), std::move(current), sensor.kind,
                       static_cast<double>(sensor.wraps_at_uj), -1});
 }
 
@@ -78,7 +88,9 @@ bool PowerReading::read(std::int64_t now_ns, double& mw) noexcept {
       continue;
     }
     if (sensor.kind != Kind::kRapl) {
-      sum_mw += to_mw(sensor.kind, value);
+      double ma = 1;
+      if (sensor.current && !sensor.current->read_number(ma)) complete = false;
+      sum_mw += to_mw(sensor.kind, value * ma);  // mV times mA are uW
       continue;
     }
     double used_uj = value - sensor.last_uj;

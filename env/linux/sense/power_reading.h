@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,8 @@
 
 namespace flyball {
 
-/// Power by the sensors of a machine that speak of most of it: the rails of a board, the packages of
-/// a PC, or the battery while it discharges. Several are added up. Figures of different rails cannot
+/// Power by the sensors of a machine that speak of most of it: the rails of a board, or the input from
+/// which they are fed, the packages of a PC, or the battery while it discharges. Several are added up. Figures of different rails cannot
 /// be compared, so whoever shows one names it.
 class PowerReading {
  public:
@@ -25,6 +26,10 @@ class PowerReading {
   bool counts_energy() const {
     return measures() && sensors_.front().kind == PowerSensor::Kind::kRapl;
   }
+  /// What sensors counted so far is forgotten: the next reading tells nothing of those.
+  void begin_anew() noexcept {
+    for (Sensor& sensor : sensors_) sensor.last_uj = -1;
+  }
   /// Mean since the last reading where a sensor counts energy, else as of now. False, and `mw` as it
   /// was, when one of them does not answer.
   bool read(std::int64_t now_ns, double& mw) noexcept;
@@ -32,6 +37,7 @@ class PowerReading {
  private:
   struct Sensor {
     HeldFile file;
+    std::optional<HeldFile> current;
     PowerSensor::Kind kind;
     double wraps_at_uj;
     double last_uj;  ///< negative: not read yet
