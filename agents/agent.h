@@ -22,7 +22,7 @@ struct AgentContext {
   const Belief& belief;
   RewardWeights weights;
   std::uint64_t seed = 1;
-  const Simulator* truth = nullptr;  ///< for the oracle only, which knows the future
+  const Simulator* truth = nullptr;  ///< for who knows the future only (as_told.h)
 };
 
 /// Decides, and may learn. The loop calls, per epoch,
@@ -108,6 +108,7 @@ struct AgentInfo {
   bool searched = false;         ///< its argument is found by a search in hindsight
   bool by_clusters = false;      ///< decides by what clusters show: needs nobody to announce jobs
   bool corrects_belief = false;  ///< plans with a belief of the board that it corrects
+  bool keeps_tables = false;     ///< of states and actions, first in its policy file (QLearning::save)
   Role role = Role::kNone;
 };
 const std::vector<AgentInfo>& agent_catalogue();

@@ -183,6 +183,7 @@ const std::vector<Entry>& entries() {
         .summary = "double Q-learning over mapping, quality and frequency, with safe exploration",
         .learns = true,
         .corrects_belief = true,
+        .keeps_tables = true,
         .role = Role::kTried},
        false,
        plain<QLearning>},

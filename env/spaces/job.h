@@ -21,7 +21,7 @@ struct JobRecord {
   AppSetting setting;
   bool missed = false;      ///< finished after its deadline, or was dropped
   bool dropped = false;     ///< never ran: the queue was full
-  bool infeasible = false;  ///< no configuration could have met deadline and accuracy floor
+  bool infeasible = false;  ///< by the truth nothing could have met it: for figures, not for deciding
 
   std::int64_t latency_ns() const { return finish_ns - release_ns; }
   std::int64_t execution_ns() const { return finish_ns - start_ns; }

@@ -21,7 +21,7 @@ namespace flyball {
 struct ClusterObservation {
   std::int64_t freq_khz = 0;   ///< that the clock really has, at the end of the epoch
   std::int64_t asked_khz = 0;  ///< by the last action
-  double capacity = 0;  ///< of one core at `freq_khz`; 1024 is the platform's fastest core at its top
+  double capacity = 0;  ///< of one core at `freq_khz` (env/model/capacity.h)
   double util_max = 0;   ///< busy share of the busiest core over the epoch, 0 to 1
   double util_mean = 0;  ///< over all cores of the cluster
   double power_mw = 0;   ///< mean over the epoch

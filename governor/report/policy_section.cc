@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 
+#include "agents/agent.h"
 #include "agents/policy_file.h"
 #include "agents/q_learning.h"
 #include "governor/report/sections.h"
@@ -97,7 +98,8 @@ Section policy_section(const std::string& path) {
   Section section;
   section.title =
       fmt::format("What {} learned on {}", policy.identity.agent, policy.identity.platform);
-  if (policy.identity.agent != "q_learning") {
+  const AgentInfo* const learner = find_agent(policy.identity.agent);
+  if (learner == nullptr || !learner->keeps_tables) {
     section.notes.push_back(fmt::format("{} keeps no table of states and actions: nothing to draw.",
                                         policy.identity.agent));
     return section;
