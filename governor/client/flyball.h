@@ -227,7 +227,7 @@ FLYBALL_API int flyball_session_report_actual(flyball_session* session, int64_t 
 /* ..._reportActualWorkDuration2: began at start_ns, of total_ns, of which on CPU and GPU. */
 FLYBALL_API int flyball_session_report_actual2(flyball_session* session, int64_t start_ns,
                                                int64_t total_ns, int64_t cpu_ns, int64_t gpu_ns);
-/* ..._setThreads. EINVAL (none), EPERM, EBUSY, EPIPE. */
+/* ..._setThreads. EINVAL (none), EPERM, EBUSY, EPIPE. One that ends is left out from then on. */
 FLYBALL_API int flyball_session_set_threads(flyball_session* session, const int32_t* thread_ids,
                                             size_t count);
 /* ..._setPreferPowerEfficiency: a job that is late by up to a quarter of the target is nearly as good. */
