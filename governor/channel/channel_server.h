@@ -50,6 +50,7 @@ class ChannelServer {
   ChannelServer& operator=(const ChannelServer&) = delete;
 
  private:
+  friend class ChannelServerFuzz;  // asks it without a socket, thousands of times a second
   struct Client {
     FileDescriptor socket, process;
     ProcessIdentity identity;  ///< where Linux has no descriptors of processes

@@ -1,66 +1,21 @@
-// The application channel: a hello, and then whatever a client may do with the memory that it is given.
+// The application channel: a hello, and then whatever a client may do with the memory that it is given;
+// what it may ask for by the socket (channel_changes.cc); and, for the library, whatever may come from a
+// governor (channel_library.cc).
 
 #include <sys/mman.h>
 
 #include <cmath>
-#include <cstring>
 #include <memory>
 
 #include "env/spaces/observation.h"
 #include "governor/channel/guest_seat.h"
+#include "tests/fuzz/channel_input.h"
 #include "tests/fuzz/input_file.h"
 
 namespace flyball::fuzz {
 namespace {
 
 constexpr std::int64_t kEpochNs = 10'000'000;
-
-/// What is left of the input.
-class Bytes {
- public:
-  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-  std::size_t take(void* to, std::size_t most) {
-    const std::size_t bytes = most < size_ ? most : size_;
-    std::memcpy(to, data_, bytes);
-    data_ += bytes;
-    size_ -= bytes;
-    return bytes;
-  }
-  std::size_t left() const { return size_; }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_;
-};
-
-/// Most inputs are to get past the words that say what they are.
-std::vector<char> hello_of(Bytes& input) {
-  std::uint8_t how = 0;
-  input.take(&how, 1);
-  fly_hello hello{};
-  hello.magic = FLY_MAGIC;
-  hello.kind = FLY_HELLO;
-  hello.version = FLYBALL_INTERFACE;
-  hello.bytes = sizeof hello;
-  std::strcpy(hello.name, "fuzz");
-  hello.level_count = hello.threads = hello.required.priority = 1;
-  if (how % 2 == 0) {
-    input.take(reinterpret_cast<char*>(&hello) + 16, sizeof hello - 16);
-    hello.text_bytes %= FLY_TEXT_BYTES;
-  }
-  if (how % 3 == 0) {  // says what it can run on
-    std::strcpy(hello.knob[how % FLYBALL_KNOBS].name, FLYBALL_WHERE);
-    hello.text_bytes = 8;
-  }
-  if (how % 7 == 0) input.take(&hello, 16);
-  std::vector<char> message(sizeof hello + hello.text_bytes % FLY_TEXT_BYTES);
-  std::memcpy(message.data(), &hello, sizeof hello);
-  input.take(message.data() + sizeof hello, message.size() - sizeof hello);
-  if (how % 6 == 0 && message.size() >= sizeof hello + 8)
-    std::memcpy(message.data() + sizeof hello, "gpu\0cpu\0", 8);
-  if (how % 11 == 0 && !message.empty()) message.resize(how % message.size());
-  return message;
-}
 
 void check(const Observation& now, const Guest& guest) {
   for (const JobRecord& job : now.jobs()) {
@@ -94,10 +49,9 @@ const Elements& elements() {
   return kElements;
 }
 
-void play(const std::uint8_t* data, std::size_t size) {
+void play_memory(Bytes& input) {
   static const auto table = std::make_unique<GuestTable>();
   static const auto now = std::make_unique<Observation>();
-  Bytes input(data, size);
   Guest& guest = table->guest[0];
   guest.offer = Offer();
   const std::string why = read_offer(hello_of(input), guest.offer);
@@ -144,6 +98,18 @@ void play(const std::uint8_t* data, std::size_t size) {
 }  // namespace flyball::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  flyball::fuzz::play(data, size);
+  flyball::fuzz::Bytes input(data, size);
+  std::uint8_t of = 0;
+  input.take(&of, 1);
+  switch (of % 4) {
+    case 0:
+      flyball::fuzz::play_changes(input);
+      break;
+    case 1:
+      flyball::fuzz::play_library(input);
+      break;
+    default:
+      flyball::fuzz::play_memory(input);
+  }
   return 0;
 }

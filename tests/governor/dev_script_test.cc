@@ -106,6 +106,11 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
                                 "bench --benchmark_filtre=x",
                                 "fuzz now",
                                 "fuzz 1 2",
+                                "fuzz --runs",
+                                "fuzz --runs ten",
+                                "fuzz channle",
+                                "soak 100 channel",
+                                "soak week",
                                 "format all",
                                 "clean everything",
                                 "help me",
@@ -122,7 +127,7 @@ TEST(DevScript, RefusesWrongArgumentsBeforeAnyWork) {
 TEST(DevScript, HelpOfEveryVerbDoesNothingElse) {
   Dev dev;
   for (const std::string verb : {"run", "test", "guest", "build", "evaluate", "policies", "bench",
-                                 "fuzz", "format", "clean"}) {
+                                 "fuzz", "soak", "format", "clean"}) {
     const Finished finished = dev.run(verb + " --help");
     EXPECT_EQ(finished.exit_code, 0) << verb;
     EXPECT_THAT(finished.out, HasSubstr("usage: ./dev VERB")) << verb;
@@ -198,6 +203,24 @@ TEST(DevScript, FuzzSaysWhatItDid) {
                     ContainsRegex("scenario +4711 runs +[0-9]+ inputs  no crash\n"),
                     HasSubstr("budget: 5 s for each format of a file"), Not(HasSubstr("CRASH"))));
   EXPECT_THAT(dev.started(), HasSubstr("fuzz_platform -max_total_time=5 "));
+}
+
+TEST(DevScript, FuzzTakesANumberOfInputsAndFormats) {
+  Dev dev;
+  fuzz_targets(dev);
+  const Finished finished = dev.run("fuzz --runs 10000000 channel");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.out, ContainsRegex("^channel +4711 runs +[0-9]+ inputs  no crash\n$"));
+  EXPECT_THAT(dev.started(),
+              AllOf(HasSubstr("fuzz_channel -runs=10000000 "), Not(HasSubstr("fuzz_policy")),
+                    Not(HasSubstr("max_total_time"))));
+}
+
+TEST(DevScript, ASoakIsAWeekOfSessions) {
+  Dev dev;
+  dev.stand_in("build/release/bin/channel_test", "echo $FLYBALL_SOAK_SESSIONS sessions");
+  EXPECT_THAT(dev.run("soak").out, HasSubstr("\n10080 sessions\n"));
+  EXPECT_THAT(dev.run("soak 128").out, HasSubstr("\n128 sessions\n"));
 }
 
 TEST(DevScript, ACrashUnderFuzzFailsOnceAllFormatsHadTheirTurn) {
