@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -144,6 +145,21 @@ void check_results_written() {
 void write_note(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void offer_note(std::string_view text) {
+  while (!text.empty()) {
+    pollfd out{STDERR_FILENO, POLLOUT, 0};
+    const int ready = poll(&out, 1, 0);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready != 1 || (out.revents & POLLOUT) == 0) return;
+    // A pipe that takes anything takes so much.
+    const ssize_t written =
+        ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(written));

@@ -36,5 +36,8 @@ bool result_refused();
 void check_results_written();
 /// Messages on the way, to standard error. Failures are ignored: there is nowhere to report them.
 void write_note(std::string_view text);
+/// The same of whoever must not wait, having clocks to give back: what standard error does not take at once
+/// (a pipe that nobody reads, a terminal that was stopped) is dropped.
+void offer_note(std::string_view text);
 
 }  // namespace flyball::cli

@@ -47,7 +47,10 @@ LinuxTableMachine::LinuxTableMachine(const SysTree& tree, const LinuxMachine& ma
                                      Takeover* takeover, SettingHook* hook,
                                      const std::atomic<bool>& stop, bool clocks_can_be_set)
     : engine_(engine), takeover_(takeover), interrupted_(stop) {
-  if (takeover_ != nullptr) watch_.emplace(takeover_->settings());
+  if (takeover_ != nullptr) {
+    watch_.emplace(takeover_->settings());
+    takeover_->settings().expect(kBeatNs);
+  }
   for (const PowerSensor& sensor : machine.power) {
     if (!sensor.readable) continue;
     if (sensor.kind == PowerSensor::Kind::kBattery && !machine.on_battery()) continue;
@@ -106,6 +109,18 @@ void LinuxTableMachine::add_cluster(const SysTree& tree, const LinuxMachine& mac
                       : std::make_unique<ClockHand>(std::move(actuators)));
 }
 
+void LinuxTableMachine::give_back() {
+  if (takeover_ == nullptr) return;
+  takeover_->begin_to_end();
+  for (const auto& hand : hand_) {
+    if (hand) hand->hand_over();
+  }
+  takeover_->wait_while([&] {
+    return std::any_of(hand_.begin(), hand_.end(),
+                       [](const auto& hand) { return hand && hand->report().busy; });
+  });
+}
+
 LinuxTableMachine::~LinuxTableMachine() { stop(); }
 
 void LinuxTableMachine::wait(std::int64_t ns) {
@@ -133,9 +148,8 @@ void LinuxTableMachine::wait(std::int64_t ns) {
 void LinuxTableMachine::look_for_rivals() {
   for (; watched_ < takeover_->settings().count(); ++watched_) watch_->watch(watched_);
   // While a hand writes, what it reads as says nothing, and a driver that takes its time lets nobody read.
-  if (std::any_of(hand_.begin(), hand_.end(), [](const auto& hand) {
-        return hand != nullptr && hand->report().busy;
-      }))
+  if (std::any_of(hand_.begin(), hand_.end(),
+                  [](const auto& hand) { return hand != nullptr && hand->report().busy; }))
     return;
   auto change = watch_->next();
   // For what no event tells, as what came before the first look. Of limits heat may be the cause.

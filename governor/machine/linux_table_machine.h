@@ -33,6 +33,8 @@ class LinuxTableMachine final : public TableMachine {
                     InferenceEngine& engine, Takeover* takeover, SettingHook* hook,
                     const std::atomic<bool>& stop, bool clocks_can_be_set);
   ~LinuxTableMachine() override;
+  /// All clocks, at the end: no call but lost_supervisor() comes after it.
+  void give_back();
 
   std::vector<TableCluster> clusters() const override { return clusters_; }
   std::vector<TableRail> rails() const override { return rails_; }

@@ -1,5 +1,6 @@
 #include "governor/service/service_config.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "env/config/yaml.h"
 #include "governor/status/tuning_control.h"
 #include "kernels/base/error.h"
+#include "kernels/base/file_descriptor.h"
 
 namespace flyball {
 namespace {
@@ -18,9 +20,9 @@ namespace {
 constexpr std::int64_t kMaxLimitKhz = 100'000'000;
 
 /// What stands in it is done as root.
-void check_trusted(const std::string& path) {
+void check_trusted(const std::string& path, int file) {
   struct stat info {};
-  if (geteuid() != 0 || stat(path.c_str(), &info) != 0) return;
+  if (geteuid() != 0 || fstat(file, &info) != 0) return;
   if (info.st_uid != 0) {
     input_error(path, fmt::format("belongs to user {}, and root is to obey it", info.st_uid),
                 "let root own it: chown root");
@@ -28,6 +30,13 @@ void check_trusted(const std::string& path) {
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     input_error(path, "others than root may write to it", "take that from them: chmod go-w");
   }
+}
+
+/// What is said of the opened file, of the path that it was opened by.
+std::string said_of(const std::string& path, const std::string& opened, std::string text) {
+  for (std::size_t at = 0; (at = text.find(opened, at)) != text.npos; at += path.size())
+    text.replace(at, opened.size(), path);
+  return text;
 }
 
 std::optional<std::string> path_in(const YamlMap& map, std::string_view key) {
@@ -70,10 +79,7 @@ LimitedClocks limited_clocks(const ServiceConfig::Limit& limit,
   return clocks;
 }
 
-}  // namespace
-
-ServiceConfig read_service_config(const std::string& path) {
-  check_trusted(path);
+ServiceConfig read_opened(const std::string& path) {
   const YamlMap root = YamlMap::file(path, 1,
                                      {"policy", "applications", "actuator", "force", "dry_run", "seed", "state_dir",
                                       "epoch_ms", "preference", "limits", "metrics"});
@@ -114,6 +120,24 @@ ServiceConfig read_service_config(const std::string& path) {
     config.metrics_socket = flag(metrics, "socket");
   }
   return config;
+}
+
+}  // namespace
+
+ServiceConfig read_service_config(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return read_opened(path);  // which says why not
+  check_trusted(path, file.get());
+  // What is read is what was looked at, whatever stands under that name by now.
+  const std::string opened = fmt::format("/proc/self/fd/{}", file.get());
+  try {
+    ServiceConfig config = read_opened(opened);
+    for (ServiceConfig::Limit& limit : config.limits)
+      limit.where = said_of(path, opened, limit.where);
+    return config;
+  } catch (const Error& error) {
+    throw Error(error.kind(), said_of(path, opened, error.what()));
+  }
 }
 
 LinuxTuning tuning_of(const ServiceConfig& config, const LinuxMachine& machine,

@@ -157,8 +157,11 @@ std::string TuningControl::set_limit(bool maximum, const std::string& value,
                                  next.min_khz[c], next.max_khz[c]),
                      "change the other one first");
     }
-    done.push_back(khz > 0 ? fmt::format("{} {} {}", who, key, khz)
-                           : fmt::format("{} {} default", who, key));
+    done.push_back(khz == 0 ? fmt::format("{} {} default", who, key)
+                   : fmt::to_string(khz) == value
+                       ? fmt::format("{} {} {}", who, key, khz)
+                       : fmt::format("{} {} {} (the nearest clock {} {} that it has)", who, key,
+                                     khz, maximum ? "up to" : "from", value));
   }
   if (done.empty()) {
     return refused("--policy " + policy, "is not governed here" + did_you_mean(policy, known),

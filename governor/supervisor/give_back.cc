@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <map>
 
+#include "governor/supervisor/close_descriptors.h"
 #include "governor/supervisor/give_back_lane.h"
 #include "kernels/base/clock.h"
 
@@ -49,8 +50,8 @@ pid_t start_process(int keep, const Work& work) {
   sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = fork();
   if (child == 0) {
-    if (keep > 3) close_range(3, static_cast<unsigned>(keep) - 1, 0);
-    close_range(static_cast<unsigned>(keep) + 1, ~0U, 0);
+    if (keep > 3) close_descriptors(3, static_cast<unsigned>(keep) - 1);
+    close_descriptors(static_cast<unsigned>(keep) + 1, ~0U);
     work();
     _exit(0);
   }
@@ -186,6 +187,7 @@ void run_wave(const GiveBackScene& scene, const std::vector<int>& settings, std:
       running.push_back(&lanes[next++]);
     }
     std::erase_if(running, [](LaneProcess* lane) { return lane->look(); });
+    scene.file.gives_back();
     if (!running.empty()) nanosleep(&kBetweenLooks, nullptr);
   }
   for (LaneProcess& lane : lanes) lane.reap();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -146,12 +147,31 @@ class Lane {
     // Accepted is not done: a driver's failure is not reported by the write. Limits and speeds read
     // as what the machine makes of them, so anything but the value of before will do.
     const bool moved = after.view() != step.found.view();
-    const bool hot = scene_.is_hot && is_frequency(file_.kind(setting));
+    const bool held = scene_.is_hot || speed_is_limited(setting);
     step.found = after;
-    if (after.view() == before || (is_frequency(file_.kind(setting)) && (moved || hot))) {
+    if (after.view() == before || (is_frequency(file_.kind(setting)) && (moved || held))) {
       return Returned::kGivenBack;
     }
     return Returned::kIgnored;
+  }
+
+  /// Whether a limit that is in force keeps a policy's speed from what it was.
+  bool speed_is_limited(int setting) const {
+    const std::string_view path = file_.path(setting);
+    constexpr std::string_view kSpeed = "scaling_setspeed";
+    const auto khz = number_of(file_.before(setting));
+    char name[sizeof SettingEntry{}.path];
+    const std::size_t folder = path.size() - kSpeed.size();
+    if (!khz || !path.ends_with(kSpeed)) return false;
+    const auto limit_khz = [&](std::string_view limit) {
+      std::copy_n(path.begin(), folder, name);
+      std::copy(limit.begin(), limit.end(), name + folder);
+      return number_of(read_file_setting(scene_.sys, {name, folder + limit.size()}).view());
+    };
+    static_assert(kSpeed.size() >= std::string_view("scaling_max_freq").size());
+    const auto highest_khz = limit_khz("scaling_max_freq"),
+               lowest_khz = limit_khz("scaling_min_freq");
+    return (highest_khz && *khz > *highest_khz) || (lowest_khz && *khz < *lowest_khz);
   }
 
   const GiveBackScene& scene_;

@@ -32,6 +32,7 @@ GiveBackResult give_back_patiently(SettingsFile& file, std::int64_t limit_ns,
   // A torn entry stays torn.
   while (all.missing() > all.count(Returned::kDamaged) && monotonic_ns() < until_ns) {
     nanosleep(&kBetweenTries, nullptr);
+    file.gives_back();
     take_over_result(all, give_back(file, options));
     // A driver that took its time: what was let be has come through.
     for (SettingResult& each : all.settings) {

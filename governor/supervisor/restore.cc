@@ -29,10 +29,18 @@ RestoreReport restore_elsewhere(const std::string& folder, const std::string& sy
   RestoreReport report;
   try {
     const StateDir dir = StateDir::open_existing(folder);
-    if (!dir) return report;  // it was removed, and what was in it
+    if (!dir) {
+      report.elsewhere_removed = printable(folder);
+      return report;
+    }
+    std::optional<GovernorLock> lock;
     if (dir.whole_path() != folder) {
       report.elsewhere_problem = "it is reached by a link";
-    } else if (const GovernorLock lock = GovernorLock::try_lock(dir); !lock) {
+    } else if (lock = GovernorLock::try_lock_if_there(dir); !lock) {
+      // Nothing is made in a folder that a governor may never have had.
+      if (SettingsFile::open_existing(dir))
+        report.elsewhere_problem = "it has settings, and no lock as a governor's has";
+    } else if (!*lock) {
       report.elsewhere_problem = "another process holds its lock";
     } else {
       report = restore_locked(dir, sysfs_root);
@@ -68,6 +76,26 @@ GovernorLock lock_when_free(const StateDir& dir, std::int64_t limit_ns) {
     }
     nanosleep(&kBetweenLockTries, nullptr);
   }
+}
+
+MachineLock machine_when_free(const std::string& sysfs_root, std::int64_t limit_ns) {
+  return MachineLock::take(sysfs_root, limit_ns, [](const std::string& folder) {
+    std::int64_t pid = 0;
+    try {
+      if (folder.empty()) return;
+      const StateDir dir = StateDir::open_existing(folder);
+      if (!dir) return;
+      const auto file = SettingsFile::open_existing(dir);
+      if (file && runs(file->governor())) pid = file->governor().pid;
+    } catch (const Error&) {
+      return;  // what cannot be looked at tells nothing
+    }
+    if (pid == 0) return;
+    failure("this machine",
+            "another flyball governs it (process " + std::to_string(pid) + "), with state folder " +
+                printable(folder),
+            "stop it, and it gives everything back: kill " + std::to_string(pid));
+  });
 }
 
 RestoreReport restore_locked(const StateDir& dir, const std::string& sysfs_root) {
@@ -109,7 +137,7 @@ RestoreReport restore(const RestoreOptions& options) {
   if (!dir && !MachineLock::names_folder(options.sysfs_root)) return {};
   std::optional<GovernorLock> lock;
   if (dir) lock.emplace(lock_when_free(dir, options.lock_limit_ns));
-  const MachineLock machine = MachineLock::take(options.sysfs_root, options.lock_limit_ns);
+  const MachineLock machine = machine_when_free(options.sysfs_root, options.lock_limit_ns);
   return restore_all(dir, machine, options.sysfs_root);
 }
 

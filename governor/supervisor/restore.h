@@ -28,6 +28,8 @@ struct RestoreReport {
   std::string elsewhere;
   /// One line on why that one was not looked at.
   std::string elsewhere_problem;
+  /// It is no more, and what had been left in it with it.
+  std::string elsewhere_removed;
 };
 
 /// Gives back what a governor left that has died together with its supervisor. The file stays when a
@@ -36,6 +38,8 @@ RestoreReport restore(const RestoreOptions& options);
 /// The lock, once a supervisor that is giving back has done so; throws Error (kFailure) while one
 /// governs, or when that takes longer.
 GovernorLock lock_when_free(const StateDir& dir, std::int64_t limit_ns);
+/// The same of the machine.
+MachineLock machine_when_free(const std::string& sysfs_root, std::int64_t limit_ns);
 /// restore() for who has both locks: what was left in `dir`, which may be absent, and in the state folder of
 /// whoever governed this machine last. That folder must be this user's own, reached by no link, and nobody
 /// else's to write to, or it is not looked at.

@@ -59,7 +59,8 @@ SettingReading read_file_setting(int sys, std::string_view path) {
     return reading;
   }
   std::string_view text(reading.text, static_cast<std::size_t>(got));
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  text = text.substr(0, text.find('\n'));
+  while (text.ends_with(' ')) text.remove_suffix(1);
   reading.size = static_cast<std::uint16_t>(text.size());
   return reading;
 }

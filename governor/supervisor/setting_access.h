@@ -7,7 +7,7 @@
 
 namespace flyball {
 
-/// What a setting reads as, without the line's end; or the errno of the refusal. No allocation: it
+/// What a setting reads as, its first line; or the errno of the refusal. No allocation: it
 /// is read and written after fork() in a process of many threads, too.
 struct SettingReading {
   int error = 0;

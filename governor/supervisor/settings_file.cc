@@ -192,6 +192,11 @@ bool SettingsFile::intend(int setting, std::string_view value) noexcept {
   clear(older.read_back);
   store(older.stored, value, latest + 1);
   set_state(setting, SettingState::kTaken);
+  if (phase() == GovernorPhase::kStarting) {
+    header().beat_ns.store(monotonic_ns(), std::memory_order_release);
+    set_phase(GovernorPhase::kGoverning);
+  }
+  gives_back();
   return true;
 }
 
@@ -213,6 +218,15 @@ void SettingsFile::beat(std::int64_t now_ns, std::int64_t period_ns) noexcept {
   header().period_ns.store(period_ns, std::memory_order_release);
   header().beat_ns.store(now_ns, std::memory_order_release);
   if (phase() == GovernorPhase::kStarting) set_phase(GovernorPhase::kGoverning);
+}
+
+void SettingsFile::expect(std::int64_t period_ns) noexcept {
+  header().period_ns.store(period_ns, std::memory_order_release);
+}
+
+void SettingsFile::gives_back() noexcept {
+  if (phase() == GovernorPhase::kGivingBack)
+    header().beat_ns.store(monotonic_ns(), std::memory_order_release);
 }
 
 void SettingsFile::set_phase(GovernorPhase phase) noexcept {

@@ -45,7 +45,7 @@ class SettingsFile {
   /// A setting that was left, or has its old value again, is going to be changed anew.
   bool retake(int setting, std::string_view before, bool before_is_certain = true) noexcept;
   /// Before the machine is written to; false when the value is too long or no printable line, and
-  /// then it must not be.
+  /// then it must not be. The first one ends the start: from then on there is something to give back.
   bool intend(int setting, std::string_view value) noexcept;
   /// After the write was accepted, with what the setting reads as now: drivers round and cap.
   void written(int setting, std::string_view read_back) noexcept;
@@ -55,6 +55,10 @@ class SettingsFile {
 
   /// The governor lives: an epoch began. The next one comes within `period_ns`.
   void beat(std::int64_t now_ns, std::int64_t period_ns) noexcept;
+  /// The first epoch will come within `period_ns` after the first setting that is changed.
+  void expect(std::int64_t period_ns) noexcept;
+  /// Whoever gives back by itself is still at it: a sign of life like an epoch's.
+  void gives_back() noexcept;
   void set_phase(GovernorPhase phase) noexcept;
   void set_supervisor(const ProcessIdentity& process) noexcept;
 

@@ -68,7 +68,7 @@ struct SettingEntry {
 };
 
 enum class GovernorPhase : std::uint32_t {
-  kStarting,  ///< it has not had an epoch yet
+  kStarting,  ///< it has had no epoch yet, and changed nothing
   kGoverning,
   kGivingBack,  ///< by itself
   kDone,        ///< everything is given back

@@ -20,7 +20,7 @@ namespace flyball {
 namespace {
 
 constexpr timespec kBetweenTries = {0, 20'000'000};
-constexpr const char* kMachineLock = "machine.lock";
+constexpr const char *kLock = "lock", *kMachineLock = "machine.lock";
 
 /// The file that a holder's folder is named in; none where there is no /run below the root, or, unless
 /// `make`, no such file yet.
@@ -33,6 +33,15 @@ FileDescriptor open_note(const std::string& sysfs_root, bool make) {
   const StateDir dir = make ? StateDir::make(folder) : StateDir::open_existing(folder);
   if (!dir) return FileDescriptor();
   return open_state_file(dir, kMachineLock, make ? O_CREAT : 0, S_IWGRP | S_IWOTH);
+}
+
+std::string folder_in(const FileDescriptor& note) {
+  char text[PATH_MAX];
+  const ssize_t size = note ? pread(note.get(), text, sizeof text, 0) : 0;
+  const std::string_view all(text, static_cast<std::size_t>(std::max<ssize_t>(0, size)));
+  // One that was being written when its writer died has no end: that writer had changed nothing yet.
+  const std::size_t end = all.find('\n');
+  return std::string(all.substr(0, end == all.npos || !all.starts_with('/') ? 0 : end));
 }
 
 /// A privilege that is missing is the usual cause, and sudo the cure.
@@ -82,11 +91,15 @@ std::string StateDir::whole_path() const {
 }
 
 StateDir StateDir::make(const std::string& path) {
-  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-    refuse_folder(path, "cannot be made: " + error_text(errno));
-  }
+  const bool made = mkdir(path.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) refuse_folder(path, "cannot be made: " + error_text(errno));
   StateDir dir = open_existing(path);
   if (!dir) refuse_folder(path, "it was removed just now");
+  dir.new_ = made;
+  // Everybody may ask for the status, whatever the umask of who starts us. One that was there stays as
+  // its owner wants it.
+  if (made && fchmod(dir.descriptor(), 0755) != 0)
+    refuse_folder(path, "cannot be opened to its readers: " + error_text(errno));
   return dir;
 }
 
@@ -115,17 +128,24 @@ FileDescriptor open_state_file(const StateDir& dir, const char* name, int flags,
           "remove it when you know where it comes from");
 }
 
-GovernorLock GovernorLock::try_lock(const StateDir& dir) {
-  FileDescriptor file = open_state_file(dir, "lock", O_CREAT, S_IWGRP | S_IWOTH);
+std::optional<GovernorLock> GovernorLock::try_lock_if_there(const StateDir& dir) {
+  if (faccessat(dir.descriptor(), kLock, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    return {};
+  return try_lock(dir, 0);
+}
+
+GovernorLock GovernorLock::try_lock(const StateDir& dir, int flags) {
+  FileDescriptor file = open_state_file(dir, kLock, flags, S_IWGRP | S_IWOTH);
   if (!file) {
-    failure(dir.path_of("lock"), "cannot be made: " + error_text(errno),
+    failure(dir.path_of(kLock), "cannot be made: " + error_text(errno),
             "free space there, or give another folder with --state-dir");
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return GovernorLock(FileDescriptor());
   return GovernorLock(std::move(file));
 }
 
-MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_ns) {
+MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_ns,
+                              const std::function<void(const std::string&)>& held) {
   const std::string policies = sysfs_root + "/sys/devices/system/cpu/cpufreq";
   std::error_code absent;
   if (std::filesystem::is_empty(policies, absent) || absent)
@@ -146,6 +166,7 @@ MachineLock MachineLock::take(const std::string& sysfs_root, std::int64_t limit_
     if (errno != EWOULDBLOCK && errno != EINTR)
       failure(sysfs_root.empty() ? "this machine" : sysfs_root,
               "cannot be locked: " + error_text(errno), "keep its files where locks are kept");
+    if (held) held(folder_in(open_note(sysfs_root, /*make=*/false)));
     if (monotonic_ns() > until_ns) {
       failure(sysfs_root.empty() ? "this machine" : sysfs_root,
               "another flyball governs it, with another state folder",
@@ -164,13 +185,12 @@ bool MachineLock::names_folder(const std::string& sysfs_root) {
   return note && fstat(note.get(), &info) == 0 && info.st_size > 0;
 }
 
-std::string MachineLock::last_folder() const {
-  char text[PATH_MAX];
-  const ssize_t size = note_ ? pread(note_.get(), text, sizeof text, 0) : 0;
-  const std::string_view all(text, static_cast<std::size_t>(std::max<ssize_t>(0, size)));
-  // One that was being written when its writer died has no end: that writer had changed nothing yet.
-  const std::size_t end = all.find('\n');
-  return std::string(all.substr(0, end == all.npos || !all.starts_with('/') ? 0 : end));
+std::string MachineLock::last_folder() const { return folder_in(note_); }
+
+void MachineLock::name_none() const noexcept {
+  // One that stays is looked into by the next one, and nothing is found there.
+  if (!note_) return;
+  [[maybe_unused]] const int ignored = ftruncate(note_.get(), 0);
 }
 
 void MachineLock::name_folder(const StateDir& dir) const {

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "governor/supervisor/process_identity.h"
@@ -29,12 +33,15 @@ class StateDir {
   const std::string& path() const { return path_; }
   /// Where it really is, whatever links `path` goes through; empty when the system does not say.
   std::string whole_path() const;
+  /// It was absent until make().
+  bool is_new() const { return new_; }
   std::string path_of(const char* name) const { return path_ + "/" + name; }
 
  private:
   explicit StateDir(const std::string& path) : path_(path) {}
   std::string path_;
   FileDescriptor directory_;
+  bool new_ = false;
 };
 
 /// Whoever governs, or gives back, holds this lock. It ends with the last process that has the
@@ -42,12 +49,15 @@ class StateDir {
 /// somebody else has it.
 class GovernorLock {
  public:
-  static GovernorLock try_lock(const StateDir& dir);
+  static GovernorLock try_lock(const StateDir& dir) { return try_lock(dir, O_CREAT); }
+  /// Of a folder that is perhaps no governor's: nothing is made there. Nothing where it has no such file.
+  static std::optional<GovernorLock> try_lock_if_there(const StateDir& dir);
   explicit operator bool() const { return static_cast<bool>(file_); }
   int descriptor() const { return file_.get(); }
 
  private:
   explicit GovernorLock(FileDescriptor file) : file_(std::move(file)) {}
+  static GovernorLock try_lock(const StateDir& dir, int flags);
   FileDescriptor file_;
 };
 
@@ -61,8 +71,10 @@ class GovernorLock {
 class MachineLock {
  public:
   /// `sysfs_root` as of TakeoverOptions. Waits up to `limit_ns` for a supervisor that gives back;
-  /// throws Error (kFailure) when it is not to be had by then.
-  static MachineLock take(const std::string& sysfs_root, std::int64_t limit_ns);
+  /// throws Error (kFailure) when it is not to be had by then. `held` is called, while it waits, with the
+  /// folder of who holds it (empty: unknown), and may throw instead.
+  static MachineLock take(const std::string& sysfs_root, std::int64_t limit_ns,
+                          const std::function<void(const std::string& folder)>& held = {});
   /// Whether a holder's folder stands there.
   static bool names_folder(const std::string& sysfs_root);
   /// -1 where nothing is held.
@@ -73,6 +85,8 @@ class MachineLock {
   std::string last_folder() const;
   /// From now on it is this one. To be called before anything is changed that it would have to give back.
   void name_folder(const StateDir& dir) const;
+  /// Nothing was left in it.
+  void name_none() const noexcept;
 
  private:
   MachineLock(FileDescriptor file, FileDescriptor note)

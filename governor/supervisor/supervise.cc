@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kLongestPeriodNs = 600 * kSecondNs;
-constexpr std::int64_t kBusyLimitNs = 10 * kSecondNs;
+constexpr std::int64_t kNothingOwedLimitNs = 10 * kSecondNs;
 constexpr std::int64_t kKilledLimitNs = kSecondNs / 2;  // a thread in the Linux kernel ends later
 constexpr std::int64_t kPatienceNs = 3 * kSecondNs;
 constexpr std::int64_t kStuckLimitNs = 30 * kSecondNs;
@@ -53,9 +53,20 @@ void say(const std::string& line) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 
+bool owes(const SettingsFile& file) {
+  for (int setting = 0; setting < file.count(); ++setting) {
+    const SettingState state = file.state(setting);
+    if (state == SettingState::kTaken || state == SettingState::kGivingBack) return true;
+  }
+  return false;
+}
+
 /// When it hangs if nothing is heard of it till then.
 std::int64_t silent_until_ns(const SettingsFile& file, std::int64_t grace_ns) {
-  return std::max(file.beat_ns() + hang_limit_ns(file.phase(), file.period_ns()), grace_ns);
+  const bool ends = file.phase() == GovernorPhase::kGivingBack;
+  return std::max(
+      file.beat_ns() + hang_limit_ns(file.phase(), file.period_ns(), !ends || owes(file)),
+      grace_ns);
 }
 
 enum class End { kDone, kDied, kHung };
@@ -101,8 +112,9 @@ int give_back_all(SettingsFile& file, const StateDir& dir, const ProcessWatch& g
 
 }  // namespace
 
-std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns) {
-  if (phase == GovernorPhase::kStarting || phase == GovernorPhase::kGivingBack) return kBusyLimitNs;
+std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns, bool owes) {
+  if (phase == GovernorPhase::kStarting || (phase == GovernorPhase::kGivingBack && !owes))
+    return kNothingOwedLimitNs;
   return std::max(3 * std::clamp<std::int64_t>(period_ns, 0, kLongestPeriodNs), kSecondNs);
 }
 

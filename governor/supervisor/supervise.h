@@ -14,8 +14,9 @@ enum SupervisorDescriptor {
 };
 inline constexpr int kSupervisorDescriptors = 5;
 
-/// How long the governor may be silent. One that starts or gives back has much to do at once.
-std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns);
+/// How long the governor may be silent. One that has changed nothing yet, or `owes` nothing any more, has more
+/// time: a machine that boots is slow, a disk takes its time over a result, and to stop it gives nothing back.
+std::int64_t hang_limit_ns(GovernorPhase phase, std::int64_t period_ns, bool owes = true);
 
 /// What the supervisor's process does: says that it is ready, waits until the governor has ended, or
 /// stops it when it hangs, and gives back what it left. Heeds no signal till then. The exit status.

@@ -4,21 +4,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "governor/supervisor/close_descriptors.h"
 #include "governor/supervisor/supervise.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/control_character.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
 namespace {
 
 constexpr int kStartLimitMs = 5000;
-constexpr std::int64_t kOwnPatienceNs = 1'000'000'000;
+constexpr std::int64_t kOwnPatienceNs = 1'000'000'000, kSlowDriverNs = 10'000'000'000;
+constexpr timespec kBetweenLooks = {0, 1'000'000};
 
 std::string program_beside_us() {
   char path[4096];
@@ -42,7 +46,7 @@ std::string program_beside_us() {
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
   fcntl(kReadyDescriptor, F_SETFD, FD_CLOEXEC);
-  close_range(kAbove, ~0U, 0);
+  close_descriptors(kAbove, ~0U);
   fcntl(kReadyDescriptor, F_SETFD, 0);
   char* const arguments[] = {const_cast<char*>(program), const_cast<char*>(state_dir), nullptr};
   char* const environment[] = {nullptr};
@@ -57,8 +61,10 @@ std::string program_beside_us() {
 Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains) {
   StateDir dir = StateDir::make(options.state_dir);
   GovernorLock lock = lock_when_free(dir, RestoreOptions{}.lock_limit_ns);
-  MachineLock machine = MachineLock::take(options.sysfs_root, RestoreOptions{}.lock_limit_ns);
+  MachineLock machine = machine_when_free(options.sysfs_root, RestoreOptions{}.lock_limit_ns);
   remains = restore_all(dir, machine, options.sysfs_root);
+  if (dir.is_new() && machine.last_folder() == dir.whole_path())
+    remains.elsewhere_removed = printable(dir.path());
   if (remains.result.missing() > 0) {
     const std::string folder = remains.elsewhere.empty() ? dir.path() : remains.elsewhere;
     failure(folder + "/" + SettingsFile::kName,
@@ -69,7 +75,8 @@ Takeover Takeover::begin(const TakeoverOptions& options, RestoreReport& remains)
   if (!remains.elsewhere_problem.empty()) {
     // What stands there now may not be the user's, and would be forgotten.
     failure(options.sysfs_root + kDefaultStateDir + "/machine.lock", remains.elsewhere_problem,
-            "give back what is there with 'flyball restore --state-dir', or remove this file if that is "
+            "give back what is there with 'flyball restore --state-dir', or remove this file if "
+            "that is "
             "nobody's");
   }
   machine.name_folder(dir);
@@ -142,12 +149,21 @@ void Takeover::begin_to_end() noexcept {
   file_->set_phase(GovernorPhase::kGivingBack);
 }
 
+void Takeover::wait_while(const std::function<bool()>& busy) {
+  const std::int64_t until_ns = monotonic_ns() + kSlowDriverNs;
+  for (; busy() && monotonic_ns() < until_ns; nanosleep(&kBetweenLooks, nullptr))
+    file_->gives_back();
+}
+
 GiveBackResult Takeover::give_back() {
   if (!file_) return {};
   begin_to_end();
   GiveBackResult result = give_back_patiently(*file_, kOwnPatienceNs);
   file_->set_phase(GovernorPhase::kDone);
-  if (result.missing() == 0) file_->remove(dir_);
+  if (result.missing() == 0) {
+    file_->remove(dir_);
+    machine_->name_none();
+  }
   end_supervisor();
   file_.reset();
   lock_.reset();

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -36,9 +37,12 @@ class Takeover {
   bool beat(std::int64_t period_ns) noexcept;
   pid_t supervisor() const { return supervisor_; }
 
-  /// The governor is done, and its platform gives back on its own account before give_back(): from now
-  /// on the supervisor has more patience.
+  /// The governor is done, and its platform gives back on its own account before give_back(): no epoch
+  /// comes any more, and every setting that is given back is a sign of life.
   void begin_to_end() noexcept;
+  /// After that: waits for drivers that take their time, while `busy`, for ten seconds at most, and is
+  /// taken for alive meanwhile. Nothing else waits for them.
+  void wait_while(const std::function<bool()>& busy);
   /// Everything, and the end of the supervisor. What is missing stays in the file for 'flyball
   /// restore'. A second call does nothing.
   GiveBackResult give_back();

@@ -9,6 +9,7 @@
 
 #include "env/linux/actuate/clock_hand.h"
 #include "tests/env/linux_kernel.h"
+#include "tests/env/linux_tree.h"
 
 namespace flyball {
 namespace {
@@ -41,8 +42,12 @@ struct ScriptedHook final : SettingHook {
   void on_written(std::string_view, std::string_view read_back) noexcept override {
     read_backs.emplace_back(read_back);
   }
+  void on_left(std::string_view path, bool given_back) noexcept override {
+    left.push_back(std::string(path.substr(path.rfind('/') + 1)) +
+                   (given_back ? "" : " to others"));
+  }
   int answer = 0;
-  std::vector<std::string> told, read_backs;
+  std::vector<std::string> told, read_backs, left;
 };
 
 class Actuate : public ::testing::Test {
@@ -118,6 +123,75 @@ TEST_F(Actuate, ADriverThatFailsAndSaysItSucceededIsFoundOut) {
   one.set(800000);
   EXPECT_EQ(one.report().in_force_khz, 800000);
   EXPECT_EQ(one.report().error, 0);
+}
+
+TEST_F(Actuate, ASilentFailureOnTheWayBackIsNotTakenForGivenBack) {
+  change([](auto& policy) {
+    policy.governor = "userspace";
+    policy.cur_khz = 1200000;
+  });
+  ScriptedHook hook;
+  PolicyActuator one = actuator(ActuatorKind::kSetSpeed, false, &hook);
+  one.set(800000);
+  change([](auto& policy) { policy.fails_silently = true; });
+  for (int tries = 0; tries < 3; ++tries) {
+    one.hand_over();
+    EXPECT_EQ(one.report().error, EREMOTEIO);
+    EXPECT_THAT(hook.left, ElementsAre()) << "it stays ours";
+    // However often it is tried, what stands there is known for ours.
+    EXPECT_EQ(hook.read_backs.back(), "800000");
+  }
+  change([](auto& policy) { policy.fails_silently = false; });
+  one.hand_over();
+  EXPECT_EQ(one.report().error, 0);
+  EXPECT_EQ(look().cur_khz, 1200000);
+  EXPECT_THAT(hook.left, ElementsAre("scaling_setspeed"));
+}
+
+TEST_F(Actuate, ARefusalOnTheWayBackLeavesItKnownForOurs) {
+  ScriptedHook hook;
+  PolicyActuator one = actuator(ActuatorKind::kBounds, false, &hook);
+  one.set(800000);
+  change([](auto& policy) { policy.refuses = EIO; });
+  for (int tries = 0; tries < 3; ++tries) {
+    one.hand_over();
+    EXPECT_EQ(one.report().error, EIO);
+    EXPECT_EQ(hook.read_backs.back(), "800000");
+  }
+  change([](auto& policy) { policy.refuses = 0; });
+  one.hand_over();
+  EXPECT_EQ(look().user_max_khz, 2000000);
+  EXPECT_THAT(hook.left, ElementsAre("scaling_max_freq"));
+}
+
+TEST_F(Actuate, ASpeedThatALimitKeepsFromItsOldValueIsGivenBack) {
+  for (const bool heat : {false, true}) {
+    change([](auto& policy) {
+      policy.governor = "userspace";
+      policy.cur_khz = 2000000;
+      policy.user_max_khz = 2000000;
+      policy.heat_max_khz = 2000000;
+    });
+    ScriptedHook hook;
+    PolicyActuator one = actuator(ActuatorKind::kSetSpeed, false, &hook);
+    one.set(800000);
+    kernel_.change(kFolder, [&](auto& policy) {
+      (heat ? policy.heat_max_khz : policy.user_max_khz) = 800000;
+    });
+    one.hand_over();
+    EXPECT_EQ(one.report().error, 0);
+    EXPECT_THAT(hook.left, ElementsAre("scaling_setspeed"));
+  }
+}
+
+TEST(LinuxSettingCallsTest, AShorterValueLeavesNoEndOfTheLongerOneInACopyOfSysfs) {
+  const testing::LinuxTree tree;
+  tree.write("/sys/governor", "performance\n");
+  Setting setting(linux_setting_calls(), nullptr, tree.path("/sys/governor"));
+  EXPECT_EQ(setting.write(SettingText("userspace")), 0);
+  EXPECT_EQ(tree.read("/sys/governor"), "userspace\n");
+  EXPECT_EQ(setting.give_back(false), 0);
+  EXPECT_EQ(tree.read("/sys/governor"), "performance\n");
 }
 
 TEST_F(Actuate, AClockThatHeatHoldsDownIsNoFailure) {

@@ -135,7 +135,7 @@ TEST(CliSet, ChangesWhatTheGovernorDoes) {
   Governed governed;
   const Finished limit = governed.ask({"set", "max_khz", "1300000", "--policy", "policy4"});
   ASSERT_EQ(limit.exit_code, 0) << limit.err;
-  EXPECT_EQ(limit.out, "policy4 max_khz 1200000\n");  // the highest clock that it has below
+  EXPECT_EQ(limit.out, "policy4 max_khz 1200000 (the nearest clock up to 1300000 that it has)\n");
   EXPECT_EQ(governed.ask({"set", "epoch_ms", "50"}).out, "epoch_ms 50\n");
   EXPECT_EQ(governed.ask({"set", "preference", "0.8"}).out, "preference 0.8\n");
   json now = governed.first_status();

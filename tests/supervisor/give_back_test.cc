@@ -213,6 +213,19 @@ TEST_F(GiveBackTest, AWriteThatIsAcceptedAndIgnoredIsNotTakenForDone) {
   EXPECT_THAT(report_text(result), HasSubstr("reads 'userspace' though a write was accepted"));
 }
 
+TEST_F(GiveBackTest, ASpeedThatALimitKeepsFromItsOldValueIsNotMissing) {
+  for (const std::string policy : {"policy0/", "policy4/"}) {
+    write(policy + "scaling_setspeed", "2000000");
+    Faults::ignore.push_back(policy + "scaling_setspeed");
+  }
+  const int limited = take_over(SettingKind::kSpeed, "policy0/scaling_setspeed", "800000");
+  const int ignored = take_over(SettingKind::kSpeed, "policy4/scaling_setspeed", "800000");
+  write("policy0/scaling_max_freq", "800000");
+  const GiveBackResult result = give_back_all();
+  EXPECT_EQ(outcome(result, limited), Returned::kGivenBack);
+  EXPECT_EQ(outcome(result, ignored), Returned::kIgnored);
+}
+
 TEST_F(GiveBackTest, WhatHangsStopsNoOtherOne) {
   const int hung = take_over(SettingKind::kGovernor, "policy0/scaling_governor", "userspace");
   const int after = take_over(SettingKind::kMaximum, "policy0/scaling_max_freq", "1000000");

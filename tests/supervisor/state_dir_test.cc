@@ -80,6 +80,17 @@ TEST_F(StateDirTest, TheFolderIsTrustedOnlyWhenNobodyElseWritesThere) {
   EXPECT_FALSE(StateDir::open_existing((folder_ / "absent").string()));
 }
 
+TEST_F(StateDirTest, ANewFolderIsOpenToReadersWhateverTheUmaskAndAnOldOneStaysAsItIs) {
+  const auto mode = [&] { return std::filesystem::status(state_path()).permissions(); };
+  const mode_t before = umask(077);
+  make_state();
+  umask(before);
+  EXPECT_EQ(mode(), std::filesystem::perms(0755));
+  ASSERT_EQ(chmod(state_path().c_str(), 0700), 0);
+  make_state();
+  EXPECT_EQ(mode(), std::filesystem::perms(0700));
+}
+
 TEST_F(StateDirTest, OneGovernorHasTheLockUntilItsLastProcessEnds) {
   const StateDir dir = make_state();
   std::optional<GovernorLock> lock(GovernorLock::try_lock(dir));

@@ -1,13 +1,20 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <initializer_list>
 #include <string>
 
 #include "governor/supervisor/takeover.h"
@@ -21,6 +28,22 @@ inline void sleep_us(long us) {
   nanosleep(&time, nullptr);
 }
 
+/// From now on, and in all that is started, these fail as where Linux does not know them.
+inline void take_system_calls(std::initializer_list<long> numbers) {
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const long number : numbers) {
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+    _exit(126);
+}
+
 /// A governor of its own process that takes over a tree of settings and changes them without end.
 class StubGovernor {
  public:
@@ -29,12 +52,16 @@ class StubGovernor {
     std::int64_t period_ns = 50'000'000;
     std::string supervisor = std::string(FLYBALL_BIN_DIR) + "/flyball-supervisor";
     int epochs = -1;  ///< then it gives back and ends with status 0; -1: without end
+    bool beats = true;
+    bool hangs_at_end = false;  ///< when it has begun to give back
+    bool old_linux = false;     ///< without close_range and pidfd_open, as boards' kernels are
   };
   static constexpr int kSupervisorDied = 3, kCannotStart = 4, kMissing = 5;
 
   explicit StubGovernor(const Options& options) : pid_(fork()) {
     if (pid_ == 0) {
       setpgid(0, 0);
+      if (options.old_linux) take_system_calls({SYS_close_range, SYS_pidfd_open});
       _exit(run(options));
     }
     setpgid(pid_, pid_);
@@ -101,7 +128,7 @@ class StubGovernor {
       take(SettingKind::kMaximum, "scaling_max_freq", {"1500000", "1700000", "1900000"});
     }
     for (int epoch = 0; epoch != options.epochs; ++epoch) {
-      if (!takeover.beat(options.period_ns)) {
+      if (options.beats && !takeover.beat(options.period_ns)) {
         return takeover.give_back().missing() == 0 ? kSupervisorDied : kMissing;
       }
       for (const Turned& each : turned) {
@@ -109,6 +136,10 @@ class StubGovernor {
                each.values[static_cast<std::size_t>(epoch) % 3]);
       }
       sleep_us(200);
+    }
+    if (options.hangs_at_end) {
+      takeover.begin_to_end();
+      for (;;) pause();
     }
     return takeover.give_back().missing() == 0 ? 0 : kMissing;
   }

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "governor/supervisor/close_descriptors.h"
 #include "governor/supervisor/supervise.h"
 #include "tests/supervisor/stub_governor.h"
 
@@ -92,6 +93,73 @@ TEST_F(SupervisorTest, AGovernorThatHangsIsStoppedAndGivenBackFor) {
   // It governs, and has not the time of one that starts any more, though it began just now.
   EXPECT_LT(monotonic_ns() - hung_ns, hang_limit_ns(GovernorPhase::kStarting, 0));
   EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
+}
+
+// The first write comes before the first epoch has ended: from it on the limit holds.
+TEST_F(SupervisorTest, AGovernorThatHangsInItsFirstEpochHasNoMoreTimeThanInAnother) {
+  StubGovernor::Options silent = options();
+  silent.beats = false;
+  StubGovernor governor(silent);
+  wait_until_governing();
+  EXPECT_EQ(settings().value().phase(), GovernorPhase::kGoverning);
+  const std::int64_t begun_ns = monotonic_ns();
+  EXPECT_EQ(governor.wait(), 128 + SIGKILL);
+  EXPECT_LT(monotonic_ns() - begun_ns, hang_limit_ns(GovernorPhase::kStarting, 0));
+  EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
+}
+
+TEST_F(SupervisorTest, AGovernorThatHangsOnItsWayBackIsStoppedAndGivenBackFor) {
+  StubGovernor::Options hangs = options();
+  hangs.epochs = 20;
+  hangs.hangs_at_end = true;
+  StubGovernor governor(hangs);
+  wait_until_governing();
+  const std::int64_t begun_ns = monotonic_ns();
+  EXPECT_EQ(governor.wait(), 128 + SIGKILL);
+  EXPECT_LT(monotonic_ns() - begun_ns, hang_limit_ns(GovernorPhase::kStarting, 0));
+  EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
+}
+
+TEST_F(SupervisorTest, WhoeverGivesBackLivesAsLongAsItSaysSo) {
+  SettingsFile file = SettingsFile::create(make_state(), root(), 4);
+  file.beat(1, 0);
+  file.gives_back();
+  EXPECT_EQ(file.beat_ns(), 1) << "it governs, and only an epoch is a sign of life";
+  file.set_phase(GovernorPhase::kGivingBack);
+  file.gives_back();
+  EXPECT_GT(file.beat_ns(), 1);
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGivingBack, 0), 1'000'000'000);
+  EXPECT_GE(hang_limit_ns(GovernorPhase::kGivingBack, 0, /*owes=*/false), 5'000'000'000);
+  EXPECT_EQ(hang_limit_ns(GovernorPhase::kGoverning, 0, /*owes=*/false), 1'000'000'000);
+}
+
+// Linux 4.9 and 4.14, as boards have them, have neither close_range nor pidfd_open.
+TEST_F(SupervisorTest, AnOldLinuxKernelTakesNothingFromIt) {
+  const int held = open("/dev/null", O_RDONLY);  // inheritable: not for the supervisor
+  StubGovernor::Options old = options();
+  old.old_linux = true;
+  StubGovernor governor(old);
+  const pid_t supervisor = wait_until_governing();
+  std::vector<std::string> kept;
+  for (const auto& each :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(supervisor) + "/fd"))
+    kept.push_back(each.path().filename());
+  EXPECT_LE(kept.size(), 3u + kSupervisorDescriptors);
+  governor.signal(SIGKILL);
+  governor.wait();
+  EXPECT_TRUE(wait_for([&] { return changed().empty(); })) << changed();
+  close(held);
+}
+
+TEST(CloseDescriptorsTest, OneByOneClosesTheSameAndNoOthers) {
+  std::vector<int> made;
+  for (int i = 0; i < 200; ++i) made.push_back(fcntl(STDIN_FILENO, F_DUPFD, 500 + 2 * i));
+  close_one_by_one(600, 700);
+  for (const int each : made) {
+    const bool open = fcntl(each, F_GETFD) >= 0;
+    EXPECT_EQ(open, each < 600 || each > 700) << each;
+    if (open) close(each);
+  }
 }
 
 TEST_F(SupervisorTest, AGovernorThatSleepsAsItSaidIsNoHang) {
@@ -207,6 +275,50 @@ TEST_F(LeftElsewhere, RestoreFindsItThoughNothingNamesItsFolder) {
   EXPECT_EQ(report.elsewhere, elsewhere_);
   EXPECT_EQ(changed(), "");
   EXPECT_EQ(restore_here().remains, Remains::kNothing) << "once";
+}
+
+TEST_F(LeftElsewhere, WhoeverGivesAllBackNamesNoFolderAnyMore) {
+  {
+    RestoreReport remains;
+    Takeover next = Takeover::begin({state_path(), root(), 64, options().supervisor}, remains);
+  }
+  EXPECT_EQ(file_text(note()), "");
+  std::filesystem::remove_all(state_path());
+  EXPECT_EQ(restore_here().elsewhere_removed, "");
+}
+
+TEST_F(LeftElsewhere, AFolderThatWasRemovedIsSaid) {
+  std::filesystem::remove_all(elsewhere_);
+  const RestoreReport report = restore_here();
+  EXPECT_EQ(report.remains, Remains::kNothing);
+  EXPECT_EQ(report.elsewhere_problem, "");
+  EXPECT_EQ(report.elsewhere_removed, elsewhere_);
+  // Whoever makes it anew is told as well.
+  RestoreReport remains;
+  const Takeover next = Takeover::begin({elsewhere_, root(), 64, options().supervisor}, remains);
+  EXPECT_EQ(remains.elsewhere_removed, elsewhere_);
+}
+
+TEST_F(LeftElsewhere, NothingIsMadeInAFolderThatIsNoGovernors) {
+  std::filesystem::remove_all(elsewhere_);
+  std::filesystem::create_directory(elsewhere_);
+  const RestoreReport report = restore_here();
+  EXPECT_EQ(report.elsewhere_problem, "");
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere_));
+}
+
+TEST_F(SupervisorTest, WhoeverGovernsAMachineIsNamedToASecondOne) {
+  std::filesystem::create_directories(root() + "/run");
+  StubGovernor::Options other = options();
+  other.state_dir = (folder_ / "elsewhere").string();
+  StubGovernor first(other);
+  wait_for([&] { return read("policy4/scaling_max_freq") != "2000000"; });
+  RestoreReport remains;
+  const std::string why = error_of([&] {
+    Takeover::begin({state_path(), root(), 64, options().supervisor}, remains);
+  });
+  EXPECT_THAT(why, HasSubstr("process " + std::to_string(first.pid())));
+  EXPECT_THAT(why, HasSubstr(other.state_dir));
 }
 
 TEST_F(LeftElsewhere, AFolderThatOthersCouldHaveWrittenIsNamedAndNotLookedAt) {

@@ -213,6 +213,12 @@ bool PolicyActuator::is_cooling() noexcept {
   });
 }
 
+bool PolicyActuator::speed_is_limited() noexcept {
+  const std::int64_t khz = khz_of(speed_.found());
+  const std::int64_t highest_khz = khz_of(max_.read()), lowest_khz = khz_of(min_.read());
+  return (highest_khz > 0 && khz > highest_khz) || khz < lowest_khz || is_cooling();
+}
+
 void PolicyActuator::fail(int error) noexcept {
   ++report_.refused;
   report_.error = error;
@@ -223,15 +229,17 @@ void PolicyActuator::hand_over() noexcept { give_back(/*heat_lowers=*/true); }
 void PolicyActuator::give_back(bool heat_lowers) noexcept {
   if (report_.stood_down || kind_ == ActuatorKind::kNone) return;
   report_.error = 0;
-  const auto back = [&](Setting& setting, bool heat) {
-    if (const int error = setting.give_back(heat)) report_.error = error;
+  const auto back = [&](Setting& setting, bool heat, bool held) {
+    if (const int error = setting.give_back(heat, held)) report_.error = error;
   };
   if (kind_ == ActuatorKind::kSetSpeed) {
-    if (governor_.found() == kUserspace) back(speed_, heat_lowers);
-    back(governor_, false);
-  } else {
-    back(max_, heat_lowers);
-    back(min_, heat_lowers);
+    if (governor_.found() == kUserspace && speed_.ours())
+      back(speed_, heat_lowers, speed_is_limited());
+    back(governor_, false, false);
+  } else if (max_.ours() || min_.ours()) {
+    const bool cooling = is_cooling();
+    back(max_, heat_lowers, cooling);
+    back(min_, heat_lowers, cooling);
   }
   report_.asked_khz = 0;
   report_.in_force_khz = 0;

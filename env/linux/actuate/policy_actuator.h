@@ -75,6 +75,8 @@ class PolicyActuator {
   void judge(std::int64_t before_khz, std::int64_t now_khz) noexcept;
   std::int64_t next_opp_khz(std::int64_t khz) const noexcept;
   bool is_cooling() noexcept;
+  /// Whether a limit keeps the speed that was found from being had.
+  bool speed_is_limited() noexcept;
   void fail(int error) noexcept;
   void give_back(bool heat_lowers) noexcept;
   void count_writes() noexcept;

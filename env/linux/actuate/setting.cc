@@ -109,7 +109,8 @@ int Setting::put(const SettingText& value) noexcept {
     if (!is_stale(done)) break;
     close_stale();
   }
-  return done < 0 ? static_cast<int>(-done) : 0;
+  if (done < 0) return static_cast<int>(-done);
+  return static_cast<std::size_t>(done) == text.size() + 1 ? 0 : EIO;
 }
 
 int Setting::write(const SettingText& value) noexcept {
@@ -141,19 +142,27 @@ int Setting::write(const SettingText& value) noexcept {
   return 0;
 }
 
-int Setting::give_back(bool heat_lowers) noexcept {
+int Setting::give_back(bool heat_lowers, bool held) noexcept {
   if (!ours_) return 0;
   read();
   if (error_ != 0) return error_;
-  const bool others = changed_by_others(heat_lowers);
+  const bool others = !(now_ == found_) && changed_by_others(heat_lowers);
   if (!others && !(now_ == found_)) {
     if (hook_ != nullptr) {
       error_ = hook_->on_write(path_, found_.view(), !found_is_set_, found_.view());
       if (error_ != 0) return error_;
     }
     ++writes_;
-    if (const int refused = put(found_)) return error_ = refused;
+    const SettingText left = now_;
+    const int refused = put(found_);
     read();
+    if (ours_ && error_ == 0 && now_ == left && (refused != 0 || !held)) {
+      // What it still reads as stays known for ours, however often this is tried.
+      if (hook_ != nullptr) hook_->on_written(path_, now_.view());
+      return error_ = refused != 0 ? refused : EREMOTEIO;
+    }
+    if (refused != 0) return error_ = refused;
+    if (error_ != 0) return error_;
   }
   ours_ = false;
   found_is_set_ = false;

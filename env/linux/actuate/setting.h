@@ -44,8 +44,10 @@ class Setting {
   /// write, or of the reading. A write that succeeds is no proof: compare `now()`.
   int write(const SettingText& value) noexcept;
   /// Writes what it was found as, if we changed it and nobody else has since. A limit that
-  /// `heat_lowers` and that reads lower than we left it may be ours all the same.
-  int give_back(bool heat_lowers) noexcept;
+  /// `heat_lowers` and that reads lower than we left it may be ours all the same. EREMOTEIO: the write
+  /// was accepted, and it still reads as before; it stays ours then, as after every error. Where
+  /// it is `held` there by something else (heat, a limit), that is no failure.
+  int give_back(bool heat_lowers, bool held = false) noexcept;
 
   const std::string& path() const { return path_; }
   const SettingText& found() const { return found_; }

@@ -1,7 +1,9 @@
 #include "env/linux/actuate/setting_calls.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,7 +28,12 @@ struct LinuxSettingCalls final : SettingCalls {
   }
   ssize_t write_file(int fd, const char* bytes, std::size_t size) noexcept override {
     const ssize_t put = pwrite(fd, bytes, size, 0);
-    return put < 0 ? -errno : put;
+    if (put < 0) return -errno;
+    // A copy of sysfs would keep the end of a longer value. Not before: whoever is killed in between
+    // would leave no value at all.
+    struct statfs system;
+    if (fstatfs(fd, &system) != 0 || system.f_type == SYSFS_MAGIC) return put;
+    return ftruncate(fd, put) == 0 ? put : -errno;
   }
   void close_file(int fd) noexcept override { close(fd); }
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 
 #include "env/linux/discover/linux_machine.h"
 
@@ -20,6 +21,18 @@ CpuSet cpus_of(const SysTree& tree, const std::string& folder) {
   CpuSet cpus;
   for (const std::int64_t cpu : tree.numbers(folder + "/related_cpus")) {
     if (cpu >= 0 && cpu < kMaxCpus) cpus.add(static_cast<int>(cpu));
+  }
+  const int error = tree.read_error(folder + "/related_cpus");
+  if (!cpus.empty() || error == 0 || error == ENOENT) return cpus;
+  // While all of them are offline, newer kernels refuse this as well: a CPU that was there is linked to its
+  // policy all the same, and a policy has the number of one of its CPUs.
+  const std::string policy = folder.substr(folder.rfind('/') + 1);
+  for (const std::string& cpu : tree.entries("/sys/devices/system/cpu", "cpu")) {
+    const auto number = whole_number(std::string_view(cpu).substr(3));
+    if (!number || *number < 0 || *number >= kMaxCpus) continue;
+    if (tree.link_name("/sys/devices/system/cpu/" + cpu + "/cpufreq") == policy ||
+        cpu.substr(3) == policy.substr(6))
+      cpus.add(static_cast<int>(*number));
   }
   return cpus;
 }

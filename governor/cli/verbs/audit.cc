@@ -55,7 +55,7 @@ class AuditProgress final : public EpochSink {
     const std::size_t rounds = audit_.blocks().size() / 3;
     if (rounds == told_) return;
     told_ = rounds;
-    write_note(fmt::format("round {} of {} done\n", rounds, rounds_));
+    offer_note(fmt::format("round {} of {} done\n", rounds, rounds_));
   }
 
  private:
@@ -111,16 +111,18 @@ int run_audit(const AuditVerb& verb) {
   const InterruptScope interrupt;
   Holding holding(verb.state_dir, tree);
   options.hook = &holding.hook();
-  machine = discover_machine(tree);
+  machine = discover_again(tree, machine);
   std::optional<AuditResult> result;
   std::vector<std::string> notes;
+  for (const RivalDaemon& rival : machine.rivals) notes.push_back(rival_text(rival));
+  for (const std::string& note : notes) offer_note(note + "\n");
   bool lost_supervisor = false;
   std::optional<Error> spoilt;
   {
     LinuxPlatform real(tree, machine, options);
     AuditPlatform audit(real, tree, machine, audit_schedule(rounds, verb.seed),
                         std::llround(verb.block_s * 1e9));
-    write_note(wrapped(
+    offer_note(wrapped(
         fmt::format(
             "{} rounds of three blocks of {:g} s, some {:.1f} minutes: use the machine as you "
             "do. Ctrl-C ends it, gives everything back and shows what is complete.",
@@ -134,7 +136,7 @@ int run_audit(const AuditVerb& verb) {
                     std::max(agent->epoch().interval_ns, AuditPlatform::kLookNs));
       RivalWatch rivals(holding.takeover().settings(), real, false,
                         [&](const std::string& sentence) {
-                          write_note(sentence + "\n");
+                          offer_note(sentence + "\n");
                           notes.push_back(sentence);
                         });
       AuditProgress progress(audit, rounds);
@@ -143,7 +145,7 @@ int run_audit(const AuditVerb& verb) {
       if (!verb.json) loop.add_sink(progress);
       if (!interrupt.stopped()) loop.run();
       lost_supervisor = beat.lost_supervisor();
-      holding.takeover().begin_to_end();
+      give_back_first(real, holding.takeover());
     }
     try {
       result = result_of(verb, audit, governors_of(machine, real));

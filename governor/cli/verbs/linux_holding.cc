@@ -25,9 +25,14 @@ Takeover begin_takeover(const std::string& state_dir, const SysTree& tree) {
   if (remains.remains == Remains::kSettings) {
     const std::string where =
         remains.elsewhere.empty() ? "" : ", with state folder " + remains.elsewhere;
-    write_note("A governor before this one" + where + (where.empty() ? "" : ",") +
+    offer_note("A governor before this one" + where + (where.empty() ? "" : ",") +
                " had not given back: " + remains.result.sum() + ".\n");
   }
+  if (!remains.elsewhere_removed.empty())
+    offer_note(
+        "State folder " + remains.elsewhere_removed +
+        ", of who governed this machine last, was removed before all was given back: what is found "
+        "now is taken for the user's.\n");
   return takeover;
 }
 
@@ -77,12 +82,27 @@ bool writes_any(const LinuxMachine& machine, ActuatorKind asked) {
                      });
 }
 
+std::string rival_text(const RivalDaemon& rival) {
+  return fmt::format("{} (process {}) turns {}: stop one of the two.", rival.name, rival.pid,
+                     rival.turns);
+}
+
+LinuxMachine discover_again(const SysTree& tree, const LinuxMachine& before) {
+  LinuxMachine now = discover_machine(tree);
+  const auto same = [](const auto& a, const auto& b) {
+    return std::ranges::equal(
+        a, b, {}, [](const auto& x) { return x.name; }, [](const auto& x) { return x.name; });
+  };
+  if (!same(now.policies, before.policies) || !same(now.devfreq, before.devfreq))
+    failure("this machine", "has other clocks than a moment ago", "start it again");
+  return now;
+}
+
 Holding::Holding(const std::string& state_dir, const SysTree& tree)
     : takeover_(begin_takeover(state_dir, tree)), kept_(takeover_.settings(), tree.root()) {}
 
 void BeatSink::on_epoch(const EpochEvent&) noexcept {
-  const std::int64_t epoch_ns = std::max(period_ns_, platform_.tuning().epoch_ns);
-  if (takeover_.beat(platform_.napping() ? LinuxPlatform::kNapNs : epoch_ns)) return;
+  if (takeover_.beat(platform_.napping() ? LinuxPlatform::kNapNs : epoch_ns())) return;
   lost_supervisor_ = true;
   platform_.interrupt();
 }
@@ -98,6 +118,12 @@ std::vector<std::string> governors_of(const LinuxMachine& machine, const LinuxPl
     governors.push_back(governor);
   }
   return governors;
+}
+
+void give_back_first(LinuxPlatform& platform, Takeover& takeover) {
+  takeover.begin_to_end();
+  platform.leave_to_linux(true);
+  takeover.wait_while([&] { return platform.is_writing(); });
 }
 
 void check_given_back(const std::string& verb, const GiveBackResult& returned,

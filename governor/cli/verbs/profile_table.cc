@@ -173,7 +173,7 @@ int profile_table(const ProfileTable& asked, const NamedModel& model) {
     }
     progress.stop();
     lost_supervisor = measured.lost_supervisor();
-    if (holding) holding->takeover().begin_to_end();
+    measured.give_back();
   }
   if (holding) returned = holding->takeover().give_back();
   // What was measured to the end is kept, whatever became of the settings.

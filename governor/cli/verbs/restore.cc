@@ -46,11 +46,21 @@ Json settings_json(const GiveBackResult& result) {
 }
 
 std::string text_of(const RestoreReport& report, const std::string& state_dir) {
+  const std::string removed =
+      report.elsewhere_removed.empty()
+          ? ""
+          : fmt::format(
+                "state folder {}, of who governed this machine last, was removed, and with it "
+                "what had not been given back: look at governors and limits by hand ('flyball "
+                "doctor' shows them)\n",
+                report.elsewhere_removed);
   switch (report.remains) {
     case Remains::kNothing:
-      return fmt::format("nothing to give back: no governor has left anything in {}\n", state_dir);
+      return fmt::format("nothing to give back: no governor has left anything in {}\n", state_dir) +
+             removed;
     case Remains::kEarlierBoot:
-      return "nothing to give back: what a governor left is of an earlier start of the machine\n";
+      return "nothing to give back: what a governor left is of an earlier start of the machine\n" +
+             removed;
     case Remains::kSettings:
       break;
   }
@@ -59,7 +69,7 @@ std::string text_of(const RestoreReport& report, const std::string& state_dir) {
           ? ""
           : fmt::format("left with state folder {}, of who governed this machine last:\n",
                         report.elsewhere);
-  return elsewhere + report_text(report.result) + report.result.sum() + '\n';
+  return elsewhere + report_text(report.result) + report.result.sum() + '\n' + removed;
 }
 
 /// The default folder is absent where no governor has run. One that somebody names is misspelt then,
@@ -79,14 +89,16 @@ int run_restore(RestoreVerb verb, bool named) {
   const std::string& state_dir = verb.options.state_dir;
   const RestoreReport report = restore(verb.options);
   if (verb.json) {
-    write_result(json_text({{"schema", 1},
-                            {"state_dir", report.elsewhere.empty() ? state_dir : report.elsewhere},
-                            {"remains", name_of(report.remains)},
-                            {"settings", settings_json(report.result)},
-                            {"missing", report.result.missing()},
-                            {"not_looked_at", report.elsewhere_problem.empty()
-                                                  ? Json(nullptr)
-                                                  : Json(report.elsewhere_problem)}}));
+    write_result(json_text(
+        {{"schema", 1},
+         {"state_dir", report.elsewhere.empty() ? state_dir : report.elsewhere},
+         {"remains", name_of(report.remains)},
+         {"settings", settings_json(report.result)},
+         {"missing", report.result.missing()},
+         {"not_looked_at",
+          report.elsewhere_problem.empty() ? Json(nullptr) : Json(report.elsewhere_problem)},
+         {"removed_state_dir",
+          report.elsewhere_removed.empty() ? Json(nullptr) : Json(report.elsewhere_removed)}}));
   } else {
     write_result(text_of(report, state_dir));
   }

@@ -23,6 +23,7 @@
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/linux_live.h"
 #include "governor/loop/control_loop.h"
+#include "governor/machine/pending_policies.h"
 #include "governor/machine/rival_watch.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
@@ -36,6 +37,8 @@
 namespace flyball::cli {
 namespace {
 
+constexpr double kLeastS = 0.5;  // of what is left of a run, for another round
+
 std::string power_text(const LinuxPlatform& platform, const LinuxMachine& machine) {
   if (!platform.power_source().empty())
     return fmt::format("Power is measured: {}.", platform.power_source());
@@ -44,13 +47,9 @@ std::string power_text(const LinuxPlatform& platform, const LinuxMachine& machin
              : "Power is modelled, as the Linux kernel believes it: nothing here measures it.";
 }
 
-std::string rival_text(const RivalDaemon& rival) {
-  return fmt::format("{} (process {}) turns {}: stop one of the two.", rival.name, rival.pid,
-                     rival.turns);
-}
-
 std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
-                         const LinuxPlatform& platform, const LinuxJobs* jobs) {
+                         const LinuxPlatform& platform, const LinuxJobs* jobs,
+                         const PendingPolicies& pending, bool asked_dry) {
   const int columns = Terminal::of(STDERR_FILENO).columns;
   std::string text;
   const auto say = [&](const std::string& sentence) { text += wrapped(sentence, columns); };
@@ -62,16 +61,15 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (verb.actuator == "uclamp")
     say("Clamps reach the threads of jobs and of applications that name theirs; all other load is "
         "the Linux governor's own.");
-  bool writes = false;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
     const std::string cpus = cluster.cpus.empty() ? "" : ", CPUs " + cluster.cpus.to_string();
     say(fmt::format("{}{}: {} ({}).", cluster.name, cpus, actuator_name(cluster.actuator),
                     cluster.why));
-    writes = writes || cluster.actuator != ActuatorKind::kNone;
   }
-  if (!writes && !verb.dry_run)
+  if (verb.dry_run && !asked_dry)
     say("No clock may be written by this process: this is a dry run. Start it as root, or give "
         "the container write access to /sys/devices/system/cpu.");
+  for (const std::string& sentence : pending.sentences()) say(sentence);
   for (const RivalDaemon& rival : machine.rivals) say(rival_text(rival));
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
@@ -95,17 +93,31 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   return text;
 }
 
-Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const LinuxSink& sink) {
+/// What came before the run that ends.
+struct EarlierRounds {
+  double seconds = 0, energy_mj = 0;
+  std::uint64_t epochs = 0, naps = 0;
+  std::vector<std::string> came;  ///< policies, each of which began another one
+};
+
+Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const LinuxSink& sink,
+                 bool asked_dry, const EarlierRounds& earlier) {
+  const double seconds = earlier.seconds + sink.seconds();
+  const double energy_mj = earlier.energy_mj + sink.energy_mj();
   Json json{{"schema", 1},
             {"platform", "linux"},
             {"policy", verb.policy},
             {"dry_run", verb.dry_run},
-            {"seconds", sink.seconds()},
-            {"epochs", sink.epochs()},
-            {"naps", platform.naps()},
+            {"dry_run_reason", !verb.dry_run ? Json(nullptr)
+                               : asked_dry   ? Json("as asked")
+                                             : Json("no clock may be written by this process")},
+            {"seconds", seconds},
+            {"epochs", earlier.epochs + sink.epochs()},
+            {"naps", earlier.naps + platform.naps()},
             {"realtime_threads", platform.realtime_threads()},
-            {"power_mean_mw", sink.mean_mw()},
-            {"energy_mj", sink.energy_mj()},
+            {"power_mean_mw", seconds > 0 ? energy_mj / seconds : 0},
+            {"energy_mj", energy_mj},
+            {"taken_later", earlier.came},
             {"power_source", platform.power_source().empty() ? "model" : platform.power_source()}};
   Json& rows = json["clusters"] = Json::array();
   std::size_t c = 0;
@@ -128,7 +140,10 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
   return json;
 }
 
-std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink) {
+std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink,
+                        const EarlierRounds& earlier) {
+  const double seconds = earlier.seconds + sink.seconds();
+  const double energy_mj = earlier.energy_mj + sink.energy_mj();
   std::string text;
   std::size_t c = 0;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -146,8 +161,9 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink) {
     ++c;
   }
   text += fmt::format(
-      "{:.1f} s, {} epochs, {} times idle and left to Linux; {:.2f} W in the mean ({})\n",
-      sink.seconds(), sink.epochs(), platform.naps(), sink.mean_mw() / 1e3,
+      "{:.1f} s, {} epochs, {} times idle and left to Linux; {:.2f} W in the mean ({})\n", seconds,
+      earlier.epochs + sink.epochs(), earlier.naps + platform.naps(),
+      seconds > 0 ? energy_mj / seconds / 1e3 : 0,
       platform.power_source().empty() ? "modelled" : platform.power_source());
   return text;
 }
@@ -167,7 +183,7 @@ std::unique_ptr<StatusService> serve_status(const RunLinux& verb, LinuxPlatform&
     return std::make_unique<StatusService>(platform, options);
   } catch (const Error& error) {
     if (error.kind() == Error::Kind::kInput) throw;
-    write_note(fmt::format("'flyball status' will not show this run: {}\n", error.what()));
+    offer_note(fmt::format("'flyball status' will not show this run: {}\n", error.what()));
     return nullptr;
   }
 }
@@ -186,21 +202,12 @@ std::unique_ptr<ChannelService> serve_linux_applications(const RunLinux& verb,
     options.elements.push_back(cluster.element);
   try {
     auto service = std::make_unique<ChannelService>(platform, platform.spec(), options);
-    write_note(fmt::format("Applications can join, at {}/{}.\n", verb.state_dir, FLY_SOCKET_NAME));
+    offer_note(fmt::format("Applications can join, at {}/{}.\n", verb.state_dir, FLY_SOCKET_NAME));
     return service;
   } catch (const Error& error) {
-    write_note(fmt::format("No application can join: {}\n", error.what()));
+    offer_note(fmt::format("No application can join: {}\n", error.what()));
     return nullptr;
   }
-}
-
-/// What was made of `before` counts its policies and devices.
-bool has_clocks_of(const LinuxMachine& now, const LinuxMachine& before) {
-  const auto same = [](const auto& a, const auto& b) {
-    return std::ranges::equal(
-        a, b, {}, [](const auto& x) { return x.name; }, [](const auto& x) { return x.name; });
-  };
-  return same(now.policies, before.policies) && same(now.devfreq, before.devfreq);
 }
 
 /// Of whatever runs here: no scenario has told what, or for how long. Applications that join are in it.
@@ -229,7 +236,12 @@ void check_plain_policy(const std::string& policy) {
       "use one of " + joined(plain) + ", or give it jobs: 'run --platform linux --scenario NAME'");
 }
 
-int run_linux(const RunLinux& verb) {
+namespace {
+
+/// One after the other when a policy comes that was not there at the start: what a platform is made of is
+/// fixed. True when another one is to follow.
+bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRounds& earlier) {
+  RunLinux verb = asked;
   const bool with_jobs = !verb.jobs.scenario.empty();
   if (!with_jobs) check_plain_policy(verb.policy);
   check_decides_live("--applications " + verb.applications, verb.applications,
@@ -237,7 +249,8 @@ int run_linux(const RunLinux& verb) {
   LinuxOptions options;
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;
-  options.duration_ns = std::llround(verb.duration_s * 1e9);
+  if (verb.duration_s > 0)
+    options.duration_ns = std::llround((verb.duration_s - earlier.seconds) * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
   if (options.actuator == ActuatorKind::kUclamp) {
@@ -246,6 +259,9 @@ int run_linux(const RunLinux& verb) {
       input_error("--actuator uclamp", "clamps the threads of jobs, and none run here",
                   "give it jobs ('run --platform linux --scenario NAME'), or use 'bounds'");
   }
+  // Whoever can write nothing, as in a container, decides and shows all the same.
+  verb.dry_run = asked.dry_run || !writes_any(machine, options.actuator);
+  options.dry_run = verb.dry_run;
   std::optional<LinuxJobs> jobs;
   if (with_jobs) jobs.emplace(verb.jobs, verb.policy, verb.duration_s, verb.seed, machine);
   const MachineSpec made = jobs ? jobs->made() : make_machine_spec(machine, /*devices=*/true);
@@ -258,9 +274,8 @@ int run_linux(const RunLinux& verb) {
            : std::make_unique<JoinedAgent>(make_agent(verb.policy, context),
                                            make_agent(verb.applications, context), belief.mean);
   if (!verb.record.empty()) check_output("--record " + verb.record, verb.record, kRecordingOutput);
-  if (verb.check) return 0;
+  if (verb.check) return false;
 
-  const InterruptScope interrupt;
   options.made = &made;
   if (jobs) {
     options.jobs = &jobs->start();
@@ -268,27 +283,28 @@ int run_linux(const RunLinux& verb) {
   // Closed when all is given back, whatever ends the run: that takes as long as its disk.
   std::unique_ptr<Recorder> recorder;
   std::optional<Holding> holding;
-  if (!verb.dry_run && writes_any(machine, options.actuator)) {
+  if (!verb.dry_run) {
     holding.emplace(verb.state_dir, tree);
     options.hook = &holding->hook();
     // Whoever had the locks may just have given back.
-    LinuxMachine now = discover_machine(tree);
-    if (!has_clocks_of(now, machine))
-      failure("this machine", "has other clocks than a moment ago", "start it again");
-    machine = std::move(now);
+    machine = discover_again(tree, machine);
   }
+  PendingPolicies pending(tree, machine, linux_setting_calls());
   Json json;
   std::string text, record_problem;
-  bool lost_supervisor = false;
+  bool lost_supervisor = false, again = false;
+  GiveBackResult returned;
   {
-    LinuxPlatform platform(tree, machine, options);
+    std::optional<LinuxPlatform> governed(std::in_place, tree, machine, options);
+    LinuxPlatform& platform = *governed;
     platform.tune(tuning);
-    write_note(introduction(verb, machine, platform, jobs ? &*jobs : nullptr));
+    offer_note(
+        introduction(verb, machine, platform, jobs ? &*jobs : nullptr, pending, asked.dry_run));
     LinuxSink sink(platform);
+    std::optional<Teller> teller;
+    if (!verb.json) teller.emplace(platform, sink);
     {
       const InterruptsPlatform interrupts(platform);
-      std::optional<Teller> teller;
-      if (!verb.json) teller.emplace(platform, sink);
       // What runs jobs of its own has no seats for those of others.
       const std::unique_ptr<ChannelService> channel =
           jobs ? nullptr : serve_linux_applications(verb, platform, holding.has_value());
@@ -301,6 +317,10 @@ int run_linux(const RunLinux& verb) {
         if (status) status->note(sentence);
       };
       for (const RivalDaemon& rival : machine.rivals) tell(rival_text(rival));
+      for (const std::string& sentence : pending.sentences()) tell(sentence);
+      // Jobs and a recording are of one platform from end to end.
+      if (!jobs && verb.record.empty()) pending.interrupt_for_one(platform);
+      if (!pending.sentences().empty()) loop.add_sink(pending);
       std::optional<BeatSink> beat;
       std::optional<RivalWatch> rivals;
       if (holding) {
@@ -308,7 +328,7 @@ int run_linux(const RunLinux& verb) {
         loop.add_sink(*beat);
         rivals.emplace(holding->takeover().settings(), platform, verb.force,
                        [&](const std::string& sentence) {
-                         write_note(sentence + "\n");
+                         offer_note(sentence + "\n");
                          tell(sentence);
                        });
         loop.add_sink(*rivals);
@@ -327,16 +347,29 @@ int run_linux(const RunLinux& verb) {
                                  verb.dry_run ? ", and writes nothing" : ""));
       forget_code_of_the_start();
       if (!interrupt.stopped()) loop.run();
-      notifier.stopping();
+      again =
+          !pending.come().empty() && !interrupt.stopped() &&
+          (verb.duration_s == 0 || verb.duration_s - earlier.seconds - sink.seconds() > kLeastS);
+      if (!again) notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
-      if (holding) holding->takeover().begin_to_end();
+      if (holding) give_back_first(platform, holding->takeover());
     }
-    json = result_json(verb, platform, sink);
-    text = result_text(platform, sink);
+    json = result_json(verb, platform, sink, asked.dry_run, earlier);
+    text = result_text(platform, sink, earlier);
+    earlier.seconds += sink.seconds();
+    earlier.energy_mj += sink.energy_mj();
+    earlier.epochs += sink.epochs();
+    earlier.naps += platform.naps();
+    if (again) earlier.came.push_back(pending.come());
     if (!verb.record.empty()) json["record"] = verb.record;
+    governed.reset();  // before anything that may wait for whoever reads
+    if (holding) returned = holding->takeover().give_back();
   }
-  GiveBackResult returned;
-  if (holding) returned = holding->takeover().give_back();
+  if (again) {
+    check_given_back("run", returned, lost_supervisor);
+    offer_note(fmt::format("{} is there now, and is governed as well.\n", pending.come()));
+    return true;
+  }
   if (recorder) record_problem = recorder->finish();
   if (jobs) {
     jobs->finish();
@@ -347,6 +380,16 @@ int run_linux(const RunLinux& verb) {
   check_given_back("run", returned, lost_supervisor);
   if (!record_problem.empty()) throw Error(Error::Kind::kFailure, record_problem);
   if (jobs && !jobs->problem().empty()) throw Error(Error::Kind::kFailure, jobs->problem());
+  return false;
+}
+
+}  // namespace
+
+int run_linux(const RunLinux& verb) {
+  const InterruptScope interrupt;
+  EarlierRounds earlier;
+  while (run_round(verb, interrupt, earlier)) {
+  }
   return 0;
 }
 

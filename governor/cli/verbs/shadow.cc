@@ -62,6 +62,11 @@ class ShadowProgress final : public EpochSink {
   std::uint64_t epochs_ = 0;
 };
 
+std::string shadowed_text(const RivalDaemon& rival) {
+  return fmt::format("{} (process {}) turns {}: what is watched is its doing as well as Linux's.",
+                     rival.name, rival.pid, rival.turns);
+}
+
 struct ShadowResult {
   const ShadowVerb& verb;
   const LinuxMachine& machine;
@@ -81,7 +86,11 @@ Json shadow_json(const ShadowResult& result) {
             {"power_source", "model"},
             {"linux_power_mw", number_or_null(mean_mw(result.linux_mj, result.ns))},
             {"flyball_power_mw", number_or_null(mean_mw(result.ours_mj, result.ns))},
-            {"saved_pct", number_or_null(saved_pct(result.linux_mj, result.ours_mj))}};
+            {"saved_pct", number_or_null(saved_pct(result.linux_mj, result.ours_mj))},
+            {"rival_daemons", Json::array()}};
+  for (const RivalDaemon& rival : result.machine.rivals)
+    json["rival_daemons"].push_back(
+        {{"name", rival.name}, {"process", rival.pid}, {"turns", rival.turns}});
   if (!source.empty()) {
     json["measured_power_mw"] = number_or_null(mean_mw(result.shadow.measured_mj(), result.ns));
     json["measured_power_source"] = source;
@@ -163,6 +172,7 @@ int run_shadow(const ShadowVerb& verb) {
   const std::unique_ptr<Agent> agent = make_agent(verb.policy, {belief, weights, verb.seed});
   const InterruptScope interrupt;
   const InterruptsPlatform interrupts(shadow);
+  for (const RivalDaemon& rival : machine.rivals) write_note(shadowed_text(rival) + "\n");
   write_note(wrapped(fmt::format("Linux stays in charge: {} is watched beside it, and writes "
                                  "nothing. Ctrl-C ends it and shows the result.",
                                  verb.policy),

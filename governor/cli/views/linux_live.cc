@@ -52,7 +52,7 @@ void Teller::body() {
     const std::uint32_t seen = sink_.bell().mark();
     if (stop_.load(std::memory_order_acquire)) return;
     if (const LinuxSink::State* state = sink_.latest().fetch()) {
-      write_note(line(*state));
+      offer_note(line(*state));
     } else {
       sink_.bell().wait(seen, std::numeric_limits<std::int64_t>::max());
     }
@@ -63,14 +63,13 @@ std::string Teller::line(const LinuxSink::State& state) const {
   std::string text = fmt::format("{:5d} s", state.now_ns / 1'000'000'000);
   for (std::size_t c = 0; c < static_cast<std::size_t>(state.clusters); ++c) {
     const LinuxSink::State::Cluster& seen = state.cluster[c];
-    text += fmt::format("  {} {:.0f} % busy, {:.0f} MHz", platform_.spec().clusters[c].name,
-                        100 * seen.util_max, static_cast<double>(seen.freq_khz) / 1e3);
+    text += fmt::format("  {} {:.0f} % busy, {:.0f} MHz", names_[c], 100 * seen.util_max,
+                        static_cast<double>(seen.freq_khz) / 1e3);
     if (!state.napping)
       text += fmt::format(" (asked {:.0f})", static_cast<double>(seen.asked_khz) / 1e3);
     if (seen.error != 0) text += ", " + std::generic_category().message(seen.error);
   }
-  text += fmt::format("  {:.2f} W {}", state.power_mw / 1e3,
-                      platform_.power_source().empty() ? "modelled" : "measured");
+  text += fmt::format("  {:.2f} W {}", state.power_mw / 1e3, measured_ ? "measured" : "modelled");
   if (state.napping) text += "  idle: Linux governs";
   return text + "\n";
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "env/linux/linux_platform.h"
 #include "governor/loop/control_loop.h"
@@ -70,11 +71,15 @@ class LinuxSink final : public EpochSink {
   Doorbell bell_;
 };
 
-/// The thread that tells people, so that no epoch waits for a terminal.
+/// The thread that tells people, so that no epoch waits for a terminal. It may outlive the platform: what
+/// ends the run gives back first, and then waits for this.
 class Teller {
  public:
   Teller(const LinuxPlatform& platform, LinuxSink& sink)
-      : platform_(platform), sink_(sink), thread_(quiet_thread([this] { body(); })) {}
+      : measured_(!platform.power_source().empty()), sink_(sink) {
+    for (const ClusterSpec& cluster : platform.spec().clusters) names_.push_back(cluster.name);
+    thread_ = quiet_thread([this] { body(); });
+  }
   ~Teller() {
     stop_.store(true, std::memory_order_release);
     sink_.bell().ring();
@@ -87,7 +92,8 @@ class Teller {
   void body();
   std::string line(const LinuxSink::State& state) const;
 
-  const LinuxPlatform& platform_;
+  std::vector<std::string> names_;  ///< of clusters
+  bool measured_;                   ///< power is, and not modelled
   LinuxSink& sink_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
