@@ -197,6 +197,37 @@ std::map<std::string, Covered> coverage(const Run& of) {
   return covered;
 }
 
+// Half the jobs are hard, and what is wanted is drawn seldom for those: a job's weight tells of the next
+// one's, which depends on the same draw, so that nothing that a job counts may go by it.
+TEST(DrawnWeights, WhatAJobCountsGoesByNoneOfItsOwnDraws) {
+  constexpr int kRecords = 2000;
+  for (const int jobs : {600, 3000}) {
+    int held = 0;
+    for (int record = 0; record < kRecords; ++record) {
+      Random random(static_cast<std::uint64_t>(record) + 1, 32);
+      DrawnWeights weights;
+      std::vector<LoggedJob> logged;
+      bool before = true;
+      for (int t = 0; t < jobs; ++t) {
+        const bool hard = random.uniform() < 0.5;
+        const double chance = hard ? 0.3 : 0.95;
+        const bool wanted = random.uniform() < chance;
+        weights.decide(draws(wanted ? chance : 1 - chance, wanted), {});
+        const DrawnWeight job = weights.end_job(true);
+        const double outcome =
+            1 + 0.2 * hard + 0.2 * !wanted + 0.2 * !before + 0.1 * random.normal();
+        logged.push_back({outcome, job.weight, 0.9, job.shared});
+        before = wanted;
+      }
+      const OffPolicyEstimate adaptive = off_policy_estimates(logged).back();
+      ASSERT_EQ(adaptive.method, "adaptively_weighted");
+      held += adaptive.low <= 1.1 && 1.1 <= adaptive.high;
+    }
+    EXPECT_GE(held, 0.93 * kRecords) << jobs;
+    EXPECT_LE(held, 0.97 * kRecords) << jobs;
+  }
+}
+
 // As replay() makes them. Switch-DR allows for what it leaves out, and holds more often.
 TEST(DrawnWeights, IntervalsCoverTheTruthAsOftenAsTheySay) {
   for (const bool learns : {false, true})
