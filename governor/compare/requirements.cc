@@ -19,8 +19,13 @@ bool knows_future(const std::string& policy) {
   return info != nullptr && info->knows_future;
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == text.npos ? "" : text.substr(begin, end + 1 - begin);
+}
+
 MetricRequirement parse_one(const std::string& option, const std::string& text) {
-  const std::string where = fmt::format("{} {}", option, text);
+  const std::string where = fmt::format("{} {}", option, printable(text));
   const std::size_t sign = text.find_first_of("<>");
   if (sign == text.npos || sign + 2 > text.size() || text[sign + 1] != '=') {
     input_error(where, "has neither '<=' nor '>='",
@@ -28,14 +33,15 @@ MetricRequirement parse_one(const std::string& option, const std::string& text) 
   }
   MetricRequirement required;
   required.at_most = text[sign] == '<';
-  std::string key = text.substr(0, sign);
+  std::string key = trimmed(text.substr(0, sign));
   if (const std::size_t colon = key.rfind(':'); colon != key.npos) {
-    required.policy = key.substr(0, colon);
-    key = key.substr(colon + 1);
+    required.policy = trimmed(key.substr(0, colon));
+    key = trimmed(key.substr(colon + 1));
   }
   required.field = &metric_of(where, key);
-  const char* const begin = text.data() + sign + 2;
-  const char* const end = text.data() + text.size();
+  const std::string bound = trimmed(text.substr(sign + 2));
+  const char* const begin = bound.data();
+  const char* const end = bound.data() + bound.size();
   const auto [stop, error] = std::from_chars(begin, end, required.bound);
   if (begin == end || error != std::errc{} || stop != end || !std::isfinite(required.bound)) {
     input_error(where, fmt::format("'{}' is no number", printable(std::string(begin, end))),
@@ -63,7 +69,12 @@ std::vector<MetricRequirement> parse_requirements(const std::string& option,
   std::vector<MetricRequirement> all;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
-    all.push_back(parse_one(option, text.substr(begin, comma - begin)));
+    const std::string one = trimmed(text.substr(begin, comma - begin));
+    if (one.empty())
+      input_error(fmt::format("{} '{}'", option, printable(text)),
+                  text.find(',') == text.npos ? "is empty" : "has a comma too many",
+                  fmt::format("write for example {} 'deadline_miss_pct<=1'", option));
+    all.push_back(parse_one(option, one));
     begin = comma + 1;
   }
   return all;

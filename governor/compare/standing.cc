@@ -28,10 +28,20 @@ Strata changed(Strata values, const Change& change) {
   return values;
 }
 
-/// A share that was widened for few seeds is still one.
-Interval within_0_and_1(Interval of) {
-  if (std::isfinite(of.lo)) of = {std::max(0.0, of.lo), std::min(1.0, of.hi)};
-  return of;
+/// Seeds on which nobody was late do not say that nobody ever is: the interval is at least that of a share
+/// of as many jobs.
+Interval as_share_of_jobs(const Standing& missed, const Strata& jobs) {
+  double cells = 0, inverse = 0;
+  for (const auto& stratum : jobs) {
+    double all = 0;
+    for (const double count : stratum) all += std::isfinite(count) ? count : 0;
+    if (all > 0) ++cells, inverse += 1 / all;
+  }
+  if (cells == 0 || !std::isfinite(missed.ci95.lo)) return missed.ci95;
+  const Interval share =
+      interval_of_share(std::clamp(missed.mean / 100, 0.0, 1.0), cells * cells / inverse);
+  return {std::clamp(std::min(missed.ci95.lo, 100 * share.lo), 0.0, 100.0),
+          std::clamp(std::max(missed.ci95.hi, 100 * share.hi), 0.0, 100.0)};
 }
 
 std::vector<std::size_t> pairs_of(const std::vector<Comparison>& cells) {
@@ -90,14 +100,25 @@ Standing MatrixStatistics::standing(std::size_t policy, const MetricField& field
   Standing standing;
   standing.mean = stratified_mean(strata);
   standing.ci95 = bootstrap_.mean(strata);
+  if (field.value == &Metrics::deadline_miss_pct)
+    standing.ci95 = as_share_of_jobs(standing, values(policy, field_of(&Metrics::jobs)));
   for (const auto& stratum : strata)
     standing.cells += std::ranges::any_of(stratum, [](double v) { return std::isfinite(v); });
   if (field.tail) {
-    std::vector<double> all = pooled(strata);
     // The worst of what should be high is the lowest.
     const double sign = field.better == MetricField::Better::kMore ? -1 : 1;
-    for (double& value : all) value *= sign;
-    standing.cvar10 = sign * tail_mean(all);
+    const Strata signed_values = changed(strata, [&](double value) { return sign * value; });
+    // Cells differ in scale: the worst tenth is of each.
+    Strata tails;
+    bool all_have = true;
+    for (const auto& stratum : signed_values) {
+      std::vector<double> of = pooled({stratum});
+      if (of.empty()) continue;
+      tails.push_back({tail_mean(std::move(of))});
+      all_have = all_have && std::isfinite(tails.back().front());
+    }
+    if (all_have) standing.cvar10 = sign * stratified_mean(tails);
+    const std::vector<double> all = pooled(signed_values);
     if (!all.empty()) standing.worst = sign * *std::ranges::max_element(all);
   } else if (field.better != MetricField::Better::kNeither) {
     standing.iqm = interquartile_mean(strata);
@@ -129,7 +150,7 @@ std::vector<Difference> MatrixStatistics::differences(std::size_t against,
       return value == 0 ? 0.5 : value * better > 0 ? 1.0 : 0.0;
     });
     one.improvement = stratified_mean(improved);
-    one.improvement_ci95 = within_0_and_1(bootstrap_.mean(improved));
+    one.improvement_ci95 = interval_of_shares(improved);
   }
   const std::vector<double> adjusted = holm(p);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].p_holm = adjusted[i];
@@ -168,16 +189,19 @@ Standing MatrixStatistics::profile(std::size_t policy, double tau) const {
     energies.push_back(std::move(energy));
   }
   Strata within = energies[policy];
+  const Strata missed = late_misses(policy);
   for (std::size_t s = 0; s < within.size(); ++s) {
     for (std::size_t i = 0; i < within[s].size(); ++i) {
       double least = INFINITY;
       for (const Strata& one : energies) least = std::min(least, one[s][i]);
-      within[s][i] = std::isfinite(within[s][i]) && within[s][i] <= tau * least ? 1 : 0;
+      const bool close = std::isfinite(within[s][i]) && within[s][i] <= tau * least;
+      // Where no job came there was nothing to be late with.
+      within[s][i] = !std::isfinite(missed[s][i]) ? kNoFigure : close ? 1 : 0;
     }
   }
   Standing standing;
   standing.mean = stratified_mean(within);
-  standing.ci95 = within_0_and_1(bootstrap_.mean(within));
+  standing.ci95 = interval_of_shares(within);
   return standing;
 }
 
@@ -211,7 +235,7 @@ std::vector<Rank> MatrixStatistics::ranking() const {
     Place place{{p, Rank::Mark::kNone}};
     const AgentInfo* const info = find_agent(policies_[p]);
     for (const auto& stratum : late_misses(p))
-      place.late = place.late || !(stratified_mean({stratum}) <= kOnTimeMissPct);
+      place.late = place.late || stratified_mean({stratum}) > kOnTimeMissPct;
     const Strata figures = values(p, by);
     // Platforms differ in scale: what ranks is the geometric mean.
     place.value = by.ratio ? stratified_mean(changed(

@@ -18,7 +18,8 @@ struct Standing {
   // Of ratios and gaps, whose outliers are not what matters.
   double iqm = kNone;
   Interval iqm_ci95{kNone, kNone};
-  // Of misses and heat, which are never trimmed: the worst seed, and the mean of the worst tenth.
+  // Of misses and heat, which are never trimmed: the worst seed, and the mean over the cells of the mean of
+  // the worst tenth, where each has 10 seeds.
   double worst = kNone, cvar10 = kNone;
 };
 

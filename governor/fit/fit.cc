@@ -134,7 +134,25 @@ void count(FittedCluster& cluster, const std::vector<DeviceFactor>& devices) {
   cluster.mean_error_pct = sum / std::max(1, kept);
 }
 
+/// Power in watts under a heading of milliwatts is a thousandth of what it was.
+void check_unit_of_power(const FittedCluster& cluster) {
+  double most_nj = 0;
+  for (const FittedRow& row : cluster.rows)
+    if (row.kept() && row.measured.power_mw && row.measured.cores >= 1)
+      most_nj = std::max(most_nj, *row.measured.power_mw / row.measured.mhz);
+  check_power_unit(cluster.name, most_nj);
+}
+
 }  // namespace
+
+void check_power_unit(const std::string& unit, double most_nj_per_cycle) {
+  if (most_nj_per_cycle <= 0 || most_nj_per_cycle >= kLeastNjPerCycle) return;
+  input_error(fmt::format("unit '{}'", unit),
+              fmt::format("takes at most {:.2g} nJ a cycle, where no unit takes less than {:g}: is "
+                          "the power in watts, or the clock in kHz?",
+                          most_nj_per_cycle, kLeastNjPerCycle),
+              "check the units in the headings");
+}
 
 double leakage_of(double temp_c) {
   const double kelvin = temp_c + 273.15;
@@ -168,6 +186,7 @@ void check_rows(FittedPlatform& platform) {
                                      *measured.energy_mj, energy_mj);
       }
     }
+    check_unit_of_power(cluster);
     const bool any =
         std::any_of(cluster.rows.begin(), cluster.rows.end(), [](const FittedRow& row) {
           return row.kept() && row.measured.power_mw && row.measured.cores >= 1;

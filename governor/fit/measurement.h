@@ -37,6 +37,7 @@ struct Measurements {
   /// The rows are freqbench's: a job is kCoreMarkJob iterations of CoreMark.
   bool coremark = false;
   std::vector<std::string> notes;
+  std::vector<std::string> contents;  ///< of the files, to know one that comes twice
 };
 
 /// Iterations of CoreMark that make a job: 10 to 100 ms on the chips measured, as long as a frame's
@@ -50,7 +51,8 @@ bool is_null_word(std::string_view name);
 
 /// Reads a table and appends its rows. The first line that is neither empty nor a comment ('#')
 /// names the columns, in any order; README.md lists the names. Cells are separated by commas,
-/// semicolons or tabs. Unknown columns are ignored with a note. An empty cell was not measured.
+/// semicolons or tabs. Unknown columns are ignored with a note. A row that
+/// stands in it twice, byte for byte, counts once, and so does a file: a note says which. An empty cell was not measured.
 /// Throws Error (kInput) with file and line.
 void read_table(const std::string& path, Measurements& into);
 

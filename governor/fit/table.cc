@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <string_view>
 
 #include "env/config/yaml.h"
@@ -29,6 +31,14 @@ class TableReader {
 
   void read() {
     const std::string bytes = read_file(path_, kMaxBytes);
+    const auto same = std::find(into_.contents.begin(), into_.contents.end(), bytes);
+    if (same != into_.contents.end()) {
+      into_.notes.push_back(
+          fmt::format("{}: is byte for byte {}, which is one device measured once: left out.",
+                      path_, into_.files[static_cast<std::size_t>(same - into_.contents.begin())]));
+      return;
+    }
+    into_.contents.push_back(bytes);
     into_.files.push_back(path_);
     std::string_view text = bytes;
     if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
@@ -41,8 +51,20 @@ class TableReader {
       if (line.empty() || line.front() == '#') continue;
       if (columns_.empty())
         read_headings(line);
-      else
+      else if (const auto [first, is_new] = lines_.emplace(line, line_); is_new)
         read_row(line);
+      else
+        repeated_.push_back(fmt::format("{} (as {})", line_, first->second));
+    }
+    if (!repeated_.empty()) {
+      constexpr std::size_t kNamed = 5;
+      const std::size_t all = repeated_.size();
+      repeated_.resize(std::min(all, kNamed));
+      into_.notes.push_back(
+          fmt::format("{}: {} row{} left out, byte for byte one before, which is no second "
+                      "measurement: line {}{}.",
+                      path_, all, all == 1 ? " is" : "s are", fmt::join(repeated_, ", "),
+                      all > kNamed ? fmt::format(" and {} more", all - kNamed) : ""));
     }
     if (columns_.empty())
       input_error(path_, "is empty", "name a table whose first line names its columns");
@@ -212,6 +234,8 @@ class TableReader {
   Measurements& into_;
   int line_ = 0;
   char separator_ = ',';
+  std::map<std::string, int, std::less<>> lines_;  ///< rows read, with their numbers
+  std::vector<std::string> repeated_;
   std::vector<std::string> headings_;
   std::vector<std::optional<Column>> columns_;
 };

@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "governor/fit/fit.h"
 #include "kernels/base/error.h"
 
 namespace flyball {
@@ -137,7 +138,13 @@ void check_samples(SampleLog& log, ImportFlags& flags) {
       units[sample.unit].push_back(&sample);
     }
   }
-  for (const auto& [unit, samples] : units) check_clocks(log, unit, samples, flags);
+  for (const auto& [unit, samples] : units) {
+    double most_nj = 0;
+    for (const Sample* sample : samples)
+      most_nj = std::max(most_nj, sample->power_mw / sample->mhz);
+    check_power_unit(unit, most_nj);
+    check_clocks(log, unit, samples, flags);
+  }
   if (std::none_of(log.samples.begin(), log.samples.end(),
                    [](const Sample& sample) { return sample.used; })) {
     const ImportFlag& first = flags.all().front();

@@ -6,14 +6,14 @@
 #include <limits>
 #include <numeric>
 
-#include "kernels/base/random.h"
+#include "governor/metrics/stratified.h"
+#include "kernels/base/det_math.h"
 
 namespace flyball {
 
 PairedDifference paired_difference(const std::vector<double>& mine,
                                    const std::vector<double>& theirs, std::uint64_t seed) {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-  constexpr int kResamples = 2000;
   std::vector<double> off;
   double below = 0;
   for (std::size_t i = 0; i < std::min(mine.size(), theirs.size()); ++i) {
@@ -23,35 +23,37 @@ PairedDifference paired_difference(const std::vector<double>& mine,
   }
   PairedDifference result{kNothing, kNothing, kNothing, kNothing, static_cast<int>(off.size())};
   if (off.empty()) return result;
-  const auto n = static_cast<std::uint32_t>(off.size());
+  const double n = static_cast<double>(off.size());
   result.mean = std::accumulate(off.begin(), off.end(), 0.0) / n;
   result.below = below / n;
-  if (n < 2) return result;
-  // Drawn with replacement n pairs vary by n - 1 over n of what they do.
-  const double spread = std::sqrt(n / (n - 1.0));
-  Random random(seed);
-  std::vector<double> means;
-  means.reserve(kResamples);
-  for (int r = 0; r < kResamples; ++r) {
-    double sum = 0;
-    for (std::uint32_t i = 0; i < n; ++i) sum += off[random.below(n)];
-    means.push_back(result.mean + spread * (sum / n - result.mean));
-  }
-  std::ranges::sort(means);
-  result.lo = means[static_cast<std::size_t>(0.025 * (kResamples - 1))];
-  result.hi = means[static_cast<std::size_t>(std::ceil(0.975 * (kResamples - 1)))];
+  if (off.size() < 2) return result;
+  const Interval interval = StratifiedBootstrap({off.size()}, seed).mean({off});
+  result.lo = interval.lo;
+  result.hi = interval.hi;
   return result;
 }
 
+PairedDifference paired_ratio_pct(const std::vector<double>& mine,
+                                  const std::vector<double>& theirs, std::uint64_t seed) {
+  const auto logarithms = [](std::vector<double> values) {
+    for (double& value : values)
+      value = value > 0 ? det_log(value) : std::numeric_limits<double>::quiet_NaN();
+    return values;
+  };
+  PairedDifference off = paired_difference(logarithms(mine), logarithms(theirs), seed);
+  for (double* value : {&off.mean, &off.lo, &off.hi}) *value = 100 * (det_exp(*value) - 1);
+  return off;
+}
+
 double tail_mean(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::ranges::sort(values, std::greater<>());
-  const std::size_t worst = std::max<std::size_t>(1, values.size() / 10);
-  double sum = 0;
+  if (values.size() < kTailValues) return std::numeric_limits<double>::quiet_NaN();
   for (const double value : values)
     if (std::isnan(value)) return value;
-  for (std::size_t i = 0; i < worst; ++i) sum += values[i];
-  return sum / static_cast<double>(worst);
+  std::ranges::sort(values, std::greater<>());
+  const double tenth = static_cast<double>(values.size()) / 10;
+  double sum = 0, left = tenth;
+  for (std::size_t i = 0; left > 0; ++i, --left) sum += values[i] * std::min(1.0, left);
+  return sum / tenth;
 }
 
 }  // namespace flyball

@@ -1,6 +1,8 @@
 #include "governor/metrics/stratified.h"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -46,17 +48,58 @@ double trimmed_mean(const std::vector<std::pair<double, std::size_t>>& values,
   return all > 0 ? sum / static_cast<double>(all - 2 * cut) : kNoMean;
 }
 
-std::vector<std::pair<double, std::size_t>> ascending(const Strata& values) {
-  std::vector<std::pair<double, std::size_t>> pooled;
+/// Of each stratum, with their places among all; strata without a figure are left out.
+std::vector<std::vector<std::pair<double, std::size_t>>> ascending(const Strata& values) {
+  std::vector<std::vector<std::pair<double, std::size_t>>> strata;
   std::size_t i = 0;
   for (const auto& stratum : values) {
+    auto& sorted = strata.emplace_back();
     for (const double value : stratum) {
-      if (std::isfinite(value)) pooled.emplace_back(value, i);
+      if (std::isfinite(value)) sorted.emplace_back(value, i);
       ++i;
     }
+    std::ranges::sort(sorted);
+    if (sorted.empty()) strata.pop_back();
   }
-  std::ranges::sort(pooled);
-  return pooled;
+  return strata;
+}
+
+double mean_trimmed(const std::vector<std::vector<std::pair<double, std::size_t>>>& strata,
+                    const std::uint16_t* times) {
+  double sum = 0, count = 0;
+  for (const auto& stratum : strata) {
+    const double mean = trimmed_mean(stratum, times);
+    if (std::isfinite(mean)) sum += mean, ++count;
+  }
+  return count > 0 ? sum / count : kNoMean;
+}
+
+/// Of the mean over the strata: its standard error and Student's quantile.
+struct Student {
+  double error = 0, t = kNormal;
+  static constexpr double kNormal = 1.959963984540054;
+};
+Student student_of(const Strata& values) {
+  double variance = 0, squares = 0, strata = 0;
+  for (const auto& stratum : values) {
+    const Moments m = moments_of(stratum);
+    if (m.count == 0) continue;
+    ++strata;
+    if (m.count < 2) continue;
+    const auto n = static_cast<double>(m.count);
+    const double own = m.squares / (n - 1) / n;
+    variance += own;
+    squares += own * own / (n - 1);
+  }
+  if (!(variance > 0)) return {};
+  const boost::math::students_t t(variance * variance / squares);
+  return {std::sqrt(variance) / strata, boost::math::quantile(t, 0.975)};
+}
+
+/// Drawn deviations as far from `from` as Student's t makes them, and at least `least`.
+Interval widened(const Interval& drawn, double from, double times, double least) {
+  return {from - std::max(times * (from - drawn.lo), least),
+          from + std::max(times * (drawn.hi - from), least)};
 }
 
 bool varies(const Strata& values) {
@@ -89,7 +132,26 @@ double stratified_mean(const Strata& values) {
   return strata > 0 ? sum / strata : kNoMean;
 }
 
-double interquartile_mean(const Strata& values) { return trimmed_mean(ascending(values), nullptr); }
+double interquartile_mean(const Strata& values) { return mean_trimmed(ascending(values), nullptr); }
+
+Interval interval_of_share(double share, double count) {
+  constexpr double kTail = 0.025;
+  if (!(count > 0)) return {0, 1};
+  const double events = share * count, others = count - events;
+  return {events > 0 ? boost::math::ibeta_inv(events, others + 1, kTail) : 0,
+          others > 0 ? boost::math::ibetac_inv(events + 1, others, kTail) : 1};
+}
+
+Interval interval_of_shares(const Strata& values) {
+  double strata = 0, inverse = 0;
+  for (const auto& stratum : values) {
+    const Moments m = moments_of(stratum);
+    if (m.count > 0) ++strata, inverse += 1 / static_cast<double>(m.count);
+  }
+  if (strata == 0) return kNoInterval;
+  return interval_of_share(std::clamp(stratified_mean(values), 0.0, 1.0),
+                           strata * strata / inverse);
+}
 
 double paired_effect(const Strata& differences) {
   double variance = 0, strata = 0;
@@ -143,16 +205,22 @@ Interval StratifiedBootstrap::mean(const Strata& values) const {
     }
     drawn.push_back(sum / strata);
   }
-  return percentiles(std::move(drawn));
+  const Student student = student_of(values);
+  return widened(percentiles(std::move(drawn)), stratified_mean(values),
+                 student.t / Student::kNormal, student.t * student.error);
 }
 
 Interval StratifiedBootstrap::interquartile_mean(const Strata& values) const {
   if (!varies(values)) return kNoInterval;
-  const auto pooled = ascending(values);
+  const auto strata = ascending(values);
   std::vector<double> drawn;
   drawn.reserve(kResamples);
-  for (int r = 0; r < kResamples; ++r) drawn.push_back(trimmed_mean(pooled, of(r)));
-  return percentiles(std::move(drawn));
+  for (int r = 0; r < kResamples; ++r) drawn.push_back(mean_trimmed(strata, of(r)));
+  double figures = 0;
+  for (const auto& stratum : strata) figures += static_cast<double>(stratum.size());
+  const double spread = std::sqrt(figures / (figures - static_cast<double>(strata.size())));
+  return widened(percentiles(std::move(drawn)), mean_trimmed(strata, nullptr),
+                 spread * student_of(values).t / Student::kNormal, 0);
 }
 
 double sign_flip_p(const Strata& differences, std::uint64_t seed) {

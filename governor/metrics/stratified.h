@@ -12,7 +12,8 @@ using Strata = std::vector<std::vector<double>>;
 /// The mean over the strata of their means; strata without a figure are left out, and without any it is
 /// NaN.
 double stratified_mean(const Strata& values);
-/// The same of what lies between the quartiles: a quarter of the figures is cut off at either end.
+/// The same of what lies between the quartiles of each stratum: a quarter of its figures is cut off at
+/// either end, so that runs are trimmed and not boards, whose scales differ.
 double interquartile_mean(const Strata& values);
 /// The mean difference over the deviation of the differences within the strata (Cohen's d of pairs); NaN
 /// where they do not vary.
@@ -21,6 +22,14 @@ double paired_effect(const Strata& differences);
 struct Interval {
   double lo = 0, hi = 0;
 };
+
+/// The 95 % interval of a share, 0 to 1, seen in `count` independent cases, which need not be a whole
+/// number. Exact (Clopper and Pearson 1934), so that it holds for what is rare, or nearly always so:
+/// where nothing was seen it ends at 3.7 / count, the two-sided rule of three. 0 to 1 without a case.
+Interval interval_of_share(double share, double count);
+/// The same of the mean of the strata's shares, of figures that are 0, 1 or 1/2; NaN without a figure.
+/// Strata of unlike numbers of seeds tell as much as fewer alike ones.
+Interval interval_of_shares(const Strata& values);
 
 /// Seeds drawn anew within every stratum, with replacement, once for all policies and figures: what is
 /// drawn of one is drawn of all, so that what seeds have in common cancels (R. Agarwal et al., "Deep
@@ -32,9 +41,11 @@ class StratifiedBootstrap {
   StratifiedBootstrap(const std::vector<std::size_t>& pairs_of_strata, std::uint64_t seed = 1);
 
   /// 95 % percentile intervals; NaN where a stratum that has figures has fewer than two. Deviations
-  /// within a stratum of n are widened by sqrt(n / (n - 1)), by which drawn ones are too small.
+  /// within a stratum of n are widened by sqrt(n / (n - 1)), by which drawn ones are too small, and all
+  /// as Student's t is wider than a normal distribution, with degrees of freedom by Welch and
+  /// Satterthwaite. Of few seeds there are few means to draw: no end is nearer than that of t itself.
   Interval mean(const Strata& values) const;
-  /// Not widened: figures are trimmed and not averaged.
+  /// Widened alike, but for the last.
   Interval interquartile_mean(const Strata& values) const;
 
  private:

@@ -23,7 +23,7 @@ Counterfactual counterfactual(const std::string& recording, const PlatformSpec& 
   result.recorded = run.metrics;
   result.open_jobs = found.open_jobs;
   result.assumed = found.assumed;
-  result.time_error_pct = found.work_error_pct;
+  if (run.metrics.jobs > 0) result.time_error_pct = found.work_error_pct;
   if (!result.refusal.empty()) return result;
   result.replayed = play_recorded_decisions(run, platform, found.scenario, reward_weights(belief));
   result.other = play_policy(platform, found.scenario, belief, agent);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@ struct Counterfactual {
   Metrics recorded;     ///< the record's own
   Metrics replayed;     ///< what its decisions come to in the simulation: the measure of its truth
   Metrics other;        ///< what the other policy's come to there
-  std::size_t open_jobs = 0;         ///< whose work is not known
-  double time_error_pct = 0;         ///< of the jobs' times as replayed, mean of the amounts
+  std::size_t open_jobs = 0;  ///< whose work is not known
+  /// Of the jobs' times as replayed, mean of the amounts; NaN without a job.
+  double time_error_pct = std::numeric_limits<double>::quiet_NaN();
   std::vector<std::string> assumed;  ///< what the record does not say, and nothing in it tells
 };
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
-#include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <utility>
+
+#include "governor/metrics/stratified.h"
 
 namespace flyball {
 namespace {
@@ -16,6 +17,12 @@ struct Estimated {
   double freedom = 1;  ///< degrees of it, of the standard error's own estimate
 };
 
+/// What weights are worth.
+struct Worth {
+  double jobs = 0;
+  double alone = 0;  ///< if no two of them had a draw in common
+};
+
 OffPolicyEstimate around(std::string method, const Estimated& of) {
   const double t = boost::math::quantile(boost::math::students_t(of.freedom), 0.975);
   return {std::move(method),       of.value, of.value - t * of.error,
@@ -25,7 +32,7 @@ OffPolicyEstimate around(std::string method, const Estimated& of) {
 /// How many degrees of freedom the sum of squares of such terms has. Terms of a normal distribution have
 /// one each; a few that are large are all that is known of the variance (Satterthwaite 1946). Not more
 /// than the jobs that the weights are worth leave over when their mean is taken off.
-double freedom_of(std::span<const double> terms, double worth) {
+double freedom_of(std::span<const double> terms, const Worth& worth) {
   double squares = 0, fourths = 0;
   for (const double term : terms) {
     squares += term * term;
@@ -34,40 +41,45 @@ double freedom_of(std::span<const double> terms, double worth) {
   const double n = static_cast<double>(terms.size());
   const double spread = fourths - squares * squares / n;
   const double freedom = spread > 0 ? 2 * squares * squares / spread : n;
-  return std::clamp(std::min(freedom, worth - 1), 1.0, n);
+  const double apart = worth.alone > 0 ? worth.jobs / worth.alone : 1;
+  return std::clamp(std::min(freedom * apart, worth.jobs - 1), 1.0, n);
+}
+
+/// The sum of the products of each term with those before it that it has a draw in common with, at least
+/// `least` of them.
+double common_products(std::span<const double> terms, std::span<const LoggedJob> jobs,
+                       std::size_t least) {
+  double sum = 0;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const std::size_t lags = std::min(i, std::max(least, jobs[i].shared));
+    for (std::size_t lag = 1; lag <= lags; ++lag) sum += terms[i] * terms[i - lag];
+  }
+  return sum;
 }
 
 /// Of a sum whose terms are these, less their means. What was decided during a job is of consequence
-/// for the next one too, so that neighbours may be correlated.
-double error_of_sum(std::span<const double> terms) {
-  double squares = 0, neighbours = 0;
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    squares += terms[i] * terms[i];
-    if (i > 0) neighbours += terms[i] * terms[i - 1];
-  }
-  return std::sqrt(std::max(squares / 2, squares + 2 * neighbours));
+/// for the next one too, so that neighbours may be correlated, and all that one draw governed.
+double error_of_sum(std::span<const double> terms, std::span<const LoggedJob> jobs) {
+  double squares = 0;
+  for (const double term : terms) squares += term * term;
+  return std::sqrt(std::max(squares / 2, squares + 2 * common_products(terms, jobs, 1)));
 }
 
-/// The 95 % interval of a share, 0 to 1, in `jobs` independent ones, which need not be a whole number.
-/// Exact (Clopper and Pearson 1934), so that it holds for what is rare too: where nothing was seen it
-/// ends at 3.7 / jobs, the two-sided rule of three.
-std::pair<double, double> interval_of_share(double share, double jobs) {
-  constexpr double kTail = 0.025;
-  if (!(jobs > 0)) return {0, 1};
-  const double events = share * jobs, others = jobs - events;
-  return {events > 0 ? boost::math::ibeta_inv(events, others + 1, kTail) : 0,
-          others > 0 ? boost::math::ibetac_inv(events + 1, others, kTail) : 1};
-}
-
-/// How many jobs the weights are worth, where every job counts `count`, or 1 (Kish 1965).
-double worth_of(std::span<const LoggedJob> jobs, const std::vector<double>& count = {}) {
+/// How many jobs the weights are worth, where every job counts `count`, or 1 (Kish 1965). Those that have
+/// a draw in common tell less than as many others.
+Worth worth_of(std::span<const LoggedJob> jobs, const std::vector<double>& count = {}) {
+  std::vector<double> weights(jobs.size());
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const double weight = jobs[i].weight * (count.empty() ? 1 : count[i]);
+    weights[i] = weight;
     sum += weight;
     squares += weight * weight;
   }
-  return squares > 0 ? sum * sum / squares : 0;
+  if (!(squares > 0)) return {};
+  for (double& weight : weights) weight -= sum / static_cast<double>(jobs.size());
+  const double common = std::max(0.0, common_products(weights, jobs, 0));
+  return {sum * sum / (squares + 2 * common), sum * sum / squares};
 }
 
 /// Of outcomes that are 0 or `top`. Where one of them is rare the scores of a few jobs, or of none, hold
@@ -79,7 +91,7 @@ OffPolicyEstimate as_proportion(OffPolicyEstimate estimate, double error,
                                 const std::vector<double>& count = {}) {
   error /= top;
   const double share = std::clamp(estimate.value / top, 0.0, 1.0);
-  double worth = worth_of(jobs, count);
+  double worth = worth_of(jobs, count).jobs;
   if (error > 0 && share > 0 && share < 1)
     worth = std::min(worth, share * (1 - share) / error / error);
   const auto [low, high] = interval_of_share(share, worth);
@@ -102,7 +114,7 @@ Estimated mean_of(std::span<const LoggedJob> jobs, auto score,
   mean /= counts;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     terms[i] = (count.empty() ? 1 : count[i]) * (score(jobs[i]) - mean);
-  return {mean, error_of_sum(terms) / counts, freedom_of(terms, worth_of(jobs, count))};
+  return {mean, error_of_sum(terms, jobs) / counts, freedom_of(terms, worth_of(jobs, count))};
 }
 
 double weighted(const LoggedJob& job) { return job.weight * job.outcome; }
@@ -120,7 +132,7 @@ Estimated self_normalised(std::span<const LoggedJob> jobs) {
   value /= weights;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     terms[i] = jobs[i].weight * (jobs[i].outcome - value);
-  return {value, error_of_sum(terms) / weights, freedom_of(terms, worth_of(jobs))};
+  return {value, error_of_sum(terms, jobs) / weights, freedom_of(terms, worth_of(jobs))};
 }
 
 /// Where the weights are large the prediction stands alone. What that hides is at most the share of
@@ -139,15 +151,17 @@ double switched(const LoggedJob& job) {
 }
 
 /// Each job counts by one over the standard deviation that its score must be expected to have, which
-/// goes with the square root of the weight. The last weight that was seen stands for it, since what a
-/// job counts may not depend on the job itself.
+/// goes with the square root of the weight. The last weight that was seen stands for it, of the jobs that
+/// have no draw in common with it, since what a job counts may depend on nothing of its own.
 std::vector<double> adaptive_counts(std::span<const LoggedJob> jobs) {
   std::vector<double> count;
   count.reserve(jobs.size());
   double last_weight = 1;
-  for (const LoggedJob& job : jobs) {
+  std::size_t seen = 0;  // jobs from which `last_weight` is
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    for (; seen < i - std::min(i, jobs[i].shared); ++seen)
+      if (jobs[seen].weight > 0) last_weight = jobs[seen].weight;
     count.push_back(1 / std::sqrt(last_weight));
-    if (job.weight > 0) last_weight = job.weight;
   }
   return count;
 }
@@ -157,16 +171,18 @@ std::vector<double> adaptive_counts(std::span<const LoggedJob> jobs) {
 Overlap overlap_of(std::span<const LoggedJob> jobs) {
   Overlap overlap;
   const double n = static_cast<double>(jobs.size());
-  double sum = 0, squares = 0, agreed = 0;
+  double sum = 0, agreed = 0;
   for (const LoggedJob& job : jobs) {
     sum += job.weight;
-    squares += job.weight * job.weight;
     agreed += job.weight > 0;
   }
   overlap.agreed_pct = 100 * agreed / n;
-  overlap.effective_jobs = squares > 0 ? sum * sum / squares : 0;
+  overlap.effective_jobs = worth_of(jobs).jobs;
   overlap.mean_weight = sum / n;
-  overlap.mean_weight_error = std::sqrt(std::max(0.0, squares / n - sum * sum / n / n) / n);
+  std::vector<double> terms;
+  terms.reserve(jobs.size());
+  for (const LoggedJob& job : jobs) terms.push_back(job.weight - overlap.mean_weight);
+  overlap.mean_weight_error = error_of_sum(terms, jobs) / n;
   return overlap;
 }
 
@@ -175,7 +191,7 @@ std::vector<OffPolicyEstimate> off_policy_estimates(std::span<const LoggedJob> j
   // A learner's choices go by the outcomes, and its weights grow: without a prediction the scores are
   // as uneven as these. What is bounded has an interval with room for that.
   bool predicted = false;
-  const bool enough = worth_of(jobs) >= kShownJobs;
+  const bool enough = worth_of(jobs).jobs >= kShownJobs;
   const auto add = [&](const char* method, const Estimated& of, double hidden = 0,
                        const std::vector<double>& count = {}) {
     OffPolicyEstimate estimate = around(method, of);

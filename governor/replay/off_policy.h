@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +13,10 @@ struct LoggedJob {
   /// One over the probability with which the record's policy did what it did, where the other policy
   /// would have done the same; 0 where it would not.
   double weight = 0;
-  double prediction = 0;  ///< of the outcome under what the other policy would have done; NaN: none
+  /// Of the outcome under what the other policy would have done, made before whatever was drawn that
+  /// its weight is of; NaN: none.
+  double prediction = 0;
+  std::size_t shared = 0;  ///< jobs just before it whose weights have a draw in common with its own
 };
 
 /// What a policy would have had on average, from the record of another.
@@ -27,8 +31,9 @@ struct OffPolicyEstimate {
 
 /// How much of a record tells of the policy.
 struct Overlap {
-  double agreed_pct = 0;         ///< jobs in which it would have done what was done
-  double effective_jobs = 0;     ///< (sum of weights)^2 / sum of their squares
+  double agreed_pct = 0;  ///< jobs in which it would have done what was done
+  /// (sum of weights)^2 / sum of their squares, fewer where jobs have draws in common.
+  double effective_jobs = 0;
   double mean_weight = 0;        ///< 1 in expectation where every choice of its had a chance
   double mean_weight_error = 0;  ///< standard error of that
 };

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 
 #include "governor/loop/shield.h"
 #include "governor/metrics/session.h"
+#include "governor/replay/drawn_weights.h"
 #include "governor/replay/record_guard.h"
+#include "kernels/base/random.h"
 
 namespace flyball {
 namespace {
@@ -18,17 +21,19 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMissed = 100;       // of one job, in %
 constexpr std::size_t kFewJobs = 30;  // for intervals from the central limit theorem
 
-/// What the decisions of a stretch of time say for another policy.
-struct Stretch {
-  double weight = 1;     ///< one over the probability of what was executed
-  bool agreed = true;    ///< the other policy would have executed the same throughout
-  bool unknown = false;  ///< somewhere the probability is not known
-};
+/// Whether a decision chose what the jobs to come are to run with, rather than kept it. What is chosen
+/// may be clocks alone, as when a job has just started.
+bool chose_setting(const Decision& decided, bool changed, bool clocks_alone) {
+  return changed || (decided.fresh && (decided.has_runner_up || !clocks_alone));
+}
 
 class Retelling {
  public:
   Retelling(const Belief& belief, Agent& agent)
-      : belief_(belief), guard_(belief.mean), agent_(agent), shield_(belief, shield_options(agent)) {
+      : belief_(belief),
+        guard_(belief.mean),
+        agent_(agent),
+        shield_(belief, shield_options(agent)) {
     agent_.begin_run();
   }
 
@@ -47,6 +52,7 @@ class Retelling {
     *before_ = now;  // the next decision is made on it
     ++bound_;
     several_ = several_ || bound_ > 1;
+    has_wanted_ = false;
   }
   void on_unbind(int slot) {
     agent_.unbind(slot);
@@ -59,19 +65,22 @@ class Retelling {
     decided_.reset();
     decided_.action = in_force_;
     agent_.decide(*before_, decided_);
-    Action executed = decided_.action;
-    shield_.check(*before_, executed);
+    const bool started = any_started(*before_);
+    const Action executed = would_execute(started);
     const bool same = executed == row.applied;
     if (!(row.applied == decided_.action)) agent_.replaced(*before_, decided_.action, row.applied);
     ++result.decisions;
     result.agreed_decisions += same;
 
+    Action of_its_clocks = row.applied;
+    of_its_clocks.opp = executed.opp;
     const double probability = row.recorded ? row.executed_probability() : 1;
-    stretch_.agreed = stretch_.agreed && same;
-    if (probability > 0 && probability <= 1)
-      stretch_.weight /= probability;
-    else
-      stretch_.unknown = true;
+    // A decision that left nothing to chance ends no draw, unless it says that it chose again.
+    const bool chose =
+        chose_setting(row.decision, row.applied.app != in_force_.app, started || probability == 1);
+    draws_.decide(
+        {probability, chose, executed.app == row.applied.app, of_its_clocks == row.applied},
+        forecast_);
     unlisted_ += now.jobs_unlisted;
     for (std::uint8_t i = 0; i < decided_.forecasts; ++i) forecast_ = decided_.forecast[i];
     for (int c = 0; c < now.cluster_count; ++c) {
@@ -90,6 +99,10 @@ class Retelling {
 
   void finish() {
     agent_.end_run();
+    // Of one that forecasts, the first jobs are from before it did.
+    const auto forecast = std::ranges::find_if(
+        jobs_, [](const Outcome& one) { return !std::isnan(one.expected_time_ms); });
+    if (forecast != jobs_.end()) jobs_.erase(jobs_.begin(), forecast);
     result.jobs = jobs_.size();
     std::vector<LoggedJob> logged(jobs_.size());
     const auto figure = [&](std::string_view key, double Outcome::*outcome,
@@ -97,7 +110,7 @@ class Retelling {
       ReplayedFigure& one = result.figures.emplace_back();
       one.key = key;
       for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        logged[i] = {jobs_[i].*outcome, jobs_[i].weight, jobs_[i].*prediction};
+        logged[i] = {jobs_[i].*outcome, jobs_[i].weight, jobs_[i].*prediction, jobs_[i].shared};
         one.recorded += jobs_[i].*outcome / static_cast<double>(jobs_.size());
       }
       if (result.figures.size() == 1) {
@@ -118,29 +131,55 @@ class Retelling {
     double energy_mj = 0, miss_pct = 0, time_ms = 0;
     double expected_energy_mj = kNone, expected_miss_pct = kNone, expected_time_ms = kNone;
     double weight = 0;
+    std::size_t shared = 0;
   };
+
+  bool any_started(const Observation& now) {
+    bool any = false;
+    for (std::size_t a = 0; a < static_cast<std::size_t>(now.app_count); ++a) {
+      const RunningJobObservation& run = now.app[a].running;
+      if (!run.busy || run.sequence + 1 == running_[a]) continue;
+      running_[a] = run.sequence + 1;
+      any = true;
+    }
+    return any;
+  }
+
+  /// What the policy would have had executed. It goes on from what the record had in force; where it
+  /// only keeps that setting, its own choice is the last one that it made itself.
+  Action would_execute(bool started) {
+    const bool changed = decided_.action.app != in_force_.app;
+    const bool chose = !has_wanted_ || chose_setting(decided_, changed, started);
+    Action executed = decided_.action;
+    if (!chose) executed.app = wanted_;
+    shield_.check(*before_, executed,
+                  executed.app == decided_.action.app ? decided_.trial : Trial{});
+    if (chose) wanted_ = executed.app;
+    has_wanted_ = true;
+    return executed;
+  }
 
   /// Ends a job's stretch.
   void count(const JobRecord& job) {
-    const Stretch before = last_stretch_;
-    last_stretch_ = stretch_;
-    stretch_ = {};
     const bool queued = job.release_ns < last_finish_ns_;
     last_finish_ns_ = job.finish_ns;
+    const DrawnWeight drawn = draws_.end_job(!job.dropped && !queued);
     if (job.dropped || queued) {
       ++result.queued_jobs;
       return;
     }
-    unknown_ = unknown_ || before.unknown || last_stretch_.unknown;
+    unknown_ = unknown_ || drawn.unknown;
     Outcome& one = jobs_.emplace_back();
     one.energy_mj = job.energy_mj;
     one.miss_pct = job.missed ? kMissed : 0;
     one.time_ms = static_cast<double>(job.execution_ns()) * 1e-6;
-    one.weight = before.agreed && last_stretch_.agreed ? before.weight * last_stretch_.weight : 0;
-    if (forecast_.time_ns > 0 && forecast_.sequence == job.sequence) {
-      one.expected_energy_mj = forecast_.energy_mj;
-      one.expected_miss_pct = 100 * forecast_.miss_probability;
-      one.expected_time_ms = forecast_.time_ns * 1e-6;
+    one.weight = drawn.weight;
+    one.shared = drawn.shared;
+    // What it expected of an earlier job: what it expects of this one depends on what was drawn.
+    if (const Forecast& forecast = drawn.forecast; forecast.time_ns > 0) {
+      one.expected_energy_mj = forecast.energy_mj;
+      one.expected_miss_pct = 100 * forecast.miss_probability;
+      one.expected_time_ms = forecast.time_ns * 1e-6;
     }
   }
 
@@ -174,6 +213,12 @@ class Retelling {
           "it would have done what was done in {:.3g} % of the jobs; in {:.3g} % and more what it "
           "would have done had no chance with the recorded policy",
           overlap.agreed_pct, 100 * (1 - overlap.mean_weight - 4 * overlap.mean_weight_error));
+    if (overlap.mean_weight - 4 * overlap.mean_weight_error > 1)
+      return fmt::format(
+          "weights that are 1 on average, if what it does is independent of what the record's "
+          "policy "
+          "drew, are {:.3g} here: its choices go with that policy's own",
+          overlap.mean_weight);
     return "";
   }
 
@@ -187,7 +232,10 @@ class Retelling {
   Action in_force_;
   Decision decided_;
   Forecast forecast_;
-  Stretch stretch_, last_stretch_;
+  DrawnWeights draws_;
+  std::array<AppSetting, kMaxApps> wanted_{};  ///< what it chose last, were it its own run
+  bool has_wanted_ = false;
+  std::array<std::uint64_t, kMaxApps> running_{};  ///< sequence + 1 of the job seen last
   std::vector<Outcome> jobs_;
   std::uint64_t unlisted_ = 0;
   std::int64_t last_finish_ns_ = 0;
@@ -196,6 +244,11 @@ class Retelling {
 };
 
 }  // namespace
+
+std::uint64_t own_dice(std::uint64_t seed) {
+  constexpr std::uint64_t kReplayed = 0x7265706c61796564;  // of no run that may have been recorded
+  return Random(seed, kReplayed).next();
+}
 
 Replay replay(const std::string& recording, const Belief& belief, Agent& agent) {
   Retelling retelling(belief, agent);

@@ -33,10 +33,15 @@ struct Replay {
 /// Asks `agent`, epoch by epoch, what it would do in the states of a record, tells it what was done
 /// and what came of it, and estimates from the jobs in which it agrees what it would have had. What is
 /// decided while one job runs is of consequence for it and for the next, whose mapping and level it
-/// sets, and for none after: a job's weight is the product over both. Where that is not so (a queue,
+/// sets, and for none after: a job's weight is the product over both, and over what was drawn before
+/// and held (drawn_weights.h). Where that is not so (a queue,
 /// heat that holds a clock down, a second application), or the record's policy gave what `agent` does
 /// no chance, no estimate is made. `belief` is of the record's platform. Throws Error (kInput) when
 /// the file is no recording, or of a platform with other clusters, operating points or mappings.
+/// The dice of `agent` may not be the record's: make it with own_dice() of the seed.
 Replay replay(const std::string& recording, const Belief& belief, Agent& agent);
+
+/// A seed that no run has that was made with the same `seed`.
+std::uint64_t own_dice(std::uint64_t seed);
 
 }  // namespace flyball

@@ -19,9 +19,9 @@ struct Figured {
 
 struct Policy {
   std::string name;
-  bool bound = false;  ///< knows the future
-  bool on_time = false;
-  std::optional<std::string> mark;  ///< in the ranking; none in a file that is older than that
+  bool bound = false;                  ///< knows the future
+  bool on_time = false, late = false;  ///< neither, where nothing says
+  std::optional<std::string> mark;     ///< in the ranking; none in a file that is older than that
   Figured energy, missed, infeasible, accuracy, latency, power, temp, utility, to_bound;
 };
 
@@ -65,7 +65,9 @@ std::vector<Policy> policies_of(const Json& json, const Options& options) {
     policy.temp = figured(row, "temp_peak_c");
     policy.utility = figured(row, "utility_pct");
     policy.to_bound = figured(row, "energy_gap_to_bound_pct");
-    policy.on_time = avoidable(policy.missed.mean, policy.infeasible.mean) <= options.max_miss_pct;
+    const double missed_pct = avoidable(policy.missed.mean, policy.infeasible.mean);
+    policy.on_time = missed_pct <= options.max_miss_pct;
+    policy.late = missed_pct > options.max_miss_pct;
   }
   if (const auto ranking = json.find("ranking"); ranking != json.end()) {
     for (const Json& row : ranking->at("policies")) {
@@ -95,17 +97,13 @@ Cell cell(const Figured& figure, int decimals) {
   return {with_interval(figure, decimals), figure.mean};
 }
 
-/// Seed by seed where the input has seeds: as shares of the other's mean, %.
+/// Seed by seed where the input has seeds, as `compare` has it: a geometric mean of ratios, %.
 Figured difference_pct(const Policy& mine, const Policy& theirs) {
   Figured off;
-  const double per_pct = 100 / theirs.energy.mean;
-  off.mean = (mine.energy.mean - theirs.energy.mean) * per_pct;
-  if (mine.energy.per_seed.size() < 2 ||
-      mine.energy.per_seed.size() != theirs.energy.per_seed.size())
-    return off;
-  const PairedDifference paired = paired_difference(mine.energy.per_seed, theirs.energy.per_seed);
-  if (paired.pairs < 2) return off;
-  off.mean = paired.mean * per_pct, off.lo = paired.lo * per_pct, off.hi = paired.hi * per_pct;
+  off.mean = 100 * (mine.energy.mean / theirs.energy.mean - 1);
+  if (mine.energy.per_seed.size() != theirs.energy.per_seed.size()) return off;
+  const PairedDifference paired = paired_ratio_pct(mine.energy.per_seed, theirs.energy.per_seed);
+  if (paired.pairs > 0) off.mean = paired.mean, off.lo = paired.lo, off.hi = paired.hi;
   return off;
 }
 
@@ -145,8 +143,10 @@ std::string tied_with(const Policy& best, const std::vector<Policy>& policies,
 
 std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy& best) {
   std::string text = fmt::format(
-      "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} mJ "
-      "per job; it misses {} % of its deadlines. An application wants accuracy or low latency here, so "
+      "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} "
+      "mJ "
+      "per job; it misses {} % of its deadlines. An application wants accuracy or low latency "
+      "here, so "
       "that energy alone ranks nobody.",
       best.name, digits(best.utility.mean, 1), digits(best.energy.mean, 2),
       digits(best.missed.mean, 2));
@@ -155,6 +155,9 @@ std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy
 
 std::string verdict(const std::vector<Policy>& policies, const Policy* best,
                     const Policy& reference, const Options& options) {
+  if (std::ranges::none_of(policies, &Policy::late) &&
+      std::ranges::none_of(policies, &Policy::on_time))
+    return "No job says anything of deadlines: none was finished or missed.";
   if (best == nullptr)
     return fmt::format(
         "No policy keeps its deadlines: each misses more than {:g} % of the jobs that could be "
@@ -200,8 +203,8 @@ Table table_of(const std::vector<Policy>& policies, const Policy* best, const Po
                           cell(policy.temp, 1)});
     table.marks.push_back(policy.bound      ? "bound"
                           : &policy == best ? "best"
-                          : policy.on_time  ? ""
-                                            : "late");
+                          : policy.late     ? "late"
+                                            : "");
   }
   table.note = fmt::format(
       "± half the width of the 95 % interval over the seeds; in brackets the 95 % interval of the "
@@ -229,7 +232,7 @@ Series point(const Policy& policy, const Figured& x, const Figured& y, Colours& 
   Series one{policy.name, Series::Kind::kPoints, colours.of(policy.name), policy.bound};
   one.x = {x.mean}, one.y = {y.mean};
   one.x_lo = {x.lo}, one.x_hi = {x.hi}, one.y_lo = {y.lo}, one.y_hi = {y.hi};
-  one.text = {policy.on_time ? "keeps its deadlines" : "late"};
+  one.text = {policy.on_time ? "keeps its deadlines" : policy.late ? "late" : "no deadlines"};
   one.labelled = true;
   return one;
 }
@@ -275,13 +278,18 @@ Figure energy_misses(const std::vector<Policy>& policies, Colours& colours) {
   return figure;
 }
 
+bool has_points(const Figure& figure) {
+  return std::ranges::any_of(figure.series, [](const Series& one) { return !one.x.empty(); });
+}
+
 /// Every seed a dot, a line of them for each policy.
 Figure seeds(const std::vector<Policy>& policies, Colours& colours, const char* name,
              const char* title, const Axis& x, Figured Policy::*figured) {
   Figure figure{name, title, "A dot is one seed.", x, {"policy", ""}};
   for (auto policy = policies.rbegin(); policy != policies.rend(); ++policy) {
     Series one{policy->name, Series::Kind::kPoints, colours.of(policy->name), policy->bound};
-    one.x = ((*policy).*figured).per_seed;
+    for (const double value : ((*policy).*figured).per_seed)
+      if (std::isfinite(value)) one.x.push_back(value);
     if (one.x.empty()) continue;
     one.y.assign(one.x.size(), static_cast<double>(figure.y.categories.size()));
     figure.y.categories.push_back(policy->name);
@@ -342,13 +350,12 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   if (const auto warnings = json.find("warnings"); warnings != json.end())
     for (const Json& warning : *warnings) section.notes.push_back(warning.get<std::string>());
   section.tables.push_back(table_of(policies, best, *reference, options, by_utility(json)));
-  section.figures.push_back(energy_latency(policies, colours));
-  section.figures.push_back(energy_misses(policies, colours));
-  for (Figure figure : {seeds(policies, colours, "seeds_misses", "Misses, seed by seed",
+  for (Figure figure : {energy_latency(policies, colours), energy_misses(policies, colours),
+                        seeds(policies, colours, "seeds_misses", "Misses, seed by seed",
                               {"deadlines missed", "%"}, &Policy::missed),
                         seeds(policies, colours, "seeds_latency", "Latency, seed by seed",
                               {"latency, 99th percentile", "ms"}, &Policy::latency)})
-    if (!figure.series.empty()) section.figures.push_back(std::move(figure));
+    if (has_points(figure)) section.figures.push_back(std::move(figure));
   return section;
 }
 

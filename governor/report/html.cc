@@ -89,7 +89,7 @@ void write(JsonWriter& out, const Figure& figure, std::size_t index) {
   if (series.labelled) out.key("labelled"), out.value(true);
   if (series.cell) out.key("cell"), out.value(true);
   std::size_t same = 0;
-  while (figure.series[same].x != series.x) ++same;
+  while (same < index && figure.series[same].x != series.x) ++same;
   if (same < index) {
     out.key("x_of"), out.value(static_cast<double>(same));
   } else {

@@ -190,9 +190,9 @@ TEST_F(CliFit, RefusesWhatIsNoTableInOneLine) {
       {heading + "A,1000,-5\n", "a power of -5 mW"},
       {"unit,mhz,power_mw,cores\nA,1000,5,1.5\n", "is not a whole number"},
       {"unit,mhz,power_mw,idle\nA,1000,5,gatd\n", "is neither clocked nor gated"},
-      {"unit,mhz,power_mw\nGPU,1000,5\n", "none of the units is a CPU"},
+      {"unit,mhz,power_mw\nGPU,1000,50\n", "none of the units is a CPU"},
       {"unit,mhz,power_mw,cores\nA,1000,5,0\n", "has no row of busy cores"},
-      {"unit,mhz,power_mw,time_ms\nA,1000,5,9\nA,2000,9,9\n", "do not depend on the clock"},
+      {"unit,mhz,power_mw,time_ms\nA,1000,50,9\nA,2000,90,9\n", "do not depend on the clock"},
       {heading + "A,1,1e9\n", "what was fitted is no platform: line"},
       {std::string("\0\xff\xfe,;\n\0", 7), "no column gives the clock"},
   };
@@ -203,6 +203,39 @@ TEST_F(CliFit, RefusesWhatIsNoTableInOneLine) {
   expect_refused({"fit", "--data", dir_ / "none.csv"}, "No such file");
   expect_refused({"fit"}, "--data: is missing");
   EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(CliFit, RefusesWattsInAColumnOfMilliwatts) {
+  const std::string watts =
+      file("w.csv", "unit,mhz,power_mw\nC0,500,0.3\nC0,1000,1.2\nC0,1500,2.9\n");
+  expect_refused({"fit", "--data", watts},
+                 "takes at most 0.0019 nJ a cycle, where no unit takes less "
+                 "than 0.01: is the power in watts");
+  expect_refused(
+      {"import", "csv", file("l.csv", "time_s,freq_mhz,power_mw\n0,500,0.3\n1,1000,1.2\n"), "--out",
+       dir_ / "t.csv"},
+      "is the power in watts");
+}
+
+// A table measured once is no evidence twice.
+TEST_F(CliFit, NamesWhatStandsThereTwiceAndDropsIt) {
+  const std::string table = freqbench_table();
+  const std::string once = file("once.csv", table), again = file("again.csv", table);
+  const std::string doubled = file("doubled.csv", table + table.substr(table.find('\n') + 1));
+  const auto fitted = [](const std::vector<std::string>& data) {
+    std::vector<std::string> words = {"fit",    "--cores", "cpu1=4", "--cores",
+                                      "cpu4=4", "--json",  "--data"};
+    words.insert(words.end(), data.begin(), data.end());
+    const Finished finished = flyball_run(words);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return json::parse(finished.out);
+  };
+  const json expected = fitted({once}).at("clusters");
+  for (const json& each : {fitted({once, again}), fitted({doubled})})
+    EXPECT_EQ(each.at("clusters"), expected);
+  EXPECT_THAT(flyball_run({"fit", "--data", once, again}).out,
+              HasSubstr("again.csv: is byte for byte"));
+  EXPECT_THAT(flyball_run({"fit", "--data", doubled}).out, HasSubstr("11 rows are left out"));
 }
 
 TEST_F(CliFit, RefusesVoltagesAndOptionsThatAreNone) {

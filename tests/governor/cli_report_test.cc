@@ -1,5 +1,6 @@
 // `report` and the figures of `characterise`, by the real program.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -282,10 +283,52 @@ TEST(CliCompareReport, WhatCompareAndCharacterisePrintIsRead) {
   EXPECT_EQ(data.at("sections")[2].at("figures").size(), 2u);
 }
 
-// What the page itself does, in a browser where there is one.
+TEST_F(CliReport, ASeedWithoutAFigureIsNoDot) {
+  json lacking = policy("b", {80, 90}, 2, 30);
+  lacking["deadline_miss_pct"]["per_seed"] = {nullptr, 2};
+  json nothing = policy("c", {80, 90}, 2, 30);
+  nothing["deadline_miss_pct"]["per_seed"] = {nullptr, nullptr};
+  const json section = section_of(
+      {input("c.json", comparison({policy("a", {100, 90}, 0, 10), lacking, nothing}))}, 0);
+  const json series = figure_named(section, "seeds_misses").at("series");
+  ASSERT_EQ(series.size(), 2u);
+  for (const json& one : series) {
+    const std::size_t dots = one.at("name") == "b" ? 1 : 2;
+    EXPECT_EQ(one.at("y").size(), dots) << one;
+  }
+}
+
+TEST(CliCompareReport, SaysTheSameOfAPairAsCompareDoes) {
+  const flyball::testing::TempDir dir;
+  std::vector<std::string> words = {"compare",
+                                    "--platform",
+                                    "odroid_xu3",
+                                    "--scenario",
+                                    "background",
+                                    "--policies",
+                                    "performance,schedutil",
+                                    "--seeds",
+                                    "4"};
+  const std::string table = flyball_run(words).out;
+  words.push_back("--json");
+  put(dir / "c.json", flyball_run(words).out);
+  ASSERT_EQ(flyball_run({"report", dir / "c.json", "--out", dir / "r.html"}).exit_code, 0);
+  const json rows = data_of(contents(dir / "r.html")).at("sections")[0].at("tables")[0].at("rows");
+  for (const json& row : rows) {
+    if (row[0][0] != "schedutil") continue;
+    const double pct = row[2][1];
+    EXPECT_THAT(table, HasSubstr(fmt::format("{:+.2f} [", pct))) << row[2];
+    return;
+  }
+  ADD_FAILURE() << "no schedutil";
+}
+
+// What the page itself does, in a browser.
 TEST_F(CliReport, BrowserDrawsEveryPlotAndTheKeyboardReadsIt) {
-  if (std::system("command -v chromium >/dev/null 2>&1") != 0)
+  if (std::system("command -v chromium >/dev/null 2>&1") != 0) {
+    ASSERT_EQ(std::getenv("CI"), nullptr) << "there is no chromium here";
     GTEST_SKIP() << "there is no chromium here";
+  }
   small_recording();
   page_of({path_, input("c.json", comparison({policy("a", {100, 90}, 0, 10),
                                               policy("b", {80, 120}, 2, 30)}))});
@@ -296,17 +339,31 @@ TEST_F(CliReport, BrowserDrawsEveryPlotAndTheKeyboardReadsIt) {
       return /[0-9]/.test(plot.parentElement.querySelector("[aria-live]").textContent) &&
              plot.querySelector("canvas").width > 0;
     });
-    document.documentElement.dataset.said = said.length;
+    const root = document.documentElement, paper = getComputedStyle(document.body).backgroundColor;
+    const light = paper.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+    root.dataset.said = said.length;
+    root.dataset.paper = light > 128 ? "light" : "dark";
+    root.dataset.width = innerWidth <= 600 ? "narrow" : "wide";
+    // What is wider than the screen scrolls in a box of its own.
+    root.dataset.fits = root.scrollWidth <= innerWidth + 1;
   </script>)";
-  const std::string command =
-      "chromium --headless --no-sandbox --disable-gpu --user-data-dir=" + file("browser") +
-      " --enable-logging=stderr --dump-dom file://" + file("report.html") + " >" + file("dom") +
-      " 2>" + file("log");
-  ASSERT_EQ(std::system(command.c_str()), 0) << contents(file("log"));
-  EXPECT_THAT(contents(file("log")), Not(HasSubstr("CONSOLE")));
-  const std::string dom = contents(file("dom"));
+  const auto dom = [&](const std::string& options) {
+    const std::string command =
+        "chromium --headless --no-sandbox --disable-gpu --user-data-dir=" + file("browser") +
+        " --enable-logging=stderr " + options + " --dump-dom file://" + file("report.html") + " >" +
+        file("dom") + " 2>" + file("log");
+    EXPECT_EQ(std::system(command.c_str()), 0) << contents(file("log"));
+    EXPECT_THAT(contents(file("log")), Not(HasSubstr("CONSOLE")));
+    return contents(file("dom"));
+  };
   // A distribution, six timelines (no counters, so no IPC), three of the comparison, a profile.
-  EXPECT_THAT(dom, AllOf(HasSubstr("data-plots=\"11\""), HasSubstr("data-said=\"11\"")));
+  const auto all = AllOf(HasSubstr("data-plots=\"11\""), HasSubstr("data-said=\"11\""),
+                         HasSubstr("data-fits=\"true\""));
+  EXPECT_THAT(dom("--window-size=1280,900"),
+              AllOf(all, HasSubstr("data-paper=\"light\""), HasSubstr("data-width=\"wide\"")));
+  EXPECT_THAT(dom("--window-size=500,800 --force-dark-mode "
+                  "--blink-settings=preferredColorScheme=0"),
+              AllOf(all, HasSubstr("data-paper=\"dark\""), HasSubstr("data-width=\"narrow\"")));
 }
 
 }  // namespace

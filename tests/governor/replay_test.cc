@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "agents/agent.h"
@@ -22,12 +23,15 @@ using ::flyball::testing::Finished;
 using ::flyball::testing::flyball_run;
 using ::testing::HasSubstr;
 
-/// `performance`, but that after every job it throws dice whether the next one is to run at lower
-/// clocks.
+/// `performance`, but that after every job it throws dice whether the next one, or so many, is to run
+/// at lower clocks.
 class Dice final : public Agent {
  public:
-  Dice(const AgentContext& context, double chance)
-      : inner_(make_agent("performance", context)), chance_(chance), random_(context.seed, 77) {}
+  Dice(const AgentContext& context, double chance, int held = 1)
+      : inner_(make_agent("performance", context)),
+        chance_(chance),
+        held_(held),
+        random_(context.seed, 77) {}
   std::string_view name() const override { return "dice"; }
   EpochRequest epoch() const override { return inner_->epoch(); }
   void bind(int slot, const Binding& binding, const Observation& now) override {
@@ -36,7 +40,7 @@ class Dice final : public Agent {
   void unbind(int slot) override { inner_->unbind(slot); }
   void decide(const Observation& now, Decision& out) noexcept override {
     inner_->decide(now, out);
-    if (now.job_count > 0) {
+    if (now.job_count > 0 && jobs_++ % held_ == 0) {
       low_ = random_.uniform(0, 1) < chance_;
       out.fresh = true;
       out.probability = static_cast<float>(low_ ? chance_ : 1 - chance_);
@@ -59,6 +63,7 @@ class Dice final : public Agent {
   }
   std::unique_ptr<Agent> inner_;
   double chance_;
+  int held_, jobs_ = 0;
   Random random_;
   bool low_ = false;
 };
@@ -140,6 +145,77 @@ TEST_F(ReplayTest, WhatHadNoChanceIsRefused) {
   const auto performance = agent("performance");
   run(steady(), *performance, true);
   EXPECT_THAT(told("powersave").refusal, HasSubstr("in 0 % of the jobs"));
+}
+
+// What is held was drawn, though nothing is left to chance meanwhile.
+TEST_F(ReplayTest, WhatIsDrawnAndHeldWeighsOneOnAverage) {
+  Scenario scenario = steady();
+  scenario.duration_ns = scenario.apps[0].stop_ns = 400'000 * kMs;
+  Dice dice({belief_, weights_, 3, nullptr}, 0.4, 4);
+  run(scenario, dice, true);
+  const Replay replayed = told("performance");
+  ASSERT_EQ(replayed.refusal, "");
+  EXPECT_NEAR(replayed.overlap.mean_weight, 1, 0.1);
+  // Of four jobs three depend on one draw, and one on two.
+  EXPECT_NEAR(replayed.overlap.agreed_pct, 0.75 * 60 + 0.25 * 36, 5);
+  EXPECT_LT(replayed.overlap.effective_jobs, static_cast<double>(replayed.jobs) / 3);
+}
+
+// The record's policy draws a mapping and holds it; who replays it has dice of its own, by the same seed.
+TEST_F(ReplayTest, WhatItWouldHoldIsItsOwn) {
+  const testing::TempDir dir;
+  const std::string record = dir / "random.flyrec";
+  ASSERT_EQ(
+      flyball_run({"run", "--platform", "odroid_xu3", "--scenario", "single_periodic", "--policy",
+                   "random", "--no-compare", "--duration", "600", "--record", record, "--json"})
+          .exit_code,
+      0);
+  for (const std::string policy : {"random", "planner"}) {
+    const Finished told = flyball_run({"replay", record, "--policy", policy, "--json"});
+    ASSERT_EQ(told.exit_code, 0) << told.err;
+    const auto json = nlohmann::json::parse(told.out);
+    // One of 24 mappings is what either would have had, in both stretches.
+    EXPECT_LT(json.at("overlap").at("agreed_jobs_pct"), 5) << policy;
+    EXPECT_THAT(json.at("reason").get<std::string>(), HasSubstr("30 are needed")) << policy;
+  }
+}
+
+TEST_F(ReplayTest, WhoseChoicesGoWithTheRecordsIsRefused) {
+  const testing::TempDir dir;
+  const std::string record = dir / "random.flyrec";
+  ASSERT_EQ(
+      flyball_run({"run", "--platform", "odroid_xu3", "--scenario", "single_periodic", "--policy",
+                   "random", "--no-compare", "--duration", "60", "--record", record, "--json"})
+          .exit_code,
+      0);
+  const PlatformSpec spec = load_platform("odroid_xu3");
+  const Belief belief = Belief::of(spec);
+  const auto same_dice = make_agent("random", {belief, reward_weights(belief), 1, nullptr});
+  const Replay replayed = replay(record, belief, *same_dice);
+  EXPECT_GT(replayed.overlap.mean_weight, 3);
+  EXPECT_THAT(replayed.refusal, HasSubstr("its choices go with that policy's own"));
+  EXPECT_NE(own_dice(1), 1u);
+  EXPECT_NE(own_dice(1), own_dice(2));
+}
+
+TEST_F(ReplayTest, ARecordWithoutJobsHasNoFigures) {
+  const testing::TempDir dir;
+  std::ofstream(dir / "noj.yaml")
+      << "schema: 1\nname: nojobs\ndescription: nothing comes\nduration_s: 2\n"
+         "apps:\n  - {name: camera, profile: dynamic_cnn, arrival: {kind: "
+         "periodic, period_x: 2}, start_s: 1.99999, deadline_x: 2}\n";
+  const std::string record = dir / "none.flyrec";
+  ASSERT_EQ(flyball_run({"run", "--platform", "odroid_xu3", "--scenario", dir / "noj.yaml",
+                         "--policy", "rule", "--no-compare", "--record", record, "--json"})
+                .exit_code,
+            0);
+  const Finished told = flyball_run({"replay", record, "--policy", "performance"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_EQ(told.out.find("of 0 jobs"), std::string::npos) << told.out;
+  EXPECT_EQ(told.out.find("met within"), std::string::npos) << told.out;
+  const auto json = nlohmann::json::parse(
+      flyball_run({"replay", record, "--policy", "performance", "--json"}).out);
+  EXPECT_TRUE(json.at("simulation").at("job_time_error_pct").is_null());
 }
 
 TEST_F(ReplayTest, SeveralApplicationsAndQueuesAreRefused) {

@@ -116,12 +116,57 @@ TEST(StandingOfPolicies, ProfilesAndGapsByHand) {
   EXPECT_DOUBLE_EQ(statistics.profile(1, 3).mean, 0.75);
   EXPECT_NEAR(statistics.optimality_gap_pct(0).mean, 20, 1e-12);  // 1 - 1 / 1.25
   EXPECT_TRUE(std::isnan(statistics.optimality_gap_pct(1).mean));
-  // Misses: the mean, the worst seed and the mean of the worst tenth, which is one of four.
+  // Misses: the mean, the worst seed; four seeds have no worst tenth.
   const Standing missed = statistics.standing(1, field("deadline_miss_pct"));
   EXPECT_DOUBLE_EQ(missed.mean, 12.5);
   EXPECT_DOUBLE_EQ(missed.worst, 50);
-  EXPECT_DOUBLE_EQ(missed.cvar10, 50);
+  EXPECT_TRUE(std::isnan(missed.cvar10));
   EXPECT_TRUE(std::isnan(missed.iqm));
+}
+
+TEST(StandingOfPolicies, SharesThatAreAllOrNothingHaveIntervals) {
+  const MatrixResults results =
+      made({"a", "b"}, 2, 4, [](std::size_t p, int, int s) { return of(10.0 + s - 5.0 * p); });
+  const MatrixStatistics statistics(results);
+  const Difference off = statistics.differences(0, field("energy_mj_per_job"))[1];
+  EXPECT_EQ(off.improvement, 1);
+  EXPECT_NEAR(off.improvement_ci95.lo, std::pow(0.025, 1.0 / 8), 1e-9);
+  EXPECT_EQ(off.improvement_ci95.hi, 1);
+  EXPECT_NEAR(statistics.profile(1, 1).ci95.lo, std::pow(0.025, 1.0 / 8), 1e-9);
+  // Nobody missed one of 8 jobs, which does not say that nobody will.
+  const Standing missed = statistics.standing(0, field("deadline_miss_pct"));
+  EXPECT_EQ(missed.mean, 0);
+  EXPECT_EQ(missed.ci95.lo, 0);
+  EXPECT_NEAR(missed.ci95.hi, 100 * (1 - std::pow(0.025, 1.0 / 8)), 1e-9);
+}
+
+// One board is hot, the other cool: the worst tenth is of each.
+TEST(StandingOfPolicies, TheWorstTenthIsOfEachCell) {
+  const auto figures = [](std::size_t, int c, int s) {
+    Metrics m = of(1);
+    m.temp_peak_c = (c == 0 ? 30 : 80) + s;
+    return m;
+  };
+  const auto heat = [&](int seeds) {
+    return MatrixStatistics(made({"a"}, 2, seeds, figures)).standing(0, field("temp_peak_c"));
+  };
+  EXPECT_DOUBLE_EQ(heat(10).cvar10, (39 + 89) / 2.0);
+  EXPECT_DOUBLE_EQ(heat(15).cvar10, ((44 + 43.0 / 2) / 1.5 + (94 + 93.0 / 2) / 1.5) / 2);
+  EXPECT_DOUBLE_EQ(heat(10).worst, 89);
+  EXPECT_TRUE(std::isnan(heat(9).cvar10));
+}
+
+// Where no job came nobody was late, nor on time.
+TEST(StandingOfPolicies, WithoutAJobNobodyIsLate) {
+  const MatrixResults results = made({"a", "b"}, 1, 3, [](std::size_t, int, int) {
+    Metrics m;
+    m.energy_mj_per_job = m.deadline_miss_pct = m.utility_pct = Metrics::kAbsent;
+    return m;
+  });
+  const MatrixStatistics statistics(results);
+  for (const Rank& rank : statistics.ranking()) EXPECT_EQ(rank.mark, Rank::Mark::kNone);
+  EXPECT_TRUE(std::isnan(statistics.profile(0, 2).mean));
+  EXPECT_TRUE(std::isnan(statistics.profile(0, 2).ci95.lo));
 }
 
 }  // namespace

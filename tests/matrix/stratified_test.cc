@@ -27,6 +27,8 @@ TEST(Stratified, TheInterquartileMeanLeavesOutAQuarterAtEitherEnd) {
   // 8 figures: two off at each end leave 3, 4, 5, 6.
   EXPECT_DOUBLE_EQ(interquartile_mean({{1, -1e6, 3, 4}, {5, 6, 1e6, 8}}), 4.5);
   EXPECT_DOUBLE_EQ(interquartile_mean({{1, 2, 6}}), 3);
+  // Of each board a run: not the small board, nor the large one.
+  EXPECT_DOUBLE_EQ(interquartile_mean({{1, 2, 3, 99}, {1000, 1001, 1003, 5000}}), (2.5 + 1002) / 2);
 }
 
 TEST(Stratified, TheEffectIsTheMeanOverTheDeviationWithinStrata) {
@@ -107,6 +109,53 @@ TEST(Stratified, IntervalsHoldTheTruthAndStrataDoNotWidenThem) {
   }
   EXPECT_GE(held, kTimes * 0.9);
   EXPECT_LE(held, kTimes * 0.985);
+}
+
+TEST(Stratified, IntervalsOfFewSeedsHoldTheTruthToo) {
+  constexpr int kTimes = 2000;
+  for (const int pairs : {3, 5, 10}) {
+    Random random(17, static_cast<std::uint64_t>(pairs));
+    const auto seeds = static_cast<std::size_t>(pairs);
+    const StratifiedBootstrap alone({seeds}), two({seeds, seeds});
+    int held = 0, held_of_two = 0;
+    for (int t = 0; t < kTimes; ++t) {
+      Strata strata(2);
+      for (auto& stratum : strata)
+        for (int i = 0; i < pairs; ++i) stratum.push_back(random.normal());
+      const Interval of_two = two.mean(strata), of_one = alone.mean({strata[0]});
+      held += of_one.lo <= 0 && 0 <= of_one.hi;
+      held_of_two += of_two.lo <= 0 && 0 <= of_two.hi;
+    }
+    EXPECT_GE(held, 0.93 * kTimes) << pairs;
+    EXPECT_LE(held, 0.975 * kTimes) << pairs;
+    EXPECT_GE(held_of_two, 0.93 * kTimes) << pairs;
+    EXPECT_LE(held_of_two, 0.985 * kTimes) << pairs;
+  }
+}
+
+// All of 5 seeds are better: 0.025^(1/5) = 47.8 % at least.
+TEST(Stratified, ASharesIntervalIsExact) {
+  const Interval all = interval_of_shares({{1, 1, 1, 1, 1}});
+  EXPECT_NEAR(all.lo, std::pow(0.025, 0.2), 1e-9);
+  EXPECT_EQ(all.hi, 1);
+  EXPECT_NEAR(interval_of_shares({{0, 0}, {0, 0, kNone}}).hi, 1 - std::pow(0.025, 0.25), 1e-9);
+  // Strata of 2 and 8 weigh alike, and tell as much as 6.4.
+  EXPECT_NEAR(interval_of_shares({{1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}}).lo, std::pow(0.025, 1 / 6.4),
+              1e-9);
+  EXPECT_TRUE(std::isnan(interval_of_shares({{kNone}}).lo));
+  Random random(23);
+  constexpr int kTimes = 2000;
+  for (const double share : {0.6, 0.9, 0.99}) {
+    int held = 0;
+    for (int t = 0; t < kTimes; ++t) {
+      Strata strata(2);
+      for (auto& stratum : strata)
+        for (int i = 0; i < 5; ++i) stratum.push_back(random.uniform() < share ? 1 : 0);
+      const Interval interval = interval_of_shares(strata);
+      held += interval.lo <= share && share <= interval.hi;
+    }
+    EXPECT_GE(held, 0.95 * kTimes) << share;
+  }
 }
 
 TEST(Stratified, TheSameSeedsAreDrawnOfAllPolicies) {

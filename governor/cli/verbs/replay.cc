@@ -79,11 +79,14 @@ std::string to_text(const ReplayVerb& verb, const Replay& replayed, const Counte
               columns) +
       '\n' + counterfactual_text(simulated, verb.policy, columns) + '\n' +
       wrapped(fmt::format("From the record alone: it would have done what was done in {} of {} "
-                          "decisions and {} % of {} jobs, which tell of it as much as {:.0f} jobs "
-                          "of its own.",
+                          "decisions{}.",
                           replayed.agreed_decisions, replayed.decisions,
-                          fixed(replayed.overlap.agreed_pct, 1), replayed.jobs,
-                          replayed.overlap.effective_jobs),
+                          replayed.jobs == 0
+                              ? ""
+                              : fmt::format(" and {} % of {} jobs, which tell of it as much as "
+                                            "{:.0f} jobs of its own",
+                                            fixed(replayed.overlap.agreed_pct, 1), replayed.jobs,
+                                            replayed.overlap.effective_jobs)),
               columns);
   if (!replayed.refusal.empty())
     return text + wrapped("No estimate: " + replayed.refusal + ".", columns);
@@ -155,14 +158,14 @@ int run_replay(const ReplayVerb& verb) {
   const StartingPoint start =
       starting_point(policy_identity(verb.policy, belief, governed.times_hash), belief,
                      verb.policy_file, verb.from);
-  const auto agent = [&] {
-    auto made = make_agent(verb.policy, {belief, reward_weights(belief), verb.seed, nullptr});
+  const auto agent = [&](std::uint64_t seed) {
+    auto made = make_agent(verb.policy, {belief, reward_weights(belief), seed, nullptr});
     if (!start.learned.empty()) made->load(start.learned, start.as_prior);
     return made;
   };
-  const Replay replayed = replay(verb.recording, belief, *agent());
+  const Replay replayed = replay(verb.recording, belief, *agent(own_dice(verb.seed)));
   const Counterfactual simulated =
-      counterfactual(verb.recording, as_declared(governed.spec, belief), belief, *agent());
+      counterfactual(verb.recording, as_declared(governed.spec, belief), belief, *agent(verb.seed));
   const int columns = Terminal::of(STDOUT_FILENO).columns;
   if (verb.json) {
     write_result(json_text(to_json(verb, replayed, simulated, governed.spec.name)));

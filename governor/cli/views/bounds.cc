@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -20,7 +21,15 @@ Estimate over_seeds(const Comparison& comparison, double (*figure)(const Bounds&
 double lower(const Bounds& one) { return one.lower_mj / one.jobs_met; }
 double best_found(const Bounds& one) { return one.best_found_mj / one.jobs_met; }
 double informed(const Bounds& one) { return one.informed_mj / one.jobs_met; }
-double width_pct(const Bounds& one) { return 100 * (one.best_found_mj / one.lower_mj - 1); }
+double width_pct(const Bounds& one) {
+  return one.jobs_met > 0 ? 100 * (one.best_found_mj / one.lower_mj - 1) : NAN;
+}
+constexpr const char* kNothingMet =
+    "the best schedule found meets no job, in one of the seeds at least";
+bool any_unmet(const Comparison& comparison) {
+  return std::ranges::any_of(comparison.bounds,
+                             [](const Bounds& one) { return !(one.jobs_met > 0); });
+}
 
 std::map<std::string, int> seeds_of(const Comparison& comparison, std::string Bounds::*whose) {
   std::map<std::string, int> seeds;
@@ -53,12 +62,14 @@ Json bounds_json(const Comparison& comparison) {
           {"width_pct", bound_json(over_seeds(comparison, width_pct))},
           {"best_found_by", seeds_of(comparison, &Bounds::best_found)},
           {"informed_by", seeds_of(comparison, &Bounds::informed)},
-          {"no_bound_reason",
-           comparison.no_bound_reason.empty() ? Json(nullptr) : Json(comparison.no_bound_reason)}};
+          {"no_bound_reason", !comparison.no_bound_reason.empty() ? Json(comparison.no_bound_reason)
+                              : any_unmet(comparison)             ? Json(kNothingMet)
+                                                                  : Json(nullptr)}};
 }
 
 std::string bounds_text(const Comparison& comparison) {
   if (comparison.bounds.empty()) return "";
+  if (any_unmet(comparison)) return fmt::format("No lower bound: {}.", kNothingMet);
   std::string text;
   if (comparison.no_bound_reason.empty()) {
     text = fmt::format(

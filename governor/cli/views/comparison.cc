@@ -30,14 +30,6 @@ PairedDifference difference(const PolicyResult& mine, const PolicyResult& theirs
   return paired_difference(values_of(mine, field), values_of(theirs, field));
 }
 
-/// As shares of the other's mean, %.
-PairedDifference relative(PairedDifference off, const PolicyResult& theirs,
-                          const MetricField& field) {
-  const double per_pct = 100 / estimate(values_of(theirs, field)).mean;
-  off.mean *= per_pct, off.lo *= per_pct, off.hi *= per_pct;
-  return off;
-}
-
 std::string interval_text(const PairedDifference& off, int decimals) {
   if (!std::isfinite(off.mean)) return "-";
   if (off.pairs < 2) return fmt::format("{:+.{}f}", off.mean, decimals);
@@ -96,14 +88,13 @@ Json differences_json(const std::vector<PolicyResult>& results, const std::strin
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (i == reference) continue;
       const PairedDifference off = difference(results[i], theirs, field);
-      rows[i][std::string(field.key)] = {
-          {"mean", number_or_null(off.mean)},
-          {"ci95", {number_or_null(off.lo), number_or_null(off.hi)}},
-          {"below", number_or_null(off.below)},
-          {"improvement", number_or_null(tested[i].improvement)},
-          {"p", number_or_null(tested[i].p)},
-          {"p_holm", number_or_null(tested[i].p_holm)},
-          {"effect_size", number_or_null(tested[i].effect)}};
+      rows[i][std::string(field.key)] = {{"mean", number_or_null(off.mean)},
+                                         {"ci95", {number_or_null(off.lo), number_or_null(off.hi)}},
+                                         {"below", number_or_null(off.below)},
+                                         {"improvement", number_or_null(tested[i].improvement)},
+                                         {"p", number_or_null(tested[i].p)},
+                                         {"p_holm", number_or_null(tested[i].p_holm)},
+                                         {"effect_size", number_or_null(tested[i].effect)}};
     }
   }
   rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(reference));
@@ -117,10 +108,10 @@ Json requirements_json(const std::vector<RequirementResult>& judged) {
     Json row{{"policy", one.policy}};
     if (!one.where.empty()) row["cell"] = one.where;
     row.update({{"metric", one.required.field->key},
-                    {"relation", one.required.at_most ? "<=" : ">="},
-                    {"bound", one.required.bound},
-                    {"value", number_or_null(one.value)},
-                    {"met", one.met}});
+                {"relation", one.required.at_most ? "<=" : ">="},
+                {"bound", one.required.bound},
+                {"value", number_or_null(one.value)},
+                {"met", one.met}});
     rows.push_back(std::move(row));
   }
   return rows;
@@ -149,8 +140,10 @@ Table differences(const std::vector<PolicyResult>& results, const std::string& a
   for (const PolicyResult& mine : results) {
     if (mine.policy == against) continue;
     const PairedDifference off = difference(mine, theirs, energy);
-    table.add_row({mine.policy, interval_text(relative(off, theirs, energy), 2),
-                   fixed(off.below, 2), interval_text(difference(mine, theirs, missed), 2),
+    const PairedDifference ratio =
+        paired_ratio_pct(values_of(mine, energy), values_of(theirs, energy));
+    table.add_row({mine.policy, interval_text(ratio, 2), fixed(off.below, 2),
+                   interval_text(difference(mine, theirs, missed), 2),
                    interval_text(difference(mine, theirs, latency), 2)});
   }
   return table;
@@ -192,11 +185,11 @@ std::string comparison_csv(const MatrixResults& results) {
 
 std::string explained(const MetricField& field) {
   constexpr std::string_view kBetter[] = {"less", "more", "neither"};
-  return fmt::format(
-      "{}\n  shown as  {}\n  unit      {}\n  better    {}\n  formula   {}\n  {}{}", field.key,
-      field.heading, field.unit.empty() ? "a number" : field.unit,
-      kBetter[static_cast<std::size_t>(field.better)], field.formula, field.definition,
-      field.absent.empty() ? "" : fmt::format("\n  Absent where {}.", field.absent));
+  return fmt::format("{}\n  shown as  {}\n  unit      {}\n  better    {}\n  formula   {}\n  {}{}",
+                     field.key, field.heading, field.unit.empty() ? "a number" : field.unit,
+                     kBetter[static_cast<std::size_t>(field.better)], field.formula,
+                     field.definition,
+                     field.absent.empty() ? "" : fmt::format("\n  Absent where {}.", field.absent));
 }
 
 }  // namespace flyball::cli

@@ -17,6 +17,7 @@
 #include "governor/cli/views/metrics_table.h"
 #include "governor/cli/views/statistic_words.h"
 #include "governor/compare/standing.h"
+#include "governor/metrics/paired.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
@@ -118,6 +119,19 @@ MatrixResults only(const MatrixResults& results, std::size_t cell) {
   return one;
 }
 
+constexpr const char* kTwoSeeds =
+    "two seeds say next to nothing of others: intervals are as wide as one degree of freedom makes "
+    "them "
+    "(t is 12.7)";
+
+/// What there are too few seeds for, or hardly enough.
+void add_seed_notes(Json& json, int seeds) {
+  if (seeds == 2) json["wide_interval_reason"] = kTwoSeeds;
+  if (static_cast<std::size_t>(seeds) < kTailValues)
+    json["no_cvar10_reason"] = fmt::format(
+        "of fewer than {} seeds the worst is all that is known of the worst tenth", kTailValues);
+}
+
 Json cell_json(const MatrixResults& results) {
   const CellContext& cell = results.cells.front();
   const Comparison comparison = results.comparison(0);
@@ -139,6 +153,7 @@ Json cell_json(const MatrixResults& results) {
   json["no_efficiency_reason"] = or_null(efficiency_note(cell, comparison.policies));
   if (results.seeds < 2)
     json["no_interval_reason"] = "one seed says nothing of how far others are from it";
+  add_seed_notes(json, results.seeds);
   json["warnings"] = cell.warnings;
   json["energy_wanted"] = cell.energy_wanted;
   Json& rows = json["policies"] = Json::array();
@@ -216,6 +231,7 @@ std::string cell_text(const MatrixResults& results, const ComparisonOutput& outp
   else
     text +=
         fmt::format("Mean {} half the width of its 95 % interval over the seeds.\n", plus_minus());
+  if (results.seeds == 2) text += wrapped(fmt::format("Note: {}.", kTwoSeeds), terminal.columns);
   if (ranked.size() > 1) {
     text += wrapped(marks_legend(statistics), terminal.columns);
     text += fmt::format("\n{}\n\n", differences_heading(results.against));
@@ -279,6 +295,9 @@ Json whole_json(const MatrixResults& results, bool single) {
   if (single) return cell_json(results);
   Json json{{"schema", 2}, {"seeds", results.seeds}, {"first_seed", results.first_seed}};
   if (!results.seed_list.empty()) json["seed_list"] = results.seed_list;
+  if (results.seeds < 2)
+    json["no_interval_reason"] = "one seed says nothing of how far others are from it";
+  add_seed_notes(json, results.seeds);
   json.update(matrix_json(results, MatrixStatistics(results)));
   Json& cells = json["cells"] = Json::array();
   for (std::size_t c = 0; c < results.cells.size(); ++c)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "governor/cli/table.h"
@@ -73,10 +74,14 @@ std::string counterfactual_text(const Counterfactual& found, const std::string& 
   text += wrapped(
       fmt::format(
           "Replayed: the record's own decisions in the simulation. What a simulation says is "
-          "as good as its model, of which the model error is the measure; the jobs' times are "
-          "met within {:.2g} % in the mean. The difference is between {} and what was "
-          "replayed.",
-          found.time_error_pct, policy),
+          "as good as its model, of which the model error is the measure{}. The difference is "
+          "between "
+          "{} and what was replayed.",
+          std::isfinite(found.time_error_pct)
+              ? fmt::format("; the jobs' times are met within {:.2g} % in the mean",
+                            found.time_error_pct)
+              : "",
+          policy),
       columns);
   if (found.open_jobs > 0)
     text += wrapped(fmt::format("{} jobs were dropped or open at the end: they are taken to be as "

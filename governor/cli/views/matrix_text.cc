@@ -228,8 +228,12 @@ Json matrix_json(const MatrixResults& results, const MatrixStatistics& statistic
   for (const MetricField& field : metric_fields()) {
     const std::string key(field.key);
     if (field.measured && !results.times) continue;
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      policies[p][key] = standing_json(statistics.standing(p, field), field);
+    for (std::size_t p = 0; p < policies.size(); ++p) {
+      const Standing standing = statistics.standing(p, field);
+      policies[p][key] = standing_json(standing, field);
+      if (!std::isfinite(standing.mean) && !field.absent.empty())
+        policies[p]["absent"][key] = field.absent;
+    }
     if (field.measured) continue;
     const std::vector<Difference> off = statistics.differences(against, field);
     for (std::size_t p = 0; p < policies.size(); ++p)
