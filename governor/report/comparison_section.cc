@@ -7,6 +7,7 @@
 #include "agents/agent.h"
 #include "governor/metrics/paired.h"
 #include "governor/report/sections.h"
+#include "kernels/base/counted.h"
 
 namespace flyball::report {
 namespace {
@@ -145,8 +146,10 @@ std::string tied_with(const Policy& best, const std::vector<Policy>& policies,
 
 std::string verdict_by_utility(const std::vector<Policy>& policies, const Policy& best) {
   std::string text = fmt::format(
-      "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} mJ "
-      "per job; it misses {} % of its deadlines. An application wants accuracy or low latency here, so "
+      "{} gives most of what is wanted of those that keep their deadlines: {} % of the best, at {} "
+      "mJ "
+      "per job; it misses {} % of its deadlines. An application wants accuracy or low latency "
+      "here, so "
       "that energy alone ranks nobody.",
       best.name, digits(best.utility.mean, 1), digits(best.energy.mean, 2),
       digits(best.missed.mean, 2));
@@ -332,9 +335,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   const auto recorded = json.find("recorded");
   const bool all_recorded = recorded != json.end() && recorded->is_array() &&
                             recorded->size() == json.at("policies").size();
-  section.notes.push_back(fmt::format(
-      "{}, {} seeds {} {}.", all_recorded ? "Recorded" : "Simulated", json.at("seeds").get<int>(),
-      seed_list.empty() ? "from" : "among those from", first_seed));
+  section.notes.push_back(fmt::format("{}, {} {} {}.", all_recorded ? "Recorded" : "Simulated",
+                                      counted(json.at("seeds").get<int>(), "seed"),
+                                      seed_list.empty() ? "from" : "among those from", first_seed));
   for (const char* key : {"belief", "no_gap_reason"})
     if (const auto note = json.find(key); note != json.end() && note->is_string())
       section.notes.push_back((std::string(key) == "belief" ? "Believed: " : "") +
