@@ -1,5 +1,6 @@
 #include "governor/machine/rival_watch.h"
 
+#include "env/linux/discover/linux_machine.h"
 #include "kernels/base/control_character.h"
 
 namespace flyball {
@@ -48,6 +49,16 @@ void RivalWatch::hold_what_is_written() noexcept {
     watch_.hold(setting, any && is_held(setting));
 }
 
+/// inotify names nobody.
+std::string RivalWatch::suspects() const {
+  std::string names;
+  for (const RivalDaemon& rival : find_rivals(SysTree(std::string(file_.sysfs_root())))) {
+    names +=
+        (names.empty() ? "" : ", ") + rival.name + " (process " + std::to_string(rival.pid) + ")";
+  }
+  return names.empty() ? "" : ", perhaps " + names + ", which runs here,";
+}
+
 void RivalWatch::meet(const ForeignChange& change) {
   const std::string_view path = file_.path(change.setting);
   const std::string policy(file_name(folder(path)));
@@ -57,6 +68,7 @@ void RivalWatch::meet(const ForeignChange& change) {
   last_met_ = what;
   std::string who = change.program[0] != 0 ? change.program.data() : "Somebody else";
   if (change.pid != 0) who += " (process " + std::to_string(change.pid) + ")";
+  if (change.pid == 0) who += suspects();
   say_(who + " has set " + what + ": " +
        (force_ ? "flyball goes on, as --force says."
                : policy + " is left to them. With --force, flyball goes on."));

@@ -27,6 +27,7 @@ class RivalWatch final : public EpochSink {
   const std::set<std::string>& stood_down() const { return stood_down_; }
 
  private:
+  std::string suspects() const;
   void meet(const ForeignChange& change);
   bool is_held(int setting) const noexcept;
   void hold_what_is_written() noexcept;

@@ -98,8 +98,8 @@ Section training_section(const Json& json) {
   Section section;
   section.title = fmt::format("Training of {} on {}", json.at("agent").get<std::string>(),
                               json.at("platform").get<std::string>());
-  if (const auto gain = json.find("reward_gain"); gain != json.end() && gain->contains("verdict"))
-    section.verdict = gain->at("verdict").get<std::string>();
+  if (const auto tried = json.find("validation"); tried != json.end() && tried->contains("verdict"))
+    section.verdict = tried->at("verdict").get<std::string>();
   const auto curve = [&](const char* name, const char* title, const char* key, const Axis& y) {
     Figure figure{name,
                   title,

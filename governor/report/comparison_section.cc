@@ -7,6 +7,7 @@
 #include "agents/agent.h"
 #include "governor/metrics/paired.h"
 #include "governor/report/sections.h"
+#include "kernels/base/counted.h"
 
 namespace flyball::report {
 namespace {
@@ -340,9 +341,9 @@ Section comparison_section(const Json& json, const Options& options, Colours& co
   const auto recorded = json.find("recorded");
   const bool all_recorded = recorded != json.end() && recorded->is_array() &&
                             recorded->size() == json.at("policies").size();
-  section.notes.push_back(fmt::format(
-      "{}, {} seeds {} {}.", all_recorded ? "Recorded" : "Simulated", json.at("seeds").get<int>(),
-      seed_list.empty() ? "from" : "among those from", first_seed));
+  section.notes.push_back(fmt::format("{}, {} {} {}.", all_recorded ? "Recorded" : "Simulated",
+                                      counted(json.at("seeds").get<int>(), "seed"),
+                                      seed_list.empty() ? "from" : "among those from", first_seed));
   for (const char* key : {"belief", "no_gap_reason"})
     if (const auto note = json.find(key); note != json.end() && note->is_string())
       section.notes.push_back((std::string(key) == "belief" ? "Believed: " : "") +

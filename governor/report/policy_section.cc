@@ -10,6 +10,7 @@
 #include "agents/q_learning.h"
 #include "governor/report/sections.h"
 #include "kernels/base/control_character.h"
+#include "kernels/base/counted.h"
 #include "kernels/base/error.h"
 
 namespace flyball::report {
@@ -71,7 +72,7 @@ Figure heat_map(const DoubleQ& table, int states, Figure figure, std::string (*s
           std::min<std::ptrdiff_t>(band - kBands.begin(), kBands.size() - 1))];
       one.x.push_back(action);
       one.y.push_back(static_cast<double>(figure.y.categories.size()) - 1);
-      one.text.push_back(fmt::format("{:+.2f} %, {} jobs", dearer_pct, visits));
+      one.text.push_back(fmt::format("{:+.2f} %, {}", dearer_pct, counted(visits, "job")));
     }
   }
   std::erase_if(figure.series, [](const Series& one) { return one.y.empty(); });

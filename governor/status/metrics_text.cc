@@ -47,6 +47,11 @@ const std::vector<WholeMetric>& whole_metrics() {
        [](auto&, auto& now, std::int64_t) {
          return known_if(now.window_ns > 0, now.power_mw * 1e-3);
        }},
+      {{"flyball_power_measured_ratio", "gauge",
+        "Share of that second in which it was measured; else it is modelled."},
+       [](auto&, auto& now, std::int64_t) {
+         return known_if(now.window_ns > 0, now.measured_share);
+       }},
       {{"flyball_energy_joules_total", "counter", "Of that power, since the governor started."},
        [](auto&, auto& now, std::int64_t) { return now.energy_mj * 1e-3; }},
       {{"flyball_preference_ratio", "gauge", "What is set: 0 performance first, 1 battery first."},

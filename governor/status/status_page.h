@@ -56,7 +56,7 @@ struct StatusFacts {
   std::int64_t start_ns = 0;  ///< CLOCK_MONOTONIC
   std::int64_t epoch_ns = 0;  ///< unless it is set
   PageText<48> policy;
-  PageText<128> power_source;  ///< empty: power is modelled
+  PageText<128> power_source;  ///< what measures power at times; empty: nothing does
   std::int32_t clusters = 0;
   std::array<Cluster, kMaxClusters> cluster{};
 };
@@ -93,9 +93,12 @@ struct StatusNow {
   std::uint64_t epochs = 0, naps = 0;
   std::uint8_t napping = 0;
   double power_mw = kUnknown;
+  double measured_share = 0;  ///< of the window in which that was measured; the rest is modelled
   double energy_mj = 0;       ///< so far
-  std::int64_t epoch_ns = 0;  ///< as set; 0: not
+  double energy_measured_mj = 0;  ///< of that
+  std::int64_t epoch_ns = 0;      ///< as set; 0: not
   double preference = 0.5;
+  std::uint8_t preference_set = 0;  ///< by the user; else the scenario or the battery says
   // How far what was predicted, epoch by epoch, was from what came out, in the mean of a second.
   std::uint64_t scored = 0;       ///< seconds of a cluster that was busy, so far
   double busy_error = kUnknown;   ///< mean absolute, share of a core
@@ -134,7 +137,7 @@ struct StatusSecond {
 /// thread of the governor writes; readers map it read-only, and neither can make the other wait.
 struct StatusPage {
   static constexpr std::uint64_t kMagic = 0x4547415059424c46;  // "FLBYPAGE"
-  static constexpr std::uint32_t kVersion = 2;
+  static constexpr std::uint32_t kVersion = 3;
   static constexpr int kDecisions = 128, kSeconds = 64;
 
   std::uint64_t magic = kMagic;

@@ -136,6 +136,10 @@ void StatusSink::add(const Observation& out) noexcept {
   window_.ns += out.epoch_ns;
   window_.energy_mj += out.energy_mj;
   now_.energy_mj += out.energy_mj;
+  if (platform_.power_measured()) {
+    window_.measured_ns += ns;
+    now_.energy_measured_mj += out.energy_mj;
+  }
   for (int c = 0; c < out.cluster_count; ++c) {
     const auto at = static_cast<std::size_t>(c);
     const ClusterObservation& seen = out.cluster[at];
@@ -154,10 +158,12 @@ void StatusSink::end_window(const Observation& out) noexcept {
   now_.naps = platform_.naps();
   now_.napping = platform_.napping() ? 1 : 0;
   now_.power_mw = window_.energy_mj / ns * 1e9;
+  now_.measured_share = window_.measured_ns / ns;
   now_.clusters = out.cluster_count;
   const LinuxTuning& tuning = platform_.tuning();
   now_.epoch_ns = tuning.epoch_ns;
   now_.preference = out.energy_preference;
+  now_.preference_set = tuning.preference ? 1 : 0;
   StatusSecond second;
   second.number = seconds_;
   second.power_mw = static_cast<float>(now_.power_mw);

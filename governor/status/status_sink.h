@@ -43,7 +43,7 @@ class StatusSink final : public EpochSink {
       double predicted_busiest_ns = 0, predicted_mw_ns = 0, came_busiest_ns = 0, came_mw_ns = 0,
              scored_ns = 0;
     };
-    double energy_mj = 0;
+    double energy_mj = 0, measured_ns = 0;
     std::array<Cluster, kMaxClusters> cluster{};
     std::int64_t ns = 0;
   };

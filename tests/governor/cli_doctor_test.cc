@@ -61,6 +61,29 @@ TEST(CliDoctor, InAVirtualMachineAbsenceIsSaidOnce) {
   EXPECT_EQ(told.err, "");
 }
 
+TEST(CliDoctor, SaysWhatLookingCosts) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const Finished told = doctor(tree, false);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("\nCosts\n"));
+  EXPECT_THAT(told.out, HasSubstr("2 files, "));
+  EXPECT_THAT(told.out, HasSubstr("% of a core"));
+  const json costs = json::parse(doctor(tree, true).out).at("costs");
+  EXPECT_EQ(costs.at("reads")[0].at("what"), "load");
+  EXPECT_GT(costs.at("reads")[0].at("us_a_file"), 0);
+  const json& epoch = costs.at("epoch");
+  EXPECT_GT(epoch.at("cpu_us"), 0);
+  EXPECT_GT(epoch.at("epochs_a_second"), 0);
+  EXPECT_NEAR(epoch.at("share_of_a_core_pct").get<double>(),
+              1e-4 * epoch.at("cpu_us").get<double>() * epoch.at("epochs_a_second").get<double>(),
+              1e-6);
+  const LinuxTree machine;
+  machine.make_vm();
+  EXPECT_FALSE(json::parse(doctor(machine, true).out).at("costs").contains("epoch"))
+      << "no clock can be governed there";
+}
+
 TEST(CliDoctor, NamesRivalsAndTheMouse) {
   const LinuxTree tree;
   tree.make_laptop();

@@ -74,6 +74,27 @@ TEST(CliRunLinux, ADryRunSaysWhatItWouldDoAndWritesNothing) {
   EXPECT_EQ(std::filesystem::last_write_time(tree.path(path)), before);
 }
 
+TEST(CliRunLinux, SaysWhatIsMeasuredByTheFigureAndWhereItIsConfined) {
+  const LinuxTree tree;
+  tree.make_laptop(8);
+  tree.write("/proc/self/status", "Name:\tx\nCpus_allowed_list:\t0-3\n");
+  const std::vector<std::string> dry = {"--duration", "0.6", "--dry-run"};
+  const Finished told = flyball_run(words(tree, dry));
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.err, HasSubstr("confines this process to CPUs 0-3 of 0-7"));
+  EXPECT_THAT(told.err, HasSubstr("while nothing runs it is modelled"));
+  EXPECT_THAT(told.err, HasSubstr("Ctrl-C ends it."));
+  EXPECT_THAT(told.err, ::testing::Not(HasSubstr("gives everything back")));
+  EXPECT_THAT(told.out, HasSubstr("(modelled)"));
+  EXPECT_THAT(told.err + told.out, ::testing::Not(HasSubstr("W measured")));
+  std::vector<std::string> as_json = dry;
+  as_json.push_back("--json");
+  const json result = json::parse(flyball_run(words(tree, as_json)).out);
+  EXPECT_EQ(result.at("power_source"), "model") << "nothing ran, so RAPL was not read";
+  EXPECT_EQ(result.at("power_measured_pct"), 0);
+  EXPECT_EQ(result.at("allowed_cpus"), "0-3");
+}
+
 TEST(CliRunLinux, ASignalEndsItAndAllIsGivenBack) {
   FLYBALL_STARTS_PROGRAMS();
   const LinuxTree tree;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -277,22 +278,42 @@ TEST(CliTrain, SaysWhetherItHelped) {
   const TempDir dir;
   const auto train = [&](const std::string& episodes) {
     return parsed(flyball_run({"train", "--platform", "odroid_xu3", "--scenario", "single_periodic",
-                               "--episodes", episodes, "--out", dir / "x.policy", "--json"}))
-        .at("reward_gain");
+                               "--episodes", episodes, "--out", dir / "x.policy", "--json"}));
   };
-  EXPECT_THAT(std::string(train("3").at("verdict")), HasSubstr("Too few episodes"));
-  const json gain = train("40");
+  EXPECT_THAT(std::string(train("3").at("reward_gain").at("slope")), HasSubstr("four episodes"));
+  const json trained = train("40");
+  // Of the episodes in which it tried things out, told as that.
+  const json& gain = trained.at("reward_gain");
   EXPECT_EQ(gain.at("episodes"), 4);
   EXPECT_LE(gain.at("ci95")[0], gain.at("mean"));
   EXPECT_GE(gain.at("ci95")[1], gain.at("mean"));
-  const bool up = gain.at("ci95")[0] > 0, down = gain.at("ci95")[1] < 0;
-  EXPECT_THAT(std::string(gain.at("verdict")), HasSubstr(up     ? "Training helped"
-                                                         : down ? "Training made it worse"
-                                                                : "not help measurably"));
-  EXPECT_THAT(flyball_run({"train", "--platform", "odroid_xu3", "--scenario", "single_periodic",
-                           "--episodes", "3", "--out", dir / "x.policy"})
-                  .out,
-              HasSubstr("Too few episodes"));
+  EXPECT_THAT(std::string(gain.at("slope")), Not(HasSubstr("elped")));
+  // Whether it helped, runs say that nothing was learned by.
+  const json& tried = trained.at("validation");
+  const std::string verdict = tried.at("verdict");
+  const json& worth = tried.at("reward_gain");
+  if (tried.at("kept") == 0) {
+    EXPECT_THAT(verdict, HasSubstr("Training did not help"));
+  } else {
+    ASSERT_GE(worth.at("runs"), 2);
+    const bool up = worth.at("ci95")[0] > 0, down = worth.at("ci95")[1] < 0;
+    const bool same = worth.at("ci95")[0] == 0 && worth.at("ci95")[1] == 0;
+    EXPECT_THAT(verdict, ::testing::StartsWith(up     ? "Training helped: "
+                                               : down ? "Training made it worse: "
+                                               : same ? "Training changed nothing: "
+                                                      : "That training helped cannot be shown: "));
+  }
+  std::string text = flyball_run({"train", "--platform", "odroid_xu3", "--scenario",
+                                  "single_periodic", "--episodes", "40", "--out", dir / "x.policy"})
+                         .out;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::size_t verdicts = 0;
+  for (const char* words : {"raining helped", "raining made it worse", "raining changed nothing",
+                            "raining did not help"}) {
+    for (std::size_t at = text.find(words); at != text.npos; at = text.find(words, at + 1))
+      ++verdicts;
+  }
+  EXPECT_EQ(verdicts, 1u) << text;
 }
 
 /// A camera whose jobs take longer than the scenario lasts, and one that cannot be met.

@@ -27,9 +27,34 @@ TEST(ResidentCode, OfTheStartIsNotResidentAndComesBackWhenItIsUsed) {
   EXPECT_GT(forget_code_of_the_start(), 0u);
   const long after_kb = resident_of_files_kb();
   EXPECT_LT(after_kb, before_kb);
+  // What the start has relocated is no file's any more, and stays.
+  static const char* const kRelocated[] = {"here", "and", "there"};
+  std::string all;
+  for (const char* volatile const& each : kRelocated) all += each;
+  EXPECT_EQ(all, "hereandthere");
   std::vector<std::string> words = {"two", "one", "three"};
   std::sort(words.begin(), words.end());
   EXPECT_EQ(words.front(), "one");
+}
+
+/// A stack that was deep once: what lies below is given back, and serves again.
+[[gnu::noinline]] int deep(int n) {
+  volatile char bytes[4096];
+  bytes[0] = static_cast<char>(n);
+  return n == 0 ? 0 : deep(n - 1) + (bytes[0] == static_cast<char>(n) ? 1 : 0);
+}
+
+TEST(ResidentCode, TheStackOfTheStartServesAgain) {
+  EXPECT_EQ(deep(500), 500);
+  forget_code_of_the_start();
+  EXPECT_EQ(deep(500), 500);
+}
+
+TEST(ResidentCode, LaterIsOnceAndWhoEndsBeforeDoesNotWait) {
+  const auto begin = std::chrono::steady_clock::now();
+  { const ForgetsLater later(std::chrono::hours(1)); }
+  { const ForgetsLater later(std::chrono::milliseconds(0)); }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(10));
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST_F(CliHeatMap, ACellIsWhatAnActionWasFoundToCostInAState) {
   const double expected = 0.5 * 150 * (1.0 / 201 + 0.1);
   EXPECT_NEAR(dearer_pct(slow_, kSlow, 4), expected, 1e-4);
   EXPECT_EQ(slow.at("name"), "dearer by 3 to 10 %");
-  EXPECT_EQ(slow.at("text")[0], "+7.87 %, 1 jobs");
+  EXPECT_EQ(slow.at("text")[0], "+7.87 %, 1 job");
 
   const auto [margins, fast] = only_cell(1);
   EXPECT_EQ(margins.at("y").at("categories"), json({"above 10x, erratic, hot, for battery"}));

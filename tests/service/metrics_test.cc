@@ -77,6 +77,7 @@ TEST(Metrics, SayWhatTheStatusPageSaysInBaseUnits) {
   now.at_ns = 8'500'000'000;
   now.window_ns = 1'000'000'000;
   now.power_mw = 2500;
+  now.measured_share = 0.75;
   now.energy_mj = 12'000'000'000;
   now.epochs = 123456789012;
   now.cluster[1].delivered_khz = 1'234'567;
@@ -87,6 +88,7 @@ TEST(Metrics, SayWhatTheStatusPageSaysInBaseUnits) {
   EXPECT_EQ(samples.at("flyball_uptime_seconds"), 8);
   EXPECT_EQ(samples.at("flyball_updated_seconds"), 0.5);
   EXPECT_EQ(samples.at("flyball_power_watts"), 2.5);
+  EXPECT_EQ(samples.at("flyball_power_measured_ratio"), 0.75);
   EXPECT_EQ(samples.at("flyball_energy_joules_total"), 12'000'000);
   EXPECT_EQ(samples.at("flyball_epochs_total"), 123456789012);
   const std::string of = R"({policy="policy4",cpus="4-7"})";

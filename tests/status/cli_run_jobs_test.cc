@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+
 #include "tests/status/governed.h"
 
 namespace flyball::testing {
@@ -81,6 +84,36 @@ TEST(CliRunJobs, FilesAreClosedOnceTheMachineIsGivenBack) {
   }
   EXPECT_GE(std::filesystem::last_write_time(record), given_back);
   EXPECT_GE(std::filesystem::last_write_time(learned), given_back);
+}
+
+TEST(CliRunJobs, ABatteryThatHasToLastIsTheMachinesOwnOrIsSaidNotToBePlayed) {
+  const LinuxTree tree;
+  tree.make_xu3();
+  const std::string file = tree.path("/lasts.yaml");
+  std::ofstream(file) << "schema: 1\nname: lasts\ndescription: a battery\nduration_s: 10\n"
+                         "battery: {capacity_mj: 600000, charge_pct: 60, last_until_s: 9}\n"
+                         "apps:\n  - {name: camera, profile: dynamic_cnn, deadline_x: 2,\n"
+                         "     arrival: {kind: periodic, period_x: 2}}\n";
+  const auto told = [&] {
+    return flyball_run({"run", "--platform", "linux", "--sysfs-root", tree.root(), "--state-dir",
+                        tree.path("/run/flyball"), "--scenario", file, "--policy", "q_learning",
+                        "--dry-run", "--duration", "0.3", "--no-learn", "--json"});
+  };
+  Finished none = told();
+  ASSERT_EQ(none.exit_code, 0) << none.err;
+  std::replace(none.err.begin(), none.err.end(), '\n', ' ');
+  EXPECT_THAT(none.err, HasSubstr("is not played: this machine has none of its own, so nothing"));
+  EXPECT_THAT(json::parse(none.out).at("jobs").at("notes").dump(), HasSubstr("is not played"));
+  const std::string battery = "/sys/class/power_supply/BAT0/";
+  tree.write(battery + "type", "Battery\n");
+  tree.write(battery + "status", "Discharging\n");
+  tree.write(battery + "capacity", "40\n");
+  EXPECT_THAT(told().err, HasSubstr("percentage only"));
+  tree.write(battery + "energy_now", "30000000\n");
+  tree.write(battery + "energy_full", "60000000\n");
+  const Finished own = told();
+  ASSERT_EQ(own.exit_code, 0) << own.err;
+  EXPECT_THAT(own.err, HasSubstr("This machine's own battery (BAT0) has to last"));
 }
 
 TEST(CliRunJobs, RefusesWhatHasNoJobs) {

@@ -3,6 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
 
 #include "tests/status/governed.h"
 
@@ -57,7 +63,8 @@ TEST(CliStatus, ShowsAGovernorInMeansOfASecond) {
   const Finished text = governed.ask({"status"});
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_THAT(text.out, HasSubstr("flyball governs: policy plain_load"));
-  EXPECT_THAT(text.out, HasSubstr("measured (rails A15, memory, GPU, A7 by INA231)"));
+  EXPECT_THAT(text.out, HasSubstr(", measured (rails A15, memory, GPU, A7 by INA231)"));
+  EXPECT_EQ(now.at("power_measured_pct"), 100);
 }
 
 TEST(CliStatus, SaysWhoElseTurnsThePolicies) {
@@ -73,6 +80,37 @@ TEST(CliStatus, SaysWhoElseTurnsThePolicies) {
     EXPECT_EQ(now.at("clusters")[0].at("stood_down"), 0);
     break;
   }
+}
+
+/// inotify tells that somebody was here and not who.
+TEST(CliStatus, NamesWhoMayHaveTurnedThePoliciesWhereLinuxDoesNotTell) {
+  FLYBALL_STARTS_PROGRAMS();
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_CAPBSET_DROP, 21 /* CAP_SYS_ADMIN */, 0, 0, 0);  // of what is started from here on
+    using std::string_literals::operator""s;
+    Governed governed({"--actuator", "setspeed"}, [](const LinuxTree& tree) {
+      tree.write("/proc/812/cmdline", "/usr/bin/python3\0-Es\0/usr/sbin/tuned\0"s);
+    });
+    const std::string governor = LinuxTree::policy(4) + "scaling_governor";
+    while (governed.tree().line(governor) != "userspace") std::this_thread::yield();
+    governed.tree().write(governor, "performance\n");
+    for (;;) {
+      const json now = governed.first_status();
+      if (now.at("clusters")[1].at("stood_down") == 0) continue;
+      const std::string note = now.at("notes").back();
+      std::fprintf(stderr, "%s\n", note.c_str());
+      governed.governor().signal(SIGTERM);
+      governed.governor().wait();
+      _exit(note.find("Somebody else, perhaps tuned (process 812), which runs here, has set") !=
+                    std::string::npos
+                ? 0
+                : 1);
+    }
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(CliStatus, ADryRunIsShownAsOne) {

@@ -77,6 +77,25 @@ TEST_F(StatusSinkTest, MeansAreOfASecondAndWeighedByBusyTime) {
   EXPECT_EQ(now.cluster[1].decisions, 2u);  // changes of the clock
 }
 
+TEST_F(StatusSinkTest, AFigureIsMeasuredOrModelledByItself) {
+  const StatusView view{FileDescriptor(dup(memory_.read_only()))};
+  // The board has sensors, and none has told anything yet.
+  for (int i = 0; i < 10; ++i) play(0.5, 3);
+  ASSERT_EQ(view.now().window_ns, 1'000'000'000);
+  EXPECT_EQ(view.now().measured_share, 0);
+  EXPECT_EQ(view.now().energy_measured_mj, 0);
+  for (int i = 0; i < 5; ++i) play(0.5, 3);
+  platform_->apply({});
+  platform_->advance({.interval_ns = 1'000'000}, outcome_);
+  outcome_.epoch_ns = 100'000'000;
+  ASSERT_TRUE(platform_->power_measured());
+  for (int i = 0; i < 5; ++i) play(0.5, 3);
+  EXPECT_NEAR(view.now().measured_share, 0.5, 1e-9);
+  EXPECT_NEAR(view.now().energy_measured_mj, 5 * 200, 1e-9);
+  for (int i = 0; i < 10; ++i) play(0.5, 3);
+  EXPECT_EQ(view.now().measured_share, 1);
+}
+
 TEST_F(StatusSinkTest, ADecisionHasWhatWasExpectedAndWhatCame) {
   const StatusView view{FileDescriptor(dup(memory_.read_only()))};
   for (int i = 0; i < 20; ++i) play(0.6, 4);  // 960 of 1600 MHz, until that is known

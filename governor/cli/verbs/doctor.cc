@@ -1,15 +1,22 @@
+#include <time.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
+#include "agents/agent.h"
 #include "env/linux/discover/linux_machine.h"
+#include "env/linux/linux_platform.h"
 #include "env/linux/perf_counter_source.h"
 #include "governor/cli/json.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/doctor_report.h"
+#include "governor/loop/control_loop.h"
+#include "governor/metrics/session.h"
 
 namespace flyball::cli {
 namespace {
@@ -18,6 +25,12 @@ struct DoctorOptions {
   std::string sysfs_root = "/";
   bool json = false;
 };
+
+double thread_cpu_us() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) * 1e-3;
+}
 
 /// Of one CPU: what it offers, the others of its kind do.
 std::string counters_of(const LinuxMachine& machine) {
@@ -28,6 +41,45 @@ std::string counters_of(const LinuxMachine& machine) {
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
+class CostSink final : public EpochSink {
+ public:
+  void on_epoch(const EpochEvent& event) noexcept override {
+    ++cost.epochs;
+    const double s = static_cast<double>(event.outcome.epoch_ns) * 1e-9;
+    cost.seconds += s;
+    for (int c = 0; c < event.outcome.cluster_count; ++c) {
+      const auto at = static_cast<std::size_t>(c);
+      cost.busy_cores += s * event.outcome.cluster[at].util_mean * cores[at];
+    }
+  }
+  EpochCost cost;
+  std::array<int, kMaxClusters> cores{};
+};
+
+/// A dry run of a moment: whatever it takes of this thread.
+std::optional<EpochCost> epoch_cost(const SysTree& tree, const LinuxMachine& machine) {
+  if (machine.policies.empty()) return {};
+  LinuxOptions options;
+  options.dry_run = true;
+  options.duration_ns = 450'000'000;  // shorter than it takes to nap
+  LinuxPlatform platform(tree, machine, options);
+  const Belief belief = Belief::of(platform.spec());
+  const RewardWeights weights = reward_weights(belief);
+  const std::unique_ptr<Agent> agent = make_agent("plain_load", {belief, weights, 1});
+  Shield shield(belief, {.guard = false});
+  ControlLoop loop(platform, *agent, shield, weights);
+  CostSink sink;
+  for (std::size_t c = 0; c < platform.spec().clusters.size(); ++c)
+    sink.cores[c] = platform.spec().clusters[c].cores;
+  loop.add_sink(sink);
+  const double begin_us = thread_cpu_us();
+  loop.run();
+  if (sink.cost.epochs == 0) return {};
+  sink.cost.cpu_us = (thread_cpu_us() - begin_us) / static_cast<double>(sink.cost.epochs);
+  sink.cost.busy_cores /= sink.cost.seconds;
+  return sink.cost;
+}
+
 int doctor(const DoctorOptions& options) {
   const SysTree tree = tree_at(options.sysfs_root);
   DoctorFinding found;
@@ -35,6 +87,8 @@ int doctor(const DoctorOptions& options) {
   if (tree.root().empty()) found.counters = counters_of(found.machine);
   constexpr std::int64_t kLookNs = 500'000'000;
   found.energy = check_energy_model(tree, found.machine, kLookNs);
+  found.reads = measure_read_costs(tree, found.machine, linux_setting_calls());
+  found.epochs = epoch_cost(tree, found.machine);
   write_result(options.json ? json_text(doctor_json(found))
                             : doctor_text(found, Terminal::of(STDOUT_FILENO).columns));
   return 0;
@@ -45,7 +99,7 @@ int doctor(const DoctorOptions& options) {
 Verb add_doctor(CLI::App& program) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* parser = program.add_subcommand(
-      "doctor", "Say what this machine offers a governor, lacks, and has in its way");
+      "doctor", "Say what this machine offers a governor, lacks, has in its way, and costs");
   sysfs_root_option(*parser, options->sysfs_root);
   json_option(*parser, options->json);
   parser->footer("Example:\n  flyball doctor    # changes nothing; paste what it says in a report");

@@ -17,6 +17,7 @@
 #include "governor/cli/views/warnings.h"
 #include "governor/record/recording.h"
 #include "governor/record/recording_header.h"
+#include "kernels/base/counted.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
 
@@ -27,7 +28,7 @@ constexpr const char* kTimedBy = "host";  // configs/platforms: what jobs take o
 
 MachineSpec with_jobs(const LinuxMachine& machine, const PlatformSpec& timed) {
   MachineSpec made = make_machine_spec(machine);  // its pool is of CPUs
-  add_job_profiles(timed, made);
+  add_job_profiles(timed, made, machine.allowed);
   return made;
 }
 
@@ -94,6 +95,40 @@ LinuxJobs::LinuxJobs(const LinuxJobsAsked& asked, const std::string& policy, dou
   check_distinct({{"--record " + asked.record, asked.record},
                   {"--learn-to " + asked.learn_to, asked.learn_to}});
   engine_ = make_engine(model_of(made_.spec, scenario_).model);
+  hold_to_battery(machine);
+}
+
+/// A battery cannot be played on a machine: either it has one, or there is none to look after.
+void LinuxJobs::hold_to_battery(const LinuxMachine& machine) {
+  if (scenario_.battery_mj <= 0) return;
+  std::vector<std::string> names;
+  bool tell_energy = true;
+  for (const PowerSupply& supply : machine.supplies) {
+    if (supply.type != "Battery" || !supply.of_system) continue;
+    names.push_back(supply.name);
+    tell_energy = tell_energy && supply.tells_energy;
+  }
+  const bool has_to_last = scenario_.battery_until_ns > 0;
+  if (names.empty()) {
+    battery_sentence_ = "The scenario's battery is not played: this machine has none of its own";
+    battery_sentence_ += has_to_last ? ", so nothing has to last." : ".";
+  } else if (!has_to_last) {
+    battery_sentence_ = fmt::format(
+        "The scenario's battery is not played: what is charged is this machine's own ({}).",
+        joined(names));
+  } else if (!tell_energy) {
+    battery_sentence_ = fmt::format(
+        "That the scenario's battery has to last is not played: {} tells a percentage only, and no "
+        "energy.",
+        joined(names));
+  } else {
+    battery_until_ns_ = scenario_.battery_until_ns;
+    battery_sentence_ =
+        fmt::format("This machine's own battery ({}) has to last for {:g} s, as the scenario's.",
+                    joined(names), static_cast<double>(battery_until_ns_) * 1e-9);
+    return;
+  }
+  notes_.push_back(battery_sentence_);
 }
 
 std::unique_ptr<Agent> LinuxJobs::make_agent(const RewardWeights& weights) {
@@ -163,6 +198,7 @@ std::vector<std::string> LinuxJobs::sentences() const {
                     static_cast<double>(jobs_->inference_ns()) / 1e6,
                     host_.profile.empty() ? "as measured just now" : "as the profile says"));
   }
+  if (!battery_sentence_.empty()) all.push_back(battery_sentence_);
   for (const std::string& note : host_.notes) all.push_back(note);
   for (const std::string& note : accuracy_notes(made_.spec, scenario_)) all.push_back(note);
   for (const std::string& warning : warnings_of(made_.spec, {scenario_}))
@@ -202,7 +238,7 @@ Json LinuxJobs::json() const {
 
 std::string LinuxJobs::text() const {
   const Metrics metrics = metrics_->result();
-  std::string text = fmt::format("{:.0f} jobs", metrics.jobs);
+  std::string text = counted(std::llround(metrics.jobs), "job");
   if (metrics.jobs > 0) {
     text += fmt::format(
         ": {:.1f} mJ each, {:.1f} % accurate, latency {:.1f} ms in the median and {:.1f} ms at 99 "

@@ -51,6 +51,8 @@ class LinuxJobs {
                  const std::string& power_source);
   /// What is to be said before the run.
   std::vector<std::string> sentences() const;
+  /// On the run's clock, where this machine's own battery can be held to it; else 0.
+  std::int64_t battery_until_ns() const { return battery_until_ns_; }
   /// After the run, once the machine is given back: files take as long as their disk. Throws nothing: what went wrong with files that were asked for is `problem()`.
   void finish();
   const std::string& problem() const { return problem_; }
@@ -59,6 +61,7 @@ class LinuxJobs {
 
  private:
   std::string place_for_learned();
+  void hold_to_battery(const LinuxMachine& machine);
 
   LinuxJobsAsked asked_;
   std::string policy_;
@@ -74,7 +77,8 @@ class LinuxJobs {
   std::unique_ptr<MetricsSink> metrics_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<LearnedWriter> learned_;
-  std::string problem_;
+  std::string problem_, battery_sentence_;
+  std::int64_t battery_until_ns_ = 0;
 };
 
 }  // namespace flyball::cli

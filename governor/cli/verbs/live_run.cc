@@ -20,6 +20,7 @@
 #include "governor/machine/machine_profile.h"
 #include "governor/metrics/session.h"
 #include "governor/record/recorder.h"
+#include "kernels/base/counted.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -211,10 +212,9 @@ LiveResult run_live(Stream& stream, const LiveRun& run, const InterruptScope& in
   result.monitors = monitors.result();
   const std::uint64_t joined_jobs = settings.joined_jobs();
   if (joined_jobs > 0)
-    result.notes.push_back(
-        fmt::format("{} jobs were of applications that joined: they are in the totals, and other "
-                    "policies run without them",
-                    joined_jobs));
+    result.notes.push_back(fmt::format(
+        "{} of applications that joined {} in the totals, and other policies run without",
+        counted(static_cast<std::int64_t>(joined_jobs), "job"), joined_jobs == 1 ? "is" : "are"));
   result.tallies = tallies_of(stream);
   for (std::size_t level = 0; level < before.size(); ++level)
     result.tallies[level] = result.tallies[level] - before[level];

@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "agents/agent.h"
@@ -22,6 +25,7 @@
 #include "governor/cli/verbs/linux_holding.h"
 #include "governor/cli/verbs/sysfs_root.h"
 #include "governor/cli/views/linux_live.h"
+#include "governor/cli/views/status_report.h"
 #include "governor/loop/control_loop.h"
 #include "governor/machine/pending_policies.h"
 #include "governor/machine/rival_watch.h"
@@ -30,6 +34,7 @@
 #include "governor/record/recording_header.h"
 #include "governor/service/notify.h"
 #include "governor/status/status_service.h"
+#include "kernels/base/counted.h"
 #include "kernels/base/error.h"
 #include "kernels/base/output_file.h"
 #include "kernels/base/resident_code.h"
@@ -41,11 +46,36 @@ constexpr double kLeastS = 0.5;  // of what is left of a run, for another round
 
 std::string power_text(const LinuxPlatform& platform, const LinuxMachine& machine) {
   if (!platform.power_source().empty())
-    return fmt::format("Power is measured: {}.", platform.power_source());
+    return fmt::format("Power is measured: {}{}.", platform.power_source(),
+                       platform.power_only_while_busy()
+                           ? "; while nothing runs it is modelled, for reading it would wake a core"
+                           : "");
   return machine.energy_models.empty() || machine.energy_models.front().abstract
              ? "Power is modelled, with assumed voltages: nothing here measures it."
              : "Power is modelled, as the Linux kernel believes it: nothing here measures it.";
 }
+
+constexpr const char* kRealtimeFull =
+    "There are more threads in real time than can be watched: where the others run, clocks may go "
+    "below what schedutil would give.";
+
+/// Threads come later, too.
+class RealtimeSink final : public EpochSink {
+ public:
+  using Say = std::function<void(const std::string&)>;
+  RealtimeSink(const LinuxPlatform& platform, Say say)
+      : platform_(platform), said_(platform.realtime_list_full()), say_(std::move(say)) {}
+  void on_epoch(const EpochEvent&) noexcept override {
+    if (said_ || !platform_.realtime_list_full()) return;
+    said_ = true;
+    say_(kRealtimeFull);
+  }
+
+ private:
+  const LinuxPlatform& platform_;
+  bool said_;
+  Say say_;
+};
 
 std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
                          const LinuxPlatform& platform, const LinuxJobs* jobs,
@@ -74,6 +104,11 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   if (machine.quota.cpus)
     say(fmt::format("{} leaves this process {:.2f} cores' worth of time.", machine.quota.source,
                     *machine.quota.cpus));
+  if (is_confined(machine))
+    say(fmt::format(
+        "A cpuset or affinity confines this process to CPUs {} of {}: jobs of its own run "
+        "there only. The clocks of all policies are governed all the same.",
+        machine.allowed.to_string(), machine.online.to_string()));
   if (verb.actuator == "auto") {
     const std::string why = why_no_clamps(machine, machine.policies.front());
     say("Clamps of threads (uclamp) would leave limits alone, and are not what auto takes: " +
@@ -81,21 +116,23 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   }
   say(power_text(platform, machine));
   if (const int threads = platform.realtime_threads(); threads > 0)
-    say(fmt::format(
-        "{} threads of programs are scheduled in real time: where they run, no clock goes "
-        "below what schedutil would give them.",
-        threads));
+    say(
+        fmt::format("{} of programs {} scheduled in real time: where {}, no clock goes below what "
+                    "schedutil would give.",
+                    counted(threads, "thread"), threads == 1 ? "is" : "are",
+                    threads == 1 ? "it runs" : "they run"));
+  if (platform.realtime_list_full()) say(kRealtimeFull);
   if (const std::string counters = platform.counters(); !counters.empty()) say(counters + ".");
   if (jobs != nullptr) {
     for (const std::string& sentence : jobs->sentences()) say(sentence);
   }
-  say("Ctrl-C ends it and gives everything back.");
+  say(verb.dry_run ? "Ctrl-C ends it." : "Ctrl-C ends it and gives everything back.");
   return text;
 }
 
 /// What came before the run that ends.
 struct EarlierRounds {
-  double seconds = 0, energy_mj = 0;
+  double seconds = 0, energy_mj = 0, measured_s = 0;
   std::uint64_t epochs = 0, naps = 0;
   std::vector<std::string> came;  ///< policies, each of which began another one
 };
@@ -104,6 +141,8 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
                  bool asked_dry, const EarlierRounds& earlier) {
   const double seconds = earlier.seconds + sink.seconds();
   const double energy_mj = earlier.energy_mj + sink.energy_mj();
+  const double measured_share =
+      seconds > 0 ? (earlier.measured_s + sink.measured_share() * sink.seconds()) / seconds : 0;
   Json json{{"schema", 1},
             {"platform", "linux"},
             {"policy", verb.policy},
@@ -115,10 +154,12 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
             {"epochs", earlier.epochs + sink.epochs()},
             {"naps", earlier.naps + platform.naps()},
             {"realtime_threads", platform.realtime_threads()},
+            {"realtime_list_full", platform.realtime_list_full()},
             {"power_mean_mw", seconds > 0 ? energy_mj / seconds : 0},
             {"energy_mj", energy_mj},
             {"taken_later", earlier.came},
-            {"power_source", platform.power_source().empty() ? "model" : platform.power_source()}};
+            {"power_source", measured_share > 0 ? platform.power_source() : "model"},
+            {"power_measured_pct", 100 * measured_share}};
   Json& rows = json["clusters"] = Json::array();
   std::size_t c = 0;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -144,6 +185,8 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink,
                         const EarlierRounds& earlier) {
   const double seconds = earlier.seconds + sink.seconds();
   const double energy_mj = earlier.energy_mj + sink.energy_mj();
+  const double measured_share =
+      seconds > 0 ? (earlier.measured_s + sink.measured_share() * sink.seconds()) / seconds : 0;
   std::string text;
   std::size_t c = 0;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -164,7 +207,8 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink,
       "{:.1f} s, {} epochs, {} times idle and left to Linux; {:.2f} W in the mean ({})\n", seconds,
       earlier.epochs + sink.epochs(), earlier.naps + platform.naps(),
       seconds > 0 ? energy_mj / seconds / 1e3 : 0,
-      platform.power_source().empty() ? "modelled" : platform.power_source());
+      measured_share > 0 ? power_kind(measured_share) + ", " + platform.power_source()
+                         : power_kind(0));
   return text;
 }
 
@@ -279,6 +323,7 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
   options.made = &made;
   if (jobs) {
     options.jobs = &jobs->start();
+    options.battery_until_ns = jobs->battery_until_ns();
   }
   // Closed when all is given back, whatever ends the run: that takes as long as its disk.
   std::unique_ptr<Recorder> recorder;
@@ -321,6 +366,11 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
       // Jobs and a recording are of one platform from end to end.
       if (!jobs && verb.record.empty()) pending.interrupt_for_one(platform);
       if (!pending.sentences().empty()) loop.add_sink(pending);
+      RealtimeSink realtime(platform, [&](const std::string& sentence) {
+        offer_note(sentence + '\n');
+        tell(sentence);
+      });
+      loop.add_sink(realtime);
       std::optional<BeatSink> beat;
       std::optional<RivalWatch> rivals;
       if (holding) {
@@ -346,6 +396,7 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
       notifier.ready(fmt::format("Governs by policy {}{}", verb.policy,
                                  verb.dry_run ? ", and writes nothing" : ""));
       forget_code_of_the_start();
+      const ForgetsLater later(std::chrono::seconds(2));
       if (!interrupt.stopped()) loop.run();
       again =
           !pending.come().empty() && !interrupt.stopped() &&
@@ -355,8 +406,10 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
       if (holding) give_back_first(platform, holding->takeover());
     }
     json = result_json(verb, platform, sink, asked.dry_run, earlier);
+    json["allowed_cpus"] = machine.allowed.to_string();
     text = result_text(platform, sink, earlier);
     earlier.seconds += sink.seconds();
+    earlier.measured_s += sink.measured_share() * sink.seconds();
     earlier.energy_mj += sink.energy_mj();
     earlier.epochs += sink.epochs();
     earlier.naps += platform.naps();

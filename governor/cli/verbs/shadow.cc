@@ -92,7 +92,9 @@ Json shadow_json(const ShadowResult& result) {
     json["rival_daemons"].push_back(
         {{"name", rival.name}, {"process", rival.pid}, {"turns", rival.turns}});
   if (!source.empty()) {
-    json["measured_power_mw"] = number_or_null(mean_mw(result.shadow.measured_mj(), result.ns));
+    json["measured_power_mw"] =
+        number_or_null(mean_mw(result.shadow.measured_mj(), result.shadow.measured_ns()));
+    json["measured_seconds"] = result.shadow.measured_ns() * 1e-9;
     json["measured_power_source"] = source;
   }
   Json& rows = json["clusters"] = Json::array();
@@ -145,10 +147,17 @@ std::string shadow_text(const ShadowResult& result, int columns) {
                   fixed(saved_pct(result.linux_mj, result.ours_mj), 1)),
       columns);
   if (const std::string& source = result.real.power_source(); !source.empty()) {
-    text += wrapped(
-        fmt::format("Measured under Linux: {} W ({}), which has other parts in it.",
-                    fixed(mean_mw(result.shadow.measured_mj(), result.ns) / 1e3, 2), source),
-        columns);
+    const double measured_ns = result.shadow.measured_ns();
+    const std::string part = measured_ns > 0.995 * result.ns
+                                 ? ""
+                                 : fmt::format(" in {} s", fixed(measured_ns * 1e-9, 1));
+    text +=
+        wrapped(measured_ns > 0
+                    ? fmt::format("Measured under Linux: {} W{} ({}), which has other parts in it.",
+                                  fixed(mean_mw(result.shadow.measured_mj(), measured_ns) / 1e3, 2),
+                                  part, source)
+                    : fmt::format("Nothing was measured: {} told nothing meanwhile.", source),
+                columns);
   }
   text += wrapped(
       "Late: of the busiest core's work, what would have been done an epoch or more later. Too "

@@ -158,9 +158,11 @@ Json train_one(TrainVerb verb, const std::string& platform_name, bool& interrupt
   Json json = to_json(verb, governed, scenarios, identity.platform_hash, start, curve, trained,
                       interrupted);
   if (!verb.json) {
-    std::string text = '\n' + wrapped(curve.verdict(), Terminal::of(STDOUT_FILENO).columns);
-    if (!interrupted)
-      text += wrapped(validation_text(trained), Terminal::of(STDOUT_FILENO).columns);
+    const int columns = Terminal::of(STDOUT_FILENO).columns;
+    std::string text = '\n' + wrapped(curve.slope(), columns);
+    text += wrapped(interrupted ? "It was interrupted: what that is worth was not tried."
+                                : validation_text(trained),
+                    columns);
     if (!not_written)
       text += fmt::format("wrote {} ({} bytes learned by {} in {} episodes)\n", verb.out,
                           trained.learned.size(), verb.agent, curve.done());

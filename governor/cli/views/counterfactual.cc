@@ -8,6 +8,7 @@
 
 #include "governor/cli/table.h"
 #include "governor/cli/terminal.h"
+#include "kernels/base/counted.h"
 
 namespace flyball::cli {
 namespace {
@@ -84,10 +85,12 @@ std::string counterfactual_text(const Counterfactual& found, const std::string& 
           policy),
       columns);
   if (found.open_jobs > 0)
-    text += wrapped(fmt::format("{} jobs were dropped or open at the end: they are taken to be as "
-                                "the others in the mean.",
-                                found.open_jobs),
-                    columns);
+    text +=
+        wrapped(fmt::format("{} dropped or open at the end: what that was is taken to be as the "
+                            "others in the mean.",
+                            counted(static_cast<std::int64_t>(found.open_jobs), "job") +
+                                (found.open_jobs == 1 ? " was" : " were")),
+                columns);
   for (const std::string& assumed : found.assumed)
     text += wrapped(fmt::format("Assumed: {}.", assumed), columns);
   return text;

@@ -10,6 +10,7 @@
 #include "env/linux/actuate/choice.h"
 #include "governor/cli/options.h"
 #include "governor/cli/terminal.h"
+#include "kernels/base/counted.h"
 
 namespace flyball::cli {
 namespace {
@@ -223,10 +224,29 @@ std::vector<std::string> conflicts(const LinuxMachine& machine) {
     lines.push_back(fmt::format("{} leaves this process {:.2f} cores' worth of time",
                                 machine.quota.source, *machine.quota.cpus));
   }
-  if (!machine.allowed.empty() && !machine.online.empty() &&
-      machine.online.first_missing_in(machine.allowed) >= 0) {
+  if (is_confined(machine)) {
     lines.push_back(fmt::format("a cpuset or affinity confines this process to CPUs {} of {}",
                                 machine.allowed.to_string(), machine.online.to_string()));
+  }
+  return lines;
+}
+
+Lines costs(const DoctorFinding& found) {
+  Lines lines;
+  for (const ReadCost& cost : found.reads)
+    lines.push_back(
+        {cost.what, fmt::format("{}, {:.1f} us each to read, {}", counted(cost.files, "file"),
+                                cost.us_a_file, cost.when)});
+  if (const auto& epochs = found.epochs) {
+    lines.push_back(
+        {"an epoch",
+         fmt::format("{:.0f} us of a core to sense and decide with {:.1f} cores busy: at {:.0f} a "
+                     "second {:.2f} % of a core; in a nap, twice a second",
+                     epochs->cpu_us, epochs->busy_cores, epochs->epochs_a_second(),
+                     epochs->share_of_a_core_pct())});
+    lines.push_back({"writes",
+                     "not tried, for doctor changes nothing; only what changes is written, "
+                     "by a thread that no epoch waits for"});
   }
   return lines;
 }
@@ -266,6 +286,7 @@ std::string doctor_text(const DoctorFinding& found, int columns) {
   section("Offers", offers(found));
   section("Lacks", unlabelled(lacks(machine)));
   section("Conflicts", unlabelled(conflicts(machine)));
+  section("Costs", costs(found));
   Lines choices;
   for (const CpufreqPolicy& policy : machine.policies) {
     const ActuatorChoice choice = choose_actuator(machine, policy, ActuatorKind::kAuto);
@@ -381,6 +402,17 @@ Json doctor_json(const DoctorFinding& found) {
   if (!found.counters.empty()) json["counters"] = found.counters;
   json["lacks"] = lacks(machine);
   json["conflicts"] = conflicts(machine);
+  Json& reads = json["costs"]["reads"] = Json::array();
+  for (const ReadCost& cost : found.reads)
+    reads.push_back({{"what", cost.what},
+                     {"files", cost.files},
+                     {"us_a_file", cost.us_a_file},
+                     {"when", cost.when}});
+  if (const auto& epochs = found.epochs)
+    json["costs"]["epoch"] = {{"cpu_us", epochs->cpu_us},
+                              {"busy_cores", epochs->busy_cores},
+                              {"epochs_a_second", epochs->epochs_a_second()},
+                              {"share_of_a_core_pct", epochs->share_of_a_core_pct()}};
   Json& rivals = json["rival_daemons"] = Json::array();
   for (const RivalDaemon& rival : machine.rivals)
     rivals.push_back({{"name", rival.name}, {"process", rival.pid}, {"turns", rival.turns}});

@@ -92,21 +92,15 @@ LearningCurve::Gain LearningCurve::gain() const {
   return gain;
 }
 
-std::string LearningCurve::verdict() const {
+std::string LearningCurve::slope() const {
   const Gain is = gain();
-  if (is.episodes == 0)
-    return "Too few episodes to tell whether training helped: four of each scenario are needed.";
-  if (is.flat)
-    return "The curve is flat: every episode had the same reward, so training changed nothing that "
-           "counts.";
-  const std::string figures = fmt::format(
-      "the reward of an episode {} by {} from the first {} episodes to the last {} (95 % interval "
-      "of the change: {} to {})",
+  if (is.episodes == 0) return "The curve has no slope: that takes four episodes of each scenario.";
+  if (is.flat) return "The curve is flat: every episode had the same reward.";
+  return fmt::format(
+      "While it learned, trying things out, the reward of an episode {} by {} from the first {} "
+      "episodes of each scenario to the last {} (95 % interval of the change: {} to {}).",
       is.reward.mean >= 0 ? "rose" : "fell", fixed(std::abs(is.reward.mean), 2), is.episodes,
       is.episodes, fixed(is.reward.lo, 2), fixed(is.reward.hi, 2));
-  if (is.up()) return fmt::format("Training helped: {}.", figures);
-  if (is.down()) return fmt::format("Training made it worse: {}.", figures);
-  return fmt::format("Training did not help measurably: {}.", figures);
 }
 
 Json LearningCurve::points_json() const {
@@ -123,11 +117,11 @@ Json LearningCurve::points_json() const {
 Json LearningCurve::gain_json() const {
   const Gain is = gain();
   if (is.episodes == 0)
-    return {{"mean", nullptr}, {"ci95", nullptr}, {"episodes", 0}, {"verdict", verdict()}};
+    return {{"mean", nullptr}, {"ci95", nullptr}, {"episodes", 0}, {"slope", slope()}};
   return {{"mean", is.reward.mean},
           {"ci95", {is.reward.lo, is.reward.hi}},
           {"episodes", is.episodes},
-          {"verdict", verdict()}};
+          {"slope", slope()}};
 }
 
 }  // namespace flyball::cli

@@ -9,8 +9,9 @@
 
 namespace flyball::cli {
 
-/// How an agent got better, or did not, over its episodes: means over each tenth of them, printed
-/// as they come, and whether the rewards at the end are above those at the beginning.
+/// How an agent did over the episodes in which it learned: means over each tenth of them, printed as
+/// they come, and by how much the rewards at the end are above those at the beginning. In these it
+/// tries things out: what was learned is worth, runs without that say (validation_text()).
 class LearningCurve {
  public:
   LearningCurve(int episodes, int scenarios, bool print, Progress& progress)
@@ -25,12 +26,10 @@ class LearningCurve {
     int episodes = 0;   ///< compared at each end, of each scenario; 0: too few to tell
     bool flat = false;  ///< every episode had the reward of the first
     Estimate reward;    ///< the last ones' mean less the first ones'
-    bool up() const { return episodes > 0 && reward.lo > 0; }
-    bool down() const { return episodes > 0 && reward.hi < 0; }
   };
   Gain gain() const;
-  /// For people: did it help?
-  std::string verdict() const;
+  /// For people.
+  std::string slope() const;
   Json points_json() const;
   Json gain_json() const;
 

@@ -15,6 +15,7 @@ void LinuxSink::on_epoch(const EpochEvent& event) noexcept {
   ++epochs_;
   energy_mj_ += out.energy_mj;
   time_ns_ += span_ns;
+  if (platform_.power_measured()) measured_ns_ += span_ns;
   for (int c = 0; c < out.cluster_count; ++c) {
     Cluster& cluster = cluster_[static_cast<std::size_t>(c)];
     const ClusterObservation& seen = out.cluster[static_cast<std::size_t>(c)];
@@ -37,6 +38,7 @@ void LinuxSink::tell(const Observation& out) {
   second_ = second;
   state_.now_ns = out.now_ns;
   state_.power_mw = out.power_mw;
+  state_.measured = platform_.power_measured();
   state_.clusters = out.cluster_count;
   for (int c = 0; c < out.cluster_count; ++c) {
     const ClusterObservation& seen = out.cluster[static_cast<std::size_t>(c)];
@@ -69,7 +71,8 @@ std::string Teller::line(const LinuxSink::State& state) const {
       text += fmt::format(" (asked {:.0f})", static_cast<double>(seen.asked_khz) / 1e3);
     if (seen.error != 0) text += ", " + std::generic_category().message(seen.error);
   }
-  text += fmt::format("  {:.2f} W {}", state.power_mw / 1e3, measured_ ? "measured" : "modelled");
+  text +=
+      fmt::format("  {:.2f} W {}", state.power_mw / 1e3, state.measured ? "measured" : "modelled");
   if (state.napping) text += "  idle: Linux governs";
   return text + "\n";
 }

@@ -33,6 +33,7 @@ class LinuxSink final : public EpochSink {
     };
     std::int64_t now_ns = 0;
     double power_mw = 0;
+    bool measured = false;  ///< that power
     bool napping = false;
     int clusters = 0;
     std::array<Cluster, kMaxClusters> cluster{};
@@ -46,6 +47,8 @@ class LinuxSink final : public EpochSink {
   Doorbell& bell() { return bell_; }
   double mean_mw() const { return time_ns_ > 0 ? energy_mj_ * 1e9 / time_ns_ : 0; }
   double energy_mj() const { return energy_mj_; }
+  /// Of the time for which power and energy were measured, 0 to 1; for the rest they are modelled.
+  double measured_share() const { return time_ns_ > 0 ? measured_ns_ / time_ns_ : 0; }
   double seconds() const { return time_ns_ * 1e-9; }
   std::uint64_t epochs() const { return epochs_; }
   const Cluster& cluster(std::size_t c) const { return cluster_[c]; }
@@ -63,7 +66,7 @@ class LinuxSink final : public EpochSink {
 
   const LinuxPlatform& platform_;
   std::array<Cluster, kMaxClusters> cluster_{};
-  double energy_mj_ = 0, time_ns_ = 0;
+  double energy_mj_ = 0, time_ns_ = 0, measured_ns_ = 0;
   std::uint64_t epochs_ = 0;
   std::int64_t second_ = 0;
   State state_;
@@ -75,8 +78,7 @@ class LinuxSink final : public EpochSink {
 /// ends the run gives back first, and then waits for this.
 class Teller {
  public:
-  Teller(const LinuxPlatform& platform, LinuxSink& sink)
-      : measured_(!platform.power_source().empty()), sink_(sink) {
+  Teller(const LinuxPlatform& platform, LinuxSink& sink) : sink_(sink) {
     for (const ClusterSpec& cluster : platform.spec().clusters) names_.push_back(cluster.name);
     thread_ = quiet_thread([this] { body(); });
   }
@@ -93,7 +95,6 @@ class Teller {
   std::string line(const LinuxSink::State& state) const;
 
   std::vector<std::string> names_;  ///< of clusters
-  bool measured_;                   ///< power is, and not modelled
   LinuxSink& sink_;
   std::atomic<bool> stop_{false};
   std::thread thread_;

@@ -11,6 +11,7 @@
 #include "governor/cli/views/legend.h"
 #include "governor/cli/views/sparkline.h"
 #include "governor/record/recording.h"
+#include "kernels/base/counted.h"
 
 namespace flyball::cli {
 namespace {
@@ -314,8 +315,9 @@ std::vector<std::string> live_block(const PlatformSpec& platform, const Scenario
 
 std::string done_line(const LiveTitle& title, const LiveState& state) {
   const Totals all = totals(state);
-  std::string line = fmt::format("{}, {:.1f} s: {} jobs", title.policy,
-                                 static_cast<double>(state.now_ns) * 1e-9, all.finished);
+  std::string line =
+      fmt::format("{}, {:.1f} s: {}", title.policy, static_cast<double>(state.now_ns) * 1e-9,
+                  counted(static_cast<std::int64_t>(all.finished), "job"));
   if (all.finished > 0)
     line += fmt::format(", {:.1f} mJ/job", state.energy_mj / static_cast<double>(all.finished));
   if (all.settled > 0) line += fmt::format(", {:.2f} % missed", pct(all.missed, all.settled));

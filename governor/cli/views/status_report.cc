@@ -100,9 +100,18 @@ std::string duration_text(std::int64_t ns) {
   return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
 }
 
-std::string power_source_text(const StatusFacts& facts) {
+std::string power_kind(double measured_share) {
+  if (measured_share <= 0) return "modelled";
+  if (measured_share > 0.995) return "measured";
+  return fmt::format("measured for {:.0f} % of the time, else modelled",
+                     std::max(1.0, 100 * measured_share));
+}
+
+std::string power_source_text(const StatusFacts& facts, const StatusNow& now) {
   const std::string source = facts.power_source.get();
-  return source.empty() ? "modelled, with assumed voltages" : fmt::format("measured ({})", source);
+  if (source.empty()) return "modelled, with assumed voltages";
+  if (now.measured_share <= 0) return fmt::format("modelled: {} told nothing meanwhile", source);
+  return fmt::format("{} ({})", power_kind(now.measured_share), source);
 }
 
 std::string idle_text(const StatusShown& shown, std::size_t cluster) {
@@ -139,7 +148,7 @@ std::string status_text(const StatusShown& shown, int columns) {
   if (now.window_ns <= 0) return text + "Its first second is not over.\n";
   text += clusters_table(shown, columns);
   sentences.push_back(fmt::format("Power {} W, {}; means of {:.1f} s.",
-                                  fixed(now.power_mw / 1e3, 2), power_source_text(shown.facts),
+                                  fixed(now.power_mw / 1e3, 2), power_source_text(shown.facts, now),
                                   seconds_of(now.window_ns)));
   for (std::size_t c = 0; c < static_cast<std::size_t>(shown.facts.clusters); ++c) {
     if (const std::string idle = idle_text(shown, c); !idle.empty())
@@ -158,7 +167,10 @@ std::string status_text(const StatusShown& shown, int columns) {
     sentences.push_back(
         fmt::format("Epoch {} ms, as it was set.", fixed(seconds_of(now.epoch_ns) * 1e3, 1)));
   if (now.preference != 0.5)
-    sentences.push_back(fmt::format("Preference {}, as it was set.", fixed(now.preference, 2)));
+    sentences.push_back(fmt::format("Preference {}, as {}.", fixed(now.preference, 2),
+                                    now.preference_set != 0
+                                        ? "it was set"
+                                        : "the scenario has it, or since it runs on its battery"));
   add_troubles(shown, sentences);
   for (const std::string& note : notes_of(shown)) sentences.push_back(note);
   flush();
@@ -184,8 +196,10 @@ Json status_json(const StatusShown& shown) {
   json["preference"] = number_or_null(now.preference);
   json["idle"] = now.napping != 0;
   json["power_mw"] = number_or_null(now.power_mw);
-  json["power_source"] = source.empty() ? "model" : source;
+  json["power_source"] = source.empty() || now.measured_share <= 0 ? "model" : source;
+  json["power_measured_pct"] = 100 * now.measured_share;
   json["energy_mj"] = number_or_null(now.energy_mj);
+  json["energy_measured_mj"] = number_or_null(now.energy_measured_mj);
   json["predictions"] = {{"scored", now.scored}};
   if (now.scored > 0) {
     json["predictions"]["busy_error_pct"] = number_or_null(100 * now.busy_error);

@@ -24,7 +24,10 @@ Json status_json(const StatusShown& shown);
 /// "2 h 13 min", "45 s".
 std::string duration_text(std::int64_t ns);
 /// "measured (rail package-0 by RAPL)", "modelled".
-std::string power_source_text(const StatusFacts& facts);
+/// What a figure is of whose time so much was measured: "measured", "modelled", or how much of it.
+std::string power_kind(double measured_share);
+/// Of the power that is shown: what was measured, by what, and what was modelled.
+std::string power_source_text(const StatusFacts& facts, const StatusNow& now);
 /// "WFI 25 %, cpu-sleep 62 %": of the time of all CPUs of a cluster; empty where nothing is known.
 std::string idle_text(const StatusShown& shown, std::size_t cluster);
 /// What the governor does: "governs", "dry run: it writes nothing".

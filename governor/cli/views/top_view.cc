@@ -103,7 +103,7 @@ std::vector<std::string> top_block(const TopPicture& picture, const Terminal& te
   for (const StatusSecond& second : picture.seconds)
     most_mw = std::max(most_mw, double{second.power_mw});
   lines.push_back(fmt::format("  {:<{}} {} W, {}", "power", kNameColumns,
-                              fixed(now.power_mw / 1e3, 2), power_source_text(facts)));
+                              fixed(now.power_mw / 1e3, 2), power_source_text(facts, now)));
   lines.push_back(fmt::format("  {:<{}} up to {:>6} W          |{}|", "", kNameColumns,
                               fixed(most_mw / 1e3, 2),
                               history(picture, terminal, most_mw,
@@ -143,8 +143,7 @@ std::string top_line(const TopPicture& picture) {
                         now.napping != 0 ? "-" : mhz_of(static_cast<double>(one.asked_khz)),
                         fixed(100 * one.busiest, 0));
   }
-  text += fmt::format("  {} W {}", fixed(now.power_mw / 1e3, 2),
-                      facts.power_source.get().empty() ? "modelled" : "measured");
+  text += fmt::format("  {} W {}", fixed(now.power_mw / 1e3, 2), power_kind(now.measured_share));
   if (now.napping != 0) text += "  idle: Linux governs";
   if (picture.shown.stalled()) text += "  STALLED";
   return text;

@@ -11,16 +11,23 @@ namespace {
 
 /// On runs that played no part in learning or choosing.
 std::string worth_text(const PairedDifference& gain) {
-  if (gain.pairs < 2) return "";
+  if (gain.pairs < 2) return "Whether training helped was not tried.";
   const std::string figures = fmt::format(
       "{} a run (95 % interval {} to {}, {} runs that nothing was learned or chosen by)",
       fixed(gain.mean, 2), fixed(gain.lo, 2), fixed(gain.hi, 2), gain.pairs);
-  if (gain.lo > 0) return "Its reward is above what it began with by " + figures + ".";
-  if (gain.hi < 0) return "Its reward is below what it began with, by " + figures + ".";
+  if (gain.lo > 0)
+    return "Training helped: the reward of what is kept is above what it began with by " + figures +
+           ".";
+  if (gain.hi < 0)
+    return "Training made it worse: the reward of what is kept is below what it began with, by " +
+           figures + ".";
   if (gain.lo == 0 && gain.hi == 0)
     return fmt::format(
-        "It does exactly what it began with, on {} runs that nothing was learned by.", gain.pairs);
-  return "That it is better than what it began with cannot be shown: its reward differs by " +
+        "Training changed nothing: what is kept does exactly what it began with, on {} runs that "
+        "nothing was learned by.",
+        gain.pairs);
+  return "That training helped cannot be shown: the reward of what is kept differs from what it "
+         "began with by " +
          figures + ".";
 }
 
@@ -30,15 +37,13 @@ std::string validation_text(const TrainedPolicy& trained) {
   if (!trained.kept) return "";
   const Checkpoint& kept = trained.checkpoints[*trained.kept];
   if (trained.kept == 0u)
-    return "Nothing that was learned did better than what it began with, which is what is kept: "
-           "train "
-           "longer, or on what varies more (--randomise).";
-  return fmt::format(
-      "Kept what learner {} had after {} episodes{}. {}", kept.lane + 1, kept.episodes,
-      trained.ended_early ? "; nothing got better for half of the training, so it ended "
-                            "early"
-                          : "",
-      worth_text(trained.gain));
+    return "Training did not help: nothing that was learned did better than what it began with, "
+           "which is what is kept: train longer, or on what varies more (--randomise).";
+  return fmt::format("{} Kept is what learner {} had after {} episodes{}.",
+                     worth_text(trained.gain), kept.lane + 1, kept.episodes,
+                     trained.ended_early
+                         ? "; nothing got better for half of the training, so it ended early"
+                         : "");
 }
 
 Json validation_json(const TrainedPolicy& trained) {
@@ -57,7 +62,8 @@ Json validation_json(const TrainedPolicy& trained) {
   }
   return {{"checkpoints", checkpoints},
           {"kept", trained.kept ? Json(*trained.kept) : Json(nullptr)},
-          {"reward_gain", gain}};
+          {"reward_gain", gain},
+          {"verdict", validation_text(trained)}};
 }
 
 std::string validation_csv(const TrainedPolicy& trained) {
