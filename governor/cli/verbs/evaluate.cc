@@ -23,6 +23,7 @@
 #include "governor/cli/views/warnings.h"
 #include "governor/compare/gates.h"
 #include "governor/machine/governed_platform.h"
+#include "kernels/base/counted.h"
 #include "kernels/base/error.h"
 
 namespace flyball::cli {
@@ -111,9 +112,11 @@ std::string to_text(const EvaluateVerb& verb, const Evaluation& evaluation, cons
                     int columns) {
   const std::vector<AgentVerdict> all = verdicts(evaluation.rows);
   std::string text =
-      done.line() + fmt::format("{}: {} boards, {} scenarios, {} seeds from {}, simulated\n\n",
-                                verb.suite, verb.boards, verb.scenarios.size(), verb.seeds,
-                                verb.first_seed);
+      done.line() +
+      fmt::format("{}: {}, {}, {} from {}, simulated\n\n", verb.suite,
+                  counted(verb.boards, "board"),
+                  counted(static_cast<std::int64_t>(verb.scenarios.size()), "scenario"),
+                  counted(verb.seeds, "seed"), verb.first_seed);
   for (const UnknownBoard& board : evaluation.boards) {
     text += fmt::format("{}: {}\n", board.name, board.drawn);
   }
