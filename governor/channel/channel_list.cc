@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "governor/channel/channel_server.h"
@@ -94,7 +96,11 @@ std::string ChannelServer::list(const Client& client) const {
   return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string ask_for_applications(const std::string& dir) {
+namespace {
+
+/// Empty and `later`: this user has had the connections of this second.
+std::string ask_once(const std::string& dir, bool& later) {
+  later = false;
   const std::string where = dir + "/" + FLY_SOCKET_NAME;
   const FileDescriptor folder(open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return "";
@@ -124,10 +130,26 @@ std::string ask_for_applications(const std::string& dir) {
   if (static_cast<std::size_t>(got) >= sizeof refusal) {
     std::memcpy(&refusal, buffer.data(), sizeof refusal);
     refusal.why[sizeof refusal.why - 1] = 0;
-    if (refusal.magic == FLY_MAGIC && refusal.kind == FLY_WELCOME)
+    if (refusal.magic == FLY_MAGIC && refusal.kind == FLY_WELCOME) {
+      later = refusal.error == EBUSY;
+      if (later) return "";
       failure(where, "turns this away", printable(refusal.why));
+    }
   }
   return printable({buffer.data(), static_cast<std::size_t>(got)});
+}
+
+}  // namespace
+
+std::string ask_for_applications(const std::string& dir) {
+  bool later = false;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (later) std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::string told = ask_once(dir, later);
+    if (!later) return told;
+  }
+  failure(dir + "/" + FLY_SOCKET_NAME, "has no room for one more connection of this user",
+          "other programs of the user connect again and again; end them, or ask again");
 }
 
 }  // namespace flyball

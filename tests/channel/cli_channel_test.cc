@@ -217,7 +217,7 @@ TEST(CliChannel, AllJobsOfAllThatJoinedAreCountedAndTheSharesAreOfTheScenarios) 
   joins_for(dir.socket(), 5, 30);
   run.signal(SIGINT);
   const Finished told = run.wait();
-  EXPECT_THAT(told.out, HasSubstr("performance: 180 jobs were of applications that joined"));
+  EXPECT_THAT(told.out, HasSubstr("performance: 180 jobs of applications that joined"));
   // One setting, so it has all of the scenario's jobs, whoever else had some.
   EXPECT_THAT(told.out, HasSubstr(" 100.0\n")) << told.out;
 }

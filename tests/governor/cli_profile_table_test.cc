@@ -369,6 +369,8 @@ TEST(CliProfileTable, InterruptedOrDisturbedItGivesBackAndWritesNothing) {
     play.watch(program);
     const std::string governor = LinuxTree::policy(clusters[1].policy) + "scaling_governor";
     while (tree.line(governor) != "userspace") std::this_thread::yield();
+    // Who comes between a write and its reading back cannot be told from the kernel.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (rival) {
       tree.write(governor, "performance\n");
     } else {

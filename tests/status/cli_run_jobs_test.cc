@@ -97,7 +97,7 @@ TEST(CliRunJobs, ABatteryThatHasToLastIsTheMachinesOwnOrIsSaidNotToBePlayed) {
   const auto told = [&] {
     return flyball_run({"run", "--platform", "linux", "--sysfs-root", tree.root(), "--state-dir",
                         tree.path("/run/flyball"), "--scenario", file, "--policy", "q_learning",
-                        "--dry-run", "--duration", "0.3", "--no-learn", "--json"});
+                        "--dry-run", "--duration", "0.5", "--no-learn", "--json"});
   };
   Finished none = told();
   ASSERT_EQ(none.exit_code, 0) << none.err;
