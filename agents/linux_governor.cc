@@ -112,9 +112,8 @@ void LinuxGovernor::sampled(int cluster) {
 const Observation* LinuxGovernor::on_timer(const Observation& now) {
   // An epoch that ends a little early is none to wait for.
   constexpr std::int64_t kEarlyNs = 1'000'000;
-  if (timer_ns() <= 0 || now.epoch_ns <= 0) return &now;
-  const std::int64_t due_ns = timer_ns() - kEarlyNs;
-  if (now.app_count == 0 && gathered_.ns == 0 && now.epoch_ns >= due_ns) return &now;
+  // Where no task is placed, no epoch ends before its time.
+  if (timer_ns() <= 0 || now.epoch_ns <= 0 || now.app_count == 0) return &now;
   const auto epoch_ns = static_cast<double>(now.epoch_ns);
   for (int i = 0; i < now.cluster_count; ++i) {
     const auto c = static_cast<std::size_t>(i);
@@ -123,7 +122,7 @@ const Observation* LinuxGovernor::on_timer(const Observation& now) {
     gathered_.counters[c].add(now.cluster[c].counters, 1, gathered_.ns == 0);
   }
   gathered_.ns += now.epoch_ns;
-  if (gathered_.ns < due_ns) return nullptr;
+  if (gathered_.ns < timer_ns() - kEarlyNs) return nullptr;
   shown_ = now;
   shown_.epoch_ns = gathered_.ns;
   for (int i = 0; i < now.cluster_count; ++i) {
