@@ -32,10 +32,12 @@ LinuxGovernor::LinuxGovernor(const AgentContext& context, Placement::Kind placem
 void LinuxGovernor::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   place.own = true;
+  ++bound_;
   placement_.bind(slot, *place.profile, binding.threads);
 }
 
 void LinuxGovernor::unbind(int slot) {
+  --bound_;
   placement_.unbind(slot);
   apps_.unbind(slot);
 }
@@ -87,7 +89,7 @@ void LinuxGovernor::see_busy(const Observation& now) {
     double& share = busy_share_[static_cast<std::size_t>(c)];
     share = now.cluster[static_cast<std::size_t>(c)].util_max;
     // Of an epoch in which CPUs took turns that says too much.
-    if (now.app_count == 0 || now.epoch_ns <= 0) continue;
+    if (bound_ == 0 || now.epoch_ns <= 0) continue;
     double& busiest_ns = busiest_ns_[static_cast<std::size_t>(c)];
     double most_ns = 0;
     for (int i = 0; i < queues.cpu_count(); ++i) {
@@ -113,7 +115,10 @@ const Observation* LinuxGovernor::on_timer(const Observation& now) {
   // An epoch that ends a little early is none to wait for.
   constexpr std::int64_t kEarlyNs = 1'000'000;
   // Where no task is placed, no epoch ends before its time.
-  if (timer_ns() <= 0 || now.epoch_ns <= 0 || now.app_count == 0) return &now;
+  if (timer_ns() <= 0 || now.epoch_ns <= 0 || bound_ == 0) {
+    gathered_ = {};
+    return &now;
+  }
   const auto epoch_ns = static_cast<double>(now.epoch_ns);
   for (int i = 0; i < now.cluster_count; ++i) {
     const auto c = static_cast<std::size_t>(i);

@@ -32,7 +32,7 @@ bool Placement::allowed(int app, int cluster) const {
 }
 
 void Placement::place(const Observation& now, Action& action) {
-  std::fill(placed_.begin(), placed_.end(), std::uint8_t{0});
+  std::fill(placed_.begin(), placed_.end(), std::uint16_t{0});
   const bool by_energy = kind_ == Kind::kEnergyAware && !queues_.overutilised();
   for (int a = 0; a < queues_.app_count(); ++a) {
     AppSetting& setting = action.app[static_cast<std::size_t>(a)];

@@ -63,7 +63,7 @@ class Placement {
   EnergyModel energy_model_;
   bool asymmetric_;
   /// Tasks on each CPU, as far as they are placed in this round.
-  std::vector<std::uint8_t> placed_;
+  std::vector<std::uint16_t> placed_;
   /// Tasks that wake together: those before the one in hand count where they go, and as runnable.
   int placing_app_ = -1, placing_task_ = 0;
 };

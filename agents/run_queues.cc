@@ -187,7 +187,11 @@ void RunQueues::advance_tasks(int a, const Observation& now) {
 }
 
 void RunQueues::observe_others(const Observation& now) {
-  if (now.epoch_ns <= 0) return;
+  if (now.epoch_ns <= 0) {  // a run begins
+    for (auto& of_cluster : others_)
+      for (Other& other : of_cluster) other.share = 0;
+    return;
+  }
   for (std::size_t c = 0; c < static_cast<std::size_t>(now.cluster_count); ++c) {
     const ClusterObservation& seen = now.cluster[c];
     double left = seen.util_mean * platform_.clusters[c].cores - demand_[c] * granted_[c];

@@ -21,7 +21,8 @@ void count_drop(Counts&& to, const Requirements& required, std::int64_t release_
   to.below_floor += accuracy_floor_pct > 0;
   to.over_budget += required.energy_budget_mj > 0;
   to.accuracy_lost_pct += best_pct;
-  if (deadline_ns != kNeverNs) to.latency_sum_ns += deadline_ns - release_ns + required.grace_ns;
+  if (deadline_ns != kNeverNs)
+    to.latency_sum_ns += std::max<std::int64_t>(0, deadline_ns - release_ns) + required.grace_ns;
 }
 
 /// A job that ran; its energy is count_energy()'s.

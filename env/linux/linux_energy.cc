@@ -51,17 +51,21 @@ void LinuxPlatform::Parts::charge(bool busy) noexcept {
   charged_mj += epoch_mj;
 }
 
-double LinuxPlatform::Parts::reckoned_mw() const noexcept {
+double LinuxPlatform::Parts::jobs_model_mw() const noexcept {
   double mw = made.spec.board_mw;
   for (const Cluster& cluster : cluster_list)
     mw += modelled_mw(cluster, jobs->busy_cores(index_of(cluster)));
-  return mw * off_model;
+  return mw;
 }
 
 void LinuxPlatform::Parts::serve_jobs() noexcept {
   const double stretch_ns = static_cast<double>(now_ns - served_ns);
-  const double mj = reckoned_mw() * stretch_ns * 1e-9;
+  const double by_model_mj = jobs_model_mw() * stretch_ns * 1e-9;
+  double mj = by_model_mj * off_model;
+  // What was off while nothing ran may be far off now.
+  if (power_is_of_now()) mj = std::min(mj, 2 * measured_mw * stretch_ns * 1e-9);
   served_ns = now_ns;
+  by_model_sum_mj += by_model_mj;
   reckoned_mj += mj;
   std::array<std::int64_t, kMaxClusters> khz{};
   for (std::size_t c = 0; c < cluster_list.size(); ++c) khz[c] = cluster_list[c].now_khz;
@@ -69,11 +73,13 @@ void LinuxPlatform::Parts::serve_jobs() noexcept {
 }
 
 void LinuxPlatform::Parts::settle_energy() noexcept {
-  if (reckoned_mj > 0) {
+  if (by_model_sum_mj > 0) {
     constexpr double kAveragingNs = 2e9;
-    const double weight = -std::expm1(-static_cast<double>(last_epoch_ns) / kAveragingNs);
-    const double off = off_model * epoch_mj / reckoned_mj;
-    if (std::isfinite(off) && off > 0) off_model += weight * (std::min(off, 100.0) - off_model);
+    const double kept = std::exp(-static_cast<double>(last_epoch_ns) / kAveragingNs);
+    lately_mj = kept * lately_mj + epoch_mj;
+    lately_by_model_mj = kept * lately_by_model_mj + by_model_sum_mj;
+    off_model = std::clamp(lately_mj / lately_by_model_mj, 0.01, 100.0);
+    by_model_sum_mj = 0;
   }
   owed_mj += epoch_mj - reckoned_mj;
   const double rest_mj = std::max(0.0, owed_mj);

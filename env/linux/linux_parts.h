@@ -91,7 +91,7 @@ struct LinuxPlatform::Parts {
   };
 
   static constexpr std::int64_t kSlowSensorsNs = 1'000'000'000, kPowerNs = 100'000'000;
-  static constexpr std::int64_t kBatteryNs = 10'000'000'000;
+  static constexpr std::int64_t kBatteryNs = 30'000'000'000;
   /// What is preferred on a battery where nobody says: 0.5 is what is preferred else.
   static constexpr double kPreferenceOnBattery = 0.75;
   /// What a sensor said so long ago is not the power of now any more.
@@ -138,9 +138,8 @@ struct LinuxPlatform::Parts {
   /// Between two readings the last power holds; a reading that counted energy puts right what was
   /// charged too much or too little since the one before. Where none is to be had, the model tells.
   void charge(bool busy) noexcept;
-  /// What the machine takes between two moments of an epoch, as far as it is known before its end: the
-  /// model's, of what jobs keep busy, times how far measurements have been off that.
-  double reckoned_mw() const noexcept;
+  /// What the machine takes by the model with what jobs keep busy now.
+  double jobs_model_mw() const noexcept;
   /// A stretch of the epoch, and what is due at its end.
   void serve_jobs() noexcept;
   /// What jobs and nobody have been charged with must be what was taken. What was reckoned too much
@@ -197,6 +196,8 @@ struct LinuxPlatform::Parts {
   // Of jobs' energy.
   std::int64_t served_ns = 0;
   double reckoned_mj = 0, owed_mj = 0, off_model = 1;
+  double by_model_sum_mj = 0;  ///< of this epoch; of late, as measured and by the model:
+  double lately_mj = 0, lately_by_model_mj = 0;
 };
 
 }  // namespace flyball

@@ -206,8 +206,9 @@ SteadyState reference_state(const PlatformSpec& spec, const AppProfile& app) {
   const int big = spec.big_cluster();
   OppChoice opp{};
   opp[big] = static_cast<std::uint8_t>(spec.clusters[big].max_opp());
-  return steady_state(spec, app, spec.mappings[spec.find_mapping(big, 1)],
-                      static_cast<int>(app.levels.size()) - 1, opp);
+  Mapping one;  // which need not be offered: a process may be kept off those CPUs
+  one.cores[static_cast<std::size_t>(big)] = 1;
+  return steady_state(spec, app, one, static_cast<int>(app.levels.size()) - 1, opp);
 }
 
 }  // namespace

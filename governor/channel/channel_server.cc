@@ -22,7 +22,7 @@ namespace flyball {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kBreathNs = 1'000'000;
+constexpr std::int64_t kBreathNs = 10'000'000;
 constexpr int kBacklog = FLYBALL_SESSIONS;
 
 constexpr const char* kRemedy = "free it, or give another folder with --state-dir";
@@ -131,7 +131,8 @@ void ChannelServer::serve(std::int64_t now_ns) {
 void ChannelServer::accept_clients(std::int64_t now_ns) {
   // No more than wait in line at once: those who are here already are served in between.
   bool turned_away = false;
-  for (int i = 0; i < kBacklog; ++i) {
+  int came = 0;
+  for (; came < kBacklog; ++came) {
     Client client;
     client.socket =
         FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -165,7 +166,8 @@ void ChannelServer::accept_clients(std::int64_t now_ns) {
     clients_.push_back(std::move(client));
   }
   // One who comes again and again would keep this thread busy: the line moves on, but not at once.
-  if (turned_away) deaf_until_ns_ = std::max(deaf_until_ns_, now_ns + kBreathNs);
+  if (turned_away || came == kBacklog)
+    deaf_until_ns_ = std::max(deaf_until_ns_, now_ns + kBreathNs);
 }
 
 /// Of those who have said nothing, the oldest of the user who has most goes: who connects and is silent

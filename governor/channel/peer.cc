@@ -94,7 +94,7 @@ bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads) {
   unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
   DIR* tasks = opendir(folder.c_str());
   if (tasks == nullptr) return false;
-  constexpr int kMost = 8192;
+  constexpr int kMost = 1024;  // what a user may cost: a file is read for each
   int looked = 0;
   while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
@@ -102,7 +102,7 @@ bool owns_threads(pid_t pid, const std::vector<std::int32_t>& threads) {
     if (unknown.empty() || ++looked == kMost) break;
   }
   closedir(tasks);
-  return unknown.empty() || looked == kMost;
+  return unknown.empty();
 }
 
 std::string guest_profile(const std::string& name, uid_t user, pid_t pid) {

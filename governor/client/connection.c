@@ -161,7 +161,8 @@ static void say_hello(struct flyball_session* s, int64_t now_ns, int patience_ms
   message.msg_iovlen = s->hello.text_bytes > 0 ? 2 : 1;
   s->hello_ns = now_ns;
   s->try_ns = now_ns + SECOND_NS;
-  if (sendmsg(s->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) hang_up(s, now_ns);
+  if (sendmsg(s->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE)
+    hang_up(s, now_ns); /* a refusal may be there to be heard */
 }
 
 /* Reports that the governor before has not read go to the new one first. */
@@ -274,7 +275,7 @@ void fly_attend(struct flyball_session* s, int64_t now_ns, int patience_ms) {
     struct pollfd wait = {s->socket, POLLIN, 0};
     if (patience_ms > 0) {
       const int left_ms = patience_ms - (int)((fly_now_ns() - now_ns) / 1000000);
-      if (poll(&wait, 1, left_ms > 0 ? left_ms : 0) == 0) tell_once(s, ETIMEDOUT);
+      if (poll(&wait, 1, left_ms > 0 ? left_ms : 0) == 0 && left_ms > 0) tell_once(s, ETIMEDOUT);
     }
     hear_welcome(s, now_ns);
   }

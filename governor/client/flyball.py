@@ -96,7 +96,7 @@ class _Effect(ctypes.Structure):
                 ("now_ns", _Estimate), ("before_mj", _Estimate), ("now_mj", _Estimate),
                 ("before_mhz", ctypes.c_double), ("now_mhz", ctypes.c_double),
                 ("energy_measured", ctypes.c_int), ("before_where", ctypes.c_char * _NAME),
-                ("now_where", ctypes.c_char * _NAME)]
+                ("now_where", ctypes.c_char * _NAME), ("no_comparison", ctypes.c_int)]
 
 
 class _ReportedJob(ctypes.Structure):
@@ -342,8 +342,9 @@ class Session:
 
     def begin(self, release_ns=0):
         """A job begins, without a `with`: its setting."""
+        release_ns = self.job(release_ns)._release_ns
         try:
-            return self._setting(self._call("begin", self.job(release_ns)._release_ns))
+            return self._setting(self._call("begin", release_ns))
         except BaseException:  # of the callback: the job never runs
             if self._handle is not None:
                 self._told(self._library.flyball_drop(self._handle))

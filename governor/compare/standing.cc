@@ -34,8 +34,14 @@ Interval as_share_of_jobs(const Standing& missed, const Strata& jobs) {
   double cells = 0, inverse = 0;
   for (const auto& stratum : jobs) {
     double all = 0;
-    for (const double count : stratum) all += std::isfinite(count) ? count : 0;
-    if (all > 0) ++cells, inverse += 1 / all;
+    bool any = false;
+    for (const double count : stratum) {
+      if (!std::isfinite(count)) continue;
+      any = true;
+      all += count;
+    }
+    // Where none finished, all were dropped: it is a cell of the mean, and tells little.
+    if (any) ++cells, inverse += 1 / std::max(all, 1.0);
   }
   if (cells == 0 || !std::isfinite(missed.ci95.lo)) return missed.ci95;
   const Interval share =

@@ -365,10 +365,10 @@ void Shield::count_job(App& app, const JobRecord& job) {
     const AppProfile& profile = apps_.profile(job.app);
     const OppChoice top = highest_opps(platform_);
     const auto given_ns = static_cast<double>(job.deadline_ns - job.release_ns);
+    const double floor_pct = profile.attainable_pct(job.accuracy_floor_pct);
     for (std::size_t l = 0; l < profile.levels.size(); ++l) {
       // Half a step of the record's float must not matter.
-      if (profile.levels[l].accuracy_pct < static_cast<double>(job.accuracy_floor_pct) - 1e-4)
-        continue;
+      if (profile.levels[l].accuracy_pct < floor_pct - 1e-4) continue;
       const std::size_t m = app.fastest_mapping[l];
       if (app.slowdown.mean(mask_[m]) *
               execution_ns(platform_, profile, platform_.mappings[m], static_cast<int>(l), top) <=

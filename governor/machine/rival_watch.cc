@@ -1,6 +1,7 @@
 #include "governor/machine/rival_watch.h"
 
 #include "env/linux/discover/linux_machine.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/control_character.h"
 
 namespace flyball {
@@ -68,7 +69,14 @@ void RivalWatch::meet(const ForeignChange& change) {
   last_met_ = what;
   std::string who = change.program[0] != 0 ? change.program.data() : "Somebody else";
   if (change.pid != 0) who += " (process " + std::to_string(change.pid) + ")";
-  if (change.pid == 0) who += suspects();
+  if (change.pid == 0) {
+    // To look through all processes takes a while: not at every change of one who goes on changing.
+    if (suspects_ns_ == 0 || monotonic_ns() - suspects_ns_ > kSuspectsNs) {
+      suspects_ = suspects();
+      suspects_ns_ = monotonic_ns();
+    }
+    who += suspects_;
+  }
   say_(who + " has set " + what + ": " +
        (force_ ? "flyball goes on, as --force says."
                : policy + " is left to them. With --force, flyball goes on."));

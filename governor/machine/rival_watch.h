@@ -27,6 +27,7 @@ class RivalWatch final : public EpochSink {
   const std::set<std::string>& stood_down() const { return stood_down_; }
 
  private:
+  static constexpr std::int64_t kSuspectsNs = 60'000'000'000;
   std::string suspects() const;
   void meet(const ForeignChange& change);
   bool is_held(int setting) const noexcept;
@@ -41,6 +42,8 @@ class RivalWatch final : public EpochSink {
   bool any_held_ = false;
   std::int64_t looked_ns_ = 0;
   std::string last_met_;
+  std::string suspects_;
+  std::int64_t suspects_ns_ = 0;  ///< when they were looked for
   std::set<std::string> stood_down_;
 };
 

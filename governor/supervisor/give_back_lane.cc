@@ -147,7 +147,7 @@ class Lane {
     // Accepted is not done: a driver's failure is not reported by the write. Limits and speeds read
     // as what the machine makes of them, so anything but the value of before will do.
     const bool moved = after.view() != step.found.view();
-    const bool held = scene_.is_hot || speed_is_limited(setting);
+    const bool held = scene_.is_hot || is_limited(setting);
     step.found = after;
     if (after.view() == before || (is_frequency(file_.kind(setting)) && (moved || held))) {
       return Returned::kGivenBack;
@@ -155,20 +155,26 @@ class Lane {
     return Returned::kIgnored;
   }
 
-  /// Whether a limit that is in force keeps a policy's speed from what it was.
-  bool speed_is_limited(int setting) const {
+  /// Whether a limit that is in force keeps a policy's speed, or the machine its highest, from what
+  /// it was.
+  bool is_limited(int setting) const {
     const std::string_view path = file_.path(setting);
-    constexpr std::string_view kSpeed = "scaling_setspeed";
+    constexpr std::string_view kSpeed = "scaling_setspeed", kHighest = "scaling_max_freq";
+    static_assert(kSpeed.size() == kHighest.size());
     const auto khz = number_of(file_.before(setting));
     char name[sizeof SettingEntry{}.path];
+    if (!khz || !(path.ends_with(kSpeed) || path.ends_with(kHighest))) return false;
     const std::size_t folder = path.size() - kSpeed.size();
-    if (!khz || !path.ends_with(kSpeed)) return false;
     const auto limit_khz = [&](std::string_view limit) {
       std::copy_n(path.begin(), folder, name);
       std::copy(limit.begin(), limit.end(), name + folder);
       return number_of(read_file_setting(scene_.sys, {name, folder + limit.size()}).view());
     };
-    static_assert(kSpeed.size() >= std::string_view("scaling_max_freq").size());
+    const auto is_below = [&](const auto& highest_khz) {
+      return highest_khz && *highest_khz > 0 && *highest_khz < *khz;
+    };
+    if (path.ends_with(kHighest))
+      return is_below(limit_khz("cpuinfo_max_freq")) || is_below(limit_khz("bios_limit"));
     const auto highest_khz = limit_khz("scaling_max_freq"),
                lowest_khz = limit_khz("scaling_min_freq");
     return (highest_khz && *khz > *highest_khz) || (lowest_khz && *khz < *lowest_khz);

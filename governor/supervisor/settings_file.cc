@@ -194,7 +194,7 @@ bool SettingsFile::intend(int setting, std::string_view value) noexcept {
   set_state(setting, SettingState::kTaken);
   if (phase() == GovernorPhase::kStarting) {
     header().beat_ns.store(monotonic_ns(), std::memory_order_release);
-    set_phase(GovernorPhase::kGoverning);
+    has_begun();
   }
   gives_back();
   return true;
@@ -217,7 +217,7 @@ void SettingsFile::beat(std::int64_t now_ns, std::int64_t period_ns) noexcept {
   // or a new one with its own.
   header().period_ns.store(period_ns, std::memory_order_release);
   header().beat_ns.store(now_ns, std::memory_order_release);
-  if (phase() == GovernorPhase::kStarting) set_phase(GovernorPhase::kGoverning);
+  has_begun();
 }
 
 void SettingsFile::expect(std::int64_t period_ns) noexcept {
@@ -227,6 +227,12 @@ void SettingsFile::expect(std::int64_t period_ns) noexcept {
 void SettingsFile::gives_back() noexcept {
   if (phase() == GovernorPhase::kGivingBack)
     header().beat_ns.store(monotonic_ns(), std::memory_order_release);
+}
+
+/// Another thread may have begun to give back.
+void SettingsFile::has_begun() noexcept {
+  GovernorPhase expected = GovernorPhase::kStarting;
+  header().phase.compare_exchange_strong(expected, GovernorPhase::kGoverning);
 }
 
 void SettingsFile::set_phase(GovernorPhase phase) noexcept {

@@ -60,6 +60,7 @@ class SettingsFile {
   /// Whoever gives back by itself is still at it: a sign of life like an epoch's.
   void gives_back() noexcept;
   void set_phase(GovernorPhase phase) noexcept;
+  void has_begun() noexcept;
   void set_supervisor(const ProcessIdentity& process) noexcept;
 
   int count() const noexcept;

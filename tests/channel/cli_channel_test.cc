@@ -239,6 +239,8 @@ TEST(CliChannel, AUserWithoutARuntimeFolderIsToldThatNobodyCanJoin) {
     EXPECT_EQ(std::system(command.c_str()), 0);
     return read_text(dir.path() + "/err");
   };
+  if (geteuid() == 0 && std::system((as + "test -x " FLYBALL_BIN_DIR "/flyball").c_str()) != 0)
+    GTEST_SKIP() << "nobody else may start what is in this folder";
   const std::string reason = "No application of another process can join: there is no folder";
   const std::string without = run("");
   EXPECT_THAT(without, HasSubstr(reason));

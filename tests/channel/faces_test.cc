@@ -219,7 +219,7 @@ TEST(PythonFace, AgreesWithTheHeader) {
           MEMBER(flyball_effect, before_mj), MEMBER(flyball_effect, now_mj),
           MEMBER(flyball_effect, before_mhz), MEMBER(flyball_effect, now_mhz),
           MEMBER(flyball_effect, energy_measured), MEMBER(flyball_effect, before_where),
-          MEMBER(flyball_effect, now_where)});
+          MEMBER(flyball_effect, now_where), MEMBER(flyball_effect, no_comparison)});
 #undef MEMBER
   program << "print('done')\n";
   program.close();

@@ -15,6 +15,13 @@ using ::testing::HasSubstr;
 
 constexpr uid_t kNobody = 65534;
 
+bool nobody_may_start(const std::string& program) {
+  const pid_t child = fork();
+  if (child == 0) _exit(setuid(kNobody) == 0 && access(program.c_str(), X_OK) == 0 ? 0 : 1);
+  int status = 1;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 std::vector<std::string> run_words(const LinuxTree& tree, const std::vector<std::string>& more) {
   std::filesystem::create_directories(tree.path("/run"));
   std::vector<std::string> words = {std::string(FLYBALL_BIN_DIR) + "/flyball",
@@ -81,6 +88,8 @@ TEST(RunEnds, ThoughNobodyReadsWhatItSays) {
 
 TEST(RunEnds, WhoMayWriteNoClockMakesADryRunAndSaysSoEverywhere) {
   FLYBALL_STARTS_PROGRAMS();
+  if (geteuid() == 0 && !nobody_may_start(std::string(FLYBALL_BIN_DIR) + "/flyball"))
+    GTEST_SKIP() << "nobody else may start what is in this folder";
   const LinuxTree tree;
   tree.make_xu3();
   for (const int policy : {0, 4}) {

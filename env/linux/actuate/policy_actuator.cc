@@ -26,6 +26,7 @@ PolicyActuator::Files PolicyActuator::files_of(const std::string& root, const Cp
   files.min = folder + "/scaling_min_freq";
   files.max = folder + "/scaling_max_freq";
   files.units_per_khz = 1;
+  files.hardware_max = {folder + "/cpuinfo_max_freq", folder + "/bios_limit"};
   files.table = policy.table_khz;
   files.lowest_khz = std::max(policy.hardware_min_khz, policy.min_khz);
   files.hardware_max_khz = policy.hardware_max_khz;
@@ -86,6 +87,7 @@ PolicyActuator::PolicyActuator(const Files& files, ActuatorKind kind, bool cooli
   // not known, and the lowered one must not become it.
   if (cooling && files.hardware_max_khz > 0) max_.set_found(text_of(files.hardware_max_khz));
   for (const std::string& file : cooling_states) cooling_states_.emplace_back(calls, file);
+  for (const std::string& file : files.hardware_max) hardware_max_.emplace_back(calls, file);
 }
 
 SettingText PolicyActuator::text_of(std::int64_t khz) const noexcept {
@@ -219,6 +221,13 @@ bool PolicyActuator::speed_is_limited() noexcept {
   return (highest_khz > 0 && khz > highest_khz) || khz < lowest_khz || is_cooling();
 }
 
+bool PolicyActuator::max_is_limited() noexcept {
+  return std::any_of(hardware_max_.begin(), hardware_max_.end(), [this](HeldFile& file) {
+    double khz = 0;
+    return file.read_number(khz) && khz > 0 && khz < static_cast<double>(khz_of(max_.found()));
+  });
+}
+
 void PolicyActuator::fail(int error) noexcept {
   ++report_.refused;
   report_.error = error;
@@ -238,7 +247,7 @@ void PolicyActuator::give_back(bool heat_lowers) noexcept {
     back(governor_, false, false);
   } else if (max_.ours() || min_.ours()) {
     const bool cooling = is_cooling();
-    back(max_, heat_lowers, cooling);
+    back(max_, heat_lowers, cooling || max_is_limited());
     back(min_, heat_lowers, cooling);
   }
   report_.asked_khz = 0;

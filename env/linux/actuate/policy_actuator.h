@@ -58,6 +58,7 @@ class PolicyActuator {
   /// What of a policy and of a device is the same.
   struct Files {
     std::string name, governor, speed, min, max, clock;  ///< clock: empty where the speed tells it
+    std::vector<std::string> hardware_max;
     std::int64_t units_per_khz;
     std::vector<std::int64_t> table;  ///< in those units
     std::int64_t lowest_khz, highest_khz, hardware_max_khz;
@@ -77,6 +78,8 @@ class PolicyActuator {
   bool is_cooling() noexcept;
   /// Whether a limit keeps the speed that was found from being had.
   bool speed_is_limited() noexcept;
+  /// Whether the machine allows less than the highest that was found: then it cannot read as that.
+  bool max_is_limited() noexcept;
   void fail(int error) noexcept;
   void give_back(bool heat_lowers) noexcept;
   void count_writes() noexcept;
@@ -89,6 +92,7 @@ class PolicyActuator {
   std::vector<std::int64_t> table_;  ///< in those units
   std::vector<HeldFile> clock_;      ///< none, or where it is told what came of a speed
   std::vector<HeldFile> cooling_states_;
+  std::vector<HeldFile> hardware_max_;  ///< what holds whoever asks for more: boost, firmware
   std::int64_t lowered_khz_ = 0;  ///< the limit that somebody, or something, has lowered
   Setting governor_, speed_, min_, max_;
   PolicyReport report_;

@@ -53,6 +53,7 @@ RealtimeWatch::RealtimeWatch(const SysTree& tree) : root_(tree.root()) {
   if (const auto most = tree.number("/proc/sys/kernel/pid_max"))
     most_number_ = static_cast<int>(std::clamp<std::int64_t>(*most, kReservedNumbers, 1 << 22));
   numbers_fd_ = open_file((root_ + "/proc/loadavg").c_str());
+  listed_.resize(static_cast<std::size_t>(most_number_) + 1);
   last_number_ = last_number();  // before they are listed: one that comes meanwhile is met later
   searching_ = true;
   while (search_one()) {
@@ -133,6 +134,10 @@ void RealtimeWatch::meet(const Thread& thread) noexcept {
   const Policy policy = policy_of(thread);
   if (policy == Policy::kGone) return;
   if (policy == Policy::kRealtime) learn(thread);
+  const auto number = static_cast<std::size_t>(thread.tid);
+  if (number < listed_.size() && listed_[number]) return;
+  if (number < listed_.size())
+    listed_[number] = threads_.size() < static_cast<std::size_t>(kMostThreads);
   if (threads_.size() < static_cast<std::size_t>(kMostThreads))
     threads_.push_back(thread);
   else
@@ -177,6 +182,8 @@ void RealtimeWatch::ask_policies(std::int64_t span_ns) noexcept {
     if (next_thread_ >= threads_.size()) next_thread_ = 0;
     const Policy policy = policy_of(threads_[next_thread_]);
     if (policy == Policy::kGone) {
+      const auto number = static_cast<std::size_t>(threads_[next_thread_].tid);
+      if (number < listed_.size()) listed_[number] = false;
       threads_[next_thread_] = threads_.back();
       threads_.pop_back();
       continue;

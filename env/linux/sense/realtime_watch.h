@@ -102,6 +102,7 @@ class RealtimeWatch {
   Listing processes_, of_process_;
   int pid_ = 0;
   std::vector<Thread> threads_;
+  std::vector<bool> listed_;  ///< by number: numbers come again when they have all been used
   std::size_t next_thread_ = 0;
   int numbers_fd_ = -1, last_number_ = 0, most_number_ = 1 << 22;
   double due_ = 0;  ///< threads to be asked

@@ -31,8 +31,8 @@ Takeover begin_takeover(const std::string& state_dir, const SysTree& tree) {
   if (!remains.elsewhere_removed.empty())
     offer_note(
         "State folder " + remains.elsewhere_removed +
-        ", of who governed this machine last, was removed before all was given back: what is found "
-        "now is taken for the user's.\n");
+        ", of who governed this machine last, is gone: should anything not have been given back, "
+        "what is found now is taken for the user's.\n");
   return takeover;
 }
 

@@ -50,9 +50,9 @@ std::string text_of(const RestoreReport& report, const std::string& state_dir) {
       report.elsewhere_removed.empty()
           ? ""
           : fmt::format(
-                "state folder {}, of who governed this machine last, was removed, and with it "
-                "what had not been given back: look at governors and limits by hand ('flyball "
-                "doctor' shows them)\n",
+                "state folder {}, of who governed this machine last, is gone: should anything not "
+                "have been given back, look at governors and limits by hand ('flyball doctor' "
+                "shows them)\n",
                 report.elsewhere_removed);
   switch (report.remains) {
     case Remains::kNothing:

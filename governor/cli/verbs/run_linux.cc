@@ -89,8 +89,7 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
                   verb.dry_run ? "; nothing is written" : ""));
   if (!verb.config_path.empty()) say(fmt::format("Settings are those of {}.", verb.config_path));
   if (verb.actuator == "uclamp")
-    say("Clamps reach the threads of jobs and of applications that name theirs; all other load is "
-        "the Linux governor's own.");
+    say("Clamps reach the threads of jobs; all other load is the Linux governor's own.");
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
     const std::string cpus = cluster.cpus.empty() ? "" : ", CPUs " + cluster.cpus.to_string();
     say(fmt::format("{}{}: {} ({}).", cluster.name, cpus, actuator_name(cluster.actuator),
