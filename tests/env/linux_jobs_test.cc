@@ -82,6 +82,13 @@ TEST_F(LinuxJobsTest, NoJobIsMappedToMoreCoresThanThisProcessMayRunOn) {
   }
   EXPECT_EQ(most_little, 3);
   EXPECT_EQ(most_big, 1);
+  MachineSpec small = make_machine_spec(discover_machine(SysTree(tree_.root())));
+  add_job_profiles(emulated_test::easy_spec(), small, CpuSet{0, 1});
+  const auto time_ns = [](const MachineSpec& made) {
+    return reference_time_ns(made.spec,
+                             made.spec.apps[static_cast<std::size_t>(made.spec.find_app("cnn"))]);
+  };
+  EXPECT_DOUBLE_EQ(time_ns(small), time_ns(made_)) << "periods are in it";
   MachineSpec elsewhere = make_machine_spec(discover_machine(SysTree(tree_.root())));
   add_job_profiles(emulated_test::easy_spec(), elsewhere, CpuSet{100});
   EXPECT_EQ(elsewhere.spec.mappings.size(), made_.spec.mappings.size());
@@ -189,6 +196,19 @@ TEST_F(LinuxJobsTest, WhatIsMeasuredIsSharedOut) {
   }
   // What is measured, but for what was reckoned too much and could not be made up for yet.
   EXPECT_NEAR(all_mj, 2000 * static_cast<double>(ns) * 1e-9, 0.25 * all_mj);
+}
+
+// The model may say a hundredth of that while nothing runs.
+TEST_F(LinuxJobsTest, ARailThatStaysGivesItsPowerTimesTheTime) {
+  start(3000);
+  double all_mj = 0;
+  std::int64_t ns = 0;
+  while (epoch() == Status::kOk) {
+    all_mj += now_.energy_mj;
+    ns += now_.epoch_ns;
+  }
+  const double measured_mj = 2000 * static_cast<double>(ns) * 1e-9;
+  EXPECT_NEAR(all_mj, measured_mj, 0.1 * measured_mj);
 }
 
 TEST(CpuAllocatorTest, ClustersThatAreKnownHaveTheirOwnCpus) {
