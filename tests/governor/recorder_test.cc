@@ -11,6 +11,7 @@
 #include "governor/record/summary.h"
 #include "tests/governor/allocation_count.h"
 #include "tests/governor/recorder_fixture.h"
+#include "tests/governor/subprocess.h"
 
 namespace flyball::test {
 namespace {
@@ -231,6 +232,7 @@ TEST_F(RecorderTest, KeepsEverythingOfALongFastRun) {
 // whoever reads them by less than a block, of the dozens by which the file grows. Each in a process of its
 // own, of which Python tells the most that it had: what writing took is in none of them.
 TEST_F(RecorderTest, ReadingTakesTheSameMemoryHoweverLongTheRun) {
+  FLYBALL_STARTS_PROGRAMS();
   if (std::system("command -v python3 >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no python3";
   const auto record = [&](int epochs) {
     fs::remove(path_);
