@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "governor/channel/channel_server.h"
+#include "kernels/base/control_character.h"
 #include "tests/fuzz/channel_input.h"
 #include "tests/fuzz/input_file.h"
 
@@ -89,7 +90,7 @@ void play_changes(Bytes& input) {
       broken("a vote expires", std::to_string(guest.increase_until_ns));
   }
   const std::string told = server.list();
-  check_printable(told);
+  check_printable(printable(told));
   if (!nlohmann::json::accept(told)) broken("what is listed is JSON", told);
   guest.state = Guest::State::kFree;
   guest.increase_until_ns = guest.spike_until_ns = 0;
