@@ -161,6 +161,7 @@ TEST(LinuxPower, TheBatteryTellsOnlyWhileItDischarges) {
 void add_ina3221(const LinuxTree& tree, int hwmon, const std::string& chip = "ina3221") {
   const std::string at = "/sys/class/hwmon/hwmon" + std::to_string(hwmon) + "/";
   tree.write(at + "name", chip + "\n");
+  std::filesystem::create_directories(tree.path(at + "power"));  // as every device has
   const char* const rails[] = {"VDD_GPU", "VDD_IN", "VDD_CPU"};
   const char* const ma[] = {"40", "500", "120"};
   for (int i = 0; i < 3; ++i) {
@@ -174,6 +175,7 @@ void add_ina3221(const LinuxTree& tree, int hwmon, const std::string& chip = "in
 void add_power(const LinuxTree& tree, int hwmon, const std::string& chip, int uw) {
   const std::string at = "/sys/class/hwmon/hwmon" + std::to_string(hwmon) + "/";
   tree.write(at + "name", chip + "\n");
+  std::filesystem::create_directories(tree.path(at + "power"));
   tree.write(at + "power1_input", std::to_string(uw) + "\n");
 }
 

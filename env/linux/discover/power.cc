@@ -126,13 +126,16 @@ void add_hwmon(const SysTree& tree, std::vector<PowerSensor>& sensors) {
   for (const std::string& chip : tree.entries("/sys/class/hwmon", "hwmon")) {
     const std::string folder = "/sys/class/hwmon/" + chip;
     const std::string name = tree.line(folder + "/name").value_or(chip);
+    const bool of_board = measures_a_board(name);
+    bool tells_power =
+        false;  // "power" alone is every device's folder for runtime power management
     for (const std::string& file : tree.entries(folder, "power")) {
       if (!file.ends_with("_input") && !file.ends_with("_average")) continue;
+      tells_power = true;
       const std::string number = file.substr(0, file.find('_'));
       const auto label = tree.line(folder + "/" + number + "_label");
       // An average beside a value of now is of the same rail.
       if (file.ends_with("_average") && tree.exists(folder + "/" + number + "_input")) continue;
-      const bool of_board = measures_a_board(name);
       std::string rail = label                ? *label
                          : number == "power1" ? rail_of_chip(tree, folder, name)
                                               : "";
@@ -142,8 +145,7 @@ void add_hwmon(const SysTree& tree, std::vector<PowerSensor>& sensors) {
       sensors.back().of_board = of_board;
       sensors.back().input = of_board && input;
     }
-    if (!measures_a_board(name) || !tree.entries(folder, "power").empty()) continue;
-    for (int channel = 1; channel <= 3; ++channel)
+    for (int channel = 1; of_board && !tells_power && channel <= 3; ++channel)
       add_product(tree, folder, name, channel, sensors);
   }
 }

@@ -129,19 +129,25 @@ std::string introduction(const RunLinux& verb, const LinuxMachine& machine,
   return text;
 }
 
-/// What came before the run that ends.
-struct EarlierRounds {
+/// All of a run: a policy that comes begins another round.
+struct Rounds {
   double seconds = 0, energy_mj = 0, measured_s = 0;
   std::uint64_t epochs = 0, naps = 0;
   std::vector<std::string> came;  ///< policies, each of which began another one
+
+  void add(const LinuxSink& sink, const LinuxPlatform& platform) {
+    seconds += sink.seconds();
+    measured_s += sink.measured_share() * sink.seconds();
+    energy_mj += sink.energy_mj();
+    epochs += sink.epochs();
+    naps += platform.naps();
+  }
+  double mean_mw() const { return seconds > 0 ? energy_mj / seconds : 0; }
+  double measured_share() const { return seconds > 0 ? measured_s / seconds : 0; }
 };
 
 Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const LinuxSink& sink,
-                 bool asked_dry, const EarlierRounds& earlier) {
-  const double seconds = earlier.seconds + sink.seconds();
-  const double energy_mj = earlier.energy_mj + sink.energy_mj();
-  const double measured_share =
-      seconds > 0 ? (earlier.measured_s + sink.measured_share() * sink.seconds()) / seconds : 0;
+                 bool asked_dry, const Rounds& rounds) {
   Json json{{"schema", 1},
             {"platform", "linux"},
             {"policy", verb.policy},
@@ -149,16 +155,16 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
             {"dry_run_reason", !verb.dry_run ? Json(nullptr)
                                : asked_dry   ? Json("as asked")
                                              : Json("no clock may be written by this process")},
-            {"seconds", seconds},
-            {"epochs", earlier.epochs + sink.epochs()},
-            {"naps", earlier.naps + platform.naps()},
+            {"seconds", rounds.seconds},
+            {"epochs", rounds.epochs},
+            {"naps", rounds.naps},
             {"realtime_threads", platform.realtime_threads()},
             {"realtime_list_full", platform.realtime_list_full()},
-            {"power_mean_mw", seconds > 0 ? energy_mj / seconds : 0},
-            {"energy_mj", energy_mj},
-            {"taken_later", earlier.came},
-            {"power_source", measured_share > 0 ? platform.power_source() : "model"},
-            {"power_measured_pct", 100 * measured_share}};
+            {"power_mean_mw", rounds.mean_mw()},
+            {"energy_mj", rounds.energy_mj},
+            {"taken_later", rounds.came},
+            {"power_source", rounds.measured_share() > 0 ? platform.power_source() : "model"},
+            {"power_measured_pct", 100 * rounds.measured_share()}};
   Json& rows = json["clusters"] = Json::array();
   std::size_t c = 0;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -181,11 +187,7 @@ Json result_json(const RunLinux& verb, const LinuxPlatform& platform, const Linu
 }
 
 std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink,
-                        const EarlierRounds& earlier) {
-  const double seconds = earlier.seconds + sink.seconds();
-  const double energy_mj = earlier.energy_mj + sink.energy_mj();
-  const double measured_share =
-      seconds > 0 ? (earlier.measured_s + sink.measured_share() * sink.seconds()) / seconds : 0;
+                        const Rounds& rounds) {
   std::string text;
   std::size_t c = 0;
   for (const LinuxPlatform::ClusterStatus& cluster : platform.clusters()) {
@@ -202,10 +204,10 @@ std::string result_text(const LinuxPlatform& platform, const LinuxSink& sink,
     text += '\n';
     ++c;
   }
+  const double measured_share = rounds.measured_share();
   text += fmt::format(
-      "{:.1f} s, {} epochs, {} times idle and left to Linux; {:.2f} W in the mean ({})\n", seconds,
-      earlier.epochs + sink.epochs(), earlier.naps + platform.naps(),
-      seconds > 0 ? energy_mj / seconds / 1e3 : 0,
+      "{:.1f} s, {} epochs, {} times idle and left to Linux; {:.2f} W in the mean ({})\n",
+      rounds.seconds, rounds.epochs, rounds.naps, rounds.mean_mw() / 1e3,
       measured_share > 0 ? power_kind(measured_share) + ", " + platform.power_source()
                          : power_kind(0));
   return text;
@@ -283,7 +285,7 @@ namespace {
 
 /// One after the other when a policy comes that was not there at the start: what a platform is made of is
 /// fixed. True when another one is to follow.
-bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRounds& earlier) {
+bool run_round(const RunLinux& asked, const InterruptScope& interrupt, Rounds& rounds) {
   RunLinux verb = asked;
   const bool with_jobs = !verb.jobs.scenario.empty();
   if (!with_jobs) check_plain_policy(verb.policy);
@@ -293,7 +295,7 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
   options.actuator = actuator_of(verb.actuator);
   options.dry_run = verb.dry_run;
   if (verb.duration_s > 0)
-    options.duration_ns = std::llround((verb.duration_s - earlier.seconds) * 1e9);
+    options.duration_ns = std::llround((verb.duration_s - rounds.seconds) * 1e9);
   const SysTree tree = tree_at(verb.sysfs_root);
   LinuxMachine machine = discover_machine(tree);
   if (options.actuator == ActuatorKind::kUclamp) {
@@ -397,28 +399,22 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
       forget_code_of_the_start();
       const ForgetsLater later(std::chrono::seconds(2));
       if (!interrupt.stopped()) loop.run();
-      again =
-          !pending.come().empty() && !interrupt.stopped() &&
-          (verb.duration_s == 0 || verb.duration_s - earlier.seconds - sink.seconds() > kLeastS);
+      again = !pending.come().empty() && !interrupt.stopped() &&
+              (verb.duration_s == 0 || verb.duration_s - rounds.seconds - sink.seconds() > kLeastS);
       if (!again) notifier.stopping();
       lost_supervisor = beat && beat->lost_supervisor();
       if (holding) give_back_first(platform, holding->takeover());
     }
-    json = result_json(verb, platform, sink, asked.dry_run, earlier);
+    rounds.add(sink, platform);
+    json = result_json(verb, platform, sink, asked.dry_run, rounds);
     json["allowed_cpus"] = machine.allowed.to_string();
-    text = result_text(platform, sink, earlier);
-    earlier.seconds += sink.seconds();
-    earlier.measured_s += sink.measured_share() * sink.seconds();
-    earlier.energy_mj += sink.energy_mj();
-    earlier.epochs += sink.epochs();
-    earlier.naps += platform.naps();
-    if (again) earlier.came.push_back(pending.come());
+    text = result_text(platform, sink, rounds);
+    if (again) rounds.came.push_back(pending.come());
     if (!verb.record.empty()) json["record"] = verb.record;
     governed.reset();  // before anything that may wait for whoever reads
     if (holding) returned = holding->takeover().give_back();
   }
-  if (again) {
-    check_given_back("run", returned, lost_supervisor);
+  if (again && returned.missing() == 0 && !lost_supervisor) {
     offer_note(fmt::format("{} is there now, and is governed as well.\n", pending.come()));
     return true;
   }
@@ -439,8 +435,8 @@ bool run_round(const RunLinux& asked, const InterruptScope& interrupt, EarlierRo
 
 int run_linux(const RunLinux& verb) {
   const InterruptScope interrupt;
-  EarlierRounds earlier;
-  while (run_round(verb, interrupt, earlier)) {
+  Rounds rounds;
+  while (run_round(verb, interrupt, rounds)) {
   }
   return 0;
 }
