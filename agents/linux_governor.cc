@@ -32,12 +32,10 @@ LinuxGovernor::LinuxGovernor(const AgentContext& context, Placement::Kind placem
 void LinuxGovernor::bind(int slot, const Binding& binding, const Observation& now) {
   auto& place = apps_.bind(slot, binding, now);
   place.own = true;
-  ++bound_;
   placement_.bind(slot, *place.profile, binding.threads);
 }
 
 void LinuxGovernor::unbind(int slot) {
-  --bound_;
   placement_.unbind(slot);
   apps_.unbind(slot);
 }
@@ -85,19 +83,18 @@ EpochRequest LinuxGovernor::epoch() const {
 
 void LinuxGovernor::see_busy(const Observation& now) {
   const RunQueues& queues = placement_.queues();
-  for (int c = 0; c < now.cluster_count; ++c) {
-    double& share = busy_share_[static_cast<std::size_t>(c)];
-    share = now.cluster[static_cast<std::size_t>(c)].util_max;
+  std::array<double, kMaxClusters> most_ns{};
+  for (int i = 0; i < queues.cpu_count(); ++i) {
+    double& most = most_ns[static_cast<std::size_t>(queues.cpu(i).cluster)];
+    most = std::max(most, queues.busy_ns(i) - sampled_ns_[static_cast<std::size_t>(i)]);
+  }
+  for (std::size_t c = 0; c < static_cast<std::size_t>(now.cluster_count); ++c) {
+    busy_share_[c] = now.cluster[c].util_max;
     // Of an epoch in which CPUs took turns that says too much.
-    if (bound_ == 0 || now.epoch_ns <= 0) continue;
-    double& busiest_ns = busiest_ns_[static_cast<std::size_t>(c)];
-    double most_ns = 0;
-    for (int i = 0; i < queues.cpu_count(); ++i) {
-      if (queues.cpu(i).cluster == c)
-        most_ns = std::max(most_ns, queues.busy_ns(i) - sampled_ns_[static_cast<std::size_t>(i)]);
-    }
-    share = std::min(share, (most_ns - busiest_ns) / static_cast<double>(now.epoch_ns));
-    busiest_ns = most_ns;
+    if (apps_.count() == 0 || now.epoch_ns <= 0) continue;
+    busy_share_[c] =
+        std::min(busy_share_[c], (most_ns[c] - busiest_ns_[c]) / static_cast<double>(now.epoch_ns));
+    busiest_ns_[c] = most_ns[c];
   }
 }
 
@@ -115,7 +112,7 @@ const Observation* LinuxGovernor::on_timer(const Observation& now) {
   // An epoch that ends a little early is none to wait for.
   constexpr std::int64_t kEarlyNs = 1'000'000;
   // Where no task is placed, no epoch ends before its time.
-  if (timer_ns() <= 0 || now.epoch_ns <= 0 || bound_ == 0) {
+  if (timer_ns() <= 0 || now.epoch_ns <= 0 || apps_.count() == 0) {
     gathered_ = {};
     return &now;
   }

@@ -74,7 +74,6 @@ class LinuxGovernor : public Agent {
   std::vector<double> sampled_ns_;                 ///< of each CPU, at the last sampled()
   std::array<double, kMaxClusters> busiest_ns_{};  ///< since then, of the busiest CPU
   std::array<double, kMaxClusters> busy_share_{};
-  int bound_ = 0;  ///< applications whose tasks are placed
   Gathered gathered_;
   Observation shown_;  ///< the same as an observation of one epoch
   std::array<GpuLoad, kMaxClusters> gpu_{};

@@ -250,9 +250,10 @@ void check_policy(const PolicyFile& policy, const std::string& path, const Polic
 
 std::string misfit_remedy(const PolicyIdentity& policy, const PolicyIdentity& here) {
   if (policy.agent != here.agent || policy.features != here.features) return kTrainAgain;
-  if (policy.believed && policy.platform_hash != here.platform_hash)
+  const bool same_platform = policy.platform_hash == here.platform_hash;
+  if (policy.believed && !same_platform)
     return "give '--belief FILE' as it was trained, or take it as a prior with '--from FILE'";
-  if (here.believed && policy.platform_hash != here.platform_hash)
+  if (here.believed && !same_platform)
     return "leave --belief out as it was trained, or take it as a prior with '--from FILE'";
   return "train it again, or take it as a prior with --from";
 }

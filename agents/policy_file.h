@@ -20,9 +20,10 @@ struct LearnedApp {
 std::vector<LearnedApp> learned_apps(const PlatformSpec& platform);
 
 /// What a policy is valid for: the platform as its file describes it (operating points and levels
-/// with it), and who learned it, with the meaning of its features. Which applications there were, which
-/// machine profile gave the times and what was estimated meanwhile are no reason to refuse it: where
-/// they differ it is a prior, and that is said (prior_note).
+/// with it), and who learned it, with the meaning of its features. Which other applications there
+/// were, which machine profile gave the times and what was estimated meanwhile are no reason to refuse
+/// it: where they differ it is a prior, and that is said (prior_note). Other costs or levels of an
+/// application of the same name are one.
 struct PolicyIdentity {
   std::string agent;
   std::uint32_t features = 0;       ///< Agent::feature_version()

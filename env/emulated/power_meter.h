@@ -24,7 +24,7 @@ class PowerMeter {
   /// A job of the application in `slot` runs on `active` cores of the mapping (all of them, unless CPUs
   /// are missing).
   void job_started(const AppProfile& app, const Mapping& mapping, int width, int active,
-                   int slot = 0);
+                   int slot);
   void job_finished();
   /// Background load of `cores` cores with `core_nf` each; negative cores take it away again.
   void add_background(int cluster, double cores, double core_nf);

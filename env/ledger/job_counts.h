@@ -7,14 +7,14 @@
 #include "env/spaces/requirements.h"
 
 // What an epoch counts of a job that came to its end, the same for every platform and for jobs of
-// other processes. `Counts` is an AppObservation, or refers to numbers of the same names.
+// other processes. `Counts` is an AppObservation or a LedgerApp.
 
 namespace flyball {
 
 /// A job that never ran: it has missed all that was asked of it, and cost as much latency as it was
 /// allowed. `best_pct`: of the application's most accurate level.
 template <class Counts>
-void count_drop(Counts&& to, const Requirements& required, std::int64_t release_ns,
+void count_drop(Counts& to, const Requirements& required, std::int64_t release_ns,
                 std::int64_t deadline_ns, float accuracy_floor_pct, double best_pct) {
   ++to.dropped;
   ++to.missed;
@@ -27,7 +27,7 @@ void count_drop(Counts&& to, const Requirements& required, std::int64_t release_
 
 /// A job that ran; its energy is count_energy()'s.
 template <class Counts>
-void count_finish(Counts&& to, const Requirements& required, std::int64_t latency_ns,
+void count_finish(Counts& to, const Requirements& required, std::int64_t latency_ns,
                   std::int64_t late_ns, float accuracy_pct, float accuracy_floor_pct,
                   double lost_pct) {
   ++to.finished;
@@ -44,7 +44,7 @@ void count_finish(Counts&& to, const Requirements& required, std::int64_t latenc
 
 /// Of a job that ran.
 template <class Counts>
-void count_energy(Counts&& to, const Requirements& required, double energy_mj) {
+void count_energy(Counts& to, const Requirements& required, double energy_mj) {
   const double over_mj = energy_mj - required.energy_budget_mj;
   if (required.energy_budget_mj <= 0 || over_mj <= 0) return;
   ++to.over_budget;

@@ -5,22 +5,6 @@
 #include "env/ledger/job_counts.h"
 
 namespace flyball {
-namespace {
-
-/// What counts jobs, by the names that job_counts.h has for it.
-struct EpochCounts {
-  std::uint32_t &finished, &dropped, &missed, &below_floor, &over_budget;
-  double &accuracy_shortfall_pct, &over_budget_mj, &forgiven, &accuracy_lost_pct;
-  std::int64_t& latency_sum_ns;
-};
-EpochCounts counts_of(LedgerApp& app) {
-  return {app.finished,          app.dropped,       app.missed,         app.below_floor,
-          app.over_budget,       app.shortfall_pct, app.over_budget_mj, app.forgiven,
-          app.accuracy_lost_pct, app.latency_sum_ns};
-}
-
-}  // namespace
-
 LedgerModel::LedgerModel(const PlatformSpec& spec_in, const Scenario& scenario_in)
     : spec(spec_in),
       scenario(scenario_in),
@@ -137,7 +121,7 @@ bool JobLedger::infeasible(int a, const LedgerJob& job) const {
 
 void JobLedger::drop(int a, const LedgerJob& job) {
   LedgerApp& app = s_.app[a];
-  count_drop(counts_of(app), app.required, job.release_ns, job.deadline_ns, job.accuracy_floor_pct,
+  count_drop(app, app.required, job.release_ns, job.deadline_ns, job.accuracy_floor_pct,
              m_.profile[a]->highest_accuracy_pct());
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;
@@ -188,10 +172,9 @@ void JobLedger::finish(int a, std::int64_t at_ns, std::int64_t now_ns) {
   app.last_finished = app.job_setting;
   const double level_pct = m_.profile[a]->levels[app.job_setting.level].accuracy_pct;
   const auto accuracy_pct = static_cast<float>(level_pct);
-  const EpochCounts counts = counts_of(app);
-  count_finish(counts, app.required, app.last_latency_ns, at_ns - app.job.deadline_ns, accuracy_pct,
+  count_finish(app, app.required, app.last_latency_ns, at_ns - app.job.deadline_ns, accuracy_pct,
                app.job.accuracy_floor_pct, m_.profile[a]->highest_accuracy_pct() - level_pct);
-  count_energy(counts, app.required, app.job_mj);
+  count_energy(app, app.required, app.job_mj);
   if (!app.active && app.backlog() == 0) turn_roster(now_ns);
   JobRecord* record = sink_ != nullptr ? sink_->new_job() : nullptr;
   if (record == nullptr) return;
@@ -228,7 +211,7 @@ void JobLedger::observe(const LedgerModel& model, const LedgerState& state, Obse
     to.missed = from.missed;
     to.backlog = from.backlog();
     to.energy_mj = from.energy_mj;
-    to.accuracy_shortfall_pct = from.shortfall_pct;
+    to.accuracy_shortfall_pct = from.accuracy_shortfall_pct;
     to.over_budget_mj = from.over_budget_mj;
     to.below_floor = from.below_floor;
     to.over_budget = from.over_budget;
@@ -263,7 +246,7 @@ void JobLedger::clear_epoch() {
     LedgerApp& app = s_.app[a];
     app.released = app.finished = app.dropped = app.missed = 0;
     app.below_floor = app.over_budget = 0;
-    app.energy_mj = app.shortfall_pct = app.over_budget_mj = 0;
+    app.energy_mj = app.accuracy_shortfall_pct = app.over_budget_mj = 0;
     app.forgiven = app.accuracy_lost_pct = 0;
     app.latency_sum_ns = 0;
   }

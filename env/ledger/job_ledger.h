@@ -45,7 +45,8 @@ struct LedgerApp {
   // Within the epoch.
   std::uint32_t released = 0, finished = 0, dropped = 0, missed = 0;
   std::uint32_t below_floor = 0, over_budget = 0;
-  double energy_mj = 0, shortfall_pct = 0, over_budget_mj = 0, forgiven = 0, accuracy_lost_pct = 0;
+  double energy_mj = 0, over_budget_mj = 0, forgiven = 0;
+  double accuracy_shortfall_pct = 0, accuracy_lost_pct = 0;
   std::int64_t latency_sum_ns = 0;
   // Of the last finished job.
   std::int64_t last_latency_ns = 0, last_execution_ns = 0;

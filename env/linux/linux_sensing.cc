@@ -132,7 +132,7 @@ void LinuxPlatform::Parts::watch_realtime() noexcept {
 double LinuxPlatform::Parts::preference() const noexcept {
   if (tuning.preference) return *tuning.preference;
   if (jobs != nullptr) return jobs->energy_preference();
-  return battery.present() && battery.discharges() ? kPreferenceOnBattery : 0.5;
+  return battery.discharges() ? kPreferenceOnBattery : 0.5;
 }
 
 void LinuxPlatform::Parts::show(std::size_t c, ClusterObservation& out) const noexcept {

@@ -34,7 +34,9 @@ class ArrivalLimit {
       else
         at = kRest;
     }
-    return seen_[at].count < most_ && ++seen_[at].count > 0;
+    if (seen_[at].count >= most_) return false;
+    ++seen_[at].count;
+    return true;
   }
 
  private:

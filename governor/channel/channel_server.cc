@@ -254,11 +254,8 @@ std::string ChannelServer::free_name(const std::string& wanted) const {
 bool ChannelServer::welcome(Client& client, std::span<const char> hello) {
   Offer offer;
   const int socket = client.socket.get();
-  if (!is_understood(hello))
-    return refuse(socket, EPROTONOSUPPORT,
-                  "hello: is of another version; use the libflyball of the flyball that governs");
-  const std::string fault = read_offer(hello, offer);
-  if (!fault.empty()) return refuse(socket, EINVAL, fault);
+  if (const std::string fault = read_offer(hello, offer); !fault.empty())
+    return refuse(socket, is_understood(hello) ? EINVAL : EPROTONOSUPPORT, fault);
   if (const std::string lacks = find_elements(options_.elements, offer); !lacks.empty())
     return refuse(socket, ENOTSUP, lacks);
   if (!owns_threads(client.pid, offer.threads))

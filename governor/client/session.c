@@ -196,11 +196,7 @@ const flyball_setting* flyball_begin(flyball_session* s, int64_t release_ns) {
   return &s->now;
 }
 
-int flyball_end_with(flyball_session* s, const double* values, size_t count) {
-  if (!s->in_job) return fly_fail(EINVAL, "job: none has begun; call flyball_begin() first");
-  if (count > s->hello.monitor_count || (count > 0 && values == NULL))
-    return fly_fail(EINVAL, "values: %zu; the application has %u monitors", count,
-                    s->hello.monitor_count);
+static int finish(struct flyball_session* s, const double* values, size_t count, int dropped) {
   struct fly_job job;
   memset(&job, 0, sizeof job);
   job.release_ns = s->release_ns;
@@ -208,6 +204,7 @@ int flyball_end_with(flyball_session* s, const double* values, size_t count) {
   job.finish_ns = fly_now_ns();
   job.setting = (uint32_t)s->now.number;
   job.level = s->now.level;
+  job.dropped = (uint8_t)dropped;
   job.values = (uint8_t)count;
   for (size_t i = 0; i < count; ++i) job.value[i] = (float)values[i];
   s->in_job = 0;
@@ -216,22 +213,19 @@ int flyball_end_with(flyball_session* s, const double* values, size_t count) {
   return error;
 }
 
+int flyball_end_with(flyball_session* s, const double* values, size_t count) {
+  if (!s->in_job) return fly_fail(EINVAL, "job: none has begun; call flyball_begin() first");
+  if (count > s->hello.monitor_count || (count > 0 && values == NULL))
+    return fly_fail(EINVAL, "values: %zu; the application has %u monitors", count,
+                    s->hello.monitor_count);
+  return finish(s, values, count, 0);
+}
+
 int flyball_end(flyball_session* s) { return flyball_end_with(s, NULL, 0); }
 
 int flyball_drop(flyball_session* s) {
   if (!s->in_job) return fly_fail(EINVAL, "job: none has begun; call flyball_begin() first");
-  struct fly_job job;
-  memset(&job, 0, sizeof job);
-  job.release_ns = s->release_ns;
-  job.start_ns = s->start_ns;
-  job.finish_ns = fly_now_ns();
-  job.setting = (uint32_t)s->now.number;
-  job.level = s->now.level;
-  job.dropped = 1;
-  s->in_job = 0;
-  const int error = publish(s, &job);
-  if (error != EPIPE) tell_running(s, 0);
-  return error;
+  return finish(s, NULL, 0, 1);
 }
 
 int flyball_report(flyball_session* s, const flyball_job* from) {

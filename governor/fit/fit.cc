@@ -134,13 +134,13 @@ void count(FittedCluster& cluster, const std::vector<DeviceFactor>& devices) {
   cluster.mean_error_pct = sum / std::max(1, kept);
 }
 
-/// Power in watts under a heading of milliwatts is a thousandth of what it was.
-void check_unit_of_power(const FittedCluster& cluster) {
+/// Of the rows that are kept; 0: none has busy cores and a power.
+double most_nj_per_cycle(const FittedCluster& cluster) {
   double most_nj = 0;
   for (const FittedRow& row : cluster.rows)
     if (row.kept() && row.measured.power_mw && row.measured.cores >= 1)
       most_nj = std::max(most_nj, *row.measured.power_mw / row.measured.mhz);
-  check_power_unit(cluster.name, most_nj);
+  return most_nj;
 }
 
 }  // namespace
@@ -186,12 +186,10 @@ void check_rows(FittedPlatform& platform) {
                                      *measured.energy_mj, energy_mj);
       }
     }
-    check_unit_of_power(cluster);
-    const bool any =
-        std::any_of(cluster.rows.begin(), cluster.rows.end(), [](const FittedRow& row) {
-          return row.kept() && row.measured.power_mw && row.measured.cores >= 1;
-        });
-    if (any) continue;
+    const double most_nj = most_nj_per_cycle(cluster);
+    // Power in watts under a heading of milliwatts is a thousandth of what it was.
+    check_power_unit(cluster.name, most_nj);
+    if (most_nj > 0) continue;
     const FittedRow& first = cluster.rows.front();
     input_error(
         fmt::format("unit '{}'", cluster.name), "has no row of busy cores with a usable power",

@@ -108,7 +108,7 @@ void fit_times(FittedPlatform& platform);
 void fit_powers(FittedPlatform& platform, const Voltages& voltages);
 void fit_temperatures(FittedPlatform& platform);
 
-/// Less energy a busy unit takes for no cycle: a microcontroller's core takes three times as much.
+/// Assumed: no busy unit takes less energy for a cycle.
 inline constexpr double kLeastNjPerCycle = 0.01;
 /// Throws Error (kInput) where the most that a unit takes, above 0, is less than that.
 void check_power_unit(const std::string& unit, double most_nj_per_cycle);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/base/normal_tail.h"
 #include "kernels/base/det_math.h"
+#include "kernels/base/normal_tail.h"
 
 namespace flyball {
 

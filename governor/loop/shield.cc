@@ -369,16 +369,14 @@ void Shield::count_job(App& app, const JobRecord& job) {
     for (std::size_t l = 0; l < profile.levels.size(); ++l) {
       // Half a step of the record's float must not matter.
       if (profile.levels[l].accuracy_pct < floor_pct - 1e-4) continue;
-      const std::size_t m = app.fastest_mapping[l];
-      if (app.slowdown.mean(mask_[m]) *
-              execution_ns(platform_, profile, platform_.mappings[m], static_cast<int>(l), top) <=
-          given_ns)
-        return false;
+      const AppSetting put{static_cast<std::uint8_t>(app.fastest_mapping[l]),
+                           static_cast<std::uint8_t>(l)};
+      if (predicted_ns(job.app, put, top) <= given_ns) return false;
     }
     return true;
   };
-  if (job.missed && hopeless()) return;  // nobody's fault, and nothing would help
   if (job.missed) {
+    if (hopeless()) return;  // nobody's fault, and nothing would help
     app.on_time_in_row = 0;
     if (++app.misses_in_row >= options_.takeover_misses && !app.taken_over) {
       app.taken_over = true;

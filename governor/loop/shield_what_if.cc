@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/base/normal_tail.h"
 #include "governor/loop/shield.h"
+#include "kernels/base/normal_tail.h"
 
 namespace flyball {
 namespace {

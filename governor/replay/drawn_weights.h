@@ -22,8 +22,8 @@ struct RetoldDecision {
 struct DrawnWeight {
   double weight = 0;     ///< 0 where it would have done something else
   bool unknown = false;  ///< a probability of what was done is not known
-  std::size_t shared =
-      0;              ///< jobs just before this one whose weights have a draw in common with it
+  /// Jobs just before this one whose weights have a draw in common with it.
+  std::size_t shared = 0;
   Forecast forecast;  ///< the last one made before the first of these draws; of time 0: none was
 };
 
@@ -39,20 +39,17 @@ class DrawnWeights {
     const double factor = known ? 1 / decision.probability : 1;
     const bool drawn = !known || factor > 1;
     if (decision.chose_setting)
-      in_force_ = {++draws_, factor, drawn, !known, !drawn || decision.clocks_agreed,
-                   index_,   before};
+      in_force_ = {++draws_, factor, !known, !drawn || decision.clocks_agreed, index_, before};
     if (!now_.begun) {
-      now_ = {.first = in_force_, .last = in_force_.number, .begun = true, .forecast = before};
+      now_ = {.first = in_force_, .begun = true, .forecast = before};
       now_.take(in_force_);
     } else if (now_.last != in_force_.number) {
-      now_.last = in_force_.number;
       now_.take(in_force_);
     }
     // Clocks alone were drawn: they govern no other stretch.
     if (drawn && !decision.chose_setting) {
       now_.weight *= factor;
       now_.unknown = now_.unknown || !known;
-      now_.drawn = true;
     }
     // With the setting clocks may have been drawn, whose chance is part of what is carried on.
     now_.agreed =
@@ -67,15 +64,15 @@ class DrawnWeights {
     if (!(last_.agreed && now_.agreed)) job.weight = 0;
     job.unknown = last_.unknown || now_.unknown;
     const Stretch& first = last_.begun ? last_ : now_;
-    job.forecast = first.first.drawn ? first.first.forecast : first.forecast;
+    job.forecast = first.first.drawn() ? first.first.forecast : first.forecast;
     std::size_t since = index_ + 1;  // the stretch of the first draw that it depends on
-    if (first.first.drawn)
+    if (first.first.drawn())
       since = first.first.made_in;
-    else if (first.drawn)
-      since = last_.begun && index_ > 0 ? index_ - 1 : index_;
-    else if (now_.drawn)
+    else if (first.drawn())
+      since = last_.begun ? index_ - 1 : index_;
+    else if (now_.drawn())
       since = index_;
-    for (auto at = used_.rbegin(); at != used_.rend() && *at >= since; ++at) ++job.shared;
+    job.shared = static_cast<std::size_t>(used_.end() - std::ranges::lower_bound(used_, since));
     if (used) used_.push_back(index_);
     ++index_;
     last_ = now_;
@@ -87,24 +84,26 @@ class DrawnWeights {
   struct Draw {
     std::uint64_t number = 0;
     double weight = 1;
-    bool drawn = false, unknown = false;
+    bool unknown = false;
     bool clocks_agreed = true;
     std::size_t made_in = 0;  ///< stretch
     Forecast forecast;        ///< from before it
+    bool drawn() const { return unknown || weight > 1; }
   };
   /// The decisions between the ends of two jobs.
   struct Stretch {
     Draw first;  ///< in force at its first decision
     std::uint64_t last = 0;
     double weight = 1;
-    bool agreed = true, unknown = false, drawn = false, begun = false;
+    bool agreed = true, unknown = false, begun = false;
     Forecast forecast;  ///< from before its first decision
 
     void take(const Draw& draw) {
       weight *= draw.weight;
       unknown = unknown || draw.unknown;
-      drawn = drawn || draw.drawn;
+      last = draw.number;
     }
+    bool drawn() const { return unknown || weight > 1; }
   };
   std::uint64_t draws_ = 0;
   std::size_t index_ = 0;

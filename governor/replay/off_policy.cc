@@ -50,9 +50,11 @@ double freedom_of(std::span<const double> terms, const Worth& worth) {
 double common_products(std::span<const double> terms, std::span<const LoggedJob> jobs,
                        std::size_t least) {
   double sum = 0;
+  std::vector<double> sum_to(terms.size() + 1);
   for (std::size_t i = 0; i < terms.size(); ++i) {
+    sum_to[i + 1] = sum_to[i] + terms[i];
     const std::size_t lags = std::min(i, std::max(least, jobs[i].shared));
-    for (std::size_t lag = 1; lag <= lags; ++lag) sum += terms[i] * terms[i - lag];
+    sum += terms[i] * (sum_to[i] - sum_to[i - lags]);
   }
   return sum;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "governor/loop/shield.h"
 #include "governor/metrics/session.h"
@@ -52,7 +53,7 @@ class Retelling {
     *before_ = now;  // the next decision is made on it
     ++bound_;
     several_ = several_ || bound_ > 1;
-    has_wanted_ = false;
+    wanted_.reset();
   }
   void on_unbind(int slot) {
     agent_.unbind(slot);
@@ -67,20 +68,17 @@ class Retelling {
     agent_.decide(*before_, decided_);
     const bool started = any_started(*before_);
     const Action executed = would_execute(started);
-    const bool same = executed == row.applied;
     if (!(row.applied == decided_.action)) agent_.replaced(*before_, decided_.action, row.applied);
     ++result.decisions;
-    result.agreed_decisions += same;
+    const bool same_setting = executed.app == row.applied.app;
+    const bool same_clocks = executed.opp == row.applied.opp;
+    result.agreed_decisions += same_setting && same_clocks;
 
-    Action of_its_clocks = row.applied;
-    of_its_clocks.opp = executed.opp;
     const double probability = row.recorded ? row.executed_probability() : 1;
     // A decision that left nothing to chance ends no draw, unless it says that it chose again.
     const bool chose =
         chose_setting(row.decision, row.applied.app != in_force_.app, started || probability == 1);
-    draws_.decide(
-        {probability, chose, executed.app == row.applied.app, of_its_clocks == row.applied},
-        forecast_);
+    draws_.decide({probability, chose, same_setting, same_clocks}, forecast_);
     unlisted_ += now.jobs_unlisted;
     for (std::uint8_t i = 0; i < decided_.forecasts; ++i) forecast_ = decided_.forecast[i];
     for (int c = 0; c < now.cluster_count; ++c) {
@@ -149,13 +147,12 @@ class Retelling {
   /// only keeps that setting, its own choice is the last one that it made itself.
   Action would_execute(bool started) {
     const bool changed = decided_.action.app != in_force_.app;
-    const bool chose = !has_wanted_ || chose_setting(decided_, changed, started);
+    const bool chose = !wanted_ || chose_setting(decided_, changed, started);
     Action executed = decided_.action;
-    if (!chose) executed.app = wanted_;
+    if (!chose) executed.app = *wanted_;
     shield_.check(*before_, executed,
                   executed.app == decided_.action.app ? decided_.trial : Trial{});
     if (chose) wanted_ = executed.app;
-    has_wanted_ = true;
     return executed;
   }
 
@@ -233,9 +230,8 @@ class Retelling {
   Decision decided_;
   Forecast forecast_;
   DrawnWeights draws_;
-  std::array<AppSetting, kMaxApps> wanted_{};  ///< what it chose last, were it its own run
-  bool has_wanted_ = false;
-  std::array<std::uint64_t, kMaxApps> running_{};  ///< sequence + 1 of the job seen last
+  std::optional<std::array<AppSetting, kMaxApps>> wanted_;  ///< chosen last, were it its own run
+  std::array<std::uint64_t, kMaxApps> running_{};           ///< sequence + 1 of the job seen last
   std::vector<Outcome> jobs_;
   std::uint64_t unlisted_ = 0;
   std::int64_t last_finish_ns_ = 0;

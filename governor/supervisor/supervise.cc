@@ -63,10 +63,8 @@ bool owes(const SettingsFile& file) {
 
 /// When it hangs if nothing is heard of it till then.
 std::int64_t silent_until_ns(const SettingsFile& file, std::int64_t grace_ns) {
-  const bool ends = file.phase() == GovernorPhase::kGivingBack;
-  return std::max(
-      file.beat_ns() + hang_limit_ns(file.phase(), file.period_ns(), !ends || owes(file)),
-      grace_ns);
+  return std::max(file.beat_ns() + hang_limit_ns(file.phase(), file.period_ns(), owes(file)),
+                  grace_ns);
 }
 
 enum class End { kDone, kDied, kHung };

@@ -69,7 +69,7 @@ TEST(Placement, CapacityFollowsPeakSpeed) {
   EXPECT_DOUBLE_EQ(placement.queues().capacity(1), 256);  // half per MHz, half the MHz
 }
 
-TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
+TEST(Placement, ANewApplicationFillsBigCoresThenLittleOnes) {
   TinyWorld world;
   for (const auto& [threads, mapping] :
        {std::pair{1, "bigx1"}, {2, "bigx2"}, {4, "bigx2+littlex2"}}) {
@@ -79,7 +79,7 @@ TEST(Placement, BigFirstFillsBigCoresThenLittleOnes) {
   }
 }
 
-TEST(Placement, BigFirstGivesTheSecondApplicationWhatIsFree) {
+TEST(Placement, ASecondNewApplicationGetsWhatIsFree) {
   TinyWorld world;
   world.scenario.apps.push_back(world.scenario.apps[0]);
   world.scenario.apps[0].threads = 2;

@@ -205,7 +205,7 @@ void BM_ChannelReadSetting(benchmark::State& state) {
 }
 BENCHMARK(BM_ChannelReadSetting);
 
-/// From the moment at which it is decided, one epoch of 1 ms included: promised is one epoch and 50 us.
+/// From the moment at which it is decided, one epoch of 1 ms included.
 void BM_ChannelChangeSeen(benchmark::State& state) {
   Governor governor;
   flyball_session* session = open_session();

@@ -10,6 +10,7 @@
 
 #include "kernels/base/error.h"
 #include "tests/channel/channel_fixture.h"
+#include "tests/channel/good_hello.h"
 
 namespace flyball {
 
@@ -28,20 +29,6 @@ inline int connect_raw(const std::string& path, int patience_s = 10) {
   close(fd);
   errno = error;
   return -1;
-}
-
-inline fly_hello good_hello() {
-  fly_hello hello{};
-  hello.magic = FLY_MAGIC;
-  hello.kind = FLY_HELLO;
-  hello.version = FLYBALL_INTERFACE;
-  hello.bytes = sizeof hello;
-  std::strcpy(hello.name, "raw");
-  hello.level_count = 1;
-  hello.threads = 1;
-  hello.accuracy_pct[0] = 50;
-  hello.required.priority = 1;
-  return hello;
 }
 
 /// A client that follows the protocol by hand, and may then do what it likes with its memory.

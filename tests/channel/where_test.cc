@@ -8,6 +8,7 @@
 
 #include "env/model/belief.h"
 #include "tests/channel/channel_fixture.h"
+#include "tests/channel/good_hello.h"
 
 namespace flyball {
 namespace {
@@ -202,20 +203,13 @@ TEST_F(WhereTest, ALevelIsAsGoodWhereverItRuns) {
 
 /// What a client that does not use the library says.
 TEST(WhereOffer, LevelsThatDifferInMoreThanWhereAreRefused) {
-  fly_hello hello{};
-  hello.magic = FLY_MAGIC;
-  hello.kind = FLY_HELLO;
-  hello.version = FLYBALL_INTERFACE;
-  hello.bytes = sizeof hello;
-  std::strcpy(hello.name, "x");
+  fly_hello hello = good_hello();
   hello.knob_count = 1;
   std::strcpy(hello.knob[0].name, FLYBALL_WHERE);
   hello.knob[0].count = 2;
   hello.level_count = 2;
   hello.accuracy_pct[0] = 60;
   hello.accuracy_pct[1] = 60;
-  hello.threads = 1;
-  hello.required.priority = 1;
   hello.text_bytes = 8;
   std::vector<char> message(sizeof hello + 8);
   const auto read = [&](Offer& offer) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "governor/client/channel_layout.h"
+#include "tests/channel/good_hello.h"
 
 namespace flyball::fuzz {
 
@@ -30,13 +31,7 @@ class Bytes {
 inline std::vector<char> hello_of(Bytes& input) {
   std::uint8_t how = 0;
   input.take(&how, 1);
-  fly_hello hello{};
-  hello.magic = FLY_MAGIC;
-  hello.kind = FLY_HELLO;
-  hello.version = FLYBALL_INTERFACE;
-  hello.bytes = sizeof hello;
-  std::strcpy(hello.name, "fuzz");
-  hello.level_count = hello.threads = hello.required.priority = 1;
+  fly_hello hello = good_hello();
   if (how % 2 == 0) {
     input.take(reinterpret_cast<char*>(&hello) + 16, sizeof hello - 16);
     hello.text_bytes %= FLY_TEXT_BYTES;

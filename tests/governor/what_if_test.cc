@@ -12,8 +12,8 @@
 #include "fakes.h"
 #include "governor/compare/unknown_boards.h"
 #include "governor/loop/heat_forecast.h"
-#include "kernels/base/normal_tail.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/normal_tail.h"
 #include "kernels/base/random.h"
 
 namespace flyball::test {

@@ -1,4 +1,3 @@
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +16,7 @@
 #include "governor/cli/views/doctor_report.h"
 #include "governor/loop/control_loop.h"
 #include "governor/metrics/session.h"
+#include "kernels/base/clock.h"
 
 namespace flyball::cli {
 namespace {
@@ -25,12 +25,6 @@ struct DoctorOptions {
   std::string sysfs_root = "/";
   bool json = false;
 };
-
-double thread_cpu_us() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) * 1e-3;
-}
 
 /// Of one CPU: what it offers, the others of its kind do.
 std::string counters_of(const LinuxMachine& machine) {
@@ -72,10 +66,11 @@ std::optional<EpochCost> epoch_cost(const SysTree& tree, const LinuxMachine& mac
   for (std::size_t c = 0; c < platform.spec().clusters.size(); ++c)
     sink.cores[c] = platform.spec().clusters[c].cores;
   loop.add_sink(sink);
-  const double begin_us = thread_cpu_us();
+  const std::int64_t begin_ns = thread_cpu_ns();
   loop.run();
   if (sink.cost.epochs == 0) return {};
-  sink.cost.cpu_us = (thread_cpu_us() - begin_us) / static_cast<double>(sink.cost.epochs);
+  sink.cost.cpu_us = 1e-3 * static_cast<double>(thread_cpu_ns() - begin_ns) /
+                     static_cast<double>(sink.cost.epochs);
   sink.cost.busy_cores /= sink.cost.seconds;
   return sink.cost;
 }

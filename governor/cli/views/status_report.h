@@ -23,7 +23,6 @@ Json status_json(const StatusShown& shown);
 
 /// "2 h 13 min", "45 s".
 std::string duration_text(std::int64_t ns);
-/// "measured (rail package-0 by RAPL)", "modelled".
 /// What a figure is of whose time so much was measured: "measured", "modelled", or how much of it.
 std::string power_kind(double measured_share);
 /// Of the power that is shown: what was measured, by what, and what was modelled.
